@@ -1,0 +1,299 @@
+//! What the ledger says of one zone.
+
+use serde::{Deserialize, Serialize};
+
+use super::{book::Ledger, set::NumberSet, zone::Zone};
+use crate::region::{ZoneName, snapshot};
+
+/// How many offenders of a kind are listed.
+pub const FIRST_OFFENDERS: usize = 10;
+
+/// What all producers together have done. Messages, not records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Written down before they were sent.
+    pub intended: u64,
+    /// Acknowledged.
+    pub acked: u64,
+    /// Refused for certain, and not acknowledged.
+    pub failed: u64,
+    /// Sent without an answer, and settled neither way since.
+    pub unknown: u64,
+    /// Intended, and no word of them yet: under way, or the room was killed.
+    pub in_flight: u64,
+    /// What contradicts itself: acknowledged and refused; acknowledged and never intended; two
+    /// messages acknowledged at one sequence; records that cannot be true.
+    pub contradictions: u64,
+}
+
+/// The account of one zone's consumer. Every number counts messages or sequences exactly.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// Messages producers intended to send.
+    pub intended: u64,
+    /// Messages acknowledged by the stream.
+    pub acked: u64,
+    /// Messages refused for certain, and not acknowledged.
+    pub failed: u64,
+    /// Messages without an answer, settled neither way since.
+    pub unknown: u64,
+    /// Distinct messages of ours that the zone processed.
+    pub received: u64,
+    /// Of `received`, those never acknowledged though intended and not refused: their answer got
+    /// lost, they did not. No fault.
+    pub recovered: u64,
+    /// Deliveries after a sequence's first, up to 64 of each: legal.
+    pub redelivered: u64,
+    /// Sequences processed more than once: legal at-least-once.
+    pub processed_twice: u64,
+    /// Messages that this zone, or the acknowledgements, found at a second stream sequence (one
+    /// that is no other message's: that would be `mismatched`).
+    pub duplicates: u64,
+    /// Received messages that stand on the stream after a higher number of their producer (RFC
+    /// 4737's reordered), though the producer did not send them again.
+    pub reordered: u64,
+    /// Likewise, but the producer did send them again: no fault of the stream.
+    pub late_by_resend: u64,
+    /// Sequences whose message is damaged.
+    pub corrupt: u64,
+    /// Sequences of somebody else's messages, and messages of ours that were never intended or
+    /// were refused for certain.
+    pub unexpected: u64,
+    /// Sequences at which this zone saw another message than the acknowledgements say, or, where
+    /// they say nothing, than the zone that saw it first.
+    pub mismatched: u64,
+    /// Messages acknowledged, not received, and passed over by the consumer's ack floor.
+    pub lost: u64,
+    /// Messages acknowledged and not received, but not passed over: they may still come.
+    /// (Messages that came damaged are in `corrupt` alone.)
+    pub behind: u64,
+    /// Contradictions of the ledger as a whole (see [`Totals::contradictions`]).
+    pub contradictions: u64,
+    /// The first offenders of each kind.
+    pub first: Offenders,
+}
+
+/// The lowest stream sequences of each kind of offence, at most [`FIRST_OFFENDERS`] each.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offenders {
+    /// Of `lost`.
+    pub lost: Vec<u64>,
+    /// Of `behind`: what is waited for.
+    pub behind: Vec<u64>,
+    /// The second sequences of `duplicates`.
+    pub duplicates: Vec<u64>,
+    /// Of `processed_twice`.
+    pub processed_twice: Vec<u64>,
+    /// Of `reordered`.
+    pub reordered: Vec<u64>,
+    /// Of `corrupt`.
+    pub corrupt: Vec<u64>,
+    /// Of `unexpected`, as far as they have a place of their own.
+    pub unexpected: Vec<u64>,
+    /// Of `mismatched`.
+    pub mismatched: Vec<u64>,
+}
+
+impl Ledger {
+    /// What all producers together have done.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        let mut totals =
+            Totals { contradictions: self.impossible + self.clashed.len(), ..Totals::default() };
+        for producer in &self.producers {
+            let intended = producer.intended.len();
+            let acked = producer.acked.len();
+            let failed = producer.failed_open.len();
+            let unknown = producer.unknown_open.len();
+            totals.intended += intended;
+            totals.acked += acked;
+            totals.failed += failed;
+            totals.unknown += unknown;
+            // Mostly a fate is that of a number that was intended; then counting will do.
+            totals.in_flight += if producer.strays.is_empty() && failed + unknown == 0 {
+                intended - acked
+            } else {
+                let open = producer.intended.without(&producer.acked);
+                open.without(&producer.failed_open).without(&producer.unknown_open).len()
+            };
+            totals.contradictions +=
+                producer.strays.len() + producer.failed.common_len(&producer.acked);
+        }
+        totals
+    }
+
+    /// Messages of one producer that were acknowledged.
+    #[must_use]
+    pub fn acked_of(&self, producer: u32) -> u64 {
+        self.producers.iter().find(|known| known.id == producer).map_or(0, |p| p.acked.len())
+    }
+
+    /// Acknowledged messages of one producer that a zone has processed.
+    #[must_use]
+    pub fn received_of(&self, zone: &ZoneName, producer: u32) -> u64 {
+        let Some(p) = self.producers.iter().position(|known| known.id == producer) else {
+            return 0;
+        };
+        let zone = self.zones.iter().find(|known| known.name == *zone);
+        let receipts = zone.and_then(|zone| zone.producers.get(p));
+        receipts.map_or(0, |receipts| receipts.received.common_len(&self.producers[p].acked))
+    }
+
+    /// The account of a zone. `floor` is its consumer's ack floor as a stream sequence, if known:
+    /// nothing at or below it will be delivered again. Without it nothing is called lost.
+    ///
+    /// Takes microseconds while nothing is wrong: sets are counted, not walked.
+    #[must_use]
+    pub fn account(&self, name: &ZoneName, floor: Option<u64>) -> Account {
+        match self.zones.iter().find(|zone| zone.name == *name) {
+            Some(zone) => self.account_of(zone, floor),
+            // Nothing heard of it yet: everything is missing.
+            None => self.account_of(&Zone::new(name.clone(), self.acked_seqs.clone()), floor),
+        }
+    }
+
+    fn account_of(&self, zone: &Zone, floor: Option<u64>) -> Account {
+        let totals = self.totals();
+        let mut account = Account {
+            intended: totals.intended,
+            acked: totals.acked,
+            failed: totals.failed,
+            unknown: totals.unknown,
+            contradictions: totals.contradictions,
+            received: zone.received,
+            recovered: zone.received.saturating_sub(zone.received_acked),
+            redelivered: zone.again.iter().map(NumberSet::len).sum(),
+            processed_twice: zone.twice.len(),
+            corrupt: zone.corrupt.len(),
+            mismatched: zone.mismatched.len(),
+            ..Account::default()
+        };
+        account.first.processed_twice = zone.twice.first(FIRST_OFFENDERS);
+        account.first.corrupt = zone.corrupt.first(FIRST_OFFENDERS);
+        account.first.mismatched = zone.mismatched.first(FIRST_OFFENDERS);
+        self.count_missing(zone, floor.unwrap_or(0), &mut account);
+        self.count_unexpected(zone, &mut account);
+        self.count_duplicates(zone, &mut account);
+        self.count_late(zone, &mut account);
+        account
+    }
+
+    fn count_missing(&self, zone: &Zone, floor: u64, account: &mut Account) {
+        let passed = zone.missing.count_up_to(floor);
+        account.lost = passed;
+        account.behind = zone.missing.len() - passed;
+        let mut missing = zone.missing.first(FIRST_OFFENDERS);
+        if passed > 0 || account.behind > 0 {
+            let ahead =
+                floor.checked_add(1).into_iter().flat_map(|seq| zone.missing.iter_from(seq));
+            account.first.behind = ahead.take(FIRST_OFFENDERS).collect();
+        }
+        missing.retain(|seq| *seq <= floor);
+        for (p, producer) in self.producers.iter().enumerate() {
+            for (number, seq) in &producer.homeless {
+                if zone.has(p, *number) {
+                } else if *seq <= floor {
+                    account.lost += 1;
+                    missing.push(*seq);
+                } else {
+                    account.behind += 1;
+                    account.first.behind.push(*seq);
+                }
+            }
+        }
+        account.first.lost = lowest(missing);
+        account.first.behind = lowest(std::mem::take(&mut account.first.behind));
+    }
+
+    fn count_unexpected(&self, zone: &Zone, account: &mut Account) {
+        account.unexpected = zone.foreign.len();
+        let mut first = zone.foreign.first(FIRST_OFFENDERS);
+        for (producer, receipts) in self.producers.iter().zip(&zone.producers) {
+            if receipts.strays.is_empty() && producer.failed_open.is_empty() {
+                continue;
+            }
+            let refused = receipts.received.common(&producer.failed_open);
+            let unexpected = receipts.strays.with(&refused);
+            account.unexpected += unexpected.len();
+            account.recovered =
+                account.recovered.saturating_sub(unexpected.without(&producer.acked).len());
+            first.extend(seqs(&unexpected, |number| producer.places.get(number)));
+        }
+        account.first.unexpected = lowest(first);
+    }
+
+    fn count_duplicates(&self, zone: &Zone, account: &mut Account) {
+        for (p, producer) in self.producers.iter().enumerate() {
+            account.duplicates += match zone.producers.get(p) {
+                Some(receipts) if !receipts.moved.is_empty() => {
+                    receipts.moved.with(&producer.moved).len()
+                }
+                _ => producer.moved.len(),
+            };
+        }
+        let mut first = zone.second.first(FIRST_OFFENDERS);
+        first.extend(self.second.first(FIRST_OFFENDERS));
+        account.first.duplicates = lowest(first);
+    }
+
+    fn count_late(&self, zone: &Zone, account: &mut Account) {
+        let mut first = Vec::new();
+        for (producer, receipts) in self.producers.iter().zip(&zone.producers) {
+            let late = producer.places.late();
+            if late.is_empty() {
+                continue;
+            }
+            let late = receipts.received.common(late);
+            let reordered = late.without(&producer.resent);
+            account.reordered += reordered.len();
+            account.late_by_resend += late.len() - reordered.len();
+            first.extend(seqs(&reordered, |number| producer.places.get(number)));
+        }
+        account.first.reordered = lowest(first);
+    }
+}
+
+impl Account {
+    /// Is anything wrong for certain? (`behind` is not: it may still come.)
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.lost == 0
+            && self.duplicates == 0
+            && self.reordered == 0
+            && self.corrupt == 0
+            && self.unexpected == 0
+            && self.mismatched == 0
+            && self.contradictions == 0
+    }
+}
+
+impl From<&Account> for snapshot::Ledger {
+    /// What a screen shows. A message where another should stand is `unexpected` there.
+    fn from(account: &Account) -> Self {
+        Self {
+            acked: account.acked,
+            received: account.received,
+            lost: account.lost,
+            duplicates: account.duplicates,
+            redelivered: account.redelivered,
+            processed_twice: account.processed_twice,
+            reordered: account.reordered,
+            corrupt: account.corrupt,
+            unexpected: account.unexpected + account.mismatched,
+        }
+    }
+}
+
+/// Places of numbers, for the list of the lowest. Beyond a thousand numbers the rest is not
+/// looked at: the list is then of the lowest numbers, which is near enough to begin looking.
+fn seqs(numbers: &NumberSet, place: impl Fn(u64) -> Option<u64>) -> Vec<u64> {
+    numbers.iter().take(1000).filter_map(place).collect()
+}
+
+/// The lowest few, each once.
+pub(super) fn lowest(mut seqs: Vec<u64>) -> Vec<u64> {
+    seqs.sort_unstable();
+    seqs.dedup();
+    seqs.truncate(FIRST_OFFENDERS);
+    seqs
+}

@@ -1,0 +1,175 @@
+//! A zone's whole stream, read once more from its first message to its last and looked at: the
+//! part of `verify` that does not believe the consumers.
+//!
+//! What it keeps is small (a digest a thousand messages, and the places of messages as the ledger
+//! keeps them), so that millions can be read.
+
+use std::collections::BTreeMap;
+
+use super::{
+    book::Ledger,
+    fingerprint::{Fingerprint, Print, hash},
+    message::{Fault, RunId, decode},
+    places::Places,
+    set::NumberSet,
+};
+use crate::region::ZoneName;
+
+/// A message as it was read from a stream.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    /// Its stream sequence.
+    pub seq: u64,
+    /// Its subject.
+    pub subject: &'a str,
+    /// The subject is one that this region's producers use.
+    pub subject_fits: bool,
+    /// Its `Nats-Msg-Id`, if it has one.
+    pub id: Option<&'a str>,
+    /// Its payload.
+    pub payload: &'a [u8],
+}
+
+impl Entry<'_> {
+    /// What must be equal in every zone.
+    #[must_use]
+    pub fn print(&self) -> Print {
+        let id = self.id.unwrap_or_default();
+        let hash = hash(&[self.subject.as_bytes(), id.as_bytes(), self.payload]);
+        Print { seq: self.seq, hash }
+    }
+}
+
+/// What one zone's stream holds.
+#[derive(Clone, Debug)]
+pub struct StreamAudit {
+    pub(super) zone: ZoneName,
+    pub(super) run: RunId,
+    pub(super) fingerprint: Fingerprint,
+    pub(super) producers: BTreeMap<u32, Held>,
+    /// Sequences of damaged messages, and of whole ones under a wrong id or subject.
+    pub(super) corrupt: NumberSet,
+    /// Sequences of messages that are not of this run.
+    pub(super) foreign: NumberSet,
+    /// Sequences of messages that stand elsewhere, too.
+    pub(super) second: NumberSet,
+}
+
+/// What the stream holds of one producer.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Held {
+    pub(super) places: Places,
+    pub(super) numbers: NumberSet,
+    /// Numbers found at a second sequence.
+    pub(super) moved: NumberSet,
+}
+
+/// What became of the acknowledged messages on a stream.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Missing {
+    /// Acknowledged sequences of messages that are nowhere on the stream.
+    pub(super) seqs: NumberSet,
+    /// Acknowledged sequences of messages that stand at another one.
+    pub(super) misplaced: NumberSet,
+}
+
+impl StreamAudit {
+    /// Nothing read yet.
+    #[must_use]
+    pub fn new(zone: ZoneName, run: RunId) -> Self {
+        Self {
+            zone,
+            run,
+            fingerprint: Fingerprint::default(),
+            producers: BTreeMap::new(),
+            corrupt: NumberSet::default(),
+            foreign: NumberSet::default(),
+            second: NumberSet::default(),
+        }
+    }
+
+    /// Whose stream it is.
+    #[must_use]
+    pub fn zone(&self) -> &ZoneName {
+        &self.zone
+    }
+
+    /// The stream, condensed for comparison.
+    #[must_use]
+    pub fn fingerprint(&self) -> &Fingerprint {
+        &self.fingerprint
+    }
+
+    /// Takes the next message in. Sequences ascend; a message that comes again because reading was
+    /// begun again is left out.
+    pub fn feed(&mut self, entry: &Entry<'_>) {
+        if !self.fingerprint.push(entry.print()) {
+            return;
+        }
+        let id = match decode(entry.payload) {
+            Ok(decoded) if decoded.id.run == self.run => decoded.id,
+            Ok(_) | Err(Fault::Foreign) => {
+                self.foreign.insert(entry.seq, 1);
+                return;
+            }
+            Err(Fault::Damaged(_)) => {
+                self.corrupt.insert(entry.seq, 1);
+                return;
+            }
+        };
+        let labelled = entry.id.is_some_and(|label| label.parse().is_ok_and(|label| id == label));
+        if !labelled || !entry.subject_fits {
+            self.corrupt.insert(entry.seq, 1);
+        }
+        let producer = self.producers.entry(id.producer).or_default();
+        if producer.numbers.insert(id.number, 1) == 1 {
+            producer.places.set(id.number, entry.seq, 1);
+        } else {
+            producer.moved.insert(id.number, 1);
+            self.second.insert(entry.seq, 1);
+        }
+    }
+
+    /// Looks for every acknowledged message. One that is there, but damaged, is not missing.
+    pub(super) fn missing(&self, ledger: &Ledger) -> Missing {
+        let mut missing = Missing::default();
+        let nothing = Held::default();
+        for producer in &ledger.producers {
+            let held = self.producers.get(&producer.id).unwrap_or(&nothing);
+            for (mut number, mut seq, mut left) in producer.places.runs() {
+                while left > 0 {
+                    let piece = held.places.piece(number, left);
+                    // Acknowledged ones one by one: not all of a run need have been.
+                    let acked = |count: u64| {
+                        (0..count).filter(|i| producer.acked.contains(number + i)).map(|i| seq + i)
+                    };
+                    let here = match piece.seq {
+                        Some(place) if place == seq => piece.count,
+                        Some(_) => {
+                            for seq in acked(1) {
+                                missing.misplaced.insert(seq, 1);
+                            }
+                            1
+                        }
+                        None => {
+                            for seq in acked(piece.count).filter(|s| !self.corrupt.contains(*s)) {
+                                missing.seqs.insert(seq, 1);
+                            }
+                            piece.count
+                        }
+                    };
+                    left -= here;
+                    // Both may leave u64 only after the last turn.
+                    number = number.wrapping_add(here);
+                    seq = seq.wrapping_add(here);
+                }
+            }
+            for (number, seq) in &producer.homeless {
+                if !held.numbers.contains(*number) {
+                    missing.seqs.insert(*seq, 1);
+                }
+            }
+        }
+        missing
+    }
+}

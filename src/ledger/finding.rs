@@ -1,0 +1,431 @@
+//! The judgement on one zone: what the ledger, the zone's stream and the comparison with the
+//! source add up to.
+
+use std::ops::RangeInclusive;
+
+use serde::Serialize;
+
+use super::{
+    account::{Account, FIRST_OFFENDERS, lowest},
+    audit::StreamAudit,
+    book::Ledger,
+    fingerprint::Fidelity,
+    set::NumberSet,
+    zone::Zone,
+};
+use crate::region::ZoneName;
+
+/// A judgement. Whole is only what was tested and found whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "is", rename_all = "kebab-case")]
+pub enum Judgement {
+    /// Every acknowledged message is here, once, in order, as it was sent.
+    Whole,
+    /// Something is wrong for certain.
+    Broken {
+        /// What, in a sentence each, the gravest first.
+        reasons: Vec<String>,
+    },
+    /// Nothing is wrong so far, but messages are still to come.
+    NotYet {
+        /// What is waited for.
+        why: String,
+    },
+    /// No message was acknowledged: nothing was tested.
+    Nothing,
+}
+
+impl Judgement {
+    /// The word shown and printed.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Whole => "whole",
+            Self::Broken { .. } => "broken",
+            Self::NotYet { .. } => "not yet",
+            Self::Nothing => "untested",
+        }
+    }
+}
+
+/// Where lost messages are missing: before everything that is there, after it, or in between.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Lost {
+    /// Before the first that is there.
+    pub prefix: u64,
+    /// Between the first and the last.
+    pub middle: u64,
+    /// After the last: the end was cut off.
+    pub postfix: u64,
+}
+
+impl Lost {
+    /// All of them.
+    #[must_use]
+    pub fn total(self) -> u64 {
+        self.prefix + self.middle + self.postfix
+    }
+
+    /// Sorts the lowest `count` of the missing sequences by what is there.
+    fn split(missing: &NumberSet, count: u64, there: Option<(u64, u64)>) -> Self {
+        let up_to = |seq: u64| missing.count_up_to(seq).min(count);
+        let Some((first, last)) = there else { return Self { postfix: count, ..Self::default() } };
+        let (prefix, before_end) = (up_to(first), up_to(last));
+        Self { prefix, middle: before_end - prefix, postfix: count - before_end }
+    }
+}
+
+/// An offender by name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Offender {
+    /// Its stream sequence.
+    pub seq: u64,
+    /// The message that belongs there (`k3f9q2-p4-123`), if the ledger knows.
+    pub message: Option<String>,
+}
+
+/// Kinds of trouble, each with the first offenders.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Trouble {
+    /// `lost`, `not-received`, `duplicates`, `reordered`, `corrupt`, `unexpected`, `mismatched`.
+    pub kind: &'static str,
+    /// How many.
+    pub count: u64,
+    /// The first of them.
+    pub first: Vec<Offender>,
+}
+
+/// What is found in one zone. `verify --json` prints it as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ZoneFinding {
+    /// Where.
+    pub zone: ZoneName,
+    /// What it adds up to.
+    pub judgement: Judgement,
+    /// Messages acknowledged by the source, all producers.
+    pub acked: u64,
+    /// Messages whose outcome nobody knows.
+    pub unknown: u64,
+    /// Of those never acknowledged, the ones that were received nevertheless: no fault.
+    pub recovered: u64,
+    /// Messages on the zone's stream; `None` if it was not read.
+    pub on_stream: Option<u64>,
+    /// Distinct messages the zone's consumer processed.
+    pub received: u64,
+    /// Acknowledged and not on the zone's stream. Zero if it was not read.
+    pub lost: Lost,
+    /// Acknowledged and never processed by the zone's consumer, which will not get them any more.
+    pub not_received: Lost,
+    /// Acknowledged and still to come (to the stream or to the consumer, the greater).
+    pub behind: u64,
+    /// Messages at a second sequence.
+    pub duplicates: u64,
+    /// Deliveries after a sequence's first: legal.
+    pub redelivered: u64,
+    /// Sequences processed more than once: legal.
+    pub processed_twice: u64,
+    /// Messages that stand after a higher number of their producer.
+    pub reordered: u64,
+    /// Likewise, but by the producer's own retry: no fault.
+    pub late_by_resend: u64,
+    /// Messages that are not as they were sent.
+    pub corrupt: u64,
+    /// Messages nobody sent, or that were refused.
+    pub unexpected: u64,
+    /// Sequences with another message than was acknowledged there.
+    pub mismatched: u64,
+    /// Sequence ranges in which the mirror's stream is not the source's.
+    pub differing: Vec<RangeInclusive<u64>>,
+    /// Up to this sequence the mirror's stream was proved equal to the source's.
+    pub equal_through: Option<u64>,
+    /// What is wrong, by name.
+    pub troubles: Vec<Trouble>,
+}
+
+/// What the judgement is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Evidence<'a> {
+    /// The zone's account, with its consumer's ack floor.
+    pub account: &'a Account,
+    /// The zone's stream; `None` when only the files are at hand.
+    pub stream: Option<&'a StreamAudit>,
+    /// The comparison with the source's stream; `None` at the source, or when not made.
+    pub fidelity: Option<&'a Fidelity>,
+    /// Nothing more will come: production has ended, the mirror has caught up (or was given up
+    /// on), the consumer has nothing pending. What is missing now is lost.
+    pub drained: bool,
+}
+
+/// Judges a zone.
+#[must_use]
+pub fn judge(ledger: &Ledger, name: &ZoneName, evidence: &Evidence<'_>) -> ZoneFinding {
+    match ledger.zones.iter().find(|zone| zone.name == *name) {
+        Some(zone) => look(ledger, zone, evidence),
+        None => look(ledger, &Zone::new(name.clone(), ledger.acked_seqs.clone()), evidence),
+    }
+}
+
+/// Judges one replica of a zone by what it holds alone: what the zone's consumer received, or did
+/// not, is no fault of it.
+#[must_use]
+pub fn judge_replica(
+    ledger: &Ledger,
+    stream: &StreamAudit,
+    fidelity: Option<&Fidelity>,
+    drained: bool,
+) -> ZoneFinding {
+    let nothing_received = Zone::new(stream.zone().clone(), NumberSet::default());
+    let totals = ledger.totals();
+    let account = Account {
+        intended: totals.intended,
+        acked: totals.acked,
+        failed: totals.failed,
+        unknown: totals.unknown,
+        contradictions: totals.contradictions,
+        ..Account::default()
+    };
+    let evidence = Evidence { account: &account, stream: Some(stream), fidelity, drained };
+    look(ledger, &nothing_received, &evidence)
+}
+
+fn look(ledger: &Ledger, zone: &Zone, evidence: &Evidence<'_>) -> ZoneFinding {
+    let Evidence { account, stream, fidelity, drained } = *evidence;
+    let mut behind = if drained { 0 } else { account.behind };
+    let not_received = {
+        let count = if drained { account.lost + account.behind } else { account.lost };
+        Lost::split(&zone.missing, count, ends(&zone.seen))
+    };
+    let mut lost = Lost::default();
+    let mut mismatched = zone.mismatched.clone();
+    let mut corrupt = zone.corrupt.clone();
+    let mut lost_seqs = Vec::new();
+    if let Some(stream) = stream {
+        let missing = stream.missing(ledger);
+        let print = stream.fingerprint();
+        let there = print.first().map(|first| (first, print.last()));
+        // While more may come, what is missing after the end is not lost.
+        let count =
+            if drained { missing.seqs.len() } else { missing.seqs.count_up_to(print.last()) };
+        behind = behind.max(missing.seqs.len() - count);
+        lost = Lost::split(&missing.seqs, count, there);
+        lost_seqs =
+            missing.seqs.first(FIRST_OFFENDERS.min(usize::try_from(count).unwrap_or(usize::MAX)));
+        mismatched = mismatched.with(&missing.misplaced);
+        corrupt = corrupt.with(&stream.corrupt);
+    }
+    let mut unreceived = account.first.lost.clone();
+    if drained {
+        unreceived.extend(&account.first.behind);
+    }
+
+    let numbers = Numbers::gather(ledger, zone, stream);
+    let foreign = stream.map_or_else(|| zone.foreign.clone(), |s| zone.foreign.with(&s.foreign));
+    let second = stream.map_or_else(|| zone.second.clone(), |s| zone.second.with(&s.second));
+    let unexpected = foreign.len() + numbers.unexpected;
+    let mut unexpected_seqs = numbers.unexpected_seqs;
+    unexpected_seqs.extend(foreign.first(FIRST_OFFENDERS));
+
+    let trouble = |kind, count, seqs: Vec<u64>| {
+        let first = lowest(seqs).into_iter().map(|seq| Offender {
+            seq,
+            message: ledger
+                .message_at(seq)
+                .map(|(producer, number)| format!("{}-p{producer}-{number}", ledger.run())),
+        });
+        Trouble { kind, count, first: first.collect() }
+    };
+    let mut seconds = second.first(FIRST_OFFENDERS);
+    seconds.extend(ledger.second.first(FIRST_OFFENDERS));
+    let troubles: Vec<Trouble> = [
+        trouble("lost", lost.total(), lost_seqs),
+        trouble("not-received", not_received.total(), unreceived),
+        trouble("duplicates", numbers.duplicates, seconds),
+        trouble("reordered", numbers.reordered, numbers.reordered_seqs),
+        trouble("corrupt", corrupt.len(), corrupt.first(FIRST_OFFENDERS)),
+        trouble("unexpected", unexpected, unexpected_seqs),
+        trouble("mismatched", mismatched.len(), mismatched.first(FIRST_OFFENDERS)),
+    ]
+    .into_iter()
+    .filter(|trouble| trouble.count > 0)
+    .collect();
+
+    let mut finding = ZoneFinding {
+        zone: zone.name.clone(),
+        judgement: Judgement::Nothing,
+        acked: account.acked,
+        unknown: account.unknown,
+        recovered: account.recovered,
+        on_stream: stream.map(|stream| stream.fingerprint().messages()),
+        received: account.received,
+        lost,
+        not_received,
+        behind,
+        duplicates: numbers.duplicates,
+        redelivered: account.redelivered,
+        processed_twice: account.processed_twice,
+        reordered: numbers.reordered,
+        late_by_resend: numbers.late_by_resend,
+        corrupt: corrupt.len(),
+        unexpected,
+        mismatched: mismatched.len(),
+        differing: fidelity.map(|f| f.differing.clone()).unwrap_or_default(),
+        equal_through: fidelity.map(|f| f.equal_through),
+        troubles,
+    };
+    finding.judgement = conclude(&finding, evidence);
+    finding
+}
+
+/// Puts the numbers into words.
+fn conclude(finding: &ZoneFinding, evidence: &Evidence<'_>) -> Judgement {
+    let where_lost = |lost: Lost| {
+        let parts = [
+            (lost.prefix, "at the start"),
+            (lost.middle, "in the middle"),
+            (lost.postfix, "at the end"),
+        ];
+        let parts: Vec<String> = parts
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, at)| format!("{count} {at}"))
+            .collect();
+        parts.join(", ")
+    };
+    let mut reasons = Vec::new();
+    for Trouble { kind, count, .. } in &finding.troubles {
+        reasons.push(match *kind {
+            "lost" => format!(
+                "{count} acknowledged {} not on the stream ({})",
+                plural(*count, "message is", "messages are"),
+                where_lost(finding.lost)
+            ),
+            "not-received" => format!(
+                "{count} acknowledged {} never processed by the consumer ({})",
+                plural(*count, "message was", "messages were"),
+                where_lost(finding.not_received)
+            ),
+            "duplicates" => format!(
+                "{count} {} twice on the stream",
+                plural(*count, "message is", "messages are")
+            ),
+            "reordered" => format!(
+                "{count} {} after a higher number of the same producer",
+                plural(*count, "message stands", "messages stand")
+            ),
+            "corrupt" => {
+                format!("{count} {} not as sent", plural(*count, "message is", "messages are"))
+            }
+            "unexpected" => format!(
+                "{count} {} there that nobody sent, or that {} refused",
+                plural(*count, "message is", "messages are"),
+                plural(*count, "was", "were")
+            ),
+            _ => format!(
+                "{count} {} another message than was acknowledged",
+                plural(*count, "sequence holds", "sequences hold")
+            ),
+        });
+    }
+    if let Some(fidelity) = evidence.fidelity {
+        if let Some(range) = fidelity.differing.first() {
+            reasons.push(format!(
+                "the stream differs from the source's, first between sequences {} and {}",
+                range.start(),
+                range.end()
+            ));
+        }
+        if fidelity.beyond > 0 {
+            reasons.push(format!(
+                "the stream goes {} sequences further than the source's: the source was recreated or lost its end",
+                fidelity.beyond
+            ));
+        }
+        if fidelity.behind > 0 && evidence.drained {
+            reasons
+                .push(format!("the stream ends {} sequences before the source's", fidelity.behind));
+        }
+    }
+    if evidence.account.contradictions > 0 {
+        reasons.push(format!(
+            "{} {} in the ledger itself",
+            evidence.account.contradictions,
+            plural(evidence.account.contradictions, "contradiction", "contradictions")
+        ));
+    }
+    if !reasons.is_empty() {
+        return Judgement::Broken { reasons };
+    }
+    if finding.acked == 0 {
+        return Judgement::Nothing;
+    }
+    let lag = evidence.fidelity.map_or(0, |fidelity| fidelity.behind);
+    match finding.behind.max(lag) {
+        0 => Judgement::Whole,
+        count => Judgement::NotYet {
+            why: format!("{count} {} still to come", plural(count, "message is", "messages are")),
+        },
+    }
+}
+
+fn plural(count: u64, one: &'static str, many: &'static str) -> &'static str {
+    if count == 1 { one } else { many }
+}
+
+/// The first and the last of a set.
+fn ends(set: &NumberSet) -> Option<(u64, u64)> {
+    Some((set.first(1).first().copied()?, set.max()?))
+}
+
+/// What is found by number: of what the consumer saw and of what the stream holds, together.
+#[derive(Default)]
+struct Numbers {
+    duplicates: u64,
+    reordered: u64,
+    reordered_seqs: Vec<u64>,
+    late_by_resend: u64,
+    unexpected: u64,
+    unexpected_seqs: Vec<u64>,
+}
+
+impl Numbers {
+    fn gather(ledger: &Ledger, zone: &Zone, stream: Option<&StreamAudit>) -> Self {
+        let mut all = Self::default();
+        for (p, producer) in ledger.producers.iter().enumerate() {
+            let (mut moved, mut late, mut here) =
+                (producer.moved.clone(), NumberSet::default(), NumberSet::default());
+            if let Some(receipts) = zone.producers.get(p) {
+                moved = moved.with(&receipts.moved);
+                late = receipts.received.common(producer.places.late());
+                here = here.with(&receipts.received);
+            }
+            let held = stream.and_then(|stream| stream.producers.get(&producer.id));
+            if let Some(held) = held {
+                moved = moved.with(&held.moved);
+                late = late.with(held.places.late());
+                here = here.with(&held.numbers);
+            }
+            let reordered = late.without(&producer.resent);
+            let unexpected =
+                here.without(&producer.intended).with(&here.common(&producer.failed_open));
+            let place = |number: u64| {
+                let held = held.and_then(|held| held.places.get(number));
+                held.or_else(|| producer.places.get(number))
+            };
+            all.duplicates += moved.len();
+            all.reordered += reordered.len();
+            all.reordered_seqs.extend(reordered.iter().take(1000).filter_map(place));
+            all.late_by_resend += late.len() - reordered.len();
+            all.unexpected += unexpected.len();
+            all.unexpected_seqs.extend(unexpected.iter().take(1000).filter_map(place));
+        }
+        // Producers of this run that the ledger has never heard of.
+        for (id, held) in stream.iter().flat_map(|stream| &stream.producers) {
+            if ledger.producers.iter().all(|producer| producer.id != *id) {
+                all.unexpected += held.numbers.len();
+                all.unexpected_seqs
+                    .extend(held.places.runs().take(FIRST_OFFENDERS).map(|(_, seq, _)| seq));
+            }
+        }
+        all
+    }
+}

@@ -1,0 +1,334 @@
+//! Whether two zones hold the same, without holding either.
+//!
+//! A stream is condensed to one 64-bit digest for every [`BLOCK`] sequences. Two streams are equal
+//! where their digests are; a block that differs is read again from both and compared message by
+//! message ([`differences`]).
+
+use std::ops::RangeInclusive;
+
+use serde::Serialize;
+
+/// Sequences in a block: block `i` holds `i * BLOCK + 1 ..= i * BLOCK + BLOCK`.
+pub const BLOCK: u64 = 1024;
+
+/// A message boiled down to what must be equal everywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Print {
+    /// Its stream sequence.
+    pub seq: u64,
+    /// Over subject, message id and payload; see [`hash`].
+    pub hash: u64,
+}
+
+/// A 64-bit hash over parts (subject, message id, payload). Where one part ends and the next
+/// begins makes a difference. For telling apart, not against forgery.
+#[must_use]
+pub fn hash(parts: &[&[u8]]) -> u64 {
+    let mut state = 0x9e37_79b9_7f4a_7c15;
+    for part in parts {
+        state = mix(state ^ part.len() as u64);
+        let mut words = part.chunks_exact(8);
+        for word in &mut words {
+            state =
+                mix(state ^ word.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)));
+        }
+        state = mix(
+            state ^ words.remainder().iter().fold(0, |word, byte| word << 8 | u64::from(*byte))
+        );
+    }
+    state
+}
+
+/// A bijection of 64 bits in which every input bit moves every output bit (the finalizer of
+/// Stafford's "Mix13", as in `SplitMix64`).
+fn mix(mut x: u64) -> u64 {
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
+
+/// A condensed stream, fed in sequence order. 24 bytes a block.
+#[derive(Clone, Debug, Default)]
+pub struct Fingerprint {
+    /// Blocks that hold anything, ascending.
+    blocks: Vec<Block>,
+    first: Option<u64>,
+    last: u64,
+    messages: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Block {
+    index: u64,
+    digest: u64,
+    messages: u64,
+}
+
+impl Fingerprint {
+    /// Takes the next message in. Sequences ascend; one that does not is left out and `false` is
+    /// answered.
+    pub fn push(&mut self, print: Print) -> bool {
+        if self.first.is_some() && print.seq <= self.last {
+            return false;
+        }
+        // The first sequence there is is 1.
+        let index = print.seq.saturating_sub(1) / BLOCK;
+        if self.blocks.last().is_none_or(|block| block.index != index) {
+            self.blocks.push(Block { index, digest: 0, messages: 0 });
+        }
+        if let Some(block) = self.blocks.last_mut() {
+            block.digest = mix(mix(block.digest ^ print.seq) ^ print.hash);
+            block.messages += 1;
+        }
+        self.first.get_or_insert(print.seq);
+        self.last = print.seq;
+        self.messages += 1;
+        true
+    }
+
+    /// The blocks that hold anything: (index, digest, messages).
+    pub(super) fn blocks(&self) -> impl Iterator<Item = (u64, u64, u64)> + '_ {
+        self.blocks.iter().map(|block| (block.index, block.digest, block.messages))
+    }
+
+    /// A fingerprint from what [`Self::blocks`] told; nothing if that cannot be one.
+    pub(super) fn rebuild(blocks: &[(u64, u64, u64)], ends: Option<(u64, u64)>) -> Option<Self> {
+        let ascending = blocks.windows(2).all(|pair| pair[0].0 < pair[1].0);
+        let full = blocks.iter().all(|(_, _, messages)| (1..=BLOCK).contains(messages));
+        let at = |seq: u64| seq.checked_sub(1).map(|before| before / BLOCK);
+        let fits = match ends {
+            Some((first, last)) => {
+                first <= last
+                    && at(first).is_some()
+                    && at(first) == blocks.first().map(|block| block.0)
+                    && at(last) == blocks.last().map(|block| block.0)
+            }
+            None => blocks.is_empty(),
+        };
+        (ascending && full && fits).then(|| Self {
+            blocks: blocks
+                .iter()
+                .map(|&(index, digest, messages)| Block { index, digest, messages })
+                .collect(),
+            first: ends.map(|(first, _)| first),
+            last: ends.map_or(0, |(_, last)| last),
+            messages: blocks.iter().map(|block| block.2).sum(),
+        })
+    }
+
+    /// The first sequence held.
+    #[must_use]
+    pub fn first(&self) -> Option<u64> {
+        self.first
+    }
+
+    /// The last sequence held, 0 for none.
+    #[must_use]
+    pub fn last(&self) -> u64 {
+        self.last
+    }
+
+    /// Messages held.
+    #[must_use]
+    pub fn messages(&self) -> u64 {
+        self.messages
+    }
+}
+
+/// How faithful a mirror is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Fidelity {
+    /// Up to and with this sequence both hold the same (gaps included), in whole blocks; with
+    /// equal ends it is the last sequence of both.
+    pub equal_through: u64,
+    /// Sequences within which they differ, adjoining blocks joined. Blocks that the shorter of
+    /// both has only begun are not judged.
+    pub differing: Vec<RangeInclusive<u64>>,
+    /// Sequences the source has after the mirror's last.
+    pub behind: u64,
+    /// Sequences the mirror has after the source's last: the source was recreated, or lost its
+    /// end.
+    pub beyond: u64,
+}
+
+impl Fidelity {
+    /// Nothing differs, and neither goes further than the other.
+    #[must_use]
+    pub fn is_equal(&self) -> bool {
+        self.differing.is_empty() && self.behind == 0 && self.beyond == 0
+    }
+}
+
+/// Compares a mirror with its source. Both should have been read up to the same sequence where
+/// both have it; if not, the block in which the shorter one ends stays unjudged.
+#[must_use]
+pub fn compare(source: &Fingerprint, mirror: &Fingerprint) -> Fidelity {
+    let shorter = source.last.min(mirror.last);
+    let same_end = source.last == mirror.last;
+    // Blocks from this one on cannot be judged.
+    let limit = if same_end { u64::MAX } else { shorter / BLOCK };
+    let mut differing: Vec<RangeInclusive<u64>> = Vec::new();
+    let mut note = |index: u64| {
+        let (start, end) = (index * BLOCK + 1, (index * BLOCK).saturating_add(BLOCK));
+        match differing.last_mut() {
+            Some(range) if *range.end() == start - 1 => *range = *range.start()..=end,
+            _ => differing.push(start..=end),
+        }
+    };
+    let (mut ours, mut theirs) = (source.blocks.iter().peekable(), mirror.blocks.iter().peekable());
+    loop {
+        let next = [ours.peek(), theirs.peek()].into_iter().flatten().map(|block| block.index);
+        let Some(index) = next.min().filter(|index| *index < limit) else { break };
+        let at = |block: &&Block| block.index == index;
+        if ours.next_if(at) != theirs.next_if(at) {
+            note(index);
+        }
+    }
+    let equal_through = match differing.first() {
+        Some(range) => range.start() - 1,
+        None if same_end => shorter,
+        None => limit * BLOCK,
+    };
+    Fidelity {
+        equal_through,
+        differing,
+        behind: source.last.saturating_sub(mirror.last),
+        beyond: mirror.last.saturating_sub(source.last),
+    }
+}
+
+/// What is different at one sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "what", content = "seq")]
+pub enum Difference {
+    /// The source has it, the mirror has not.
+    Missing(u64),
+    /// The mirror has it, the source has not.
+    Extra(u64),
+    /// Both have it, but not the same.
+    Changed(u64),
+}
+
+/// Names what differs in a stretch that was read again from both, in sequence order.
+#[must_use]
+pub fn differences(source: &[Print], mirror: &[Print]) -> Vec<Difference> {
+    let (mut ours, mut theirs) = (source.iter().peekable(), mirror.iter().peekable());
+    let mut found = Vec::new();
+    loop {
+        match (ours.peek(), theirs.peek()) {
+            (None, None) => return found,
+            (Some(our), their) if their.is_none_or(|their| our.seq < their.seq) => {
+                found.push(Difference::Missing(our.seq));
+                ours.next();
+            }
+            (Some(our), Some(their)) if our.seq == their.seq => {
+                if our.hash != their.hash {
+                    found.push(Difference::Changed(our.seq));
+                }
+                ours.next();
+                theirs.next();
+            }
+            (_, their) => {
+                found.extend(their.map(|their| Difference::Extra(their.seq)));
+                theirs.next();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use proptest::prelude::*;
+
+    fn prints(stream: &BTreeMap<u64, u64>) -> Vec<Print> {
+        stream.iter().map(|(seq, hash)| Print { seq: *seq, hash: *hash }).collect()
+    }
+
+    fn fingerprint(stream: &BTreeMap<u64, u64>) -> Fingerprint {
+        let mut fingerprint = Fingerprint::default();
+        for print in prints(stream) {
+            assert!(fingerprint.push(print));
+        }
+        fingerprint
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_differs_is_in_a_named_block_and_is_named(
+            length in 1u64..5000,
+            changes in prop::collection::vec((1u64..5000, 0u8..3), 0..6),
+        ) {
+            let source: BTreeMap<u64, u64> = (1..=length).map(|seq| (seq, seq * 7)).collect();
+            let mut mirror = source.clone();
+            for (seq, how) in changes {
+                match how {
+                    0 => drop(mirror.remove(&seq)),
+                    1 => drop(mirror.entry(seq).and_modify(|hash| *hash += 1)),
+                    _ => {}
+                }
+            }
+            let fidelity = compare(&fingerprint(&source), &fingerprint(&mirror));
+            let differences = differences(&prints(&source), &prints(&mirror));
+            let expected: Vec<Difference> = source
+                .iter()
+                .filter_map(|(seq, hash)| match mirror.get(seq) {
+                    None => Some(Difference::Missing(*seq)),
+                    Some(other) if other != hash => Some(Difference::Changed(*seq)),
+                    Some(_) => None,
+                })
+                .collect();
+            prop_assert_eq!(&differences, &expected);
+            let mirror_last = mirror.keys().last().copied().unwrap_or(0);
+            prop_assert_eq!(fidelity.behind, length - mirror_last);
+            let judged = if fidelity.behind == 0 { u64::MAX } else { mirror_last / BLOCK * BLOCK };
+            for difference in &differences {
+                let (Difference::Missing(seq) | Difference::Changed(seq) | Difference::Extra(seq)) =
+                    *difference;
+                prop_assert!(seq > fidelity.equal_through);
+                prop_assert!(seq > judged || fidelity.differing.iter().any(|r| r.contains(&seq)));
+            }
+            if differences.is_empty() {
+                prop_assert!(fidelity.is_equal());
+                prop_assert_eq!(fidelity.equal_through, length);
+            }
+        }
+    }
+
+    #[test]
+    fn a_mirror_that_is_behind_is_not_different() {
+        let source: BTreeMap<u64, u64> = (1..=3000).map(|seq| (seq, seq)).collect();
+        let mirror = source.range(..=2500).map(|(seq, hash)| (*seq, *hash)).collect();
+        let fidelity = compare(&fingerprint(&source), &fingerprint(&mirror));
+        let expected = Fidelity { equal_through: 2048, behind: 500, ..Fidelity::default() };
+        assert_eq!(fidelity, expected);
+        let other_way = compare(&fingerprint(&mirror), &fingerprint(&source));
+        assert_eq!((other_way.beyond, other_way.differing), (500, vec![]));
+    }
+
+    #[test]
+    fn parts_do_not_run_into_each_other() {
+        let hashes = [
+            hash(&[b"ab", b"c"]),
+            hash(&[b"a", b"bc"]),
+            hash(&[b"abc"]),
+            hash(&[b"abc", b""]),
+            hash(&[b"ab", b"c\0"]),
+        ];
+        let distinct: std::collections::BTreeSet<_> = hashes.iter().collect();
+        assert_eq!(distinct.len(), hashes.len());
+    }
+
+    #[test]
+    fn what_does_not_ascend_is_left_out() {
+        let mut fingerprint = Fingerprint::default();
+        assert!(fingerprint.push(Print { seq: 5, hash: 1 }));
+        assert!(!fingerprint.push(Print { seq: 5, hash: 1 }));
+        assert_eq!(
+            (fingerprint.first(), fingerprint.last(), fingerprint.messages()),
+            (Some(5), 5, 1)
+        );
+    }
+}

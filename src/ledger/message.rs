@@ -1,0 +1,280 @@
+//! What a drill message carries, and how it is checked.
+//!
+//! A payload is one line of text, so that any NATS tool shows what it is, then dots up to the
+//! wanted size:
+//!
+//! ```text
+//! zd1 k3f9q2 p4 n123 t1763937035123456 c9a3b2c1 ........
+//! ```
+//!
+//! run, producer, number, microseconds since the epoch when it was sent, and the CRC-32 (IEEE) of
+//! everything else in the payload, in hexadecimal.
+
+use std::{fmt, io::Write, str::FromStr};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+/// The fewest bytes a message can have: the longest possible record fits.
+pub const SMALLEST_SIZE: u32 = 80;
+/// The most bytes a message can have: below the server's default `max_payload` of 1 MiB.
+pub const LARGEST_SIZE: u32 = 1_000_000;
+/// The header NATS deduplicates by.
+pub const MESSAGE_ID_HEADER: &str = "Nats-Msg-Id";
+/// Letters and digits of a run's id.
+const RUN_LENGTH: usize = 6;
+
+/// One life of a region's data: six lower-case letters and digits.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RunId(String);
+
+/// Why a text is not a run's or a message's id.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not the id of a drill message")]
+pub struct IdError(String);
+
+impl RunId {
+    /// A run id made from any number (a clock, a random number).
+    #[must_use]
+    pub fn from_number(mut number: u64) -> Self {
+        const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
+        let mut text = String::with_capacity(RUN_LENGTH);
+        for _ in 0..RUN_LENGTH {
+            text.push(char::from(DIGITS[(number % 36) as usize]));
+            number /= 36;
+        }
+        Self(text)
+    }
+
+    /// The six characters.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for RunId {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let fits = text.len() == RUN_LENGTH
+            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        if fits { Ok(Self(text.to_owned())) } else { Err(IdError(text.to_owned())) }
+    }
+}
+
+impl TryFrom<String> for RunId {
+    type Error = IdError;
+
+    fn try_from(text: String) -> Result<Self, IdError> {
+        text.parse()
+    }
+}
+
+impl From<RunId> for String {
+    fn from(run: RunId) -> Self {
+        run.0
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Which message: `k3f9q2-p4-123`. Also its `Nats-Msg-Id`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MessageId {
+    /// The run.
+    pub run: RunId,
+    /// The producer: one for each produce command, counted from 1.
+    pub producer: u32,
+    /// The message's number.
+    pub number: u64,
+}
+
+impl fmt::Display for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-p{}-{}", self.run, self.producer, self.number)
+    }
+}
+
+impl FromStr for MessageId {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let parse = || {
+            let mut parts = text.split('-');
+            let run = parts.next()?.parse().ok()?;
+            let producer = number(parts.next()?.strip_prefix('p')?)?;
+            let number = number(parts.next()?)?;
+            parts.next().is_none().then_some(Self { run, producer, number })
+        };
+        parse().ok_or_else(|| IdError(text.to_owned()))
+    }
+}
+
+/// A number in the one way it is written: `+7` and `007` are no ids of message 7.
+fn number<T: FromStr>(text: &str) -> Option<T> {
+    let digits = text.bytes().all(|b| b.is_ascii_digit());
+    let padded = text.len() > 1 && text.starts_with('0');
+    if digits && !padded { text.parse().ok() } else { None }
+}
+
+/// A payload that was understood and is whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decoded {
+    /// Which message.
+    pub id: MessageId,
+    /// When it was sent, microseconds since the epoch.
+    pub sent_us: u64,
+}
+
+/// What is wrong with a payload.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// Somebody else's message.
+    #[error("not a drill message")]
+    Foreign,
+    /// A drill message that is not as it was sent.
+    #[error("damaged: {0}")]
+    Damaged(&'static str),
+}
+
+/// Writes a message of `size` bytes (at least [`SMALLEST_SIZE`]).
+#[must_use]
+pub fn encode(id: &MessageId, sent_us: u64, size: u32) -> Bytes {
+    let size = size.max(SMALLEST_SIZE) as usize;
+    let mut payload = Vec::with_capacity(size);
+    // Writing into a Vec cannot fail.
+    let _ = write!(payload, "zd1 {} p{} n{} t{} c", id.run, id.producer, id.number, sent_us);
+    let check_at = payload.len();
+    payload.extend_from_slice(b"00000000 ");
+    payload.resize(size, b'.');
+    let check = checksum(&payload, check_at);
+    payload[check_at..check_at + 8].copy_from_slice(&hex(check));
+    Bytes::from(payload)
+}
+
+/// Reads a payload and checks that it is whole.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn decode(payload: &[u8]) -> Result<Decoded, Fault> {
+    if !payload.starts_with(b"zd1 ") {
+        return Err(Fault::Foreign);
+    }
+    let head = &payload[..payload.len().min(SMALLEST_SIZE as usize)];
+    let check_at = head
+        .windows(2)
+        // The last one: a run's id may start with a c, too.
+        .rposition(|pair| pair == b" c")
+        .map(|at| at + 2)
+        .filter(|at| payload.len() >= at + 9)
+        .ok_or(Fault::Damaged("its record is cut short"))?;
+    if payload[check_at..check_at + 8] != hex(checksum(payload, check_at)) {
+        return Err(Fault::Damaged("its checksum does not fit"));
+    }
+    // Nothing between the beginning and the checksum, were it somebody's joke.
+    let fields = payload.get(4..check_at - 2).unwrap_or_default();
+    let fields =
+        std::str::from_utf8(fields).map_err(|_| Fault::Damaged("its record is not text"))?;
+    let parse = || {
+        let mut parts = fields.split(' ');
+        let run = parts.next()?.parse().ok()?;
+        let producer = number(parts.next()?.strip_prefix('p')?)?;
+        let n = number(parts.next()?.strip_prefix('n')?)?;
+        let sent_us = number(parts.next()?.strip_prefix('t')?)?;
+        parts.next().is_none().then_some(())?;
+        let number = n;
+        Some(Decoded { id: MessageId { run, producer, number }, sent_us })
+    };
+    parse().ok_or(Fault::Damaged("its record is not readable"))
+}
+
+/// The CRC of a payload without the eight characters that hold it.
+fn checksum(payload: &[u8], check_at: usize) -> u32 {
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(&payload[..check_at]);
+    crc.update(&payload[check_at + 8..]);
+    crc.finalize()
+}
+
+fn hex(value: u32) -> [u8; 8] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    std::array::from_fn(|i| DIGITS[(value >> (28 - 4 * i) & 15) as usize])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn id() -> impl Strategy<Value = MessageId> {
+        (any::<u64>(), any::<u32>(), any::<u64>()).prop_map(|(run, producer, number)| MessageId {
+            run: RunId::from_number(run),
+            producer,
+            number,
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(id in id(), at in any::<u64>(), size in SMALLEST_SIZE..2000) {
+            let payload = encode(&id, at, size);
+            prop_assert_eq!(payload.len(), size as usize);
+            prop_assert_eq!(decode(&payload), Ok(Decoded { id: id.clone(), sent_us: at }));
+            prop_assert_eq!(id.to_string().parse::<MessageId>(), Ok(id));
+        }
+
+        #[test]
+        fn any_changed_byte_is_noticed(id in id(), size in SMALLEST_SIZE..300, at in any::<prop::sample::Index>(), flip in 1u8..=255) {
+            let mut payload = encode(&id, 1, size).to_vec();
+            let at = at.index(payload.len());
+            payload[at] ^= flip;
+            prop_assert!(decode(&payload).is_err());
+        }
+
+        #[test]
+        fn any_cut_is_noticed(id in id(), size in SMALLEST_SIZE..300, keep in any::<prop::sample::Index>()) {
+            let payload = encode(&id, 1, size);
+            prop_assert!(decode(&payload[..keep.index(payload.len())]).is_err());
+        }
+    }
+
+    /// A payload of these words with a checksum that fits.
+    fn forged(head: &str, tail: &str) -> Vec<u8> {
+        let mut payload = format!("{head} c00000000{tail}").into_bytes();
+        let check_at = head.len() + 2;
+        let check = hex(checksum(&payload, check_at));
+        payload[check_at..check_at + 8].copy_from_slice(&check);
+        payload
+    }
+
+    #[test]
+    fn forgeries_with_a_checksum_that_fits_are_read_with_care() {
+        assert!(decode(&forged("zd1 k3f9q2 p4 n123 t5", " ...")).is_ok());
+        for head in [
+            "zd1",
+            "zd1 ",
+            "zd1 k3f9q2 p4 n123",
+            "zd1 k3f9q2 p4 n+123 t5",
+            "zd1 k3f9q2 p04 n123 t5",
+            "zd1 k3f9q2 p4 n18446744073709551616 t5",
+            "zd1 k3f9q2 p4 n123 t5 t6",
+        ] {
+            let read = decode(&forged(head, " ..."));
+            assert!(matches!(read, Err(Fault::Damaged(_))), "{head}: {read:?}");
+        }
+    }
+
+    #[test]
+    fn an_id_is_written_in_one_way() {
+        assert!("k3f9q2-p4-123".parse::<MessageId>().is_ok());
+        for other in ["k3f9q2-p+4-123", "k3f9q2-p4-0123", "k3f9q2-p4-", "k3f9q2-p4-12-3"] {
+            assert!(other.parse::<MessageId>().is_err(), "{other}");
+        }
+    }
+}

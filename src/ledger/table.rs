@@ -1,0 +1,136 @@
+//! Findings as a table for people: plain text, 80 columns.
+
+use std::fmt::Write;
+
+use super::finding::{Judgement, Trouble, ZoneFinding};
+
+/// Columns a terminal has at least.
+const WIDTH: usize = 80;
+
+/// What the words mean, told only when they come up.
+const MEANINGS: [(&str, &str); 7] = [
+    ("lost", "acknowledged by the source, and not on this zone's stream"),
+    ("not-received", "acknowledged, and passed over by the zone's consumer"),
+    ("duplicates", "one message at two stream sequences (a redelivery is not one)"),
+    ("reordered", "behind a higher number of its producer, though not sent again"),
+    ("corrupt", "checksum, id or subject are not those it was sent with"),
+    ("unexpected", "never sent by this region's producers, or refused"),
+    ("mismatched", "not the message that was acknowledged at that sequence"),
+];
+
+/// Prints what was found, one line a zone, then what is wrong and where to look.
+#[must_use]
+pub fn render(findings: &[ZoneFinding]) -> String {
+    let mut text = table(findings);
+    for finding in findings {
+        match &finding.judgement {
+            Judgement::Whole => {}
+            Judgement::Nothing => {
+                let _ = writeln!(
+                    text,
+                    "\nzone {}: no message was acknowledged, so nothing was tested; `produce --count 100` sends some",
+                    finding.zone
+                );
+            }
+            Judgement::NotYet { why } => {
+                let _ = writeln!(text, "\nzone {}: {why}", finding.zone);
+            }
+            Judgement::Broken { reasons } => {
+                let _ = writeln!(text, "\nzone {}:", finding.zone);
+                for reason in reasons {
+                    wrap(&mut text, "  - ", reason);
+                }
+                for trouble in &finding.troubles {
+                    wrap(&mut text, "    ", &offenders(trouble));
+                }
+            }
+        }
+    }
+    let comes_up = |kind: &str| {
+        findings.iter().flat_map(|finding| &finding.troubles).any(|trouble| trouble.kind == kind)
+    };
+    let meanings: Vec<_> = MEANINGS.iter().filter(|(kind, _)| comes_up(kind)).collect();
+    if !meanings.is_empty() {
+        text.push('\n');
+        for (kind, meaning) in meanings {
+            let _ = writeln!(text, "{kind:<13} {meaning}");
+        }
+    }
+    text
+}
+
+fn table(findings: &[ZoneFinding]) -> String {
+    let heads = [
+        "zone", "verdict", "acked", "stream", "received", "redel", "lost", "dup", "order", "corr",
+        "unexp",
+    ];
+    let rows = findings.iter().map(|f| {
+        [
+            f.zone.to_string(),
+            f.judgement.as_str().into(),
+            f.acked.to_string(),
+            f.on_stream.map_or_else(|| "?".into(), |count| count.to_string()),
+            f.received.to_string(),
+            f.redelivered.to_string(),
+            f.lost.total().max(f.not_received.total()).to_string(),
+            f.duplicates.to_string(),
+            f.reordered.to_string(),
+            f.corrupt.to_string(),
+            (f.unexpected + f.mismatched).to_string(),
+        ]
+    });
+    let rows: Vec<[String; 11]> = std::iter::once(heads.map(String::from)).chain(rows).collect();
+    let widths: [usize; 11] =
+        std::array::from_fn(|i| rows.iter().map(|row| row[i].len()).max().unwrap_or(0));
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (i, (cell, width)) in row.iter().zip(widths).enumerate() {
+            // Words to the left, numbers to the right.
+            let _ = if i < 2 {
+                write!(line, "{cell:<width$}  ")
+            } else {
+                write!(line, "{cell:>width$}  ")
+            };
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn offenders(trouble: &Trouble) -> String {
+    let named: Vec<String> = trouble
+        .first
+        .iter()
+        .map(|offender| match &offender.message {
+            Some(message) => format!("{} ({message})", offender.seq),
+            None => offender.seq.to_string(),
+        })
+        .collect();
+    let more = if trouble.count > trouble.first.len() as u64 { ", …" } else { "" };
+    if named.is_empty() {
+        return format!("{}: {} without a sequence of their own", trouble.kind, trouble.count);
+    }
+    format!("{} at sequence {}{more}", trouble.kind, named.join(", "))
+}
+
+/// Writes words after a mark, further lines below the first.
+fn wrap(text: &mut String, mark: &str, words: &str) {
+    let mut column = mark.len();
+    text.push_str(mark);
+    for (i, word) in words.split(' ').enumerate() {
+        let long = word.chars().count();
+        if i > 0 && column + 1 + long > WIDTH {
+            text.push('\n');
+            text.push_str(&" ".repeat(mark.len()));
+            column = mark.len();
+        } else if i > 0 {
+            text.push(' ');
+            column += 1;
+        }
+        text.push_str(word);
+        column += long;
+    }
+    text.push('\n');
+}
