@@ -1,0 +1,289 @@
+//! `drill`: its words, what they mean, and how they are written.
+
+use std::{fmt, path::PathBuf, time::Duration};
+
+use clap::Subcommand;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    MirrorKind, ParseError, ScreenSize,
+    grammar::{flag, parse_path, write_path},
+    units::{format_duration, parse_duration},
+};
+
+/// The most times the seed's numbers.
+pub const LARGEST_SCALE: u64 = 100_000;
+
+/// What can be done with drills.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Drill {
+    /// Run some, one after the other.
+    Run(DrillRun),
+    /// Run every sabotage of every drill (or of these) and print what each came to.
+    Sabotage {
+        /// Drills' names; all of the four conclusions if empty.
+        names: Vec<String>,
+    },
+    /// List them.
+    List,
+    /// End the one that runs: what it cut is healed, its verdict is void.
+    Stop,
+    /// Presented drills: go on.
+    Next,
+    /// Measure recovery times of several server versions and kinds of mirrors.
+    Matrix(DrillMatrix),
+}
+
+/// How drills are run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DrillRun {
+    /// Their names; `all` stands for the four conclusions.
+    pub names: Vec<String>,
+    /// How many times the seed's numbers.
+    pub scale: u64,
+    /// A deliberate fault, which must turn the verdict.
+    pub sabotage: Option<Sabotage>,
+    /// Pause between steps, for an audience.
+    pub pace: Option<Duration>,
+    /// Every step waits for `drill next`.
+    pub present: bool,
+    /// Where the evidence bundle goes; a folder of its own if none.
+    pub report: Option<PathBuf>,
+}
+
+/// What recovery times are measured of: every combination.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DrillMatrix {
+    /// Server versions.
+    pub versions: Vec<String>,
+    /// Kinds of mirrors.
+    pub mirrors: Vec<MirrorKind>,
+    /// Lengths of the cut.
+    pub cuts: Vec<Duration>,
+    /// Where the tables go; a new folder if none.
+    pub out: Option<PathBuf>,
+}
+
+/// Deliberate faults of an experiment. Each must turn the right verdict.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    clap::ValueEnum,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sabotage {
+    /// The cut lets messages through for a while.
+    Leak,
+    /// A message is removed from the mirror.
+    Lose,
+    /// A message is published a second time without its id.
+    Duplicate,
+    /// A payload is altered on the way.
+    Corrupt,
+    /// Two messages swap places.
+    Reorder,
+    /// The pause does not pause.
+    NoPause,
+    /// The producer's connection is made anew while the zone joins.
+    RestartProducer,
+    /// The producer's configuration changes while the zone joins.
+    Reconfigure,
+    /// Nothing is produced.
+    Nothing,
+}
+
+impl Sabotage {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Leak,
+        Self::Lose,
+        Self::Duplicate,
+        Self::Corrupt,
+        Self::Reorder,
+        Self::NoPause,
+        Self::RestartProducer,
+        Self::Reconfigure,
+        Self::Nothing,
+    ];
+
+    /// The word of the command language.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Leak => "leak",
+            Self::Lose => "lose",
+            Self::Duplicate => "duplicate",
+            Self::Corrupt => "corrupt",
+            Self::Reorder => "reorder",
+            Self::NoPause => "no-pause",
+            Self::RestartProducer => "restart-producer",
+            Self::Reconfigure => "reconfigure",
+            Self::Nothing => "nothing",
+        }
+    }
+}
+
+/// The words after `drill`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum DrillWords {
+    /// Run drills, one after the other; the exit code is the verdict
+    Run {
+        /// cut, heal, independent, grow, a drill of your own, or `all` (the four)
+        #[arg(required = true)]
+        names: Vec<String>,
+        /// How many times the seed's numbers
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=LARGEST_SCALE))]
+        scale: u64,
+        /// A deliberate fault in the experiment, which must turn the verdict
+        #[arg(long, value_enum)]
+        sabotage: Option<Sabotage>,
+        /// Pause between steps, for an audience (2s)
+        #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+        pace: Option<Duration>,
+        /// Every step waits for `drill next`: predict, then reveal
+        #[arg(long)]
+        present: bool,
+        /// Where the evidence bundle goes [default: a new folder]
+        #[arg(long, value_name = "FOLDER", value_parser = parse_path)]
+        report: Option<PathBuf>,
+        /// With --record, in a shell: columns and rows of the recording [default: 120x36]
+        #[arg(long, value_name = "COLSxROWS")]
+        size: Option<ScreenSize>,
+    },
+    /// Run every sabotage and print what each came to
+    Sabotage {
+        /// Only of these drills
+        names: Vec<String>,
+    },
+    /// List the drills there are
+    List,
+    /// End the drill that runs: heals what it cut; its verdict is void
+    Stop,
+    /// Go on with a presented drill
+    Next,
+    /// Measure the recovery times of server versions and kinds of mirrors, in regions of their own
+    Matrix {
+        /// Server versions
+        #[arg(long, value_delimiter = ',', default_value = "2.11.11,2.12.8,2.14.6,2.15.1", value_parser = parse_version)]
+        versions: Vec<String>,
+        /// Kinds of mirrors
+        #[arg(long, value_delimiter = ',', value_enum, default_value = "classic,durable")]
+        mirror: Vec<MirrorKind>,
+        /// Lengths of the cut
+        #[arg(long, value_delimiter = ',', default_value = "5s,20s,45s", value_parser = parse_duration)]
+        cut: Vec<Duration>,
+        /// Where the tables go [default: a new folder]
+        #[arg(long, value_name = "FOLDER", value_parser = parse_path)]
+        out: Option<PathBuf>,
+    },
+}
+
+impl TryFrom<DrillWords> for Drill {
+    type Error = ParseError;
+
+    fn try_from(words: DrillWords) -> Result<Self, ParseError> {
+        let check = |names: &[String]| match names.iter().find(|name| !is_drill_name(name)) {
+            Some(bad) => Err(ParseError::Words(format!(
+                "`{bad}` is not the name of a drill: use a-z, 0-9 and `-` (`drill list` shows them)"
+            ))),
+            None => Ok(()),
+        };
+        Ok(match words {
+            DrillWords::Run { names, scale, sabotage, pace, present, report, size } => {
+                check(&names)?;
+                // The shell takes it out before; anywhere else it would be forgotten silently.
+                if size.is_some() {
+                    return Err(ParseError::Words(
+                        "--size goes with --record, in a shell: `zonedrill drill run all --record FILE --size 120x36`".into(),
+                    ));
+                }
+                if sabotage.is_some() && (names.len() > 1 || names[0] == "all") {
+                    return Err(ParseError::Words(
+                        "--sabotage goes with one drill; `drill sabotage` runs them all".into(),
+                    ));
+                }
+                Self::Run(DrillRun { names, scale, sabotage, pace, present, report })
+            }
+            DrillWords::Sabotage { names } => {
+                check(&names)?;
+                Self::Sabotage { names }
+            }
+            DrillWords::List => Self::List,
+            DrillWords::Stop => Self::Stop,
+            DrillWords::Next => Self::Next,
+            DrillWords::Matrix { cut, .. } if cut.contains(&Duration::ZERO) => {
+                return Err(ParseError::Words("`--cut 0s` would cut nothing: give times".into()));
+            }
+            DrillWords::Matrix { versions, mirror, cut, out } => {
+                Self::Matrix(DrillMatrix { versions, mirrors: mirror, cuts: cut, out })
+            }
+        })
+    }
+}
+
+/// A server version is numbers with dots.
+fn parse_version(text: &str) -> Result<String, String> {
+    let fits = text.split('.').count() == 3
+        && text.split('.').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
+    if fits { Ok(text.to_owned()) } else { Err("a server version is like 2.15.1".into()) }
+}
+
+/// Can a drill be called that?
+fn is_drill_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.len() <= 40
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
+impl fmt::Display for Drill {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Run(run) => {
+                write!(f, "run {}", run.names.join(" "))?;
+                if run.scale != 1 {
+                    write!(f, " --scale {}", run.scale)?;
+                }
+                if let Some(kind) = run.sabotage {
+                    write!(f, " --sabotage {}", kind.as_str())?;
+                }
+                if let Some(pace) = run.pace {
+                    write!(f, " --pace {}", format_duration(pace))?;
+                }
+                f.write_str(flag(run.present, " --present"))?;
+                match &run.report {
+                    Some(folder) => write!(f, " --report {}", write_path(folder)),
+                    None => Ok(()),
+                }
+            }
+            Self::Sabotage { names } if names.is_empty() => f.write_str("sabotage"),
+            Self::Sabotage { names } => write!(f, "sabotage {}", names.join(" ")),
+            Self::List => f.write_str("list"),
+            Self::Stop => f.write_str("stop"),
+            Self::Next => f.write_str("next"),
+            Self::Matrix(matrix) => {
+                let mirrors: Vec<&str> = matrix.mirrors.iter().map(|kind| kind.as_str()).collect();
+                let cuts: Vec<String> =
+                    matrix.cuts.iter().map(|length| format_duration(*length)).collect();
+                write!(
+                    f,
+                    "matrix --versions {} --mirror {} --cut {}",
+                    matrix.versions.join(","),
+                    mirrors.join(","),
+                    cuts.join(",")
+                )?;
+                match &matrix.out {
+                    Some(folder) => write!(f, " --out {}", write_path(folder)),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! The one grammar: clap reads it for the shell and for every other place, `Display` writes it.
+//!
+//! Each command is read and written in one file: `produce` and `drill` in their own, the others
+//! here.
+
+#[cfg(test)]
+mod tests;
+mod words;
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
+
+use clap::{CommandFactory, FromArgMatches, Parser};
+
+pub use self::words::{ConsumerWords, NodeWords, RecordWords, Verb, ZoneWords};
+use super::{CastFormat, Command, NodeAct, Record, units::format_duration};
+pub use super::{
+    drill::{DrillWords, LARGEST_SCALE},
+    produce::{DEFAULT_INTERVAL, DEFAULT_SIZE, HIGHEST_NUMBER, ProduceWords},
+};
+
+/// The longest text of a mark, in bytes.
+pub const LONGEST_MARK: usize = 200;
+
+/// Why a line is not a command.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ParseError {
+    /// An empty line.
+    #[error("no command: try `status`, or `help` for the list")]
+    Empty,
+    /// A quote is not closed.
+    #[error("a quote is not closed")]
+    Quote,
+    /// The words are off; the text is ready to be shown.
+    #[error("{0}")]
+    Words(String),
+}
+
+/// The grammar as a clap command of its own, for lines that are not typed in a shell.
+#[derive(Debug, Parser)]
+#[command(
+    no_binary_name = true,
+    disable_help_flag = true,
+    disable_help_subcommand = true,
+    subcommand_required = true,
+    name = ""
+)]
+struct Line {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// The grammar as a tree, for completion and generated help.
+#[must_use]
+pub fn tree() -> clap::Command {
+    let mut tree = Line::command();
+    tree.build();
+    tree
+}
+
+impl TryFrom<Verb> for Command {
+    type Error = ParseError;
+
+    fn try_from(verb: Verb) -> Result<Self, ParseError> {
+        Ok(match verb {
+            Verb::Up => Self::Up,
+            Verb::Down { purge } => Self::Down { purge },
+            Verb::Status { json, watch } => Self::Status { json, watch },
+            Verb::Doctor => Self::Doctor,
+            Verb::Produce(words) => Self::Produce(words.try_into()?),
+            Verb::Cut { zone, kind, heal_after } => {
+                if heal_after == Some(Duration::ZERO) {
+                    return Err(ParseError::Words("`--for 0s` would cut nothing: give a time, or leave it out to cut until `heal`".into()));
+                }
+                Self::Cut { zone, kind, heal_after }
+            }
+            Verb::Heal { zone } => Self::Heal { zone: zone.0 },
+            Verb::Zone(ZoneWords::Add { zone }) => Self::ZoneAdd { zone },
+            Verb::Zone(ZoneWords::Remove { zone }) => Self::ZoneRemove { zone },
+            Verb::Consumer(ConsumerWords::Pause { zone }) => Self::ConsumerPause { zone },
+            Verb::Consumer(ConsumerWords::Resume { zone }) => Self::ConsumerResume { zone },
+            Verb::Consumer(ConsumerWords::Rate { zone, rate }) => {
+                Self::ConsumerRate { zone, rate: rate.0 }
+            }
+            Verb::Node(words) => match words {
+                NodeWords::Kill { node } => Self::Node { act: NodeAct::Kill, node },
+                NodeWords::Freeze { node } => Self::Node { act: NodeAct::Freeze, node },
+                NodeWords::Thaw { node } => Self::Node { act: NodeAct::Thaw, node },
+                NodeWords::Stop { node } => Self::Node { act: NodeAct::Stop, node },
+                NodeWords::Start { node } => Self::Node { act: NodeAct::Start, node },
+                NodeWords::Stepdown { zone, group } => Self::Stepdown { zone, group },
+            },
+            Verb::Nudge { zone } => Self::Nudge { zone },
+            Verb::Verify { zone, json } => Self::Verify { zone, json },
+            Verb::Mark { text } => {
+                let text = text.join(" ");
+                if text.trim().is_empty() {
+                    return Err(ParseError::Words("`mark` needs some words".into()));
+                }
+                if text.chars().any(is_unruly) || text.len() > LONGEST_MARK {
+                    return Err(ParseError::Words(format!(
+                        "a mark is one line of at most {LONGEST_MARK} bytes, without control characters"
+                    )));
+                }
+                Self::Mark { text }
+            }
+            Verb::Drill(words) => Self::Drill(words.try_into()?),
+            Verb::Report { folder } => Self::Report { folder },
+            Verb::Record(RecordWords::Start { file, format, size }) => {
+                Self::Record(Record::Start { file, format, size })
+            }
+            Verb::Record(RecordWords::Stop) => Self::Record(Record::Stop),
+            Verb::Control(control) => Self::Control(control),
+            Verb::Wind(wind) => Self::Wind(wind),
+        })
+    }
+}
+
+impl FromStr for Command {
+    type Err = ParseError;
+
+    fn from_str(line: &str) -> Result<Self, ParseError> {
+        let words = shell_words::split(line).map_err(|_| ParseError::Quote)?;
+        if words.is_empty() {
+            return Err(ParseError::Empty);
+        }
+        let matches = Line::command()
+            .try_get_matches_from(words)
+            .map_err(|e| ParseError::Words(plain(&e)))?;
+        let line = Line::from_arg_matches(&matches).map_err(|e| ParseError::Words(plain(&e)))?;
+        line.verb.try_into()
+    }
+}
+
+impl TryFrom<String> for Command {
+    type Error = ParseError;
+
+    fn try_from(line: String) -> Result<Self, ParseError> {
+        line.parse()
+    }
+}
+
+impl From<Command> for String {
+    fn from(command: Command) -> Self {
+        command.to_string()
+    }
+}
+
+/// clap's error on one line, without its colours and its usage block.
+fn plain(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let text: Vec<&str> = text
+        .lines()
+        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"))
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    text.join(" ").trim_start_matches("error: ").to_owned()
+}
+
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Up => f.write_str("up"),
+            Self::Down { purge } => write!(f, "down{}", flag(*purge, " --purge")),
+            Self::Status { json, watch } => {
+                write!(f, "status{}{}", flag(*json, " --json"), flag(*watch, " --watch"))
+            }
+            Self::Doctor => f.write_str("doctor"),
+            Self::Produce(produce) => write!(f, "produce {produce}"),
+            Self::Cut { zone, kind, heal_after } => {
+                write!(f, "cut {zone}")?;
+                if let Some(kind) = kind {
+                    write!(f, " --kind {}", kind.as_str())?;
+                }
+                match heal_after {
+                    Some(time) => write!(f, " --for {}", format_duration(*time)),
+                    None => Ok(()),
+                }
+            }
+            Self::Heal { zone: Some(zone) } => write!(f, "heal {zone}"),
+            Self::Heal { zone: None } => f.write_str("heal all"),
+            Self::ZoneAdd { zone: Some(zone) } => write!(f, "zone add {zone}"),
+            Self::ZoneAdd { zone: None } => f.write_str("zone add"),
+            Self::ZoneRemove { zone } => write!(f, "zone remove {zone}"),
+            Self::ConsumerPause { zone } => write!(f, "consumer pause {zone}"),
+            Self::ConsumerResume { zone } => write!(f, "consumer resume {zone}"),
+            Self::ConsumerRate { zone, rate: Some(rate) } => {
+                write!(f, "consumer rate {zone} {rate}")
+            }
+            Self::ConsumerRate { zone, rate: None } => write!(f, "consumer rate {zone} max"),
+            Self::Node { act, node } => write!(f, "node {} {node}", act.as_str()),
+            Self::Stepdown { zone, group } => write!(f, "node stepdown {zone} {}", group.as_str()),
+            Self::Nudge { zone } => write!(f, "nudge {zone}"),
+            Self::Verify { zone, json } => {
+                f.write_str("verify")?;
+                if let Some(zone) = zone {
+                    write!(f, " {zone}")?;
+                }
+                f.write_str(flag(*json, " --json"))
+            }
+            Self::Mark { text } => write!(f, "mark -- {}", shell_words::quote(text)),
+            Self::Drill(drill) => write!(f, "drill {drill}"),
+            Self::Report { folder: None } => f.write_str("report"),
+            Self::Report { folder: Some(folder) } => write!(f, "report {}", write_path(folder)),
+            Self::Record(Record::Start { file, format, size }) => {
+                write!(f, "record start {}", write_path(file))?;
+                if *format != CastFormat::V2 {
+                    write!(f, " --format {}", format.as_str())?;
+                }
+                match size {
+                    Some(size) => write!(f, " --size {size}"),
+                    None => Ok(()),
+                }
+            }
+            Self::Record(Record::Stop) => f.write_str("record stop"),
+            Self::Control(control) => write!(f, "control {}", control.as_str()),
+            Self::Wind(wind) => write!(f, "wind {wind}"),
+        }
+    }
+}
+
+/// Would break a line, or turn round the order in which a terminal shows it.
+fn is_unruly(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Reads a path. One that begins with `-` is written as `./-…` from here on, so that no line takes
+/// it for a flag.
+pub(super) fn parse_path(text: &str) -> Result<PathBuf, String> {
+    match text {
+        "" => Err("a path has at least one character".into()),
+        _ if text.contains(is_unruly) => Err("a path has no control characters".into()),
+        _ if text.starts_with('-') => Ok(Path::new(".").join(text)),
+        _ => Ok(text.into()),
+    }
+}
+
+/// Writes a path as a word of a line. [`parse_path`] is the inverse.
+pub(super) fn write_path(path: &Path) -> String {
+    shell_words::quote(&path.to_string_lossy()).into_owned()
+}
+
+pub(super) fn flag(set: bool, text: &'static str) -> &'static str {
+    if set { text } else { "" }
+}

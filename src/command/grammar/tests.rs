@@ -1,0 +1,347 @@
+use std::{path::PathBuf, time::Duration};
+
+use super::*;
+use crate::{
+    command::{
+        Control, CutKind, Drill, DrillMatrix, DrillRun, Group, MirrorKind, Produce, Rate, Sabotage,
+        Size, Wind, wind::Speed,
+    },
+    ledger::message::{LARGEST_SIZE, SMALLEST_SIZE},
+    region::{NodeName, ZoneName},
+};
+use proptest::prelude::*;
+
+fn zone() -> impl Strategy<Value = ZoneName> {
+    "[a-z][a-z0-9]{0,5}(-[a-z0-9]{1,3})?"
+        .prop_filter_map("reserved", |text| text.parse::<ZoneName>().ok())
+}
+
+fn node() -> impl Strategy<Value = NodeName> {
+    (1u8..=3, zone()).prop_map(|(number, zone)| NodeName { zone, number })
+}
+
+fn duration() -> impl Strategy<Value = Duration> {
+    (1u64..86_400_000).prop_map(Duration::from_millis)
+}
+
+fn rate() -> impl Strategy<Value = Rate> {
+    (1u32..1_000_000, any::<bool>())
+        .prop_map(|(n, per_minute)| Rate { messages: n.try_into().unwrap(), per_minute })
+}
+
+fn size() -> impl Strategy<Value = Size> {
+    (SMALLEST_SIZE..=LARGEST_SIZE).prop_map(Size)
+}
+
+fn produce() -> impl Strategy<Value = Produce> {
+    prop_oneof![
+        Just(Produce::Stop),
+        (1u64..1000, 0u64..1000, duration(), size()).prop_map(|(from, more, interval, size)| {
+            Produce::Range { from, to: from + more, interval, size }
+        }),
+        (1u64..HIGHEST_NUMBER, proptest::option::of(rate()), size())
+            .prop_map(|(count, rate, size)| Produce::Burst { count: Some(count), rate, size }),
+        (rate(), size()).prop_map(|(rate, size)| Produce::Burst {
+            count: None,
+            rate: Some(rate),
+            size
+        }),
+    ]
+}
+
+fn drill() -> impl Strategy<Value = Drill> {
+    let names = || proptest::collection::vec("[a-z][a-z0-9-]{0,8}", 1..4);
+    let kind = proptest::option::of(proptest::sample::select(Sabotage::ALL.to_vec()));
+    let folder = proptest::option::of("[a-z /]{0,9}[a-z]");
+    let pace = proptest::option::of(duration());
+    let run = (names(), 1..=LARGEST_SCALE, kind, pace, any::<bool>(), folder);
+    prop_oneof![
+        run.prop_map(|(mut names, scale, sabotage, pace, present, folder)| {
+            if sabotage.is_some() {
+                names = vec!["cut".into()];
+            }
+            let report = folder.map(PathBuf::from);
+            Drill::Run(DrillRun { names, scale, sabotage, pace, present, report })
+        }),
+        names().prop_map(|names| Drill::Sabotage { names }),
+        Just(Drill::Sabotage { names: Vec::new() }),
+        Just(Drill::List),
+        Just(Drill::Stop),
+        Just(Drill::Next),
+        (
+            proptest::collection::vec("2\\.[0-9]{1,2}\\.[0-9]{1,2}", 1..3),
+            proptest::sample::subsequence(vec![MirrorKind::Classic, MirrorKind::Durable], 1..=2),
+            proptest::collection::vec((1_u64..120).prop_map(Duration::from_secs), 1..3),
+            proptest::option::of("[a-z]{1,8}".prop_map(PathBuf::from)),
+        )
+            .prop_map(|(versions, mirrors, cuts, out)| Drill::Matrix(DrillMatrix {
+                versions,
+                mirrors,
+                cuts,
+                out
+            })),
+    ]
+}
+
+fn command() -> impl Strategy<Value = Command> {
+    let act = prop_oneof![
+        Just(NodeAct::Kill),
+        Just(NodeAct::Freeze),
+        Just(NodeAct::Thaw),
+        Just(NodeAct::Stop),
+        Just(NodeAct::Start)
+    ];
+    let group = prop_oneof![
+        Just(Group::Stream),
+        Just(Group::Mirror),
+        Just(Group::Consumer),
+        Just(Group::Meta)
+    ];
+    let kind = proptest::option::of(prop_oneof![
+        Just(CutKind::Refuse),
+        Just(CutKind::Silent),
+        Just(CutKind::Unplug)
+    ]);
+    prop_oneof![
+        Just(Command::Up),
+        Just(Command::Doctor),
+        any::<bool>().prop_map(|purge| Command::Down { purge }),
+        (any::<bool>(), any::<bool>()).prop_map(|(json, watch)| Command::Status { json, watch }),
+        produce().prop_map(Command::Produce),
+        (zone(), kind, proptest::option::of(duration()))
+            .prop_map(|(zone, kind, heal_after)| Command::Cut { zone, kind, heal_after }),
+        proptest::option::of(zone()).prop_map(|zone| Command::Heal { zone }),
+        proptest::option::of(zone()).prop_map(|zone| Command::ZoneAdd { zone }),
+        zone().prop_map(|zone| Command::ZoneRemove { zone }),
+        zone().prop_map(|zone| Command::ConsumerPause { zone }),
+        zone().prop_map(|zone| Command::ConsumerResume { zone }),
+        (zone(), proptest::option::of(rate()))
+            .prop_map(|(zone, rate)| Command::ConsumerRate { zone, rate }),
+        (act, node()).prop_map(|(act, node)| Command::Node { act, node }),
+        (zone(), group).prop_map(|(zone, group)| Command::Stepdown { zone, group }),
+        zone().prop_map(|zone| Command::Nudge { zone }),
+        (proptest::option::of(zone()), any::<bool>())
+            .prop_map(|(zone, json)| Command::Verify { zone, json }),
+        "[ -~äöü漢]{0,30}[a-z!]".prop_map(|text| Command::Mark { text }),
+        drill().prop_map(Command::Drill),
+        proptest::option::of("[a-z /]{0,9}[a-z]")
+            .prop_map(|folder| Command::Report { folder: folder.map(PathBuf::from) }),
+        recording(),
+        wind().prop_map(Command::Wind),
+    ]
+}
+
+fn wind() -> impl Strategy<Value = Wind> {
+    prop_oneof![
+        proptest::sample::select(vec![
+            Wind::Pause,
+            Wind::On,
+            Wind::Faster,
+            Wind::Slower,
+            Wind::Next,
+            Wind::Back,
+            Wind::Start,
+            Wind::End,
+        ]),
+        speed().prop_map(|speed| Wind::Speed { speed }),
+        duration().prop_map(|time| Wind::To { time }),
+    ]
+}
+
+fn speed() -> impl Strategy<Value = Speed> {
+    (10u32..=10_000)
+        .prop_map(|percent| format!("{}.{:02}", percent / 100, percent % 100).parse().unwrap())
+}
+
+fn recording() -> impl Strategy<Value = Command> {
+    use crate::command::recording::RECORDED_SIZE;
+    let format = prop_oneof![Just(CastFormat::V2), Just(CastFormat::V3)];
+    let size = proptest::option::of(Just(RECORDED_SIZE));
+    prop_oneof![
+        ("[a-z /]{0,9}[a-z]", format, size).prop_map(|(file, format, size)| {
+            Command::Record(Record::Start { file: file.into(), format, size })
+        }),
+        Just(Command::Record(Record::Stop)),
+        proptest::sample::select(vec![
+            Control::Ask,
+            Control::Grant,
+            Control::Refuse,
+            Control::Release
+        ])
+        .prop_map(Command::Control),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn every_command_survives_its_text(command in command()) {
+        let text = command.to_string();
+        let back: Command = text.parse().map_err(|e| TestCaseError::fail(format!("{text}: {e}")))?;
+        prop_assert_eq!(back, command);
+    }
+
+    #[test]
+    fn no_text_panics(line in "\\PC{0,40}") {
+        let _ = line.parse::<Command>();
+    }
+}
+
+fn error(line: &str) -> String {
+    line.parse::<Command>().unwrap_err().to_string()
+}
+
+#[test]
+fn the_seeds_words_are_understood() {
+    let range: Command = "produce 1 100 --interval 0.1".parse().unwrap();
+    assert_eq!(range, "produce 1 100".parse().unwrap());
+    assert_eq!("cut zone-b".parse::<Command>().unwrap(), "cut b".parse().unwrap());
+    assert_eq!(
+        "mark two words".parse::<Command>().unwrap(),
+        Command::Mark { text: "two words".into() }
+    );
+}
+
+#[test]
+fn mistakes_are_named() {
+    assert!(error("produce 5 1").contains("5 1 is empty"), "{}", error("produce 5 1"));
+    assert!(error("produce").contains("what to produce"));
+    assert!(error("produce --count 0").contains("nothing"));
+    assert!(error("produce 1 10 --count 4").contains("cannot be used with"));
+    assert!(error("produce --count 10 --size 3").contains("--size 3"));
+    assert!(
+        error("produce --count -4").contains("-4") || error("produce --count -4").contains("'-")
+    );
+    assert!(error("cut B").contains("zone name"), "{}", error("cut B"));
+    assert!(error("cut b --kind gentle").contains("refuse"), "{}", error("cut b --kind gentle"));
+    assert!(error("cut b --for 0s").contains("--for 0s"));
+    assert!(error("node kill js9-zone-a").contains("js9-zone-a"));
+    assert!(error("prodcue 1 2").contains("produce"), "{}", error("prodcue 1 2"));
+    assert!(error("mark 'open").contains("quote"));
+    assert!(!error("cut").contains('\n'));
+}
+
+/// Words that somebody might try.
+fn odd_word() -> impl Strategy<Value = String> {
+    let words = [
+        "up",
+        "down",
+        "status",
+        "produce",
+        "stop",
+        "cut",
+        "heal",
+        "all",
+        "zone",
+        "add",
+        "remove",
+        "consumer",
+        "pause",
+        "rate",
+        "max",
+        "node",
+        "kill",
+        "stepdown",
+        "nudge",
+        "verify",
+        "mark",
+        "drill",
+        "run",
+        "sabotage",
+        "matrix",
+        "report",
+        "record",
+        "start",
+        "control",
+        "ask",
+        "--",
+        "-",
+        "-x",
+        "--json",
+        "--for",
+        "--for=2s",
+        "--kind=silent",
+        "--count",
+        "--rate",
+        "--size",
+        "--interval",
+        "--report",
+        "--report=-x",
+        "--out=-",
+        "--pace",
+        "--scale",
+        "--versions",
+        "--cut",
+        "--size=120x36",
+        "b",
+        "zone-b",
+        "zone-zone-b",
+        "js1-zone-b",
+        "js+1-b",
+        "0",
+        "1",
+        "5",
+        "+5",
+        "-5",
+        "1e3",
+        "0.1",
+        "0.0004",
+        "1h",
+        "-1s",
+        "5/s",
+        "64KiB",
+        "2.15.1",
+        "''",
+        "' '",
+        "\"a b\"",
+        "'--json'",
+        "a\\ b",
+        "é",
+        "٣",
+        "漢字",
+        "'\u{202e}x'",
+        "18446744073709551615",
+        "999999999999",
+    ];
+    proptest::sample::select(words.map(str::to_owned).to_vec())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #[test]
+    fn whatever_is_understood_survives_its_text(words in proptest::collection::vec(odd_word(), 1..6)) {
+        if let Ok(command) = words.join(" ").parse::<Command>() {
+            let text = command.to_string();
+            let back = text.parse::<Command>();
+            prop_assert_eq!(back, Ok(command), "{}", text);
+        }
+    }
+}
+
+#[test]
+fn a_path_that_looks_like_a_flag_stays_a_path() {
+    for line in ["report -- -x", "record start -- -x", "drill run cut --report=-x"] {
+        let command: Command = line.parse().unwrap();
+        let text = command.to_string();
+        assert!(text.contains(" ./-x"), "{text}");
+        assert_eq!(text.parse(), Ok(command));
+    }
+    assert!(
+        error("report ''").contains("at least one character")
+            || error("report ''").contains("value")
+    );
+}
+
+#[test]
+fn a_mark_is_one_line_that_reads_forward() {
+    for bad in ["'a\u{202e}b'", "'a\u{2028}b'", "'a\tb'", "' '", "''"] {
+        assert!(format!("mark {bad}").parse::<Command>().is_err(), "{bad}");
+    }
+    assert!("mark 👩\u{200d}🚀 漢字 ünï".parse::<Command>().is_ok());
+}
+
+#[test]
+fn a_time_of_nothing_is_refused() {
+    assert!(error("produce 1 10 --interval 0.4ms").contains("whole milliseconds"));
+    assert!(error("drill matrix --cut 5s,0s").contains("would cut nothing"));
+    assert!(error("cut zone-zone-a").contains("zone name"));
+}

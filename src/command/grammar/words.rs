@@ -1,0 +1,224 @@
+//! The verbs and the words after them, for clap, with what `--help` says of each.
+
+use std::{path::PathBuf, str::FromStr, time::Duration};
+
+use clap::Subcommand;
+
+use super::parse_path;
+use crate::{
+    command::{
+        CastFormat, Control, CutKind, Group, Rate, ScreenSize, Wind,
+        drill::DrillWords,
+        produce::ProduceWords,
+        units::{UnitError, parse_duration},
+    },
+    region::{NodeName, ZoneName, names::NameError},
+};
+
+/// The verbs, for clap. Converted into [`Command`](crate::command::Command), where the impossible cannot be said.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Verb {
+    /// Bring the region up: servers, stream, mirrors, consumers
+    Up,
+    /// End the region and its room; data is kept unless purged
+    Down {
+        /// Remove the data as well
+        #[arg(long)]
+        purge: bool,
+    },
+    /// Print the state of the region
+    Status {
+        /// As JSON (the documented schema)
+        #[arg(long)]
+        json: bool,
+        /// Print again whenever it changes, until ctrl-c
+        #[arg(long)]
+        watch: bool,
+    },
+    /// Examine the machine and the region, and say what to do
+    Doctor,
+    /// Publish: a range of numbers, a burst, a steady rate; or stop
+    Produce(ProduceWords),
+    /// Cut the link between a zone and the source
+    Cut {
+        /// The mirror zone
+        zone: ZoneName,
+        /// In what way [default: refuse; on docker: unplug]
+        #[arg(long, value_enum)]
+        kind: Option<CutKind>,
+        /// Heal by itself after this long (30s)
+        #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
+        heal_after: Option<Duration>,
+    },
+    /// Restore a zone's link, or all of them
+    Heal {
+        /// The mirror zone, or `all`
+        #[arg(value_name = "ZONE|all")]
+        zone: Target,
+    },
+    /// Add or remove a mirror zone
+    #[command(subcommand)]
+    Zone(ZoneWords),
+    /// Pause, resume or slow down a zone's consumer
+    #[command(subcommand)]
+    Consumer(ConsumerWords),
+    /// Kill, freeze, thaw, stop or start a node; make a leader step down
+    #[command(subcommand)]
+    Node(NodeWords),
+    /// Hurry a waiting mirror: its leader steps down
+    Nudge {
+        /// The mirror zone
+        zone: ZoneName,
+    },
+    /// Account for every message: lost, duplicated, reordered, corrupt
+    Verify {
+        /// Only this zone
+        zone: Option<ZoneName>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Put a mark on the timeline and into the log
+    Mark {
+        /// The words
+        #[arg(required = true, trailing_var_arg = true)]
+        text: Vec<String>,
+    },
+    /// Run, list, stop or step drills: the four conclusions, and your own
+    #[command(subcommand)]
+    Drill(DrillWords),
+    /// Write the evidence bundle of the last drills
+    Report {
+        /// Into this folder [default: a new one]
+        #[arg(value_parser = parse_path)]
+        folder: Option<PathBuf>,
+    },
+    /// Record what the screen shows, for asciinema
+    #[command(subcommand)]
+    Record(RecordWords),
+    /// Ask for control of the room, give it, refuse it, give it up
+    #[command(subcommand)]
+    Control(Control),
+    /// Wind a past drill, in the palette of `replay`: pause, speed, next, to a time
+    #[command(subcommand)]
+    Wind(Wind),
+}
+
+/// The words after `zone`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ZoneWords {
+    /// Add a mirror zone while everything runs
+    Add {
+        /// Its name; the next free letter if none
+        zone: Option<ZoneName>,
+    },
+    /// Remove a mirror zone, its data and its durable at the source
+    Remove {
+        /// Which
+        zone: ZoneName,
+    },
+}
+
+/// The words after `consumer`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ConsumerWords {
+    /// Stop consuming in a zone
+    Pause {
+        /// Which
+        zone: ZoneName,
+    },
+    /// Go on consuming in a zone
+    Resume {
+        /// Which
+        zone: ZoneName,
+    },
+    /// Hold a zone's consumer to a rate
+    Rate {
+        /// Which
+        zone: ZoneName,
+        /// Like 50/s, or `max` for no limit
+        #[arg(value_name = "RATE|max")]
+        rate: RateWord,
+    },
+}
+
+/// The words after `node`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum NodeWords {
+    /// End a node without warning (SIGKILL)
+    Kill {
+        /// Like js2-zone-b
+        node: NodeName,
+    },
+    /// Suspend a node (SIGSTOP)
+    Freeze {
+        /// Like js2-zone-b
+        node: NodeName,
+    },
+    /// Resume a frozen node
+    Thaw {
+        /// Like js2-zone-b
+        node: NodeName,
+    },
+    /// End a node in order (SIGTERM)
+    Stop {
+        /// Like js2-zone-b
+        node: NodeName,
+    },
+    /// Start a stopped or dead node
+    Start {
+        /// Like js2-zone-b
+        node: NodeName,
+    },
+    /// Make a raft group of a zone elect another leader
+    Stepdown {
+        /// In which zone
+        zone: ZoneName,
+        /// Which group
+        #[arg(value_enum)]
+        group: Group,
+    },
+}
+
+/// The words after `record`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum RecordWords {
+    /// Begin; from a shell, a screen without a terminal does it until `record stop`
+    Start {
+        /// A new file
+        #[arg(value_parser = parse_path)]
+        file: PathBuf,
+        /// v2 plays everywhere, v3 is for asciinema 3
+        #[arg(long, value_enum, default_value = "v2")]
+        format: CastFormat,
+        /// Columns and rows of a screen without a terminal [default: 120x36]
+        #[arg(long, value_name = "COLSxROWS")]
+        size: Option<ScreenSize>,
+    },
+    /// End the recording, and complete its file
+    Stop,
+}
+
+/// A zone or `all`.
+#[derive(Clone, Debug)]
+pub struct Target(pub(super) Option<ZoneName>);
+
+impl FromStr for Target {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "all" { Ok(Self(None)) } else { text.parse().map(|zone| Self(Some(zone))) }
+    }
+}
+
+/// A rate or `max`.
+#[derive(Clone, Copy, Debug)]
+pub struct RateWord(pub(super) Option<Rate>);
+
+impl FromStr for RateWord {
+    type Err = UnitError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "max" { Ok(Self(None)) } else { text.parse().map(|rate| Self(Some(rate))) }
+    }
+}

@@ -1,0 +1,131 @@
+//! What a key leads to: a movement of the screen, or a line of the command language.
+
+use crate::command::Command;
+
+/// What a key leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// The screen does it.
+    Screen(ScreenAction),
+    /// The room does it: a line of the command language with placeholders.
+    Line(String),
+}
+
+impl Action {
+    /// Winds a replay, and does nothing anywhere else.
+    #[must_use]
+    pub fn winds(&self) -> bool {
+        matches!(self, Self::Line(line) if after(line, "wind").is_some())
+    }
+}
+
+/// What a screen does by itself, without the room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ScreenAction {
+    /// Show the keys.
+    Help,
+    /// Open the palette, with these words in it.
+    Palette(String),
+    /// Filter the log.
+    Filter,
+    /// Focus the next zone.
+    Next,
+    /// Focus the previous zone.
+    Previous,
+    /// Show everything about the focused zone.
+    Zoom,
+    /// Close what lies on top.
+    Back,
+    /// Leave.
+    Quit,
+    /// Select the next node.
+    NodeNext,
+    /// Select the previous node.
+    NodePrevious,
+    /// Scroll the log back.
+    LogUp,
+    /// Scroll the log on.
+    LogDown,
+    /// Limit the log to the focused zone, or show all again.
+    LogZone,
+    /// Show the log large.
+    Log,
+    /// Show the drill large, then not at all, then in its pane again.
+    Drill,
+    /// Draw everything anew.
+    Redraw,
+    /// Stop the process until the shell brings it back.
+    Suspend,
+    /// Begin to record this screen, or end it.
+    Record,
+    /// Ask for control; grant it when asked; give it up.
+    Control,
+}
+
+/// The words after `screen`, except `palette`, which takes more.
+const SCREEN: [(&str, ScreenAction); 18] = [
+    ("help", ScreenAction::Help),
+    ("filter", ScreenAction::Filter),
+    ("next", ScreenAction::Next),
+    ("previous", ScreenAction::Previous),
+    ("zoom", ScreenAction::Zoom),
+    ("back", ScreenAction::Back),
+    ("quit", ScreenAction::Quit),
+    ("node-next", ScreenAction::NodeNext),
+    ("node-previous", ScreenAction::NodePrevious),
+    ("log-up", ScreenAction::LogUp),
+    ("log-down", ScreenAction::LogDown),
+    ("log-zone", ScreenAction::LogZone),
+    ("log", ScreenAction::Log),
+    ("drill", ScreenAction::Drill),
+    ("redraw", ScreenAction::Redraw),
+    ("suspend", ScreenAction::Suspend),
+    ("record", ScreenAction::Record),
+    ("control", ScreenAction::Control),
+];
+
+/// The placeholders of a line, each with a word that stands for it while the line is checked.
+const PLACEHOLDERS: [(&str, &str); 5] = [
+    ("{zone}", "b"),
+    ("{node}", "js1-zone-b"),
+    ("{pause|resume}", "pause"),
+    ("{freeze|thaw}", "freeze"),
+    ("{pause|on}", "pause"),
+];
+
+/// Reads a binding's words; the flag says whether they take something away.
+pub(super) fn action(words: &str) -> Result<(Action, bool), String> {
+    if let Some(rest) = after(words, "screen") {
+        if let Some(text) = after(rest, "palette") {
+            let text = if text.is_empty() { String::new() } else { format!("{text} ") };
+            return Ok((Action::Screen(ScreenAction::Palette(text)), false));
+        }
+        return match SCREEN.iter().find(|(name, _)| *name == rest) {
+            Some((_, action)) => Ok((Action::Screen(action.clone()), false)),
+            None => Err(format!(
+                "the screen cannot `{rest}`; it can: palette, {}",
+                SCREEN.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+            )),
+        };
+    }
+    let mut sample = words.to_owned();
+    for (placeholder, word) in PLACEHOLDERS {
+        sample = sample.replace(placeholder, word);
+    }
+    if sample.contains(['{', '}']) {
+        return Err(format!(
+            "unknown placeholder in `{words}`; there are: {}",
+            PLACEHOLDERS.map(|(name, _)| name).join(", ")
+        ));
+    }
+    match sample.parse::<Command>() {
+        Ok(command) => Ok((Action::Line(words.to_owned()), command.is_destructive())),
+        Err(e) => Err(format!("`{words}` is not a command: {e}")),
+    }
+}
+
+/// What follows a word at the beginning of a line.
+fn after<'a>(line: &'a str, word: &str) -> Option<&'a str> {
+    let (first, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+    (first == word).then(|| rest.trim())
+}

@@ -1,0 +1,270 @@
+//! Everything that can be done to a region, as one type with one text form.
+//!
+//! Keys, the palette, another shell, a drill script and the audit log all speak it. Pure: a
+//! command says what is wanted; the room does it.
+//!
+//! | file | what is inside |
+//! |---|---|
+//! | [`grammar`] | text to [`Command`] and back: the verbs, and what is refused |
+//! | `produce`, `drill` | the two large families of verbs, each with its words and how they are written |
+//! | [`recording`] | words for recording a screen, and for handing over who drives |
+//! | [`wind`] | words for winding a past drill that is shown again |
+//! | [`units`] | durations, rates and sizes |
+//! | [`complete`] | what can come next in a line |
+//! | [`keys`] | which key gives which line |
+
+pub mod complete;
+mod drill;
+pub mod grammar;
+pub mod keys;
+mod produce;
+pub mod recording;
+pub mod units;
+pub mod wind;
+
+use std::{path::PathBuf, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+pub use self::{
+    drill::{Drill, DrillMatrix, DrillRun, Sabotage},
+    grammar::ParseError,
+    produce::Produce,
+    recording::{CastFormat, Control, Record, ScreenSize},
+    units::{Rate, Size},
+    wind::Wind,
+};
+pub use crate::region::topology::{CutKind, MirrorKind};
+use crate::region::{NodeName, ZoneName};
+
+/// One thing to do. [`std::fmt::Display`] and [`std::str::FromStr`] are each other's inverse.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Command {
+    /// Bring the region up (again).
+    Up,
+    /// End the region and its room.
+    Down {
+        /// Remove the data as well.
+        purge: bool,
+    },
+    /// Print the state. Changes nothing.
+    Status {
+        /// As JSON.
+        json: bool,
+        /// Again whenever it changes.
+        watch: bool,
+    },
+    /// Examine the machine and the region. Changes nothing.
+    Doctor,
+    /// Publish.
+    Produce(Produce),
+    /// Cut the link between a zone and the source.
+    Cut {
+        /// The mirror zone.
+        zone: ZoneName,
+        /// In what way; the platform's usual way if none.
+        kind: Option<CutKind>,
+        /// Heal by itself after this long.
+        heal_after: Option<Duration>,
+    },
+    /// Restore a link.
+    Heal {
+        /// Which; `None` for all.
+        zone: Option<ZoneName>,
+    },
+    /// Add a mirror zone.
+    ZoneAdd {
+        /// Its name; the next free letter if none.
+        zone: Option<ZoneName>,
+    },
+    /// Remove a mirror zone, its data, and its durable at the source.
+    ZoneRemove {
+        /// Which.
+        zone: ZoneName,
+    },
+    /// Stop consuming in a zone.
+    ConsumerPause {
+        /// Which.
+        zone: ZoneName,
+    },
+    /// Go on consuming in a zone.
+    ConsumerResume {
+        /// Which.
+        zone: ZoneName,
+    },
+    /// Hold a zone's consumer to a rate.
+    ConsumerRate {
+        /// Which.
+        zone: ZoneName,
+        /// Messages per time; `None` lifts the limit.
+        rate: Option<Rate>,
+    },
+    /// Do something to a node.
+    Node {
+        /// What.
+        act: NodeAct,
+        /// To which.
+        node: NodeName,
+    },
+    /// Make a raft group elect another leader.
+    Stepdown {
+        /// In which zone.
+        zone: ZoneName,
+        /// Which group.
+        group: Group,
+    },
+    /// Hurry a mirror that waits: its leader steps down.
+    Nudge {
+        /// The mirror zone.
+        zone: ZoneName,
+    },
+    /// Account for every message.
+    Verify {
+        /// In one zone; `None` for all.
+        zone: Option<ZoneName>,
+        /// As JSON.
+        json: bool,
+    },
+    /// Put a mark on the timeline and into the log.
+    Mark {
+        /// The words.
+        text: String,
+    },
+    /// Run, list, stop or step a drill.
+    Drill(Drill),
+    /// Write the evidence bundle of the last drills again, elsewhere.
+    Report {
+        /// Into this folder; a new one of its own if none.
+        folder: Option<PathBuf>,
+    },
+    /// Record what a screen shows.
+    Record(Record),
+    /// Ask for control, give it, refuse it, give it up.
+    Control(Control),
+    /// Wind a past drill that is shown again.
+    Wind(Wind),
+}
+
+impl Command {
+    /// The zone it names that must be there already.
+    #[must_use]
+    pub fn zone(&self) -> Option<&ZoneName> {
+        match self {
+            Self::Cut { zone, .. }
+            | Self::ZoneRemove { zone }
+            | Self::ConsumerPause { zone }
+            | Self::ConsumerResume { zone }
+            | Self::ConsumerRate { zone, .. }
+            | Self::Stepdown { zone, .. }
+            | Self::Nudge { zone } => Some(zone),
+            Self::Node { node, .. } => Some(&node.zone),
+            Self::Heal { zone } | Self::Verify { zone, .. } => zone.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Only looks; an observer may give it.
+    #[must_use]
+    pub fn is_harmless(&self) -> bool {
+        matches!(
+            self,
+            Self::Status { .. }
+                | Self::Doctor
+                | Self::Verify { .. }
+                | Self::Drill(Drill::List)
+                | Self::Wind(_)
+        )
+    }
+
+    /// Whether a guest may give it: nothing that names a file, and nothing that begins or ends the
+    /// region. Every command is decided here by name, so that a new one is not forgotten.
+    #[must_use]
+    pub fn is_for_guests(&self) -> bool {
+        match self {
+            Self::Up | Self::Down { .. } | Self::Record(_) | Self::Drill(Drill::Matrix(_)) => false,
+            Self::Report { folder } => folder.is_none(),
+            Self::Drill(Drill::Run(run)) => run.report.is_none(),
+            Self::Status { .. }
+            | Self::Doctor
+            | Self::Produce(_)
+            | Self::Cut { .. }
+            | Self::Heal { .. }
+            | Self::ZoneAdd { .. }
+            | Self::ZoneRemove { .. }
+            | Self::ConsumerPause { .. }
+            | Self::ConsumerResume { .. }
+            | Self::ConsumerRate { .. }
+            | Self::Node { .. }
+            | Self::Stepdown { .. }
+            | Self::Nudge { .. }
+            | Self::Verify { .. }
+            | Self::Mark { .. }
+            | Self::Drill(Drill::Sabotage { .. } | Drill::List | Drill::Stop | Drill::Next)
+            | Self::Control(_)
+            | Self::Wind(_) => true,
+        }
+    }
+
+    /// Takes something away; a key asks once before giving it.
+    #[must_use]
+    pub fn is_destructive(&self) -> bool {
+        matches!(self, Self::Down { .. } | Self::ZoneRemove { .. })
+            || matches!(self, Self::Node { act, .. } if *act != NodeAct::Start && *act != NodeAct::Thaw)
+    }
+}
+
+/// What can be done to a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NodeAct {
+    /// End it without warning (SIGKILL).
+    Kill,
+    /// Suspend it (SIGSTOP): its connections stay open, nothing answers.
+    Freeze,
+    /// Resume it.
+    Thaw,
+    /// End it in order (SIGTERM).
+    Stop,
+    /// Start it again.
+    Start,
+}
+
+impl NodeAct {
+    /// The word of the command language.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Kill => "kill",
+            Self::Freeze => "freeze",
+            Self::Thaw => "thaw",
+            Self::Stop => "stop",
+            Self::Start => "start",
+        }
+    }
+}
+
+/// Raft groups of a zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Group {
+    /// The source's stream.
+    Stream,
+    /// A mirror zone's stream.
+    Mirror,
+    /// The zone's durable consumer.
+    Consumer,
+    /// The zone's meta group.
+    Meta,
+}
+
+impl Group {
+    /// The word of the command language.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stream => "stream",
+            Self::Mirror => "mirror",
+            Self::Consumer => "consumer",
+            Self::Meta => "meta",
+        }
+    }
+}
