@@ -1,0 +1,371 @@
+//! The room's own doings: phases, steps, zones, tasks, marks, producer, consumers, ledger, screens.
+
+use super::{Change, State, ZoneBook, book::Offenders, note, set};
+use crate::region::{
+    UnixMs,
+    event::{EventKind, Severity},
+    names::ZoneName,
+    snapshot::{
+        Drill, Ledger, Link, LinkState, MarkKind, Node, NodeState, Phase, Producer, Screen, Step,
+        StepState, Task, Verdict, Work, Zone, ZoneState,
+    },
+    topology::{MirrorKind, Role, ZonePlan},
+};
+
+/// A growing alarm is repeated at most this often.
+const ALARM_PAUSE_MS: u64 = 1_000;
+
+impl State {
+    /// What the region as a whole is doing now. Starting anew clears the steps of the last time.
+    pub fn phase(&mut self, phase: Phase) -> Vec<EventKind> {
+        if phase == Phase::Starting && self.snapshot.phase != Phase::Starting {
+            self.snapshot.steps.clear();
+        }
+        let change = set(&mut self.snapshot.phase, phase);
+        self.changed(change);
+        Vec::new()
+    }
+
+    /// The server version, as the platform or a server says it.
+    pub fn server_version(&mut self, version: String) {
+        if !version.is_empty() {
+            let change = set(&mut self.snapshot.server_version, Some(version));
+            self.changed(change);
+        }
+    }
+
+    /// How mirrors pull, once decided.
+    pub fn mirror_kind(&mut self, kind: MirrorKind) {
+        let change = set(&mut self.snapshot.mirror_kind, Some(kind));
+        self.changed(change);
+    }
+
+    /// Forgets the steps of the last bring-up, before the steps of the next.
+    pub fn steps_cleared(&mut self) {
+        if !self.snapshot.steps.is_empty() {
+            self.snapshot.steps.clear();
+            self.touch();
+        }
+    }
+
+    /// A step of a bring-up began. A title that is known begins again.
+    pub fn step_started(&mut self, title: &str) -> Vec<EventKind> {
+        let step = Step {
+            title: title.to_owned(),
+            state: StepState::Running,
+            detail: String::new(),
+            took_ms: None,
+        };
+        match self.snapshot.steps.iter_mut().find(|known| known.title == title) {
+            Some(known) => *known = step,
+            None => self.snapshot.steps.push(step),
+        }
+        self.touch();
+        Vec::new()
+    }
+
+    /// How far a step is.
+    pub fn step_detail(&mut self, title: &str, detail: &str) -> Vec<EventKind> {
+        if let Some(step) = self.snapshot.steps.iter_mut().find(|step| step.title == title)
+            && step.detail != detail
+        {
+            detail.clone_into(&mut step.detail);
+            self.touch();
+        }
+        Vec::new()
+    }
+
+    /// A step ended well.
+    pub fn step_done(&mut self, title: &str, took_ms: u64) -> Vec<EventKind> {
+        let Some(step) = self.snapshot.steps.iter_mut().find(|step| step.title == title) else {
+            return Vec::new();
+        };
+        step.state = StepState::Done;
+        step.took_ms = Some(took_ms);
+        self.touch();
+        vec![EventKind::StepDone { title: title.to_owned(), took_ms }]
+    }
+
+    /// A step failed. The command's own failure is the line in the log.
+    pub fn step_failed(&mut self, title: &str, why: &str) -> Vec<EventKind> {
+        if let Some(step) = self.snapshot.steps.iter_mut().find(|step| step.title == title) {
+            step.state = StepState::Failed;
+            why.clone_into(&mut step.detail);
+            self.touch();
+        }
+        Vec::new()
+    }
+
+    /// A zone is being brought up. A zone of that name that is already there is left alone.
+    pub fn zone_added(&mut self, now: UnixMs, plan: &ZonePlan) -> Vec<EventKind> {
+        if self.index(&plan.name).is_some() {
+            return Vec::new();
+        }
+        let mirror = plan.role == Role::Mirror;
+        let zone = Zone {
+            name: plan.name.clone(),
+            role: plan.role,
+            state: ZoneState::Starting,
+            nodes: plan
+                .nodes
+                .iter()
+                .map(|node| Node {
+                    container: None,
+                    name: node.name.clone(),
+                    state: NodeState::Starting,
+                    since_ms: now,
+                    client_port: node.client_port,
+                    pid: None,
+                    meta_leader: false,
+                    stream_leader: false,
+                    consumer_leader: false,
+                    leafs: None,
+                    rss_bytes: None,
+                    cpu_percent: None,
+                    answered_ms: None,
+                })
+                .collect(),
+            stream: None,
+            consumer: None,
+            work: Work::default(),
+            mirror: None,
+            link: mirror.then_some(Link {
+                state: LinkState::Down,
+                kind: None,
+                effective: false,
+                severed_in_ms: None,
+                proved_in_ms: None,
+                since_ms: now,
+                heals_at_ms: None,
+                leafs_here: None,
+                leafs_there: None,
+                rtt_us: None,
+            }),
+            recovery: None,
+            ledger: Ledger::default(),
+            lag_history: Vec::new(),
+            recorded: None,
+        };
+        // The source first, then in the order of their ports.
+        let zones = &mut self.snapshot.zones;
+        let place = (zones.iter().zip(&self.books))
+            .position(|(other, book)| {
+                other.role == Role::Mirror && (!mirror || book.slot > plan.slot)
+            })
+            .unwrap_or(zones.len());
+        zones.insert(place, zone);
+        self.books.insert(place, ZoneBook::new(plan));
+        self.touch();
+        Vec::new()
+    }
+
+    /// A zone serves.
+    pub fn zone_ready(&mut self, now: UnixMs, zone: &ZoneName) -> Vec<EventKind> {
+        if self.zone_state(zone, ZoneState::Ready) && self.snapshot.phase == Phase::Up {
+            let text = format!("zone {zone} joined");
+            self.push_mark(now, MarkKind::Zone, Some(zone.clone()), text);
+        }
+        Vec::new()
+    }
+
+    /// A zone is being removed.
+    pub fn zone_removing(&mut self, zone: &ZoneName) -> Vec<EventKind> {
+        self.zone_state(zone, ZoneState::Removing);
+        Vec::new()
+    }
+
+    /// A zone is gone.
+    pub fn zone_removed(&mut self, now: UnixMs, zone: &ZoneName) -> Vec<EventKind> {
+        if let Some(i) = self.index(zone) {
+            self.snapshot.zones.remove(i);
+            self.books.remove(i);
+            self.touch();
+            if self.snapshot.phase == Phase::Up {
+                let text = format!("zone {zone} left");
+                self.push_mark(now, MarkKind::Zone, Some(zone.clone()), text);
+            }
+        }
+        Vec::new()
+    }
+
+    fn zone_state(&mut self, zone: &ZoneName, state: ZoneState) -> bool {
+        let Some(i) = self.index(zone) else { return false };
+        let change = set(&mut self.snapshot.zones[i].state, state);
+        self.changed(change);
+        change == Change::Real
+    }
+
+    /// A long command began.
+    pub fn task_started(&mut self, task: Task) -> Vec<EventKind> {
+        self.snapshot.tasks.retain(|known| known.id != task.id);
+        self.snapshot.tasks.push(task);
+        self.touch();
+        Vec::new()
+    }
+
+    /// How far a long command is.
+    pub fn task_progress(&mut self, id: u64, progress: &str) -> Vec<EventKind> {
+        if let Some(task) = self.snapshot.tasks.iter_mut().find(|task| task.id == id)
+            && task.progress != progress
+        {
+            progress.clone_into(&mut task.progress);
+            self.touch();
+        }
+        Vec::new()
+    }
+
+    /// A long command ended.
+    pub fn task_ended(&mut self, id: u64) -> Vec<EventKind> {
+        let before = self.snapshot.tasks.len();
+        self.snapshot.tasks.retain(|task| task.id != id);
+        if self.snapshot.tasks.len() != before {
+            self.touch();
+        }
+        Vec::new()
+    }
+
+    /// A user's mark.
+    pub fn mark(&mut self, now: UnixMs, text: &str) -> Vec<EventKind> {
+        self.push_mark(now, MarkKind::Note, None, text.to_owned());
+        vec![EventKind::Mark { text: text.to_owned() }]
+    }
+
+    /// What the producer has done. Its troubles, a new connection and an acknowledgement from
+    /// anywhere but the source's domain get a line.
+    pub fn producer(&mut self, producer: Producer) -> Vec<EventKind> {
+        let mut events = Vec::new();
+        let old = &self.snapshot.producer;
+        trouble("the producer", old.trouble.as_deref(), producer.trouble.as_deref(), &mut events);
+        if producer.reconnects > old.reconnects {
+            events.push(note(Severity::Warn, "the producer's connection was made anew"));
+        }
+        let domain = self.snapshot.source().map(|source| source.name.long());
+        if let (Some(by), Some(domain)) = (&producer.acked_by, domain)
+            && old.acked_by.as_ref() != Some(by)
+            && *by != domain
+        {
+            events.push(note(
+                Severity::Error,
+                format!(
+                    "the producer was acknowledged by domain {by}, not by the source's {domain}"
+                ),
+            ));
+        }
+        let change = ignoring_rate(&mut self.snapshot.producer, producer, |p| &mut p.rate);
+        self.changed(change);
+        events
+    }
+
+    /// What the room does with a zone's consumer.
+    pub fn work(&mut self, zone: &ZoneName, work: Work) -> Vec<EventKind> {
+        let mut events = Vec::new();
+        if let Some(i) = self.index(zone) {
+            let shown = &mut self.snapshot.zones[i].work;
+            let name = format!("the consumer of zone {zone}");
+            trouble(&name, shown.trouble.as_deref(), work.trouble.as_deref(), &mut events);
+            let change = ignoring_rate(shown, work, |w| &mut w.rate);
+            self.changed(change);
+        }
+        events
+    }
+
+    /// A zone's account of messages, and the first sequences behind each count that must be zero.
+    pub fn ledger(
+        &mut self,
+        now: UnixMs,
+        zone: &ZoneName,
+        ledger: Ledger,
+        offenders: Offenders,
+    ) -> Vec<EventKind> {
+        let mut events = Vec::new();
+        if let Some(i) = self.index(zone) {
+            let change = set(&mut self.snapshot.zones[i].ledger, ledger);
+            self.changed(change);
+            self.books[i].offenders = offenders;
+            self.alarms(now, i, &mut events);
+        }
+        events
+    }
+
+    /// Counts that must be zero and have grown since they were last announced.
+    pub(super) fn alarms(&mut self, now: UnixMs, i: usize, events: &mut Vec<EventKind>) {
+        let zone = &self.snapshot.zones[i];
+        let book = &mut self.books[i];
+        let first = &book.offenders;
+        let counts = [
+            ("lost", zone.ledger.lost, &first.lost),
+            ("duplicate", zone.ledger.duplicates, &first.duplicates),
+            ("reordered", zone.ledger.reordered, &first.reordered),
+            ("corrupt", zone.ledger.corrupt, &first.corrupt),
+            ("unexpected", zone.ledger.unexpected, &first.unexpected),
+        ];
+        for ((what, count, first), alarm) in counts.into_iter().zip(&mut book.alarms) {
+            let paused = alarm.count > 0 && now.saturating_sub(alarm.at_ms) < ALARM_PAUSE_MS;
+            if count > alarm.count && !paused {
+                alarm.count = count;
+                alarm.at_ms = now;
+                events.push(EventKind::LedgerAlarm {
+                    zone: zone.name.clone(),
+                    what: what.to_owned(),
+                    count,
+                    first: first.clone(),
+                });
+            } else if count < alarm.count {
+                alarm.count = count;
+            }
+        }
+    }
+
+    /// The screens attached now.
+    pub fn screens(&mut self, screens: Vec<Screen>) -> Vec<EventKind> {
+        let has = |list: &[Screen], id: u64| list.iter().any(|screen| screen.id == id);
+        let old = &self.snapshot.screens;
+        let left = old.iter().filter(|screen| !has(&screens, screen.id));
+        let came = screens.iter().filter(|screen| !has(old, screen.id));
+        let events = left
+            .map(|screen| EventKind::ScreenLeft { name: screen.name.clone() })
+            .chain(came.map(|screen| EventKind::ScreenAttached {
+                name: screen.name.clone(),
+                drives: screen.drives,
+            }))
+            .collect();
+        let change = set(&mut self.snapshot.screens, screens);
+        self.changed(change);
+        events
+    }
+
+    /// The drill that runs, as it stands now, or the last one; `None` clears it.
+    pub fn drill(&mut self, drill: Option<Drill>) -> Vec<EventKind> {
+        let change = set(&mut self.snapshot.drill, drill);
+        self.changed(change);
+        Vec::new()
+    }
+
+    /// What has been shown about one of the [`super::CONCLUSIONS`].
+    pub fn conclude(&mut self, name: &str, verdict: Verdict, evidence: &str) -> Vec<EventKind> {
+        if let Some(known) = self.snapshot.conclusions.iter_mut().find(|known| known.name == name) {
+            let change =
+                set(&mut known.verdict, verdict).max(set(&mut known.evidence, evidence.to_owned()));
+            self.changed(change);
+        }
+        Vec::new()
+    }
+}
+
+/// A line when trouble comes and when it goes; its words may change in between.
+fn trouble(who: &str, old: Option<&str>, new: Option<&str>, events: &mut Vec<EventKind>) {
+    match (old, new) {
+        (None, Some(why)) => {
+            events.push(note(Severity::Warn, format!("{who} cannot go on: {why}")));
+        }
+        (Some(_), None) => events.push(note(Severity::Info, format!("{who} goes on"))),
+        _ => {}
+    }
+}
+
+/// Takes a new value over; a rate that differs a little is no news by itself.
+fn ignoring_rate<T: PartialEq>(place: &mut T, mut new: T, rate: fn(&mut T) -> &mut f64) -> Change {
+    let old = std::mem::replace(rate(place), *rate(&mut new));
+    let quiet = if old.to_bits() == rate(place).to_bits() { Change::None } else { Change::Quiet };
+    quiet.max(set(place, new))
+}

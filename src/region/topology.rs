@@ -1,0 +1,277 @@
+//! The shape of a region: which zones and nodes there are, how they are called, where they listen.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::names::{NodeName, ZoneName};
+
+/// The region when none is named.
+pub const DEFAULT_REGION: &str = "region";
+
+/// What a command line needs to mean region `region`: nothing for the default one.
+#[must_use]
+pub fn region_flag(region: &str) -> String {
+    if region == DEFAULT_REGION { String::new() } else { format!(" --region {region}") }
+}
+
+/// The region's one stream. A stream name cannot hold a dot (nats-server refuses it).
+pub const STREAM: &str = "EVENTS_REGION";
+/// The subjects the source stream listens on.
+pub const SUBJECTS: &str = "EVENTS.REGION.>";
+/// The subject drill messages are published on.
+pub const DRILL_SUBJECT: &str = "EVENTS.REGION.drill";
+/// The account that holds the stream, in every zone.
+pub const ACCOUNT: &str = "APP";
+/// User and password of the drill's own clients, and of anyone who looks in with a NATS tool.
+pub const USER: (&str, &str) = ("admin", "admin");
+/// User and password of the system account, for observation.
+pub const SYSTEM_USER: (&str, &str) = ("sys", "sys");
+/// User and password a mirror zone's leafnode connections use: least privilege.
+pub const LEAF_USER: (&str, &str) = ("leaf", "leaf");
+/// The server version this release was measured with and starts by default.
+pub const DEFAULT_NATS_VERSION: &str = "2.15.1";
+/// The seed's first client port.
+pub const DEFAULT_PORT_BASE: u16 = 15222;
+/// Client ports of neighbouring zones lie this far apart (15222, 15232, 15242, …).
+const ZONE_STRIDE: u16 = 10;
+/// A node's cluster port is its client port plus this, its leafnode port plus twice this.
+const KIND_STRIDE: u16 = 1000;
+/// The most zones a region can have; keeps client ports clear of the cluster ports above them.
+pub const MOST_ZONES: usize = 26;
+
+/// How a zone takes part in the region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Holds the stream that producers write to.
+    Source,
+    /// Holds a mirror of it.
+    Mirror,
+}
+
+/// How mirrors pull from the source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum MirrorKind {
+    /// Over a durable consumer at the source (nats-server 2.15 and later).
+    Durable,
+    /// Over the server's hidden, unreplicated consumer: every version.
+    Classic,
+}
+
+impl MirrorKind {
+    /// The word used in settings and on screen.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Durable => "durable",
+            Self::Classic => "classic",
+        }
+    }
+}
+
+/// How servers look whether the other end of a connection is still there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pings {
+    /// Seconds between two.
+    pub interval_s: u64,
+    /// How many may stay unanswered.
+    pub max: u64,
+}
+
+/// On the local platform.
+pub const LOCAL_PINGS: Pings = Pings { interval_s: 5, max: 2 };
+/// On the docker platform, where a cut is always silent and a zone comes back with new addresses:
+/// only pings end the old connections.
+pub const DOCKER_PINGS: Pings = Pings { interval_s: 2, max: 2 };
+
+impl Pings {
+    /// A dead connection is closed after this many milliseconds at most: an interval that passes
+    /// because something was heard in it (a hub spares its leafnodes the ping then), one for each
+    /// ping that stays unanswered, and one to find that out.
+    #[must_use]
+    pub fn notice_ms(self) -> u64 {
+        self.interval_s * (self.max + 2) * 1000
+    }
+
+    /// The interval as a server configuration says it.
+    #[must_use]
+    pub fn written(self) -> String {
+        format!("{}s", self.interval_s)
+    }
+}
+
+/// Ways to cut a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum CutKind {
+    /// Connections are reset and new ones refused: both ends notice at once.
+    Refuse,
+    /// Nothing is carried and nothing is closed: both ends notice by their pings.
+    Silent,
+    /// The zone's containers leave the network: silent, and they come back with new addresses, so
+    /// that no connection outlives it.
+    Unplug,
+}
+
+impl CutKind {
+    /// The word of the command language.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Refuse => "refuse",
+            Self::Silent => "silent",
+            Self::Unplug => "unplug",
+        }
+    }
+
+    /// The servers notice the cut by their pings, after this many milliseconds at most; `None`
+    /// where they are told at once.
+    #[must_use]
+    pub fn notice_ms(self) -> Option<u64> {
+        match self {
+            Self::Refuse => None,
+            Self::Silent => Some(LOCAL_PINGS.notice_ms()),
+            Self::Unplug => Some(DOCKER_PINGS.notice_ms()),
+        }
+    }
+}
+
+/// What a region is brought up with. Kept beside its data, so that a later `up` is the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The region's name.
+    pub region: String,
+    /// Where the servers run: `local` or `docker`.
+    pub platform: String,
+    /// The server version to fetch when none is named by path.
+    pub nats_version: String,
+    /// A server binary to use instead of looking for one.
+    pub nats_server: Option<PathBuf>,
+    /// How mirrors pull; `None` means durable where the server supports it.
+    pub mirror: Option<MirrorKind>,
+    /// The first client port of zone a.
+    pub port_base: u16,
+    /// The zones to start with, the source first.
+    pub zones: Vec<ZoneName>,
+    /// Take over servers that run already, left by a killed room or started by hand. Said anew
+    /// each time; never kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub adopt: bool,
+}
+
+/// A node and the ports it listens on (loopback on the local platform).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodePlan {
+    /// The node's name.
+    pub name: NodeName,
+    /// Where clients connect.
+    pub client_port: u16,
+    /// Where the zone's other nodes connect.
+    pub cluster_port: u16,
+    /// Where other zones' leafnode connections arrive (used at the source).
+    pub leaf_port: u16,
+}
+
+impl NodePlan {
+    /// The address to hand to a NATS client, without credentials.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.client_port)
+    }
+}
+
+/// A zone: its name, role and nodes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ZonePlan {
+    /// The zone's name.
+    pub name: ZoneName,
+    /// Source or mirror.
+    pub role: Role,
+    /// Which block of ports the zone has: 0 for 15222…, 1 for 15232…
+    pub slot: u16,
+    /// Its three nodes.
+    pub nodes: Vec<NodePlan>,
+}
+
+impl ZonePlan {
+    /// Lays out a zone on the ports of `slot`, counted from `port_base`.
+    #[must_use]
+    pub fn new(name: ZoneName, role: Role, slot: u16, port_base: u16) -> Self {
+        let nodes = name
+            .nodes()
+            .map(|node| {
+                let client = port_base + slot * ZONE_STRIDE + u16::from(node.number) - 1;
+                NodePlan {
+                    name: node,
+                    client_port: client,
+                    cluster_port: client + KIND_STRIDE,
+                    leaf_port: client + 2 * KIND_STRIDE,
+                }
+            })
+            .collect();
+        Self { name, role, slot, nodes }
+    }
+
+    /// The zone's JetStream domain, `zone-b`.
+    #[must_use]
+    pub fn domain(&self) -> String {
+        self.name.long()
+    }
+
+    /// The zone's durable consumer, `consumer-b`.
+    #[must_use]
+    pub fn consumer(&self) -> String {
+        consumer_name(&self.name)
+    }
+
+    /// The durable sourcing consumer this mirror zone has at the source.
+    #[must_use]
+    pub fn mirror_consumer(&self) -> String {
+        format!("MIRROR_{}", self.name.long())
+    }
+
+    /// The subject the durable sourcing consumer delivers to.
+    #[must_use]
+    pub fn mirror_deliver_subject(&self) -> String {
+        format!("$JS.M.{}", self.name.long())
+    }
+
+    /// Every port the zone's nodes listen on.
+    pub fn ports(&self) -> impl Iterator<Item = u16> + '_ {
+        self.nodes.iter().flat_map(|n| [n.client_port, n.cluster_port, n.leaf_port])
+    }
+}
+
+/// The durable consumer of a zone: `consumer-b`.
+#[must_use]
+pub fn consumer_name(zone: &ZoneName) -> String {
+    format!("consumer-{zone}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_follow_the_seed() {
+        let b = ZonePlan::new("b".parse().unwrap(), Role::Mirror, 1, DEFAULT_PORT_BASE);
+        assert_eq!(b.nodes[0].client_port, 15232);
+        assert_eq!(b.nodes[2].client_port, 15234);
+        assert_eq!(b.domain(), "zone-b");
+        assert_eq!(b.consumer(), "consumer-b");
+    }
+
+    #[test]
+    fn no_two_zones_share_a_port() {
+        let mut seen = std::collections::BTreeSet::new();
+        for slot in 0..u16::try_from(MOST_ZONES).unwrap() {
+            let zone = ZonePlan::new("z".parse().unwrap(), Role::Mirror, slot, DEFAULT_PORT_BASE);
+            for port in zone.ports() {
+                assert!(seen.insert(port), "{port} twice");
+            }
+        }
+    }
+}
