@@ -1,0 +1,171 @@
+//! Raw JetStream API requests: JSON out, JSON or an error back, retried until a deadline.
+//!
+//! Raw, because the durable mirror's fields are newer than the client library's types.
+
+use std::time::Duration;
+
+use async_nats::{Client, RequestErrorKind, client::Request, connection::State};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
+use tokio::time::{Instant, sleep};
+
+use super::{connect::REQUEST_TIMEOUT, error::NatsError};
+
+/// The pause between two tries; a group without a leader answers (10008) or times out.
+const RETRY_PAUSE: Duration = Duration::from_millis(50);
+
+/// JetStream: "no suitable peers for placement", while a just started cluster finds itself.
+const NO_SUITABLE_PEERS: u64 = 10005;
+/// JetStream: "stream name already in use with a different configuration".
+pub(super) const OTHER_CONFIGURATION: u64 = 10058;
+/// JetStream: "stream not found".
+pub(super) const STREAM_NOT_FOUND: u64 = 10059;
+/// JetStream: "consumer not found".
+pub(super) const CONSUMER_NOT_FOUND: u64 = 10014;
+
+/// JetStream's error object.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub(super) struct ApiError {
+    /// Like an HTTP status.
+    #[serde(default)]
+    pub code: u64,
+    /// JetStream's own code.
+    #[serde(default)]
+    pub err_code: u64,
+    /// In words.
+    #[serde(default)]
+    pub description: String,
+}
+
+/// Why one request brought no result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// The servers know nobody who listens on that subject.
+    NoResponders,
+    /// Somebody may listen and did not answer.
+    TimedOut,
+    /// The client is not connected, or could not send.
+    NotSent(String),
+    /// JetStream answered with an error.
+    Api(ApiError),
+    /// The answer could not be read.
+    Unreadable(String),
+}
+
+impl Failure {
+    /// It may well work a moment later: no leader yet, no answer, no connection.
+    fn passes(&self) -> bool {
+        match self {
+            Self::NoResponders | Self::TimedOut | Self::NotSent(_) => true,
+            // 503 is JetStream's "not now": 10008 "temporarily unavailable" and its kin.
+            Self::Api(error) => error.code == 503 || error.err_code == NO_SUITABLE_PEERS,
+            Self::Unreadable(_) => false,
+        }
+    }
+
+    /// The reason as a person wants it.
+    fn explain(&self, subject: &str) -> String {
+        match self {
+            Self::NoResponders if subject.starts_with("$JS.API.") => {
+                "no server there has JetStream ready".into()
+            }
+            Self::NoResponders => format!(
+                "nobody answers on {subject}: the link is down, or the leaf user may not ask that"
+            ),
+            Self::TimedOut => "no answer; its group has no leader, or a node is frozen".into(),
+            Self::NotSent(why) | Self::Unreadable(why) => why.clone(),
+            Self::Api(error) => {
+                format!("{} (nats-server error {})", error.description, error.err_code)
+            }
+        }
+    }
+}
+
+/// What is asked, of whom, until when; the words are for errors.
+pub(super) struct Ask<'a> {
+    pub client: &'a Client,
+    pub subject: String,
+    pub body: Value,
+    pub whom: &'a str,
+    pub what: &'a str,
+}
+
+/// One request. `body` `null` sends nothing.
+pub(super) async fn once<T: DeserializeOwned>(
+    client: &Client,
+    subject: &str,
+    body: &Value,
+    timeout: Duration,
+) -> Result<T, Failure> {
+    #[derive(Deserialize)]
+    struct Refusal {
+        error: Option<ApiError>,
+    }
+    // A request of a client that is not connected waits in its queue, to be carried out much
+    // later, when nobody expects it any more.
+    if client.connection_state() != State::Connected {
+        return Err(Failure::NotSent("not connected".into()));
+    }
+    let payload = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+    let request = Request::new().payload(payload.into()).timeout(Some(timeout));
+    let reply =
+        client.send_request(subject.to_owned(), request).await.map_err(|e| match e.kind() {
+            RequestErrorKind::NoResponders => Failure::NoResponders,
+            RequestErrorKind::TimedOut => Failure::TimedOut,
+            _ => Failure::NotSent(e.to_string()),
+        })?;
+    let unreadable = |e: serde_json::Error| Failure::Unreadable(format!("unreadable answer: {e}"));
+    let refusal: Refusal = serde_json::from_slice(&reply.payload).map_err(unreadable)?;
+    match refusal.error {
+        Some(error) => Err(Failure::Api(error)),
+        None => serde_json::from_slice(&reply.payload).map_err(unreadable),
+    }
+}
+
+/// Asks again until there is a result, a refusal that stays, or the deadline.
+///
+/// # Errors
+/// The last failure.
+pub(super) async fn until<T: DeserializeOwned>(
+    ask: &Ask<'_>,
+    deadline: Instant,
+) -> Result<T, Failure> {
+    loop {
+        let patience = deadline.saturating_duration_since(Instant::now()).min(REQUEST_TIMEOUT);
+        let failure = match once(ask.client, &ask.subject, &ask.body, patience).await {
+            Ok(result) => return Ok(result),
+            Err(failure) => failure,
+        };
+        if !failure.passes() || Instant::now() + RETRY_PAUSE >= deadline {
+            return Err(failure);
+        }
+        sleep(RETRY_PAUSE).await;
+    }
+}
+
+impl Ask<'_> {
+    /// Puts a failure into words.
+    pub fn error(&self, failure: &Failure, waited: Duration) -> NatsError {
+        match failure {
+            Failure::Api(error) if !failure.passes() => NatsError::Refused {
+                whom: self.whom.to_owned(),
+                what: self.what.to_owned(),
+                err_code: error.err_code,
+                description: error.description.clone(),
+                next: "`doctor` checks the region's settings and servers".into(),
+            },
+            _ => NatsError::NoAnswer {
+                whom: self.whom.to_owned(),
+                what: self.what.to_owned(),
+                waited,
+                why: failure.explain(&self.subject),
+            },
+        }
+    }
+
+    /// [`until`], with the failure in words.
+    pub async fn by<T: DeserializeOwned>(&self, deadline: Instant) -> Result<T, NatsError> {
+        let began = Instant::now();
+        until(self, deadline).await.map_err(|failure| self.error(&failure, began.elapsed()))
+    }
+}

@@ -1,0 +1,24 @@
+//! Everything that speaks NATS: streams, mirrors, consumers, the producer, observation, probes.
+//!
+//! Knows servers by their addresses only; how they are run is `platform`'s affair.
+
+mod api;
+pub mod audit;
+pub mod connect;
+pub mod consumer;
+pub mod error;
+pub mod evidence;
+pub mod facts;
+pub mod leaders;
+pub mod links;
+pub mod meter;
+pub mod observe;
+mod pace;
+pub mod preflight;
+pub mod producer;
+pub mod replicas;
+pub mod streams;
+mod system;
+mod wire;
+
+pub use error::NatsError;

@@ -1,0 +1,165 @@
+//! Watching one node: a slow poll for the truth, hurried by the server's own events.
+//!
+//! Each node is asked over its own connection, so the room never learns about one node through
+//! another. Silence is reported as a fact, not treated as an error.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures::{StreamExt, future::OptionFuture};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+    time::{Instant, sleep_until},
+};
+
+use super::{
+    connect::{Kept, Login, PING_INTERVAL, keep_node_client},
+    system,
+};
+use crate::region::{
+    UnixMs,
+    observation::{NodeReport, Observation},
+    topology::{ACCOUNT, NodePlan},
+};
+
+/// How long a node may take to answer before it counts as silent.
+const ANSWER_TIMEOUT: Duration = Duration::from_millis(700);
+/// The shortest time between two polls, however many events come.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
+/// The longest time between two polls of a silent node, so that its return is seen at once. It
+/// costs nothing: without a connection nothing is asked.
+const SILENT_PAUSE: Duration = Duration::from_millis(100);
+/// How often memory and CPU are asked for; the server itself samples them once a second.
+const LOAD_EVERY: Duration = Duration::from_millis(2500);
+
+/// A running watcher; it ends when this is dropped.
+#[derive(Debug)]
+pub struct NodeWatch(JoinHandle<()>);
+
+impl NodeWatch {
+    /// Starts watching a node. `pace` is the time between two polls, and takes effect at once.
+    ///
+    /// Ends by itself when nobody listens to `out` any more.
+    #[must_use]
+    pub fn spawn(
+        node: NodePlan,
+        out: mpsc::Sender<Observation>,
+        pace: watch::Receiver<Duration>,
+    ) -> Self {
+        Self(tokio::spawn(async move {
+            if let Err(error) = watch_node(node, out, pace).await {
+                tracing::error!(%error, "a node cannot be watched");
+            }
+        }))
+    }
+}
+
+impl Drop for NodeWatch {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn watch_node(
+    node: NodePlan,
+    out: mpsc::Sender<Observation>,
+    mut pace: watch::Receiver<Duration>,
+) -> Result<(), super::NatsError> {
+    let kept = keep_node_client(&node, Login::System, "zonedrill watch", PING_INTERVAL).await?;
+    // Says how many leafnode connections a server has, the moment that changes (facts §G). Every
+    // server of the zone tells; only this node's word hurries this node's watcher.
+    let mut events = kept
+        .client
+        .subscribe(format!("$SYS.ACCOUNT.{ACCOUNT}.SERVER.CONNS"))
+        .await
+        .ok()
+        .map(StreamExt::fuse);
+    let mut load = Load::default();
+    loop {
+        let began = Instant::now();
+        let report = poll(&kept, &mut load).await.map(Box::new);
+        let longest = if report.is_none() { SILENT_PAUSE } else { Duration::MAX };
+        if out.send(Observation::Node { node: node.name.clone(), report }).await.is_err() {
+            return Ok(());
+        }
+        loop {
+            let next = began + (*pace.borrow_and_update()).clamp(SHORTEST_PAUSE, longest);
+            let event = OptionFuture::from(events.as_mut().map(|events| events.next()));
+            tokio::select! {
+                () = sleep_until(next) => break,
+                changed = pace.changed() => {
+                    if changed.is_err() {
+                        return Ok(());
+                    }
+                }
+                Some(Some(message)) = event => {
+                    if concerns(&kept, &message.payload) {
+                        // The burst that belongs together is answered by one poll.
+                        sleep_until(began + SHORTEST_PAUSE).await;
+                        break;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Whether an event was sent by the server this watcher is connected to.
+fn concerns(kept: &Kept, payload: &[u8]) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Event<'a> {
+        #[serde(borrow)]
+        server: Sender<'a>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Sender<'a> {
+        id: &'a str,
+    }
+    let Some(info) = kept.client.try_server_info() else { return false };
+    // An event that cannot be read costs a poll, no more.
+    serde_json::from_slice::<Event<'_>>(payload).map_or(true, |e| e.server.id == info.server_id)
+}
+
+/// Memory and CPU as last told.
+#[derive(Default)]
+struct Load {
+    last: system::Statsz,
+    server_id: String,
+    asked: Option<Instant>,
+}
+
+async fn poll(kept: &Kept, load: &mut Load) -> Option<NodeReport> {
+    let client = &kept.client;
+    let load_due = load.asked.is_none_or(|asked| asked.elapsed() >= LOAD_EVERY);
+    let statsz = OptionFuture::from(load_due.then(|| system::statsz(client, ANSWER_TIMEOUT)));
+    let (jsz, leafs, statsz) = tokio::join!(
+        system::jsz(client, ANSWER_TIMEOUT),
+        system::leafz(client, ANSWER_TIMEOUT),
+        statsz
+    );
+    let (jsz, leafs) = (jsz?, leafs?);
+    if load.server_id != jsz.server.id {
+        *load = Load { server_id: jsz.server.id.clone(), ..Load::default() };
+    }
+    if let Some(Some(statsz)) = statsz {
+        load.last = statsz;
+        load.asked = Some(Instant::now());
+    }
+    Some(NodeReport {
+        server_id: jsz.server.id,
+        version: jsz.server.version,
+        at_ms: now_ms(),
+        rss_bytes: load.last.mem,
+        cpu_percent: load.last.cpu,
+        meta_leader: jsz.data.meta_leader(),
+        jetstream_off: jsz.data.disabled,
+        leafs,
+        stream: jsz.data.stream(),
+    })
+}
+
+fn now_ms() -> UnixMs {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| UnixMs::try_from(since.as_millis()).unwrap_or(UnixMs::MAX))
+}

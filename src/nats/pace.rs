@@ -1,0 +1,105 @@
+//! A steady schedule that does not make up for a stall with a burst.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How far behind its schedule a pace may be and still catch up: enough to even out timers (1 ms)
+/// and a busy machine, too little to be seen as a burst.
+const SLACK: Duration = Duration::from_millis(50);
+
+/// Says how many messages are due. Like tokio's `MissedTickBehavior::Delay`, but also for rates
+/// beyond a timer's resolution, where several are due at each waking.
+#[derive(Debug)]
+pub(super) struct Pacer {
+    /// `None` for no limit.
+    step: Option<Duration>,
+    due: Instant,
+}
+
+impl Pacer {
+    /// One every `step`, the first at once; no limit if `step` is zero.
+    pub(super) fn every(step: Duration, now: Instant) -> Self {
+        Self { step: (!step.is_zero()).then_some(step), due: now }
+    }
+
+    /// So many a second, the first at once; no limit if `None`.
+    pub(super) fn per_second(rate: Option<f64>, now: Instant) -> Self {
+        let step = rate
+            .filter(|rate| *rate > 0.0)
+            .and_then(|rate| Duration::try_from_secs_f64(1.0 / rate).ok());
+        Self { step, due: now }
+    }
+
+    /// Takes what is due now, `most` at most.
+    pub(super) fn take(&mut self, now: Instant, most: u64) -> u64 {
+        let Some(step) = self.step else { return most };
+        if self.due > now || most == 0 {
+            return 0;
+        }
+        let behind = now - self.due;
+        if behind > SLACK.max(step) {
+            self.due = now;
+        }
+        let due = (now - self.due).as_nanos() / step.as_nanos().max(1) + 1;
+        let taken =
+            u32::try_from(due).unwrap_or(u32::MAX).min(u32::try_from(most).unwrap_or(u32::MAX));
+        self.due += step * taken;
+        u64::from(taken)
+    }
+
+    /// When the next one is due; `None` for no limit.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.step.map(|_| self.due)
+    }
+
+    /// How many are due in a second; `None` for no limit.
+    pub(super) fn rate(&self) -> Option<f64> {
+        self.step.map(|step| 1.0 / step.as_secs_f64())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn one_every_step() {
+        let start = Instant::now();
+        let mut pacer = Pacer::every(100 * MS, start);
+        assert_eq!(pacer.take(start, 10), 1);
+        assert_eq!(pacer.take(start + 99 * MS, 10), 0);
+        // A late timer does not move the schedule.
+        assert_eq!(pacer.take(start + 102 * MS, 10), 1);
+        assert_eq!(pacer.next(), Some(start + 200 * MS));
+    }
+
+    #[test]
+    fn a_stall_causes_no_burst() {
+        let start = Instant::now();
+        let mut pacer = Pacer::every(100 * MS, start);
+        assert_eq!(pacer.take(start, 10), 1);
+        assert_eq!(pacer.take(start + 3000 * MS, 10), 1);
+        assert_eq!(pacer.next(), Some(start + 3100 * MS));
+        let mut fast = Pacer::per_second(Some(20_000.0), start);
+        assert!(fast.take(start + 3000 * MS, 100_000) <= 1001);
+    }
+
+    #[test]
+    fn many_are_due_at_each_waking() {
+        let start = Instant::now();
+        let mut pacer = Pacer::per_second(Some(20_000.0), start);
+        let total: u64 = (0..=1000).map(|ms| pacer.take(start + ms * MS, 4096)).sum();
+        assert_eq!(total, 20_001);
+    }
+
+    #[test]
+    fn no_limit_takes_all() {
+        let start = Instant::now();
+        assert_eq!(Pacer::every(Duration::ZERO, start).take(start, 77), 77);
+        assert_eq!(Pacer::per_second(None, start).take(start, 77), 77);
+        assert_eq!(Pacer::per_second(None, start).next(), None);
+    }
+}

@@ -1,0 +1,309 @@
+//! The producer: publishes numbered drill messages and leaves a trace of each one's fate.
+//!
+//! What the ledger can rely on:
+//! - A number is in an [`Intend`](crate::ledger::record::Record::Intend) on disk before its message
+//!   is first sent, a second's worth or [`CHUNK`] ahead at most. Numbers that were intended and
+//!   never sent get a `Withdrawn`.
+//! - An acknowledgement becomes an `Acked`, within [`FLUSH`] or [`WINDOW`] messages.
+//! - A message without a clear answer within [`PATIENCE`] becomes `Unknown`. Then nothing new is
+//!   sent; what is under way is waited for; and the unknown ones are sent again under their ids,
+//!   one at a time in ascending order (`Resent` first), until acknowledged or [`GIVE_UP`] is over.
+//!   What is left then stays `Unknown`.
+//! - A definite refusal becomes `Failed`.
+//! - A future that is dropped before its end leaves its last numbers intended without a fate:
+//!   unknown to the ledger, as after a crash.
+
+mod job;
+mod notes;
+mod window;
+
+use std::{
+    fmt::Write,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use async_nats::Client;
+use sha2::{Digest, Sha256};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::evidence::{Evidence, EvidenceLost};
+use crate::{
+    command::Produce,
+    ledger::message::RunId,
+    region::{
+        ZonePlan,
+        topology::{DRILL_SUBJECT, STREAM, USER},
+    },
+};
+
+/// The most messages under way: what a raw socket needs to reach its best rate
+/// (`nats-facts.md` §K).
+pub const WINDOW: usize = 4096;
+/// The most numbers announced ahead.
+pub const CHUNK: u64 = 10_000;
+/// The longest an acknowledgement is kept in memory before it goes to the evidence keeper.
+pub const FLUSH: Duration = Duration::from_millis(20);
+/// How long an acknowledgement may take.
+pub const PATIENCE: Duration = Duration::from_secs(2);
+/// How long unknown messages are sent again. Must stay below the stream's duplicate window, or a
+/// message could be stored twice.
+pub const GIVE_UP: Duration = Duration::from_secs(300);
+
+/// One produce command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// Its number: one for each produce command of the run, counted from 1.
+    pub producer: u32,
+    /// What to publish: a range or a burst.
+    pub produce: Produce,
+    /// The first number of a burst (a range brings its own).
+    pub first_number: u64,
+}
+
+/// How far a job is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JobProgress {
+    /// Sent (each number once).
+    pub sent: u64,
+    /// Acknowledged.
+    pub acked: u64,
+    /// Refused for certain.
+    pub failed: u64,
+    /// Sent without a clear answer so far.
+    pub unknown: u64,
+    /// The last stream sequence acknowledged; 0 before the first.
+    pub last_seq: u64,
+    /// The last number sent.
+    pub last_number: u64,
+    /// The domain that acknowledged last.
+    pub acked_by: Option<String>,
+    /// Why it cannot publish just now.
+    pub trouble: Option<String>,
+}
+
+/// What a job did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobReport {
+    /// The final figures.
+    pub progress: JobProgress,
+    /// Acknowledgements that said the message was there already (after sending it again).
+    pub duplicates: u64,
+    /// Messages sent again.
+    pub resent: u64,
+    /// Messages announced but never sent.
+    pub not_sent: u64,
+    /// From the first message to the last answer.
+    pub took: Duration,
+    /// Why it ended.
+    pub ended: Ended,
+}
+
+/// Why a job ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Every message has a known outcome.
+    Complete,
+    /// It was told to.
+    Stopped,
+    /// Unknown messages stayed unknown.
+    GaveUp(String),
+}
+
+/// Why a job could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ProduceError {
+    /// Nothing may be sent that leaves no trace.
+    #[error(transparent)]
+    Evidence(#[from] EvidenceLost),
+    /// The client has been closed.
+    #[error("the connection to the source zone has been closed")]
+    Closed,
+    /// `produce stop` is not something to publish.
+    #[error("nothing to produce")]
+    NothingToDo,
+}
+
+/// Publishes to the source stream over one connection.
+#[derive(Clone, Debug)]
+pub struct Producer {
+    client: Client,
+    run: RunId,
+    evidence: Evidence,
+    /// Where it may connect to, in this order.
+    servers: Vec<String>,
+    shared: Arc<Shared>,
+}
+
+/// What running jobs look at.
+#[derive(Debug)]
+struct Shared {
+    window: AtomicUsize,
+    /// A [`Fault`] to be put in, once.
+    fault: AtomicU8,
+    /// The highest stream sequence acknowledged; 0 before the first.
+    last_seq: AtomicU64,
+}
+
+/// Deliberate faults of a drill's producer, each put into one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The payload is altered after its checksum was made.
+    Corrupt = 1,
+    /// The message after it is sent first.
+    Swap = 2,
+}
+
+impl Shared {
+    /// Is this fault to be put in now? It is then done with.
+    fn takes(&self, fault: Fault) -> bool {
+        let wanted = fault as u8;
+        self.fault.load(Ordering::Relaxed) == wanted
+            && self.fault.compare_exchange(wanted, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+}
+
+impl Producer {
+    /// A producer of this run on the source zone's connection.
+    #[must_use]
+    pub fn new(client: Client, run: RunId, evidence: Evidence) -> Self {
+        let shared = Shared {
+            window: AtomicUsize::new(WINDOW),
+            fault: AtomicU8::new(0),
+            last_seq: AtomicU64::new(0),
+        };
+        Self { client, run, evidence, servers: Vec::new(), shared: Arc::new(shared) }
+    }
+
+    /// Says which servers its connection may go to: part of its configuration.
+    #[must_use]
+    pub fn at(mut self, zone: &ZonePlan) -> Self {
+        self.servers = zone.nodes.iter().map(crate::region::topology::NodePlan::url).collect();
+        self
+    }
+
+    /// A hash over all it is configured with: servers, user, stream, subject, window and times.
+    #[must_use]
+    pub fn config_hash(&self) -> String {
+        let window = self.shared.window.load(Ordering::Relaxed);
+        let text = format!(
+            "servers {:?} user {} stream {STREAM} subject {DRILL_SUBJECT} window {window} chunk {CHUNK} flush {FLUSH:?} patience {PATIENCE:?} give-up {GIVE_UP:?}",
+            self.servers, USER.0
+        );
+        Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hash, byte| {
+            let _ = write!(hash, "{byte:02x}");
+            hash
+        })
+    }
+
+    /// The unique id of the server it is connected to; `None` before it is.
+    #[must_use]
+    pub fn server_id(&self) -> Option<String> {
+        self.client.try_server_info().map(|info| info.server_id)
+    }
+
+    /// Sabotage: its configuration changes, for the jobs that run, too.
+    pub fn reconfigure(&self) {
+        self.shared.window.store(WINDOW / 2, Ordering::Relaxed);
+    }
+
+    /// Undoes [`Self::reconfigure`].
+    pub fn configure_back(&self) {
+        self.shared.window.store(WINDOW, Ordering::Relaxed);
+    }
+
+    /// Sabotage: its connection is made anew.
+    pub async fn restart(&self) {
+        super::wire::reconnect(&self.client).await;
+    }
+
+    /// Sabotage: the next message gets that fault.
+    pub fn put_fault(&self, fault: Fault) {
+        self.shared.fault.store(fault as u8, Ordering::Relaxed);
+    }
+
+    /// The fault has been put in (or was never to be).
+    #[must_use]
+    pub fn is_faultless(&self) -> bool {
+        self.shared.fault.load(Ordering::Relaxed) == 0
+    }
+
+    /// No fault is to be put in any more.
+    pub fn clear_fault(&self) {
+        self.shared.fault.store(0, Ordering::Relaxed);
+    }
+
+    /// The highest stream sequence the source acknowledged to it; `None` before the first. Newer
+    /// than any answer about the stream that is asked for now and then.
+    #[must_use]
+    pub fn last_seq(&self) -> Option<u64> {
+        Some(self.shared.last_seq.load(Ordering::Relaxed)).filter(|last| *last > 0)
+    }
+
+    /// The connection it publishes on: the server's number for it, and how often it was made anew.
+    /// Both unchanged is what "the producer was not touched" means.
+    #[must_use]
+    pub fn connection(&self) -> (u64, u64) {
+        let made = self.client.statistics().connects.load(Ordering::Relaxed);
+        (self.client.server_info().client_id, made.saturating_sub(1))
+    }
+
+    /// Does a job; several may run at once. A range goes one number every interval, a burst at
+    /// its rate or as fast as it is acknowledged; a stall moves the schedule and causes no burst
+    /// afterwards. `progress` is updated 20 times a second at most, and at the end. On `stop`
+    /// nothing more is sent, what is under way is waited for up to [`PATIENCE`].
+    ///
+    /// # Errors
+    /// When evidence cannot be written, the client is closed, or there is nothing to produce.
+    pub async fn run(
+        &self,
+        job: Job,
+        progress: watch::Sender<JobProgress>,
+        stop: CancellationToken,
+    ) -> Result<JobReport, ProduceError> {
+        let plan = Plan::of(&job).ok_or(ProduceError::NothingToDo)?;
+        job::Running::start(self, &plan, job.producer, progress).await?.drive(&stop).await
+    }
+}
+
+/// A job in plain numbers.
+#[derive(Clone, Debug, PartialEq)]
+struct Plan {
+    first: u64,
+    /// One past the last; `None` for no end.
+    end: Option<u64>,
+    schedule: Schedule,
+    size: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Schedule {
+    Every(Duration),
+    PerSecond(f64),
+    Free,
+}
+
+impl Plan {
+    fn of(job: &Job) -> Option<Self> {
+        match &job.produce {
+            Produce::Range { from, to, interval, size } => Some(Self {
+                first: *from,
+                end: Some(to.saturating_add(1)),
+                schedule: Schedule::Every(*interval),
+                size: size.0,
+            }),
+            Produce::Burst { count, rate, size } => Some(Self {
+                first: job.first_number,
+                end: count.map(|count| job.first_number.saturating_add(count)),
+                schedule: rate
+                    .map_or(Schedule::Free, |rate| Schedule::PerSecond(rate.per_second())),
+                size: size.0,
+            }),
+            Produce::Stop => None,
+        }
+    }
+}

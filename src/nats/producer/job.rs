@@ -1,0 +1,277 @@
+//! A job at work: one loop that sends, hears, doubts, sends again and writes down.
+//!
+//! Answers come to an inbox of the job's own whose last token is the message's number, on one
+//! subscription: cheaper than a one-time request for each message, and an answer that comes late
+//! still finds its message.
+
+mod hear;
+mod send;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use async_nats::{Client, Subscriber};
+use futures::{FutureExt, StreamExt};
+use tokio::{
+    select,
+    sync::watch,
+    task::JoinHandle,
+    time::{Instant, sleep_until, timeout_at},
+};
+use tokio_util::sync::CancellationToken;
+
+use self::hear::Recovery;
+use super::{
+    CHUNK, Ended, FLUSH, GIVE_UP, JobProgress, JobReport, PATIENCE, Plan, ProduceError, Producer,
+    Schedule, Shared, WINDOW, notes::Notes, window::Window,
+};
+use crate::{
+    ledger::message::MessageId,
+    nats::{
+        evidence::{Evidence, EvidenceLost},
+        pace::Pacer,
+        wire::{Pulse, is_connected},
+    },
+};
+
+/// The shortest time between two reports of progress.
+const TELL: Duration = Duration::from_millis(50);
+/// How often a connection that is down is looked at.
+const GLANCE: Duration = Duration::from_millis(50);
+
+/// Numbers that are being announced.
+type Announcing = JoinHandle<Result<(), EvidenceLost>>;
+
+pub(super) struct Running {
+    client: Client,
+    evidence: Evidence,
+    shared: Arc<Shared>,
+    id: MessageId,
+    size: u32,
+    end: Option<u64>,
+    inbox: String,
+    replies: Subscriber,
+    pulse: Pulse,
+    pacer: Pacer,
+    next: u64,
+    chunk: u64,
+    /// One past the last number announced on disk.
+    announced: u64,
+    announcing: Option<(u64, Announcing)>,
+    window: Window,
+    notes: Notes,
+    recovery: Option<Recovery>,
+    /// Numbers sent again, and where they were stored (0 as long as that is not known).
+    resent: BTreeMap<u64, u64>,
+    duplicates: u64,
+    started: Instant,
+    state: JobProgress,
+    progress: watch::Sender<JobProgress>,
+    told: Instant,
+}
+
+impl Running {
+    pub(super) async fn start(
+        producer: &Producer,
+        plan: &Plan,
+        number: u32,
+        progress: watch::Sender<JobProgress>,
+    ) -> Result<Self, ProduceError> {
+        let client = producer.client.clone();
+        let inbox = client.new_inbox();
+        let replies =
+            client.subscribe(format!("{inbox}.*")).await.map_err(|_| ProduceError::Closed)?;
+        let now = Instant::now();
+        let pacer = match plan.schedule {
+            Schedule::Every(step) => Pacer::every(step, now),
+            Schedule::PerSecond(rate) => Pacer::per_second(Some(rate), now),
+            Schedule::Free => Pacer::per_second(None, now),
+        };
+        let chunk = pacer.rate().map_or(CHUNK, |rate| (rate.ceil() as u64).clamp(1, CHUNK));
+        Ok(Self {
+            evidence: producer.evidence.clone(),
+            shared: Arc::clone(&producer.shared),
+            id: MessageId { run: producer.run.clone(), producer: number, number: plan.first },
+            size: plan.size,
+            end: plan.end,
+            pulse: Pulse::new(&inbox),
+            inbox,
+            replies,
+            pacer,
+            next: plan.first,
+            chunk,
+            announced: plan.first,
+            announcing: None,
+            window: Window::new(plan.first),
+            notes: Notes::new(number),
+            recovery: None,
+            resent: BTreeMap::new(),
+            duplicates: 0,
+            started: now,
+            state: JobProgress::default(),
+            progress,
+            told: now,
+            client,
+        })
+    }
+
+    pub(super) async fn drive(
+        mut self,
+        stop: &CancellationToken,
+    ) -> Result<JobReport, ProduceError> {
+        let ended = self.publish_all(stop).await;
+        match ended {
+            Ok(ended) => {
+                if ended != Ended::Complete {
+                    self.wait_for_window().await;
+                }
+                self.close(ended).await
+            }
+            Err(ProduceError::Closed) => {
+                self.close(Ended::GaveUp("closed".into())).await?;
+                Err(ProduceError::Closed)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn publish_all(&mut self, stop: &CancellationToken) -> Result<Ended, ProduceError> {
+        loop {
+            while let Some(message) = self.replies.next().now_or_never() {
+                self.hear(&message.ok_or(ProduceError::Closed)?);
+            }
+            self.lose_patience().await;
+            if self.notes.messages() >= WINDOW
+                || self.notes.since().is_some_and(|since| since.elapsed() >= FLUSH)
+            {
+                self.flush().await?;
+            }
+            self.tell(false);
+            if stop.is_cancelled() {
+                return Ok(Ended::Stopped);
+            }
+            if self.end.is_some_and(|end| self.next >= end) && self.window.is_empty() {
+                return Ok(Ended::Complete);
+            }
+            if let Some(recovery) = &self.recovery {
+                if recovery.since.elapsed() > GIVE_UP {
+                    return Ok(Ended::GaveUp(recovery.why.clone()));
+                }
+                self.send_again().await?;
+            } else if self.send_due().await? {
+                continue;
+            }
+            self.wait(stop).await?;
+        }
+    }
+
+    async fn flush(&mut self) -> Result<(), ProduceError> {
+        let records = self.notes.take();
+        if !records.is_empty() {
+            self.evidence.send(records).await?;
+        }
+        Ok(())
+    }
+
+    /// Sleeps until something may have to be done.
+    async fn wait(&mut self, stop: &CancellationToken) -> Result<(), ProduceError> {
+        let now = Instant::now();
+        let connected = is_connected(&self.client);
+        let room = self.window.len() < self.most() && self.announced > self.next;
+        let wake = [
+            self.window.oldest().map(|sent| sent + PATIENCE),
+            self.notes.since().map(|since| since + FLUSH),
+            self.pulse.deadline(),
+            Some(self.told + TELL).filter(|_| self.is_news()),
+            Some(now + GLANCE).filter(|_| !connected),
+            self.recovery
+                .as_ref()
+                .map(|r| r.retry_at)
+                .filter(|_| connected && self.window.waiting() == 0),
+            self.pacer.next().filter(|_| self.recovery.is_none() && connected && room),
+        ];
+        let wake = wake.into_iter().flatten().min().unwrap_or(now + Duration::from_secs(1));
+        // A sleep of zero would be none, and others must have their turn.
+        let wake = wake.max(now + Duration::from_micros(200));
+        select! {
+            message = self.replies.next() => self.hear(&message.ok_or(ProduceError::Closed)?),
+            () = sleep_until(wake) => {}
+            () = stop.cancelled() => {}
+        }
+        Ok(())
+    }
+
+    /// Waits for what is under way, after the last message was sent.
+    async fn wait_for_window(&mut self) {
+        let until = Instant::now() + PATIENCE;
+        while self.window.waiting() > 0 {
+            match timeout_at(until, self.replies.next()).await {
+                Ok(Some(message)) => self.hear(&message),
+                Ok(None) | Err(_) => break,
+            }
+        }
+    }
+
+    /// Leaves no number without a fate, and reports.
+    async fn close(mut self, ended: Ended) -> Result<JobReport, ProduceError> {
+        let took = self.started.elapsed();
+        for span in self.window.expire(Instant::now()) {
+            self.notes.unknown(span);
+        }
+        if let Some((to, writing)) = self.announcing.take() {
+            writing.await.map_err(|_| ProduceError::Closed)??;
+            self.announced = to;
+        }
+        let not_sent = self.announced - self.next;
+        if not_sent > 0 {
+            self.notes.withdrawn((self.next, not_sent));
+        }
+        let records = self.notes.take();
+        if !records.is_empty() {
+            self.evidence.write(records).await?;
+        }
+        self.recovery = None;
+        self.tell(true);
+        Ok(JobReport {
+            progress: self.state,
+            duplicates: self.duplicates,
+            resent: self.resent.len() as u64,
+            not_sent,
+            took,
+            ended,
+        })
+    }
+
+    fn trouble(&self) -> Option<String> {
+        if !is_connected(&self.client) {
+            return Some("not connected to the source zone".into());
+        }
+        self.recovery.as_ref().map(|recovery| {
+            format!("{}; {} in doubt, to be sent again", recovery.why, self.window.unknown())
+        })
+    }
+
+    fn is_news(&self) -> bool {
+        let told = self.progress.borrow();
+        told.sent != self.state.sent
+            || told.acked != self.state.acked
+            || told.failed != self.state.failed
+            || told.unknown != self.window.unknown() as u64
+            || told.trouble.is_some() != (self.recovery.is_some() || !is_connected(&self.client))
+    }
+
+    fn tell(&mut self, at_once: bool) {
+        if !at_once && self.told.elapsed() < TELL {
+            return;
+        }
+        self.told = Instant::now();
+        self.state.unknown = self.window.unknown() as u64;
+        self.state.trouble = self.trouble();
+        self.progress.send_if_modified(|told| {
+            let news = *told != self.state;
+            if news {
+                told.clone_from(&self.state);
+            }
+            news
+        });
+    }
+}

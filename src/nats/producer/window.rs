@@ -1,0 +1,183 @@
+//! Messages that were sent and whose outcome is open: pure bookkeeping.
+
+use std::collections::VecDeque;
+
+use tokio::time::Instant;
+
+/// What is known of one message.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Slot {
+    /// Sent then; the answer may still come.
+    Waiting(Instant),
+    /// No clear answer came.
+    Unknown,
+    /// Its outcome is known.
+    Settled,
+}
+
+/// First number and how many.
+pub(super) type Span = (u64, u64);
+
+/// Consecutive numbers from the oldest unsettled one to the newest sent one.
+#[derive(Debug)]
+pub(super) struct Window {
+    base: u64,
+    slots: VecDeque<Slot>,
+    waiting: usize,
+    unknown: usize,
+}
+
+impl Window {
+    /// An empty window; the next number to be sent is `first`.
+    pub(super) fn new(first: u64) -> Self {
+        Self { base: first, slots: VecDeque::new(), waiting: 0, unknown: 0 }
+    }
+
+    /// The next number was sent.
+    pub(super) fn push(&mut self, sent: Instant) {
+        self.slots.push_back(Slot::Waiting(sent));
+        self.waiting += 1;
+    }
+
+    /// How many numbers it spans.
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Nothing is open.
+    pub(super) fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// How many may still be answered.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting
+    }
+
+    /// How many had no clear answer.
+    pub(super) fn unknown(&self) -> usize {
+        self.unknown
+    }
+
+    fn slot(&mut self, number: u64) -> Option<&mut Slot> {
+        let at = usize::try_from(number.checked_sub(self.base)?).ok()?;
+        self.slots.get_mut(at)
+    }
+
+    /// The outcome of a number is known. Returns whether it was open.
+    pub(super) fn settle(&mut self, number: u64) -> bool {
+        let Some(slot) = self.slot(number) else { return false };
+        match std::mem::replace(slot, Slot::Settled) {
+            Slot::Waiting(_) => self.waiting -= 1,
+            Slot::Unknown => self.unknown -= 1,
+            Slot::Settled => return false,
+        }
+        while self.slots.front() == Some(&Slot::Settled) {
+            self.slots.pop_front();
+            self.base += 1;
+        }
+        true
+    }
+
+    /// The answer to a number was unclear. Returns whether it was waited for.
+    pub(super) fn doubt(&mut self, number: u64) -> bool {
+        let Some(slot) = self.slot(number) else { return false };
+        if !matches!(slot, Slot::Waiting(_)) {
+            return false;
+        }
+        *slot = Slot::Unknown;
+        self.waiting -= 1;
+        self.unknown += 1;
+        true
+    }
+
+    /// Gives up waiting for what was sent at `limit` or before, and says what that was.
+    pub(super) fn expire(&mut self, limit: Instant) -> Vec<Span> {
+        let mut spans: Vec<Span> = Vec::new();
+        for (number, slot) in (self.base..).zip(self.slots.iter_mut()) {
+            let Slot::Waiting(sent) = *slot else { continue };
+            if sent > limit {
+                // Numbers are sent in order; a number is only sent again while no other waits.
+                break;
+            }
+            *slot = Slot::Unknown;
+            self.waiting -= 1;
+            self.unknown += 1;
+            match spans.last_mut() {
+                Some((first, count)) if *first + *count == number => *count += 1,
+                _ => spans.push((number, 1)),
+            }
+        }
+        spans
+    }
+
+    /// The lowest number without a clear answer.
+    pub(super) fn first_unknown(&self) -> Option<u64> {
+        let numbered = (self.base..).zip(&self.slots);
+        numbered.into_iter().find(|(_, slot)| **slot == Slot::Unknown).map(|(number, _)| number)
+    }
+
+    /// A number without a clear answer was sent again.
+    pub(super) fn wait_again(&mut self, number: u64, sent: Instant) {
+        if let Some(slot) = self.slot(number)
+            && *slot == Slot::Unknown
+        {
+            *slot = Slot::Waiting(sent);
+            self.unknown -= 1;
+            self.waiting += 1;
+        }
+    }
+
+    /// When the message was sent whose answer is overdue first.
+    pub(super) fn oldest(&self) -> Option<Instant> {
+        self.slots.iter().find_map(|slot| match slot {
+            Slot::Waiting(sent) => Some(*sent),
+            Slot::Unknown | Slot::Settled => None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn settles_in_any_order() {
+        let now = Instant::now();
+        let mut window = Window::new(10);
+        for _ in 0..5 {
+            window.push(now);
+        }
+        assert!(window.settle(12));
+        assert_eq!(window.len(), 5);
+        assert!(window.settle(10) && window.settle(11));
+        assert_eq!((window.len(), window.waiting()), (2, 2));
+        assert!(!window.settle(10) && !window.settle(12) && !window.settle(15));
+        assert!(window.settle(13) && window.settle(14));
+        assert!(window.is_empty());
+        assert_eq!(window.oldest(), None);
+    }
+
+    #[test]
+    fn expires_and_waits_again() {
+        let start = Instant::now();
+        let mut window = Window::new(1);
+        for second in 0..4 {
+            window.push(start + Duration::from_secs(second));
+        }
+        window.settle(2);
+        assert_eq!(window.expire(start + Duration::from_secs(2)), vec![(1, 1), (3, 1)]);
+        assert_eq!((window.waiting(), window.unknown()), (1, 2));
+        assert!(window.doubt(4) && !window.doubt(4) && !window.doubt(2));
+        assert_eq!(window.first_unknown(), Some(1));
+        window.wait_again(1, start);
+        assert_eq!(window.oldest(), Some(start));
+        assert!(window.settle(1));
+        assert_eq!(window.first_unknown(), Some(3));
+        assert!(window.settle(3) && window.settle(4));
+        assert!(window.is_empty());
+        assert_eq!(window.unknown(), 0);
+    }
+}

@@ -1,0 +1,67 @@
+//! A zone's stream read from each of its replicas, not only through its leader.
+//!
+//! A short-lived consumer of one replica is placed on a random peer of the stream; consumers are
+//! made until one lives on the wanted server, and read from there ([`super::audit`]). Nobody has to
+//! step down for it, and nothing else is disturbed.
+
+use std::ops::RangeInclusive;
+
+use async_nats::Client;
+use futures::future::join_all;
+
+use super::audit::{AuditError, Found, read_from};
+use crate::{
+    ledger::{
+        audit::{Entry, StreamAudit},
+        message::RunId,
+    },
+    region::{NodeName, ZonePlan},
+};
+
+/// What one replica holds, or why that is not known.
+#[derive(Debug)]
+pub struct Replica {
+    /// Whose.
+    pub node: NodeName,
+    /// What was read.
+    pub read: Result<Content, AuditError>,
+}
+
+/// What a replica holds.
+#[derive(Debug)]
+pub struct Content {
+    /// Every message, condensed.
+    pub audit: StreamAudit,
+    /// Messages and holes.
+    pub found: Found,
+    /// The first and the last sequence at which there is a message.
+    pub ends: Option<(u64, u64)>,
+}
+
+/// Reads `range` from every replica of the zone, all at the same time, over the zone's own
+/// connection.
+pub async fn read_replicas(
+    client: &Client,
+    plan: &ZonePlan,
+    run: &RunId,
+    range: RangeInclusive<u64>,
+) -> Vec<Replica> {
+    let reading = plan.nodes.iter().map(|node| {
+        let range = range.clone();
+        async move {
+            let mut audit = StreamAudit::new(plan.name.clone(), run.clone());
+            let name = node.name.to_string();
+            let mut ends = None;
+            let sink = |entry: &Entry<'_>| {
+                ends = Some((ends.map_or(entry.seq, |(first, _)| first), entry.seq));
+                audit.feed(entry);
+            };
+            let read = read_from(client, Some(&name), range, sink, |_| {}).await;
+            Replica {
+                node: node.name.clone(),
+                read: read.map(|found| Content { audit, found, ends }),
+            }
+        }
+    });
+    join_all(reading).await
+}

@@ -1,0 +1,406 @@
+//! The region's stream, its mirrors and its consumers: made idempotently, with retries.
+//!
+//! Every function can be called again on a region that comes up with its old data: what exists as
+//! wanted is kept, what exists otherwise is refused in words.
+
+use std::time::Duration;
+
+use async_nats::Client;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use super::{
+    api::{self, Ask, Failure},
+    error::NatsError,
+    leaders,
+    system::MirrorState,
+};
+use crate::{
+    command::Group,
+    region::{
+        MirrorKind, ZonePlan,
+        names::NODES_PER_ZONE,
+        topology::{STREAM, SUBJECTS},
+    },
+};
+
+/// How long one step of the set-up may take in all. A fresh cluster's elections need 0.2-6 s, one
+/// that starts with data 7 s (`nats-facts.md` §H), each repeated vote 4-9 s more; a busy machine
+/// repeats some.
+pub const SET_UP_DEADLINE: Duration = Duration::from_secs(40);
+/// Within this time the source recognises a message id it has stored. Longer than any planned
+/// outage, so that a retry after one is never stored twice (the server's default is 2 minutes).
+pub const DUPLICATE_WINDOW: Duration = Duration::from_secs(600);
+/// How long a consumer's message may stay unacknowledged before it is delivered again.
+pub const ACK_WAIT: Duration = Duration::from_secs(5);
+/// Messages a zone's consumer may hold unacknowledged: above the largest batches in flight, so
+/// that the server never stops a fast consumer; low enough to show as a figure when one hangs.
+pub const MAX_ACK_PENDING: u32 = 20_000;
+/// The same for the durable sourcing consumer; the value measured in `nats-facts.md` §B.
+const MIRROR_MAX_ACK_PENDING: u32 = 1000;
+/// A durable sourcing consumer must have exactly this heartbeat, or the server refuses it.
+const MIRROR_HEARTBEAT: Duration = Duration::from_secs(1);
+/// A mirror that has not heard after this long is in a back-off of up to 30 s; a step-down of its
+/// leader ends that (`nats-facts.md`, "On heal").
+const DEAF_BEFORE_NUDGE: Duration = Duration::from_secs(3);
+/// The pause between two looks at a mirror that has not heard yet.
+const LOOK_EVERY: Duration = Duration::from_millis(25);
+
+/// A mirror that hears from its source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MirrorReady {
+    /// It was made just now; otherwise it was there with its data.
+    pub created: bool,
+    /// From the call to its first word from the source.
+    pub heard_after: Duration,
+    /// Its leader was asked to step down to hurry it.
+    pub nudged: bool,
+}
+
+/// Makes the source stream (or finds it as it should be).
+///
+/// # Errors
+/// [`NatsError::OtherStream`] if one of that name is something else; otherwise when the zone
+/// refuses or does not answer within [`SET_UP_DEADLINE`].
+pub async fn create_source(client: &Client, zone: &ZonePlan) -> Result<(), NatsError> {
+    let deadline = Instant::now() + SET_UP_DEADLINE;
+    let domain = zone.domain();
+    create_stream(client, &domain, source_config(), deadline, "the region's source").await
+}
+
+fn source_config() -> Value {
+    json!({
+        "name": STREAM,
+        "subjects": [SUBJECTS],
+        "storage": "file",
+        "retention": "limits",
+        "discard": "old",
+        "num_replicas": NODES_PER_ZONE,
+        "duplicate_window": nanos(DUPLICATE_WINDOW),
+        // Lets an audit read from every replica.
+        "allow_direct": true,
+    })
+}
+
+/// Makes a zone's mirror (or finds it as it should be) and waits until it has heard from its
+/// source. `source_client` is connected to the source, `mirror_client` to the mirror's zone; all
+/// that the mirror needs at the source is asked over the link, as the zone itself would.
+///
+/// # Errors
+/// [`NatsError::OtherStream`] if there is one of another kind, [`NatsError::MirrorDeaf`] if it
+/// never heard, otherwise when a zone refuses or does not answer within [`SET_UP_DEADLINE`].
+pub async fn create_mirror(
+    source_client: &Client,
+    mirror_client: &Client,
+    source: &ZonePlan,
+    zone: &ZonePlan,
+    kind: MirrorKind,
+) -> Result<MirrorReady, NatsError> {
+    let began = Instant::now();
+    let deadline = began + SET_UP_DEADLINE;
+    let (from, here) = (source.domain(), zone.domain());
+    // A mirror made before its source waits for a back-off of half a minute (facts §D).
+    if stream_info(source_client, &from, deadline).await?.is_none() {
+        return Err(NatsError::Refused {
+            whom: from,
+            what: format!("serve a mirror in {here}"),
+            err_code: api::STREAM_NOT_FOUND,
+            description: "it has no stream to mirror".into(),
+            next: "`up` makes the source first".into(),
+        });
+    }
+    let before = stream_info(mirror_client, &here, deadline).await?;
+    if let Some(info) = &before {
+        info.config.require_mirror(&here, kind)?;
+    }
+    let created = before.is_none();
+    link_answers(mirror_client, source, zone, deadline).await?;
+    if kind == MirrorKind::Durable {
+        create_mirror_consumer(mirror_client, source, zone, deadline).await?;
+        if created {
+            reset_mirror_consumer(mirror_client, source, zone, deadline).await?;
+        }
+    }
+    let config = mirror_config(source, zone, kind);
+    let want = format!("a {} mirror of {from}", kind.as_str());
+    create_stream(mirror_client, &here, config, deadline, &want).await?;
+    let nudged = wait_until_heard(mirror_client, zone, kind).await?;
+    Ok(MirrorReady { created, heard_after: began.elapsed(), nudged })
+}
+
+fn mirror_config(source: &ZonePlan, zone: &ZonePlan, kind: MirrorKind) -> Value {
+    let mut mirror = json!({
+        "name": STREAM,
+        "external": {"api": format!("$JS.{}.API", source.domain()), "deliver": ""},
+    });
+    if kind == MirrorKind::Durable {
+        mirror["consumer"] = json!({
+            "name": zone.mirror_consumer(),
+            "deliver_subject": zone.mirror_deliver_subject(),
+        });
+    }
+    json!({
+        "name": STREAM,
+        "storage": "file",
+        "retention": "limits",
+        "discard": "old",
+        "num_replicas": NODES_PER_ZONE,
+        "allow_direct": true,
+        "mirror": mirror,
+    })
+}
+
+/// Waits for the link: a mirror made without one waits for a back-off of half a minute.
+async fn link_answers(
+    mirror_client: &Client,
+    source: &ZonePlan,
+    zone: &ZonePlan,
+    deadline: Instant,
+) -> Result<(), NatsError> {
+    let ask = Ask {
+        client: mirror_client,
+        subject: format!("$JS.{}.API.STREAM.INFO.{STREAM}", source.domain()),
+        body: Value::Null,
+        whom: &source.domain(),
+        what: &format!("answer {} over the link", zone.domain()),
+    };
+    ask.by::<Value>(deadline).await.map(drop)
+}
+
+/// Makes the durable sourcing consumer at the source, asked from the mirror's zone.
+async fn create_mirror_consumer(
+    mirror_client: &Client,
+    source: &ZonePlan,
+    zone: &ZonePlan,
+    deadline: Instant,
+) -> Result<(), NatsError> {
+    let name = zone.mirror_consumer();
+    let ask = Ask {
+        client: mirror_client,
+        subject: format!("$JS.{}.API.CONSUMER.CREATE.{STREAM}.{name}", source.domain()),
+        body: json!({"stream_name": STREAM, "config": {
+            "name": name,
+            "durable_name": name,
+            "deliver_subject": zone.mirror_deliver_subject(),
+            "deliver_policy": "all",
+            "ack_policy": "flow_control",
+            "flow_control": true,
+            "idle_heartbeat": nanos(MIRROR_HEARTBEAT),
+            "max_ack_pending": MIRROR_MAX_ACK_PENDING,
+            "num_replicas": NODES_PER_ZONE,
+        }}),
+        whom: &source.domain(),
+        what: &format!("make the durable `{name}` for {}", zone.domain()),
+    };
+    ask.by::<Value>(deadline).await.map(drop).map_err(|error| match error {
+        NatsError::Refused { whom, what, err_code, description, .. } => NatsError::Refused {
+            whom,
+            what,
+            err_code,
+            description,
+            next: "durable mirrors need nats-server 2.15 or later; classic ones work with all"
+                .into(),
+        },
+        other => other,
+    })
+}
+
+/// Without this a *new* mirror that meets an old durable starts at its ack floor and silently
+/// lacks everything before (`nats-facts.md` §B, "Trap").
+async fn reset_mirror_consumer(
+    mirror_client: &Client,
+    source: &ZonePlan,
+    zone: &ZonePlan,
+    deadline: Instant,
+) -> Result<(), NatsError> {
+    let name = zone.mirror_consumer();
+    let ask = Ask {
+        client: mirror_client,
+        subject: format!("$JS.{}.API.CONSUMER.RESET.{STREAM}.{name}", source.domain()),
+        body: json!({"seq": 1}),
+        whom: &source.domain(),
+        what: &format!("reset the durable `{name}` to the first message"),
+    };
+    ask.by::<Value>(deadline).await.map(drop)
+}
+
+/// Waits until the mirror has heard from its source; says whether it had to be nudged.
+async fn wait_until_heard(
+    client: &Client,
+    zone: &ZonePlan,
+    kind: MirrorKind,
+) -> Result<bool, NatsError> {
+    let began = Instant::now();
+    let deadline = began + SET_UP_DEADLINE;
+    let mut nudge_at = began + DEAF_BEFORE_NUDGE;
+    let mut nudged = false;
+    loop {
+        let mirror = stream_info(client, &zone.domain(), deadline).await?.and_then(|i| i.mirror);
+        if mirror.as_ref().is_some_and(MirrorState::has_heard) {
+            return Ok(nudged);
+        }
+        let now = Instant::now();
+        if now + LOOK_EVERY >= deadline {
+            let error = mirror.and_then(|mirror| mirror.error());
+            let whom = zone.domain();
+            return Err(NatsError::MirrorDeaf { whom, kind, waited: now - began, error });
+        }
+        if now >= nudge_at {
+            leaders::stepdown(client, zone, Group::Mirror).await?;
+            nudged = true;
+            nudge_at = Instant::now() + DEAF_BEFORE_NUDGE;
+        }
+        sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Makes a zone's durable pull consumer (or finds it). It delivers from the first message on.
+///
+/// # Errors
+/// When the zone refuses or does not answer within [`SET_UP_DEADLINE`].
+pub async fn create_consumer(client: &Client, zone: &ZonePlan) -> Result<(), NatsError> {
+    let name = zone.consumer();
+    let ask = Ask {
+        client,
+        subject: format!("$JS.API.CONSUMER.CREATE.{STREAM}.{name}"),
+        body: json!({"stream_name": STREAM, "config": {
+            "name": name,
+            "durable_name": name,
+            "deliver_policy": "all",
+            "ack_policy": "explicit",
+            "ack_wait": nanos(ACK_WAIT),
+            "max_ack_pending": MAX_ACK_PENDING,
+            "num_replicas": NODES_PER_ZONE,
+        }}),
+        whom: &zone.domain(),
+        what: &format!("make the consumer `{name}`"),
+    };
+    ask.by::<Value>(Instant::now() + SET_UP_DEADLINE).await.map(drop)
+}
+
+/// Removes what a mirror zone has at the source: its durable sourcing consumer. One that is not
+/// there (a classic mirror, a second call) is fine.
+///
+/// # Errors
+/// When the source refuses or does not answer within [`SET_UP_DEADLINE`].
+pub async fn drop_zone(source_client: &Client, zone: &ZonePlan) -> Result<(), NatsError> {
+    let name = zone.mirror_consumer();
+    let began = Instant::now();
+    let ask = Ask {
+        client: source_client,
+        subject: format!("$JS.API.CONSUMER.DELETE.{STREAM}.{name}"),
+        body: Value::Null,
+        whom: "the source",
+        what: &format!("delete the durable `{name}`"),
+    };
+    match api::until::<Value>(&ask, began + SET_UP_DEADLINE).await {
+        Ok(_) => Ok(()),
+        Err(Failure::Api(error))
+            if matches!(error.err_code, api::CONSUMER_NOT_FOUND | api::STREAM_NOT_FOUND) =>
+        {
+            Ok(())
+        }
+        Err(failure) => Err(ask.error(&failure, began.elapsed())),
+    }
+}
+
+/// What `STREAM.INFO` tells, as far as the set-up needs it.
+#[derive(Debug, Deserialize)]
+struct StreamInfo {
+    config: StreamConfig,
+    mirror: Option<MirrorState>,
+}
+
+#[derive(Debug, Deserialize)]
+struct StreamConfig {
+    mirror: Option<MirrorConfig>,
+}
+
+#[derive(Debug, Deserialize)]
+struct MirrorConfig {
+    consumer: Option<Value>,
+}
+
+impl StreamConfig {
+    /// What the stream is, in words.
+    fn describe(&self) -> &'static str {
+        match &self.mirror {
+            None => "no mirror",
+            Some(MirrorConfig { consumer: Some(_) }) => "a durable mirror",
+            Some(MirrorConfig { consumer: None }) => "a classic mirror",
+        }
+    }
+
+    fn require_mirror(&self, whom: &str, kind: MirrorKind) -> Result<(), NatsError> {
+        let have = self.describe();
+        let want = match kind {
+            MirrorKind::Durable => "a durable mirror",
+            MirrorKind::Classic => "a classic mirror",
+        };
+        if have == want {
+            return Ok(());
+        }
+        Err(NatsError::OtherStream {
+            whom: whom.to_owned(),
+            stream: STREAM.into(),
+            have: have.into(),
+            want: want.into(),
+        })
+    }
+}
+
+/// The stream in the client's own zone; `None` if there is none.
+async fn stream_info(
+    client: &Client,
+    whom: &str,
+    deadline: Instant,
+) -> Result<Option<StreamInfo>, NatsError> {
+    let began = Instant::now();
+    let ask = Ask {
+        client,
+        subject: format!("$JS.API.STREAM.INFO.{STREAM}"),
+        body: Value::Null,
+        whom,
+        what: &format!("tell about the stream `{STREAM}`"),
+    };
+    match api::until(&ask, deadline).await {
+        Ok(info) => Ok(Some(info)),
+        Err(Failure::Api(error)) if error.err_code == api::STREAM_NOT_FOUND => Ok(None),
+        Err(failure) => Err(ask.error(&failure, began.elapsed())),
+    }
+}
+
+async fn create_stream(
+    client: &Client,
+    whom: &str,
+    config: Value,
+    deadline: Instant,
+    want: &str,
+) -> Result<(), NatsError> {
+    let began = Instant::now();
+    let ask = Ask {
+        client,
+        subject: format!("$JS.API.STREAM.CREATE.{STREAM}"),
+        body: config,
+        whom,
+        what: &format!("create the stream `{STREAM}`"),
+    };
+    match api::until::<Value>(&ask, deadline).await {
+        Ok(_) => Ok(()),
+        Err(Failure::Api(error)) if error.err_code == api::OTHER_CONFIGURATION => {
+            Err(NatsError::OtherStream {
+                whom: whom.to_owned(),
+                stream: STREAM.into(),
+                have: "set up with other settings".into(),
+                want: want.into(),
+            })
+        }
+        Err(failure) => Err(ask.error(&failure, began.elapsed())),
+    }
+}
+
+/// JetStream's durations are nanoseconds.
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,396 @@
+//! What a server says about itself over the system account: `JSZ`, `LEAFZ`, `STATSZ`.
+//!
+//! Only the fields a report needs are read; a field an older server does not send is unknown.
+//! Field names as nats-server 2.15.1 prints them, checked against its replies.
+
+use std::time::Duration;
+
+use async_nats::{Client, client::Request, connection::State};
+use bytes::Bytes;
+use serde::{Deserialize, de::DeserializeOwned};
+
+use crate::region::{
+    observation::{ConsumerReport, LeafReport, MirrorReport, PeerReport, StreamReport},
+    topology::{ACCOUNT, STREAM},
+};
+
+/// Everything about accounts, streams and consumers, without their configuration.
+const JSZ_OPTIONS: &[u8] = br#"{"accounts":true,"streams":true,"consumer":true}"#;
+
+/// A server's answer and who it is.
+pub(super) struct Said<T> {
+    pub server: Server,
+    pub data: T,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Server {
+    #[serde(default)]
+    pub id: String,
+    #[serde(default, rename = "ver")]
+    pub version: String,
+}
+
+/// Asks the one server this client is connected to; `None` is silence (or an unreadable answer).
+async fn ask<T: DeserializeOwned>(
+    client: &Client,
+    endpoint: &str,
+    options: &'static [u8],
+    timeout: Duration,
+) -> Option<Said<T>> {
+    #[derive(Deserialize)]
+    struct Envelope<T> {
+        #[serde(default)]
+        server: Server,
+        #[serde(alias = "statsz")]
+        data: T,
+    }
+    // Not connected means nobody answers; and a request would wait in the client's queue.
+    if client.connection_state() != State::Connected {
+        return None;
+    }
+    // The id is that of the newest connection: a restarted server has a new one.
+    let id = client.try_server_info()?.server_id;
+    let request = Request::new().payload(Bytes::from_static(options)).timeout(Some(timeout));
+    let reply =
+        client.send_request(format!("$SYS.REQ.SERVER.{id}.{endpoint}"), request).await.ok()?;
+    match serde_json::from_slice::<Envelope<T>>(&reply.payload) {
+        Ok(Envelope { server, data }) => Some(Said { server, data }),
+        Err(error) => {
+            tracing::debug!(endpoint, %error, "unreadable answer");
+            None
+        }
+    }
+}
+
+/// JetStream as the server sees it.
+pub(super) async fn jsz(client: &Client, timeout: Duration) -> Option<Said<Jsz>> {
+    ask(client, "JSZ", JSZ_OPTIONS, timeout).await
+}
+
+/// The server's leafnode connections.
+pub(super) async fn leafz(client: &Client, timeout: Duration) -> Option<Vec<LeafReport>> {
+    #[derive(Deserialize)]
+    struct Leafz {
+        #[serde(default)]
+        leafs: Option<Vec<Leaf>>,
+    }
+    let said = ask::<Leafz>(client, "LEAFZ", b"", timeout).await?;
+    Some(said.data.leafs.unwrap_or_default().into_iter().map(Leaf::report).collect())
+}
+
+/// Who the server is, since when, and since when with this configuration.
+pub(super) async fn varz(client: &Client, timeout: Duration) -> Option<Varz> {
+    ask(client, "VARZ", b"", timeout).await.map(|said| said.data)
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Varz {
+    pub server_id: String,
+    #[serde(default)]
+    pub version: String,
+    #[serde(default)]
+    pub start: String,
+    #[serde(default)]
+    pub config_load_time: String,
+}
+
+/// The server's own load.
+pub(super) async fn statsz(client: &Client, timeout: Duration) -> Option<Statsz> {
+    ask(client, "STATSZ", b"", timeout).await.map(|said| said.data)
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+pub(super) struct Statsz {
+    /// Resident bytes.
+    pub mem: Option<u64>,
+    /// Percent of one core.
+    pub cpu: Option<f32>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Leaf {
+    #[serde(default)]
+    id: u64,
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    account: String,
+    rtt: Option<String>,
+}
+
+impl Leaf {
+    fn report(self) -> LeafReport {
+        // An id is enough to tell a connection; its name is what a proof of a cut goes by, and
+        // an unnamed one of our account must count for somebody.
+        let name = if self.name.is_empty() { self.account } else { self.name };
+        LeafReport { id: self.id, name, rtt_us: self.rtt.as_deref().and_then(go_duration_us) }
+    }
+}
+
+/// Go's way to print a duration (`782µs`, `1.5ms`, `1m2.5s`), in microseconds.
+fn go_duration_us(text: &str) -> Option<u64> {
+    let mut rest = text;
+    let mut total = 0.0;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let number: f64 = rest[..digits].parse().ok()?;
+        rest = &rest[digits..];
+        let letters = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+        total += number
+            * match &rest[..letters] {
+                "ns" => 0.001,
+                "µs" | "μs" | "us" => 1.0,
+                "ms" => 1e3,
+                "s" => 1e6,
+                "m" => 60e6,
+                "h" => 3600e6,
+                _ => return None,
+            };
+        rest = &rest[letters..];
+    }
+    Some(total as u64)
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Jsz {
+    /// JetStream is off: a server that cannot write its store ends it and goes on without.
+    #[serde(default)]
+    pub disabled: bool,
+    meta_cluster: Option<Group>,
+    account_details: Option<Vec<Account>>,
+}
+
+impl Jsz {
+    /// Who leads the meta group, as this server sees it.
+    pub fn meta_leader(&self) -> Option<String> {
+        self.meta_cluster.as_ref().and_then(Group::leader)
+    }
+
+    /// The region's stream, if this server holds a replica.
+    pub fn stream(self) -> Option<StreamReport> {
+        let account = self.account_details?.into_iter().find(|a| a.name == ACCOUNT)?;
+        let stream = account.stream_detail?.into_iter().find(|s| s.name == STREAM)?;
+        Some(stream.report())
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Account {
+    #[serde(default)]
+    name: String,
+    stream_detail: Option<Vec<Stream>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Group {
+    leader: Option<String>,
+    replicas: Option<Vec<Peer>>,
+}
+
+impl Group {
+    /// Servers print an unknown leader as an empty string.
+    fn leader(&self) -> Option<String> {
+        self.leader.clone().filter(|leader| !leader.is_empty())
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Peer {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    current: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct Stream {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    created: String,
+    #[serde(default)]
+    cluster: Group,
+    state: Contents,
+    mirror: Option<MirrorState>,
+    consumer_detail: Option<Vec<Consumer>>,
+}
+
+/// What the stream holds.
+#[derive(Debug, Deserialize)]
+struct Contents {
+    #[serde(default)]
+    messages: u64,
+    #[serde(default)]
+    bytes: u64,
+    #[serde(default)]
+    first_seq: u64,
+    #[serde(default)]
+    last_seq: u64,
+    #[serde(default)]
+    num_deleted: u64,
+}
+
+impl Stream {
+    fn report(self) -> StreamReport {
+        let leader = self.cluster.leader();
+        StreamReport {
+            messages: self.state.messages,
+            bytes: self.state.bytes,
+            first_seq: self.state.first_seq,
+            last_seq: self.state.last_seq,
+            num_deleted: self.state.num_deleted,
+            created: self.created,
+            leader,
+            peers: self
+                .cluster
+                .replicas
+                .unwrap_or_default()
+                .into_iter()
+                .map(|peer| PeerReport { name: peer.name, current: peer.current })
+                .collect(),
+            mirror: self.mirror.map(MirrorState::report),
+            consumers: self
+                .consumer_detail
+                .unwrap_or_default()
+                .into_iter()
+                .map(Consumer::report)
+                .collect(),
+        }
+    }
+}
+
+/// A mirror's `mirror` object, in `JSZ` and in `STREAM.INFO` alike.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct MirrorState {
+    #[serde(default)]
+    lag: u64,
+    /// Nanoseconds since it heard from its source; -1 for never (under this leader).
+    active: Option<i64>,
+    error: Option<super::api::ApiError>,
+}
+
+impl MirrorState {
+    /// Whether it has heard from its source under its present leader.
+    pub fn has_heard(&self) -> bool {
+        self.active.is_some_and(|nanos| nanos >= 0)
+    }
+
+    /// The server's own error text.
+    pub fn error(&self) -> Option<String> {
+        self.error.as_ref().map(|error| error.description.clone())
+    }
+
+    fn report(self) -> MirrorReport {
+        MirrorReport {
+            lag: self.lag,
+            silent_ms: self
+                .active
+                .and_then(|nanos| u64::try_from(nanos).ok())
+                .map(|nanos| nanos / 1_000_000),
+            error: self.error(),
+        }
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Place {
+    #[serde(default)]
+    stream_seq: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Consumer {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    delivered: Place,
+    #[serde(default)]
+    ack_floor: Place,
+    #[serde(default)]
+    num_pending: u64,
+    #[serde(default)]
+    num_ack_pending: u64,
+    #[serde(default)]
+    num_redelivered: u64,
+    #[serde(default)]
+    cluster: Group,
+}
+
+impl Consumer {
+    fn report(self) -> ConsumerReport {
+        let leader = self.cluster.leader();
+        ConsumerReport {
+            name: self.name,
+            delivered: self.delivered.stream_seq,
+            ack_floor: self.ack_floor.stream_seq,
+            pending: self.num_pending,
+            unacked: self.num_ack_pending,
+            redelivered: self.num_redelivered,
+            leader,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn go_durations_are_read() {
+        assert_eq!(go_duration_us("782µs"), Some(782));
+        assert_eq!(go_duration_us("1.5ms"), Some(1500));
+        assert_eq!(go_duration_us("1m2.5s"), Some(62_500_000));
+        assert_eq!(go_duration_us("0s"), Some(0));
+        assert_eq!(go_duration_us("900ns"), Some(0));
+        assert_eq!(go_duration_us("soon"), None);
+        assert_eq!(go_duration_us("12"), None);
+    }
+
+    /// A reply of nats-server 2.15.1, shortened.
+    #[test]
+    fn a_mirror_leaders_reply_is_read() {
+        let jsz: Jsz = serde_json::from_str(
+            r#"{"memory":0,"meta_cluster":{"name":"zone-b","leader":"js3-zone-b","replicas":[]},
+            "account_details":[{"name":"APP","stream_detail":[{"name":"EVENTS_REGION",
+            "created":"2026-11-23T23:03:57.594202501Z",
+            "cluster":{"name":"zone-b","leader":"js2-zone-b","replicas":[
+              {"name":"js1-zone-b","current":true,"active":901070167},
+              {"name":"js3-zone-b","current":false,"active":0}]},
+            "state":{"messages":20,"bytes":1000,"first_seq":1,"last_seq":20,"consumer_count":1},
+            "consumer_detail":[{"name":"consumer-b","delivered":{"consumer_seq":7,"stream_seq":5},
+              "ack_floor":{"consumer_seq":3,"stream_seq":2},"num_ack_pending":3,"num_redelivered":1,
+              "num_pending":15,"cluster":{"leader":""}}],
+            "mirror":{"name":"EVENTS_REGION","lag":0,"active":904214607}}]}]}"#,
+        )
+        .unwrap();
+        assert_eq!(jsz.meta_leader().as_deref(), Some("js3-zone-b"));
+        let stream = jsz.stream().unwrap();
+        assert_eq!((stream.first_seq, stream.last_seq, stream.num_deleted), (1, 20, 0));
+        assert_eq!(stream.leader.as_deref(), Some("js2-zone-b"));
+        assert_eq!(stream.peers.iter().filter(|p| p.current).count(), 1);
+        assert_eq!(stream.mirror, Some(MirrorReport { lag: 0, silent_ms: Some(904), error: None }));
+        let consumer = &stream.consumers[0];
+        assert_eq!((consumer.delivered, consumer.ack_floor), (5, 2));
+        assert_eq!((consumer.pending, consumer.unacked, consumer.redelivered), (15, 3, 1));
+        assert_eq!(consumer.leader, None);
+    }
+
+    #[test]
+    fn never_heard_is_not_zero() {
+        let mirror: MirrorState = serde_json::from_str(r#"{"lag":0,"active":-1}"#).unwrap();
+        assert!(!mirror.has_heard());
+        assert_eq!(mirror.report().silent_ms, None);
+    }
+
+    #[test]
+    fn a_server_without_streams_is_read() {
+        let jsz: Jsz = serde_json::from_str(r#"{"memory":0}"#).unwrap();
+        assert_eq!(jsz.meta_leader(), None);
+        assert!(!jsz.disabled);
+        assert_eq!(jsz.stream(), None);
+        // As 2.15.1 says it after "JetStream out of File resources, will be DISABLED".
+        let off = r#"{"memory":0,"storage":0,"disabled":true,"streams":0,"total":0}"#;
+        assert!(serde_json::from_str::<Jsz>(off).unwrap().disabled);
+    }
+}
