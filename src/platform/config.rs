@@ -1,0 +1,146 @@
+//! Fills in the one nats-server configuration, `config/nats-server.conf`.
+
+use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, context, value::ValueKind};
+
+use crate::region::{
+    ZonePlan,
+    topology::{ACCOUNT, LEAF_USER, NodePlan, Role, STREAM, SYSTEM_USER, USER},
+};
+
+const TEMPLATE: &str = include_str!("../../config/nats-server.conf");
+
+/// What a node's configuration says besides its plan.
+#[derive(Debug)]
+pub struct Values<'a> {
+    /// The server's version, `2.15.1`: some settings came late.
+    pub version: &'a str,
+    /// The address to listen on.
+    pub listen_host: &'a str,
+    /// Where the server writes its process id.
+    pub pid_file: &'a str,
+    /// Where it logs; empty for standard error.
+    pub log_file: &'a str,
+    /// `host:port` that clients are told to come to; empty where it is the one it listens on.
+    pub client_advertise: &'a str,
+    /// The time between two pings, `5s`.
+    pub ping_interval: &'a str,
+    /// `host:port` of the cluster ports of the zone's nodes.
+    pub routes: &'a [String],
+    /// Where its streams are.
+    pub store_dir: &'a str,
+    /// `host:port` of the links to the source (mirror zones only).
+    pub leaf_urls: &'a [String],
+}
+
+/// Renders the configuration of one node of a zone.
+///
+/// # Errors
+/// When a value holds a control character, which a configuration cannot say; otherwise never for
+/// the template of this release.
+pub fn render(zone: &ZonePlan, node: &NodePlan, values: &Values<'_>) -> Result<String, Error> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_keep_trailing_newline(true);
+    // Every text of the template stands between double quotes.
+    environment.set_formatter(|out, _, value| match value.kind() {
+        ValueKind::String => Ok(out.write_str(&escape(value.as_str().unwrap_or_default())?)?),
+        ValueKind::Number => Ok(write!(out, "{value}")?),
+        kind => Err(Error::new(ErrorKind::BadSerialization, format!("a {kind} in the template"))),
+    });
+    let version: Vec<u32> =
+        values.version.split(['.', '-']).map_while(|part| part.parse().ok()).collect();
+    environment.render_named_str(
+        "nats-server.conf",
+        TEMPLATE,
+        context! {
+            version,
+            node => node.name.to_string(),
+            domain => zone.domain(),
+            role => match zone.role { Role::Source => "source", Role::Mirror => "mirror" },
+            listen_host => values.listen_host,
+            client_port => node.client_port,
+            cluster_port => node.cluster_port,
+            leaf_port => node.leaf_port,
+            pid_file => values.pid_file,
+            log_file => values.log_file,
+            store_dir => values.store_dir,
+            client_advertise => values.client_advertise,
+            ping_interval => values.ping_interval,
+            routes => values.routes,
+            leaf_urls => values.leaf_urls,
+            stream => STREAM,
+            account => ACCOUNT,
+            user => USER.0,
+            password => USER.1,
+            leaf_user => LEAF_USER.0,
+            leaf_password => LEAF_USER.1,
+            system_user => SYSTEM_USER.0,
+            system_password => SYSTEM_USER.1,
+        },
+    )
+}
+
+/// Escapes a text for a double-quoted string of a nats-server configuration.
+fn escape(text: &str) -> Result<String, Error> {
+    if let Some(control) = text.chars().find(|c| c.is_control()) {
+        return Err(Error::new(
+            ErrorKind::InvalidOperation,
+            format!("`{}` holds the control character {control:?}", text.escape_debug()),
+        ));
+    }
+    Ok(text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rendered(role: Role, version: &str, store_dir: &str) -> Result<String, Error> {
+        let zone = ZonePlan::new("b".parse().unwrap(), role, 1, 15222);
+        let values = Values {
+            version,
+            listen_host: "127.0.0.1",
+            pid_file: "/r/nats.pid",
+            log_file: "/r/nats.log",
+            client_advertise: "",
+            ping_interval: "5s",
+            routes: &["127.0.0.1:16232".into()],
+            store_dir,
+            leaf_urls: &["127.0.0.1:4001".into(), "127.0.0.1:4002".into()],
+        };
+        render(&zone, &zone.nodes[0], &values)
+    }
+
+    #[test]
+    fn settings_follow_the_version() {
+        let old = rendered(Role::Mirror, "2.11.11", "/r/data").unwrap();
+        assert!(old.contains("advertise: \"127.0.0.1:9\""));
+        assert!(!old.contains("ignore_discovered_servers"));
+        let between = rendered(Role::Mirror, "2.14.6", "/r/data").unwrap();
+        assert!(between.contains("advertise: \"127.0.0.1:9\""));
+        assert!(between.contains("ignore_discovered_servers"));
+        for new in ["2.15.1", "2.15.0-RC.1", "3.0.0"] {
+            let new = rendered(Role::Mirror, new, "/r/data").unwrap();
+            assert!(!new.contains("127.0.0.1:9\""));
+            assert!(new.contains("ignore_discovered_servers"));
+        }
+    }
+
+    #[test]
+    fn a_mirror_solicits_and_the_source_listens() {
+        let mirror = rendered(Role::Mirror, "2.15.1", "/r/data").unwrap();
+        assert!(mirror.contains("\"nats-leaf://leaf:leaf@127.0.0.1:4002\""));
+        assert!(!mirror.contains("127.0.0.1:17232"), "{mirror}");
+        let source = rendered(Role::Source, "2.15.1", "/r/data").unwrap();
+        assert!(source.contains("listen: \"127.0.0.1:17232\""));
+        assert!(source.contains("\"$JS.zone-b.API.CONSUMER.CREATE.EVENTS_REGION\""));
+        assert!(!source.contains("remotes"));
+    }
+
+    #[test]
+    fn paths_are_quoted_whatever_they_hold() {
+        let conf = rendered(Role::Source, "2.15.1", r#"/a b/"c"\d # {}"#).unwrap();
+        assert!(conf.contains(r#"store_dir: "/a b/\"c\"\\d # {}""#), "{conf}");
+        assert!(rendered(Role::Source, "2.15.1", "/a\nb").is_err());
+    }
+}

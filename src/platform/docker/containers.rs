@@ -1,0 +1,217 @@
+//! What of a region is in the engine: found by labels, whoever made it, and removed.
+
+use bollard::{
+    Docker,
+    errors::Error,
+    models::{
+        EndpointSettings, NetworkConnectRequest, NetworkCreateRequest, NetworkDisconnectRequest,
+    },
+    query_parameters::{
+        ListContainersOptionsBuilder, ListNetworksOptionsBuilder, ListVolumesOptionsBuilder,
+        RemoveContainerOptionsBuilder, RemoveVolumeOptions, StopContainerOptionsBuilder,
+    },
+};
+use futures::future::join_all;
+
+use super::{
+    engine::{code, failed},
+    names::{NODE_LABEL, Names, PORT_LABEL, REGION_LABEL, VERSION_LABEL},
+};
+use crate::{
+    platform::PlatformError,
+    region::{NodeName, ZoneName},
+};
+
+/// How long a server has to end in order.
+pub const GRACE_S: i32 = 8;
+
+/// A container of a region.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Its id.
+    pub id: String,
+    /// Its node.
+    pub node: NodeName,
+    /// The engine's word: `running`, `paused`, `exited`, `created`.
+    pub state: String,
+    /// The client port it publishes.
+    pub port: Option<u16>,
+    /// The server's version, where its label tells.
+    pub version: Option<String>,
+}
+
+impl Found {
+    /// Its server has not ended.
+    pub fn lives(&self) -> bool {
+        matches!(self.state.as_str(), "running" | "paused" | "restarting")
+    }
+}
+
+/// The containers of a region, or of one of its zones, running or not.
+pub async fn list(
+    docker: &Docker,
+    names: &Names,
+    zone: Option<&ZoneName>,
+) -> Result<Vec<Found>, PlatformError> {
+    let options =
+        ListContainersOptionsBuilder::new().all(true).filters(&names.filter(zone)).build();
+    let listed = docker.list_containers(Some(options)).await;
+    let listed = listed.map_err(|error| failed("list the region's containers", &error))?;
+    let mut found: Vec<Found> = listed
+        .into_iter()
+        .filter_map(|one| {
+            let labels = one.labels.unwrap_or_default();
+            names.owns(&labels, zone).then_some(())?;
+            Some(Found {
+                id: one.id?,
+                node: labels.get(NODE_LABEL)?.parse().ok()?,
+                state: one.state.map(|state| state.to_string()).unwrap_or_default(),
+                port: labels.get(PORT_LABEL).and_then(|port| port.parse().ok()),
+                version: labels.get(VERSION_LABEL).cloned(),
+            })
+        })
+        .collect();
+    found.sort_by(|one, other| one.node.cmp(&other.node));
+    Ok(found)
+}
+
+/// Ends and removes what is found of a region, or of one of its zones: containers, networks, and
+/// with `purge` the data. Goes on after an error and returns the first.
+pub async fn sweep(
+    docker: &Docker,
+    names: &Names,
+    zone: Option<&ZoneName>,
+    purge: bool,
+) -> Result<usize, PlatformError> {
+    let mut first = Ok(());
+    let mut note = |done: Result<(), PlatformError>| {
+        if first.is_ok() {
+            first = done;
+        }
+    };
+    let found = list(docker, names, zone).await?;
+    for done in join_all(found.iter().map(|one| remove(docker, one))).await {
+        note(done);
+    }
+    let options = ListNetworksOptionsBuilder::new().filters(&names.filter(zone)).build();
+    match docker.list_networks(Some(options)).await {
+        Ok(networks) => {
+            let ours = networks
+                .into_iter()
+                .filter(|one| one.labels.as_ref().is_some_and(|labels| names.owns(labels, zone)));
+            for network in ours.filter_map(|network| network.name) {
+                let gone = docker.remove_network(&network).await;
+                note(fine_if_gone(gone, &format!("remove network {network}")));
+            }
+        }
+        Err(error) => note(Err(failed("list the region's networks", &error))),
+    }
+    if purge {
+        let options = ListVolumesOptionsBuilder::new().filters(&names.filter(zone)).build();
+        match docker.list_volumes(Some(options)).await {
+            Ok(volumes) => {
+                let volumes = volumes.volumes.unwrap_or_default();
+                for volume in volumes.iter().filter(|one| names.owns(&one.labels, zone)) {
+                    let gone = docker.remove_volume(&volume.name, None::<RemoveVolumeOptions>);
+                    note(fine_if_gone(gone.await, &format!("remove volume {}", volume.name)));
+                }
+            }
+            Err(error) => note(Err(failed("list the region's volumes", &error))),
+        }
+    }
+    first.map(|()| found.len())
+}
+
+async fn remove(docker: &Docker, one: &Found) -> Result<(), PlatformError> {
+    if one.state == "running" {
+        let options = StopContainerOptionsBuilder::new().t(GRACE_S).build();
+        // If it cannot be stopped, it is removed by force.
+        let _ = docker.stop_container(&one.id, Some(options)).await;
+    }
+    let options = RemoveContainerOptionsBuilder::new().force(true).build();
+    let gone = docker.remove_container(&one.id, Some(options)).await;
+    match gone {
+        // Somebody else is removing it.
+        Err(error) if code(&error) == Some(409) => Ok(()),
+        gone => fine_if_gone(gone, &format!("remove the container of {}", one.node)),
+    }
+}
+
+fn fine_if_gone(done: Result<(), Error>, doing: &str) -> Result<(), PlatformError> {
+    match done {
+        Err(error) if code(&error) != Some(404) => Err(failed(doing, &error)),
+        _ => Ok(()),
+    }
+}
+
+/// Makes the network of the links, unless it is there. One of that name that is not ours is
+/// refused.
+pub async fn ensure_wan(docker: &Docker, names: &Names) -> Result<(), PlatformError> {
+    let name = names.wan();
+    match docker.inspect_network(&name, None).await {
+        Ok(network) => {
+            let labels = network.labels.unwrap_or_default();
+            if labels.get(REGION_LABEL).map(String::as_str) == Some(names.region()) {
+                return Ok(());
+            }
+            Err(super::engine::refuse(format!(
+                "there is a network {name} in Docker that is not this region's: remove it (`docker network rm {name}`), or name another region with `--region`"
+            )))
+        }
+        Err(error) if code(&error) == Some(404) => {
+            let request = NetworkCreateRequest {
+                name: name.clone(),
+                driver: Some("bridge".into()),
+                labels: Some([(REGION_LABEL.to_owned(), names.region().to_owned())].into()),
+                ..NetworkCreateRequest::default()
+            };
+            let made = docker.create_network(request).await;
+            made.map(drop).map_err(|error| failed(&format!("create network {name}"), &error))
+        }
+        Err(error) => Err(failed(&format!("look for network {name}"), &error)),
+    }
+}
+
+/// Takes a node's container off the network of the links; one that is off it already is fine.
+pub async fn unplug(docker: &Docker, names: &Names, node: &NodeName) -> Result<(), Error> {
+    let container = names.container(node);
+    let request = NetworkDisconnectRequest { container, force: Some(true) };
+    let done = docker.disconnect_network(&names.wan(), request).await;
+    match done {
+        Err(error) if is_about(&error, "is not connected") => Ok(()),
+        done => done,
+    }
+}
+
+/// Puts it on again, under its name; one that is on it already is fine.
+pub async fn plug(docker: &Docker, names: &Names, node: &NodeName) -> Result<(), Error> {
+    let request = NetworkConnectRequest {
+        container: names.container(node),
+        // What compose gave it at first is forgotten when a container leaves.
+        endpoint_config: Some(EndpointSettings {
+            aliases: Some(vec![node.to_string()]),
+            ..EndpointSettings::default()
+        }),
+    };
+    let done = docker.connect_network(&names.wan(), request).await;
+    match done {
+        Err(error) if is_about(&error, "already") => Ok(()),
+        done => done,
+    }
+}
+
+fn is_about(error: &Error, words: &str) -> bool {
+    super::engine::words(error).contains(words)
+}
+
+/// Who publishes a port, in words: "container demo-js1-zone-a (region `demo`)".
+pub async fn publisher(docker: &Docker, port: u16) -> Option<String> {
+    let listed = docker.list_containers(None).await.ok()?;
+    let holder = listed.into_iter().find(|one| {
+        one.ports.iter().flatten().any(|published| published.public_port == Some(port))
+    })?;
+    let name = holder.names.unwrap_or_default().first().cloned().unwrap_or_default();
+    let region = holder.labels.unwrap_or_default().get(REGION_LABEL).cloned();
+    let region = region.map(|region| format!(" of region `{region}`")).unwrap_or_default();
+    Some(format!("container {}{region}", name.trim_start_matches('/')))
+}

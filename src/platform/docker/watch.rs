@@ -1,0 +1,470 @@
+//! Follows the engine: what becomes of each node's container, what it uses, what its server logs.
+//!
+//! Events tell of every change at once, whoever made it; after a gap everything is looked at anew.
+
+mod follow;
+mod state;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use bollard::{
+    Docker, errors::Error, models::EventMessage, query_parameters::EventsOptionsBuilder,
+};
+use futures::{StreamExt, future::join_all};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+};
+
+use self::{follow::Follower, state::how_ended};
+use super::{
+    engine::{failed, words},
+    names::{NODE_LABEL, Names, REGION_LABEL},
+};
+use crate::{
+    platform::{PlatformError, PlatformEvent},
+    region::{
+        NodeName, ZoneName,
+        observation::{ProcessState, ProcessTruth},
+        snapshot::Container,
+    },
+};
+
+/// How long after an act the container must have followed it.
+const FOLLOWS: Duration = Duration::from_secs(12);
+/// How often the engine is asked whether it is there.
+const HEARTBEAT: Duration = Duration::from_secs(2);
+/// How long it may take to say so.
+const HEARTBEAT_ANSWER: Duration = Duration::from_secs(4);
+/// The pause before its events are asked for again.
+const AGAIN: Duration = Duration::from_millis(300);
+
+/// What the room asked of a node; whatever else happens to it is somebody else's doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// To run.
+    Start,
+    /// To end in order.
+    Stop,
+    /// To end at once.
+    Kill,
+    /// To stand still.
+    Freeze,
+    /// To go on.
+    Thaw,
+}
+
+/// What the room has made of a zone's place on the WAN network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plug {
+    /// Its containers belong on it.
+    On,
+    /// It is cut.
+    Off,
+    /// Its containers are being put on it, or taken off.
+    Moving,
+}
+
+/// What is known of a node.
+#[derive(Clone, Debug, Default)]
+struct Known {
+    truth: Option<ProcessTruth>,
+    container: Container,
+    /// Whether it is on the WAN network, where the room has not put it.
+    astray: Option<bool>,
+}
+
+impl Known {
+    /// Its container as it is shown.
+    fn shown(&self) -> Container {
+        let mut container = self.container.clone();
+        if self.astray == Some(false) {
+            container.state.push_str(", off the WAN");
+        }
+        container
+    }
+}
+
+/// What can be told of: changes of containers, and of who is on which network.
+const EVENTS: [&str; 9] = [
+    "start",
+    "die",
+    "destroy",
+    "pause",
+    "unpause",
+    "oom",
+    "health_status",
+    "connect",
+    "disconnect",
+];
+
+/// The one who follows. Stops when dropped.
+pub struct Watch {
+    shared: Arc<Shared>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+struct Shared {
+    docker: Docker,
+    names: Names,
+    /// The zone that has no link of its own.
+    source: ZoneName,
+    /// Where the nodes' folders are.
+    servers: PathBuf,
+    out: mpsc::UnboundedSender<PlatformEvent>,
+    nodes: watch::Sender<BTreeMap<NodeName, Known>>,
+    asked: Mutex<BTreeMap<NodeName, Asked>>,
+    /// Zones that are not [`Plug::On`].
+    plugs: Mutex<BTreeMap<ZoneName, Plug>>,
+    followers: Mutex<BTreeMap<NodeName, Follower>>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+        // They hold what holds them.
+        locked(&self.shared.followers).clear();
+    }
+}
+
+impl Watch {
+    /// Follows the region's containers from now on.
+    pub fn start(
+        docker: Docker,
+        names: Names,
+        source: ZoneName,
+        servers: PathBuf,
+        out: mpsc::UnboundedSender<PlatformEvent>,
+    ) -> Self {
+        let shared = Arc::new(Shared {
+            docker,
+            names,
+            source,
+            servers,
+            out,
+            nodes: watch::channel(BTreeMap::new()).0,
+            asked: Mutex::default(),
+            plugs: Mutex::default(),
+            followers: Mutex::default(),
+        });
+        let tasks = vec![
+            tokio::spawn(Arc::clone(&shared).listen()),
+            tokio::spawn(Arc::clone(&shared).heartbeat()),
+        ];
+        Self { shared, tasks }
+    }
+
+    /// Tells of these nodes from now on. Their start is the room's doing.
+    pub fn track(&self, nodes: impl Iterator<Item = NodeName>) {
+        for node in nodes {
+            locked(&self.shared.asked).insert(node.clone(), Asked::Start);
+            self.shared.nodes.send_modify(|known| {
+                known.entry(node).or_default();
+            });
+        }
+    }
+
+    /// What the room asked of these nodes is done: what happens next is not its doing.
+    pub fn settled<'a>(&self, nodes: impl Iterator<Item = &'a NodeName>) {
+        for node in nodes {
+            locked(&self.shared.asked).remove(node);
+        }
+    }
+
+    /// Tells no more of these nodes.
+    pub fn forget<'a>(&self, nodes: impl Iterator<Item = &'a NodeName>) {
+        for node in nodes {
+            self.shared.nodes.send_modify(|known| {
+                known.remove(node);
+            });
+            locked(&self.shared.asked).remove(node);
+            locked(&self.shared.followers).remove(node);
+        }
+    }
+
+    /// What the room makes of a zone's place on the WAN network from now on. What does not follow
+    /// it is somebody else's doing.
+    pub async fn plug(&self, zone: &ZoneName, plug: Plug) {
+        match plug {
+            Plug::On => locked(&self.shared.plugs).remove(zone),
+            plug => locked(&self.shared.plugs).insert(zone.clone(), plug),
+        };
+        if plug == Plug::Moving {
+            return;
+        }
+        let nodes: Vec<NodeName> = self.shared.nodes.borrow().keys().cloned().collect();
+        let nodes = nodes.iter().filter(|node| &node.zone == zone);
+        // An engine that does not answer is told by the heartbeat.
+        join_all(nodes.map(|node| self.shared.look(node))).await;
+    }
+
+    /// What the room has made of a zone's place on the WAN network.
+    pub fn plugged(&self, zone: &ZoneName) -> Plug {
+        self.shared.plug(zone)
+    }
+
+    /// Nodes that were taken off the WAN network by somebody else, each with what brings it back.
+    pub fn astray(&self) -> Vec<(NodeName, String)> {
+        let nodes = self.shared.nodes.borrow();
+        let off = nodes.iter().filter(|(_, known)| known.astray == Some(false));
+        off.map(|(node, _)| (node.clone(), self.shared.way_back(node))).collect()
+    }
+
+    /// Looks at a node's container now.
+    pub async fn look(&self, node: &NodeName) -> Result<ProcessTruth, PlatformError> {
+        self.shared.look(node).await.map_err(|error| failed("look at a container", &error))
+    }
+
+    /// What is true of all nodes: as the engine says now, or where it does not answer, as it last
+    /// said.
+    pub async fn truth(&self) -> Vec<(NodeName, ProcessTruth)> {
+        let nodes: Vec<NodeName> = self.shared.nodes.borrow().keys().cloned().collect();
+        let looks = join_all(nodes.iter().map(|node| self.shared.look(node)));
+        let _ = tokio::time::timeout(HEARTBEAT_ANSWER, looks).await;
+        let known = self.shared.nodes.borrow();
+        nodes
+            .into_iter()
+            .filter_map(|node| {
+                let truth = known.get(&node)?.truth?;
+                Some((node, truth))
+            })
+            .collect()
+    }
+
+    /// Does `doing`, which asks a node's container for `asked`, and waits until it is so.
+    ///
+    /// # Errors
+    /// When the engine refuses, or the container does not follow.
+    pub async fn act(
+        &self,
+        node: &NodeName,
+        asked: Asked,
+        doing: impl Future<Output = Result<(), Error>>,
+    ) -> Result<(), PlatformError> {
+        let what = match asked {
+            Asked::Start => "start",
+            Asked::Stop => "stop",
+            Asked::Kill => "kill",
+            Asked::Freeze => "pause",
+            Asked::Thaw => "resume",
+        };
+        locked(&self.shared.asked).insert(node.clone(), asked);
+        let done = self.follow_through(node, asked, doing, what).await;
+        locked(&self.shared.asked).remove(node);
+        done
+    }
+
+    async fn follow_through(
+        &self,
+        node: &NodeName,
+        asked: Asked,
+        doing: impl Future<Output = Result<(), Error>>,
+        what: &str,
+    ) -> Result<(), PlatformError> {
+        doing.await.map_err(|error| failed(&format!("{what} the container of {node}"), &error))?;
+        let as_asked = |truth: ProcessTruth| match asked {
+            Asked::Start | Asked::Thaw => truth.state == ProcessState::Running,
+            Asked::Stop | Asked::Kill => {
+                matches!(truth.state, ProcessState::Stopped | ProcessState::Dead)
+            }
+            Asked::Freeze => truth.state == ProcessState::Frozen,
+        };
+        let mut nodes = self.shared.nodes.subscribe();
+        let followed = nodes
+            .wait_for(|known| known.get(node).and_then(|known| known.truth).is_some_and(as_asked));
+        if tokio::time::timeout(FOLLOWS, followed).await.is_ok() {
+            return Ok(());
+        }
+        let truth = self.look(node).await?;
+        if as_asked(truth) {
+            return Ok(());
+        }
+        Err(super::engine::refuse(format!(
+            "Docker was told to {what} the container of {node}, and has not done it within {} s: `docker inspect {}` may tell why",
+            FOLLOWS.as_secs(),
+            self.shared.names.container(node)
+        )))
+    }
+}
+
+impl Shared {
+    fn is_tracked(&self, node: &NodeName) -> bool {
+        self.nodes.borrow().contains_key(node)
+    }
+
+    /// Whose container it is. Only the first digits of the id are kept.
+    fn node_of(&self, id: &str) -> Option<NodeName> {
+        let nodes = self.nodes.borrow();
+        let mut nodes = nodes.iter();
+        let its =
+            |known: &Known| !known.container.id.is_empty() && id.starts_with(&known.container.id);
+        nodes.find_map(|(node, known)| its(known).then(|| node.clone()))
+    }
+
+    fn plug(&self, zone: &ZoneName) -> Plug {
+        locked(&self.plugs).get(zone).copied().unwrap_or(Plug::On)
+    }
+
+    /// How a node that was taken off the WAN network comes back.
+    fn way_back(&self, node: &NodeName) -> String {
+        let (wan, container) = (self.names.wan(), self.names.container(node));
+        let by_hand = format!("`docker network connect {wan} {container}` brings it back");
+        if node.zone == self.source {
+            by_hand
+        } else {
+            format!("`heal {}` or {by_hand}", node.zone)
+        }
+    }
+
+    fn asked(&self, node: &NodeName) -> Option<Asked> {
+        locked(&self.asked).get(node).copied()
+    }
+
+    /// Listens to the engine's events as long as it lives.
+    async fn listen(self: Arc<Self>) {
+        let mut since = now_s();
+        let mut newest = 0;
+        loop {
+            // One stream of everything, so that it comes in order. Networks' events bear no labels:
+            // whose they are is seen here.
+            let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
+            let filters: HashMap<String, Vec<String>> = HashMap::from([
+                ("type".to_owned(), words(&["container", "network"])),
+                ("event".to_owned(), words(&EVENTS)),
+            ]);
+            let options =
+                EventsOptionsBuilder::new().since(&since.to_string()).filters(&filters).build();
+            let mut events = self.docker.events(Some(options));
+            while let Some(Ok(event)) = events.next().await {
+                // `since` counts seconds: what was told already is not told again.
+                if event.time_nano.is_some_and(|at| at <= newest) {
+                    continue;
+                }
+                newest = event.time_nano.unwrap_or(newest);
+                self.happened(event).await;
+            }
+            tracing::warn!("the engine's events have ended; asking for them again");
+            // What happens from here on is in the next stream's past.
+            since = now_s();
+            tokio::time::sleep(AGAIN).await;
+            self.look_at_all().await;
+            self.follow_all();
+        }
+    }
+
+    /// Asks the engine whether it is there, and tells when that changes.
+    async fn heartbeat(self: Arc<Self>) {
+        let mut trouble = false;
+        loop {
+            tokio::time::sleep(HEARTBEAT).await;
+            let why = match tokio::time::timeout(HEARTBEAT_ANSWER, self.docker.ping()).await {
+                Ok(Ok(_)) => None,
+                Ok(Err(error)) => Some(words(&error)),
+                Err(_) => Some(format!("no answer within {} s", HEARTBEAT_ANSWER.as_secs())),
+            };
+            match (&why, trouble) {
+                (Some(why), false) => {
+                    self.measures_unknown();
+                    self.tell(PlatformEvent::Trouble {
+                        over: false,
+                        why: format!(
+                            "the Docker engine does not answer ({why}): until it does, links and nodes cannot be changed, and what is known of containers is old"
+                        ),
+                    });
+                }
+                (None, true) => {
+                    self.look_at_all().await;
+                    self.tell(PlatformEvent::Trouble {
+                        over: true,
+                        why: "the Docker engine answers again".into(),
+                    });
+                }
+                _ => {}
+            }
+            trouble = why.is_some();
+        }
+    }
+
+    fn tell(&self, event: PlatformEvent) {
+        // Nobody listens any more when the room ends.
+        let _ = self.out.send(event);
+    }
+
+    async fn happened(self: &Arc<Self>, event: EventMessage) {
+        let attributes = event.actor.and_then(|actor| actor.attributes).unwrap_or_default();
+        let Some(action) = event.action else { return };
+        if matches!(action.as_str(), "connect" | "disconnect") {
+            let network = attributes.get("name").map(String::as_str);
+            let node = attributes.get("container").and_then(|id| self.node_of(id));
+            if let Some(node) = node.filter(|_| network == Some(&self.names.wan())) {
+                // Where it is now is asked, not concluded: many such events are the room's doing.
+                let _ = self.look(&node).await;
+            }
+            return;
+        }
+        let node: Option<NodeName> = attributes.get(NODE_LABEL).and_then(|n| n.parse().ok());
+        let region = attributes.get(REGION_LABEL).map(String::as_str);
+        let ours = |node: &NodeName| region == Some(self.names.region()) && self.is_tracked(node);
+        let Some(node) = node.filter(ours) else { return };
+        let asked = self.asked(&node);
+        match action.as_str() {
+            "die" => {
+                let code = attributes.get("exitCode").map_or("unknown", String::as_str);
+                self.ended(&node, asked, &how_ended(code));
+            }
+            "destroy" => self.removed(&node, asked),
+            "pause" => {
+                let state = ProcessState::Frozen;
+                self.became(&node, state, "paused", asked == Some(Asked::Freeze), "was paused");
+            }
+            "unpause" => {
+                let state = ProcessState::Running;
+                self.became(&node, state, "running", asked == Some(Asked::Thaw), "was resumed");
+            }
+            "oom" => self.tell(PlatformEvent::Trouble {
+                over: false,
+                why: format!(
+                    "{node}: the kernel ended a process of its container for want of memory"
+                ),
+            }),
+            "start" => {
+                // Its process id and its health are not in the event.
+                let _ = self.look(&node).await;
+            }
+            action => {
+                if let Some(health) = action.strip_prefix("health_status: ") {
+                    self.measured(&node, |container| container.health = Some(health.to_owned()));
+                }
+            }
+        }
+    }
+
+    /// Follows every container that runs, from the beginning of its log.
+    fn follow_all(self: &Arc<Self>) {
+        let nodes = self.nodes.borrow().clone();
+        for (node, known) in nodes {
+            if known.truth.is_some_and(|truth| truth.state == ProcessState::Running) {
+                let follower = Follower::start(self, &node, &known.container.id);
+                locked(&self.followers).insert(node, follower);
+            }
+        }
+    }
+
+    async fn look_at_all(self: &Arc<Self>) {
+        let nodes: Vec<NodeName> = self.nodes.borrow().keys().cloned().collect();
+        join_all(nodes.iter().map(|node| self.look(node))).await;
+    }
+}
+
+fn now_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

@@ -1,0 +1,320 @@
+//! Zones: made by the compose tool, adopted where they run already, ended.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use bollard::query_parameters::StartContainerOptions;
+use futures::future::join_all;
+use tokio::time::{Instant, sleep};
+
+use super::{
+    DockerOptions, DockerPlatform, Ready,
+    containers::{self, Found},
+    engine::{Engine, code, failed, refuse},
+    files::Make,
+    image::{self, Image},
+};
+use crate::{
+    platform::{PlatformError, Progress, greet::greets},
+    region::{
+        NodeName, ZoneName, ZonePlan,
+        observation::ProcessState,
+        topology::{NodePlan, region_flag},
+    },
+};
+
+/// How long a node has from its container's start until it answers; one with data reads all of it
+/// first.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How often a starting node is asked.
+const POLL: Duration = Duration::from_millis(20);
+/// A zone's compose file in the servers' folder.
+const COMPOSE: &str = "yml";
+
+impl DockerPlatform {
+    pub(super) fn compose_file(&self, zone: &ZoneName) -> PathBuf {
+        self.servers.join(format!("{}.{COMPOSE}", zone.long()))
+    }
+
+    pub(super) fn image_source(&self) -> image::Source {
+        let DockerOptions { nats_version, nats_server, cache, .. } = &self.options;
+        image::Source {
+            nats_version: nats_version.clone(),
+            nats_server: nats_server.clone(),
+            cache: cache.clone(),
+        }
+    }
+
+    pub(super) async fn image(
+        &self,
+        ready: &Ready,
+        progress: Progress<'_>,
+    ) -> Result<Image, PlatformError> {
+        let mut known = ready.image.lock().await;
+        if let Some(image) = &*known {
+            // Somebody may have removed it since.
+            let there = ready.engine.docker.inspect_image(&image.name).await;
+            if !matches!(&there, Err(error) if code(error) == Some(404)) {
+                return Ok(image.clone());
+            }
+        }
+        Ok(known.insert(image::ready(&ready.engine, &self.image_source(), progress).await?).clone())
+    }
+
+    /// What runs of this region already: nothing, or it is to be adopted, or it is in the way.
+    pub(super) async fn clear_or_adopt(
+        &self,
+        engine: &Engine,
+        progress: Progress<'_>,
+    ) -> Result<Vec<Found>, PlatformError> {
+        let found = containers::list(&engine.docker, &self.names, None).await?;
+        if found.is_empty() {
+            return Ok(found);
+        }
+        let lives: Vec<&Found> = found.iter().filter(|one| one.lives()).collect();
+        if self.options.adopt {
+            let unknown = found.iter().find(|one| !self.options.zones.contains(&one.node.zone));
+            if let Some(one) = unknown {
+                return Err(refuse(format!(
+                    "{} runs, and the region knows no zone {}: name all zones, the source first (`zonedrill up --adopt --zones a,b,…`)",
+                    one.node, one.node.zone
+                )));
+            }
+            progress(&format!("adopting {}", census(&found)));
+            return Ok(found);
+        }
+        if lives.is_empty() {
+            containers::sweep(&engine.docker, &self.names, None, false).await?;
+            progress(&format!("removed {} ended containers of an earlier room", found.len()));
+            return Ok(Vec::new());
+        }
+        let region = region_flag(self.names.region());
+        Err(refuse(format!(
+            "containers of region {} are there already, started by hand or left by a room that was killed ({}): `zonedrill{region} up --adopt` takes them over with their data, `zonedrill{region} down` removes them",
+            self.names.region(),
+            census(&found),
+        )))
+    }
+
+    fn make<'a>(&'a self, image: &'a Image) -> Make<'a> {
+        Make {
+            names: &self.names,
+            image: &image.name,
+            version: &image.version,
+            source: &self.options.common.source,
+            by_hand: false,
+        }
+    }
+
+    /// Writes the zone's compose file and its nodes' configurations.
+    fn write(&self, plan: &ZonePlan, image: &Image) -> Result<(), PlatformError> {
+        let make = self.make(image);
+        let text = |made: Result<String, minijinja::Error>, path: &Path| {
+            made.map_err(|e| PlatformError::io("write", path, std::io::Error::other(e)))
+        };
+        for node in &plan.nodes {
+            let folder = self.servers.join(node.name.to_string());
+            private_folder(&folder)?;
+            let path = folder.join("nats-server.conf");
+            write(&path, &text(make.config(plan, node), &path)?)?;
+        }
+        let path = self.compose_file(&plan.name);
+        write(&path, &text(make.compose(plan), &path)?)
+    }
+
+    /// Takes over what runs of the zone. False if nothing of it is there.
+    async fn adopt(&self, ready: &Ready, plan: &ZonePlan) -> Result<bool, PlatformError> {
+        let docker = &ready.engine.docker;
+        let found = containers::list(docker, &self.names, Some(&plan.name)).await?;
+        if !self.options.adopt || found.is_empty() {
+            return Ok(false);
+        }
+        for node in &plan.nodes {
+            let Some(one) = found.iter().find(|one| one.node == node.name) else { continue };
+            if let Some(port) = one.port.filter(|port| *port != node.client_port) {
+                return Err(refuse(format!(
+                    "the container of {} publishes port {port}, this region has {} for it: adopt it with `--port-base {}`",
+                    node.name,
+                    node.client_port,
+                    port.saturating_sub(node.client_port - self.first_port())
+                )));
+            }
+        }
+        private_folders(&self.servers, plan)?;
+        let all = plan.nodes.iter().map(|node| async {
+            match found.iter().find(|one| one.node == node.name) {
+                Some(one) => {
+                    match one.state.as_str() {
+                        "paused" => docker.unpause_container(&one.id).await,
+                        "running" => Ok(()),
+                        _ => docker.start_container(&one.id, None::<StartContainerOptions>).await,
+                    }
+                    .map_err(|error| failed(&format!("start {}", node.name), &error))?;
+                    // It may have been left cut.
+                    let plugged = containers::plug(docker, &self.names, &node.name).await;
+                    plugged.map_err(|error| failed(&format!("connect {}", node.name), &error))
+                }
+                None => self.make_anew(ready, plan, &node.name).await,
+            }
+        });
+        for done in join_all(all).await {
+            done?;
+        }
+        for node in &plan.nodes {
+            ready.watch.look(&node.name).await?;
+        }
+        Ok(true)
+    }
+
+    fn first_port(&self) -> u16 {
+        let source = &self.options.common.source;
+        source.nodes.first().map_or(0, |node| node.client_port - source.slot * 10)
+    }
+
+    /// Makes a node's container that is not there.
+    pub(super) async fn make_anew(
+        &self,
+        ready: &Ready,
+        plan: &ZonePlan,
+        node: &NodeName,
+    ) -> Result<(), PlatformError> {
+        let image = self.image(ready, &|_| {}).await?;
+        self.write(plan, &image)?;
+        let file = self.compose_file(&plan.name);
+        let project = self.names.project(&plan.name);
+        let service = node.to_string();
+        ready.tool.run(&project, &file, &["up", "-d", "--no-deps", &service]).await
+    }
+
+    pub(super) async fn bring_up(
+        &self,
+        ready: &Ready,
+        plan: &ZonePlan,
+    ) -> Result<(), PlatformError> {
+        containers::ensure_wan(&ready.engine.docker, &self.names).await?;
+        ready.watch.track(plan.nodes.iter().map(|node| node.name.clone()));
+        if !self.adopt(ready, plan).await? {
+            let image = self.image(ready, &|_| {}).await?;
+            self.write(plan, &image)?;
+            let file = self.compose_file(&plan.name);
+            let project = self.names.project(&plan.name);
+            ready.tool.run(&project, &file, &["up", "-d"]).await?;
+        }
+        let up = join_all(plan.nodes.iter().map(|node| self.answers(ready, node))).await;
+        ready.watch.settled(plan.nodes.iter().map(|node| &node.name));
+        up.into_iter().collect()
+    }
+
+    /// Returns when the node answers on its published port; the error says why it does not.
+    pub(super) async fn answers(
+        &self,
+        ready: &Ready,
+        node: &NodePlan,
+    ) -> Result<(), PlatformError> {
+        let log = self.servers.join(node.name.to_string()).join("nats-server.log");
+        let not_started =
+            |why| PlatformError::NotStarted { node: node.name.clone(), why, log: log.clone() };
+        let deadline = Instant::now() + PATIENCE;
+        let mut looked = Instant::now();
+        while !greets(node).await {
+            if looked.elapsed() > Duration::from_secs(1) {
+                looked = Instant::now();
+                let truth = ready.watch.look(&node.name).await?;
+                if matches!(truth.state, ProcessState::Dead) {
+                    // The log comes by another way than the event.
+                    sleep(Duration::from_millis(200)).await;
+                    return Err(not_started(last_word(&log)));
+                }
+            }
+            if Instant::now() > deadline {
+                return Err(not_started(format!(
+                    "its container runs, but it did not answer on port {} within {PATIENCE:?}",
+                    node.client_port
+                )));
+            }
+            sleep(POLL).await;
+        }
+        Ok(())
+    }
+
+    /// Ends what is there of a zone: by the compose tool what it made, then whatever is left.
+    pub(super) async fn end_zone(
+        &self,
+        ready: &Ready,
+        zone: &ZoneName,
+        purge: bool,
+    ) -> Result<(), PlatformError> {
+        let file = self.compose_file(zone);
+        let mut by_tool = Ok(());
+        if file.exists() {
+            let arguments: &[&str] = if purge { &["down", "-v"] } else { &["down"] };
+            by_tool = ready.tool.run(&self.names.project(zone), &file, arguments).await;
+        }
+        let docker = &ready.engine.docker;
+        // Only what the sweep cannot remove either is worth telling.
+        match containers::sweep(docker, &self.names, Some(zone), purge).await {
+            Ok(_) => {
+                if let Err(error) = by_tool {
+                    tracing::warn!("{error}; removed through the engine instead");
+                }
+                Ok(())
+            }
+            Err(error) => Err(by_tool.err().unwrap_or(error)),
+        }
+    }
+}
+
+/// "zone a: 3 running; zone b: 2 running, 1 exited".
+pub(super) fn census(found: &[Found]) -> String {
+    let mut zones: BTreeMap<&ZoneName, BTreeMap<&str, usize>> = BTreeMap::new();
+    for one in found {
+        *zones.entry(&one.node.zone).or_default().entry(&one.state).or_default() += 1;
+    }
+    let zones: Vec<String> = zones
+        .into_iter()
+        .map(|(zone, states)| {
+            let states: Vec<String> =
+                states.into_iter().map(|(state, count)| format!("{count} {state}")).collect();
+            format!("zone {zone}: {}", states.join(", "))
+        })
+        .collect();
+    zones.join("; ")
+}
+
+/// The most telling line at the end of a server's log.
+fn last_word(log: &Path) -> String {
+    let text = fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let tagged = |tag: &str| {
+        let line = text.lines().rev().find_map(|line| line.split_once(tag))?;
+        Some(line.1.trim().to_owned())
+    };
+    let last = || Some(text.lines().rev().find(|line| !line.trim().is_empty())?.to_owned());
+    let word = tagged("[FTL]").or_else(|| tagged("[ERR]")).or_else(last);
+    format!("its container ended; {}", word.unwrap_or_else(|| "it logged nothing".into()))
+}
+
+pub(super) fn private_folder(path: &Path) -> Result<(), PlatformError> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|error| PlatformError::io("create folder", path, error))
+}
+
+fn private_folders(servers: &Path, plan: &ZonePlan) -> Result<(), PlatformError> {
+    plan.nodes.iter().try_for_each(|node| private_folder(&servers.join(node.name.to_string())))
+}
+
+/// Owner only: there are passwords in it.
+fn write(path: &Path, text: &str) -> Result<(), PlatformError> {
+    let mut file = fs::OpenOptions::new();
+    let file = file.write(true).create(true).truncate(true).mode(0o600).open(path);
+    file.and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()))
+        .map_err(|error| PlatformError::io("write", path, error))
+}

@@ -1,0 +1,335 @@
+//! nats-server processes on loopback, and links as relays in the room.
+//!
+//! | file | what is inside |
+//! |---|---|
+//! | `binary` | find nats-server, or fetch the pinned one |
+//! | `process` | the thread that starts, signals and reaps servers |
+//! | `launch` | how a server process is begun, and how its end is explained |
+//! | `pids` | which processes are ours, across rooms |
+//! | `ports` | which ports are free, and who has the others |
+//! | `relay` | the links |
+//! | `node` | a node's folder, and when it is up |
+//!
+//! Everything is under `servers` in the region's folder: a folder for each node with its
+//! configuration, logs and data, and `pids.json`.
+
+pub mod binary;
+mod launch;
+mod node;
+mod pids;
+pub mod ports;
+mod process;
+pub mod relay;
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    net::{Ipv4Addr, SocketAddr},
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use async_trait::async_trait;
+use futures::future::join_all;
+use tokio::sync::mpsc;
+
+use self::{
+    binary::{Binary, Wanted},
+    node::Folder,
+    process::{Ask, Keeper},
+    relay::Relay,
+};
+use super::{Common, LinkStats, Platform, PlatformError, PlatformEvent, Progress, choose_cut};
+use crate::region::{
+    NodeName, ZoneName, ZonePlan,
+    observation::ProcessTruth,
+    topology::{CutKind, NodePlan, Role},
+};
+
+/// How the local platform is set up.
+#[derive(Clone, Debug)]
+pub struct LocalOptions {
+    /// What every region's servers have in common.
+    pub common: Common,
+    /// The server version to look for and fetch, `2.15.1`.
+    pub nats_version: String,
+    /// The server binary to use, whatever its version, instead of looking for one.
+    pub nats_server: Option<PathBuf>,
+    /// The folder of fetched servers.
+    pub cache: PathBuf,
+}
+
+/// Servers as processes of this machine. Dropping it kills them.
+pub struct LocalPlatform {
+    options: LocalOptions,
+    servers: PathBuf,
+    keeper: Keeper,
+    events: Mutex<Option<mpsc::UnboundedReceiver<PlatformEvent>>>,
+    binary: tokio::sync::Mutex<Option<Binary>>,
+    zones: Mutex<BTreeMap<ZoneName, Arc<Zone>>>,
+}
+
+/// A zone that is up, or coming up.
+struct Zone {
+    plan: ZonePlan,
+    link: Option<Relay>,
+    /// Held while the link is cut or healed: the one must not overtake the other.
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl LocalPlatform {
+    /// Sets the platform up; nothing is touched before [`Platform::prepare`].
+    #[must_use]
+    pub fn new(mut options: LocalOptions) -> Self {
+        // The servers run in folders of their own, where a relative path would mean another.
+        for path in [&mut options.common.home, &mut options.cache] {
+            if let Ok(absolute) = std::path::absolute(&*path) {
+                *path = absolute;
+            }
+        }
+        let servers = options.common.home.join("servers");
+        let (sender, events) = mpsc::unbounded_channel();
+        Self {
+            keeper: Keeper::new(pid_file(&servers), sender),
+            servers,
+            options,
+            events: Mutex::new(Some(events)),
+            binary: tokio::sync::Mutex::new(None),
+            zones: Mutex::new(BTreeMap::new()),
+        }
+    }
+
+    fn zones(&self) -> MutexGuard<'_, BTreeMap<ZoneName, Arc<Zone>>> {
+        // Every change of the map is one step, so it is whole even after a panic elsewhere.
+        self.zones.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn zone(&self, name: &ZoneName) -> Result<Arc<Zone>, PlatformError> {
+        self.zones().get(name).cloned().ok_or_else(|| PlatformError::NoZone(name.clone()))
+    }
+
+    fn folder(&self, node: &NodeName) -> Folder {
+        Folder::new(&self.servers, node)
+    }
+
+    async fn binary(&self, progress: Progress<'_>) -> Result<Binary, PlatformError> {
+        let mut known = self.binary.lock().await;
+        if let Some(binary) = &*known {
+            return Ok(binary.clone());
+        }
+        let LocalOptions { nats_version, nats_server, cache, .. } = &self.options;
+        let wanted = Wanted { version: nats_version, explicit: nats_server.as_deref(), cache };
+        Ok(known.insert(binary::find(wanted, progress).await?).clone())
+    }
+
+    /// Starts a node and returns when it answers.
+    async fn launch(&self, binary: &Binary, plan: &NodePlan) -> Result<(), PlatformError> {
+        let folder = self.folder(&plan.name);
+        let deadline = folder.patience();
+        let launch = folder.launch(&binary.path, &self.options.common.region);
+        let ended = self.keeper.start(&plan.name, launch).await?;
+        let answer = node::answers(plan, ended, deadline).await;
+        answer.map_err(|why| PlatformError::NotStarted {
+            node: plan.name.clone(),
+            why,
+            log: folder.log(),
+        })
+    }
+
+    async fn bring_up(&self, binary: &Binary, zone: &Zone) -> Result<(), PlatformError> {
+        let links: Vec<String> =
+            zone.link.iter().flat_map(Relay::addresses).map(ToString::to_string).collect();
+        for node in &zone.plan.nodes {
+            self.folder(&node.name).prepare(&zone.plan, node, &binary.version, &links)?;
+        }
+        let started = join_all(zone.plan.nodes.iter().map(|node| self.launch(binary, node))).await;
+        started.into_iter().collect()
+    }
+
+    /// Ends a zone's nodes with `ask` and forgets them; the first thing that went wrong.
+    async fn end_nodes(&self, plan: &ZonePlan, ask: Ask) -> Result<(), PlatformError> {
+        let ended = join_all(plan.nodes.iter().map(|node| self.keeper.ask(&node.name, ask))).await;
+        for node in &plan.nodes {
+            self.keeper.forget(node.name.clone());
+        }
+        let failed = |end: Result<(), PlatformError>| match end {
+            // Not running is what is wanted.
+            Ok(()) | Err(PlatformError::NodeState { .. }) => Ok(()),
+            Err(error) => Err(error),
+        };
+        ended.into_iter().try_for_each(failed)
+    }
+
+    async fn ask(&self, node: &NodeName, ask: Ask) -> Result<(), PlatformError> {
+        self.zone(&node.zone)?;
+        self.keeper.ask(node, ask).await
+    }
+}
+
+#[async_trait]
+impl Platform for LocalPlatform {
+    fn name(&self) -> &'static str {
+        "local"
+    }
+
+    async fn prepare(&self, progress: Progress<'_>) -> Result<String, PlatformError> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.servers)
+            .map_err(|error| PlatformError::io("create folder", &self.servers, error))?;
+        if self.zones().is_empty() {
+            let file = pid_file(&self.servers);
+            let ended = tokio::task::spawn_blocking(move || pids::end_leftovers(&file)).await;
+            let ended = ended.map_err(io::Error::other);
+            let ended =
+                ended.map_err(|e| PlatformError::io("clear", &self.servers, e)).flatten()?;
+            if !ended.is_empty() {
+                progress(&format!("ended {} servers of an earlier room", ended.len()));
+            }
+        }
+        Ok(self.binary(progress).await?.version)
+    }
+
+    async fn check_zone(&self, zone: &ZonePlan) -> Result<(), PlatformError> {
+        for node in &zone.nodes {
+            let leaf = (zone.role == Role::Source).then_some((node.leaf_port, "leafnodes"));
+            let kinds = [(node.client_port, "clients"), (node.cluster_port, "cluster")];
+            for (port, kind) in kinds.into_iter().chain(leaf) {
+                if !ports::is_free(port) {
+                    let what = format!("{}, {kind}", node.name);
+                    return Err(PlatformError::PortTaken { port, what, owner: ports::owner(port) });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn start_zone(&self, plan: &ZonePlan) -> Result<(), PlatformError> {
+        let binary = self.binary(&|_| {}).await?;
+        if let (Ok(_), Some(node)) = (self.zone(&plan.name), plan.nodes.first()) {
+            let why = "belongs to a zone that is up already".to_owned();
+            return Err(PlatformError::NodeState { node: node.name.clone(), why });
+        }
+        self.check_zone(plan).await?;
+        let link = match plan.role {
+            Role::Source => None,
+            Role::Mirror => {
+                let leaf =
+                    |node: &NodePlan| SocketAddr::from((Ipv4Addr::LOCALHOST, node.leaf_port));
+                let targets: Vec<_> = self.options.common.source.nodes.iter().map(leaf).collect();
+                let link = Relay::start(&targets).await;
+                Some(link.map_err(|e| PlatformError::io("make a link for", &self.servers, e))?)
+            }
+        };
+        let zone = Arc::new(Zone { plan: plan.clone(), link, turn: tokio::sync::Mutex::new(()) });
+        self.zones().insert(plan.name.clone(), Arc::clone(&zone));
+        let up = self.bring_up(&binary, &zone).await;
+        if up.is_err() {
+            self.zones().remove(&plan.name);
+            // What it failed for is what the user must hear.
+            let _ = self.end_nodes(plan, Ask::Kill).await;
+        }
+        up
+    }
+
+    async fn remove_zone(&self, name: &ZoneName, purge: bool) -> Result<(), PlatformError> {
+        let zone = self.zone(name)?;
+        let ended = self.end_nodes(&zone.plan, Ask::Stop).await;
+        self.zones().remove(name);
+        if purge {
+            for node in &zone.plan.nodes {
+                remove(&self.folder(&node.name).path()).await?;
+            }
+        }
+        ended
+    }
+
+    async fn start_node(&self, node: &NodeName) -> Result<(), PlatformError> {
+        let zone = self.zone(&node.zone)?;
+        let plan = zone.plan.nodes.iter().find(|plan| &plan.name == node);
+        let plan = plan.ok_or_else(|| PlatformError::NoZone(node.zone.clone()))?;
+        let binary = self.binary(&|_| {}).await?;
+        self.launch(&binary, plan).await
+    }
+
+    async fn stop_node(&self, node: &NodeName) -> Result<(), PlatformError> {
+        self.ask(node, Ask::Stop).await
+    }
+
+    async fn kill_node(&self, node: &NodeName) -> Result<(), PlatformError> {
+        self.ask(node, Ask::Kill).await
+    }
+
+    async fn freeze_node(&self, node: &NodeName) -> Result<(), PlatformError> {
+        self.ask(node, Ask::Freeze).await
+    }
+
+    async fn thaw_node(&self, node: &NodeName) -> Result<(), PlatformError> {
+        self.ask(node, Ask::Thaw).await
+    }
+
+    fn cut_kinds(&self) -> &'static [CutKind] {
+        &[CutKind::Refuse, CutKind::Silent]
+    }
+
+    async fn cut(&self, name: &ZoneName, kind: CutKind) -> Result<(), PlatformError> {
+        choose_cut(self, Some(kind))?;
+        let zone = self.zone(name)?;
+        let link = zone.link.as_ref().ok_or_else(|| PlatformError::NoLink(name.clone()))?;
+        let _turn = zone.turn.lock().await;
+        link.cut(kind).await;
+        Ok(())
+    }
+
+    async fn heal(&self, name: &ZoneName) -> Result<(), PlatformError> {
+        let zone = self.zone(name)?;
+        let link = zone.link.as_ref().ok_or_else(|| PlatformError::NoLink(name.clone()))?;
+        let _turn = zone.turn.lock().await;
+        link.heal();
+        Ok(())
+    }
+
+    async fn link_stats(&self, name: &ZoneName) -> Option<LinkStats> {
+        Some(self.zone(name).ok()?.link.as_ref()?.stats())
+    }
+
+    async fn truth(&self) -> Vec<(NodeName, ProcessTruth)> {
+        self.keeper.truth().await
+    }
+
+    fn events(&self) -> Option<mpsc::UnboundedReceiver<PlatformEvent>> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    async fn down(&self, purge: bool) -> Result<(), PlatformError> {
+        let zones: Vec<ZoneName> = self.zones().keys().cloned().collect();
+        let ended = join_all(zones.iter().map(|zone| self.remove_zone(zone, purge))).await;
+        let purged = if purge { remove(&self.servers).await } else { Ok(()) };
+        ended.into_iter().chain([purged]).collect()
+    }
+}
+
+fn pid_file(servers: &Path) -> PathBuf {
+    servers.join("pids.json")
+}
+
+/// Removes a folder and everything in it; one that is not there is fine.
+async fn remove(folder: &Path) -> Result<(), PlatformError> {
+    match tokio::fs::remove_dir_all(folder).await {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(PlatformError::io("remove", folder, error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Ends the servers that an earlier room of the region in `home` left running. Returns how many
+/// nodes that were.
+///
+/// # Errors
+/// When the note of what ran cannot be read, or a server does not end.
+pub fn end_leftovers(home: &Path) -> Result<usize, PlatformError> {
+    Ok(pids::end_leftovers(&pid_file(&home.join("servers")))?.len())
+}

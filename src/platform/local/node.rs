@@ -1,0 +1,145 @@
+//! A node's folder, and when the node is up.
+
+use std::{
+    fs, io,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use tokio::time::{sleep, timeout};
+
+use super::{launch::Launch, process::Ended};
+use crate::{
+    platform::{
+        PlatformError,
+        config::{self, Values},
+        greet::greets,
+    },
+    region::{
+        NodeName, ZonePlan,
+        topology::{LOCAL_PINGS, NodePlan},
+    },
+};
+
+/// How long a new node has until it answers (measured: well under a second).
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a node with data has: it reads all of it before it listens.
+const PATIENCE_WITH_DATA: Duration = Duration::from_secs(60);
+/// How often a starting node is asked.
+const POLL: Duration = Duration::from_millis(10);
+
+/// The folder of one node: `nats-server.conf`, `nats-server.log`, `stderr.log`, `nats.pid`, `data`.
+#[derive(Debug)]
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// The node's folder among the servers.
+    pub fn new(servers: &Path, node: &NodeName) -> Self {
+        Self(servers.join(node.to_string()))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> PathBuf {
+        self.0.clone()
+    }
+
+    /// The server's log.
+    pub fn log(&self) -> PathBuf {
+        self.0.join("nats-server.log")
+    }
+
+    fn config(&self) -> PathBuf {
+        self.0.join("nats-server.conf")
+    }
+
+    fn data(&self) -> PathBuf {
+        self.0.join("data")
+    }
+
+    /// How long the node has from its start until it answers.
+    pub fn patience(&self) -> Duration {
+        if self.data().exists() { PATIENCE_WITH_DATA } else { PATIENCE }
+    }
+
+    /// How to start the node.
+    pub fn launch(&self, program: &Path, region: &str) -> Launch {
+        Launch {
+            program: program.to_owned(),
+            config: self.config(),
+            log: self.log(),
+            stderr: self.0.join("stderr.log"),
+            region: region.to_owned(),
+        }
+    }
+
+    /// Makes the folder and writes the configuration into it; data of an earlier life stays.
+    pub fn prepare(
+        &self,
+        zone: &ZonePlan,
+        node: &NodePlan,
+        version: &str,
+        links: &[String],
+    ) -> Result<(), PlatformError> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.0)
+            .map_err(|error| PlatformError::io("create folder", &self.0, error))?;
+        let path = self.config();
+        let wrong = |error| PlatformError::io("write", &path, error);
+        let text = self.render(zone, node, version, links).map_err(wrong)?;
+        // Owner only: there are passwords in it.
+        let mut file = fs::OpenOptions::new();
+        let file = file.write(true).create(true).truncate(true).mode(0o600).open(&path);
+        file.and_then(|mut file| io::Write::write_all(&mut file, text.as_bytes())).map_err(wrong)
+    }
+
+    fn render(
+        &self,
+        zone: &ZonePlan,
+        node: &NodePlan,
+        version: &str,
+        links: &[String],
+    ) -> io::Result<String> {
+        let utf8 = |path: PathBuf| {
+            let told = path.into_os_string().into_string();
+            told.map_err(|path| io::Error::other(format!("{} is not UTF-8", path.display())))
+        };
+        let peers = zone.nodes.iter();
+        let routes: Vec<String> =
+            peers.map(|peer| format!("127.0.0.1:{}", peer.cluster_port)).collect();
+        let values = Values {
+            version,
+            listen_host: "127.0.0.1",
+            client_advertise: "",
+            ping_interval: &LOCAL_PINGS.written(),
+            routes: &routes,
+            pid_file: &utf8(self.0.join("nats.pid"))?,
+            log_file: &utf8(self.log())?,
+            store_dir: &utf8(self.data())?,
+            leaf_urls: links,
+        };
+        config::render(zone, node, &values).map_err(io::Error::other)
+    }
+}
+
+/// Returns when the node answers on its client port, which it opens after its leafnode port (seen in
+/// its log); the error says why it does not.
+pub async fn answers(node: &NodePlan, mut ended: Ended, patience: Duration) -> Result<(), String> {
+    let asking = async {
+        while !greets(node).await {
+            sleep(POLL).await;
+        }
+    };
+    tokio::select! {
+        biased;
+        why = ended.wait_for(Option::is_some) => Err(match why {
+            Ok(why) => why.clone().unwrap_or_default(),
+            Err(_) => "its keeper is gone".to_owned(),
+        }),
+        answered = timeout(patience, asking) => answered.map_err(|_| {
+            format!("it runs, but did not answer on port {} within {patience:?}", node.client_port)
+        }),
+    }
+}
