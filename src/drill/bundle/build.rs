@@ -1,0 +1,95 @@
+//! From the evidence in a folder to its reports: the same at writing and at verifying.
+
+use std::path::Path;
+
+use super::{
+    BundleError, files,
+    judge::{Law, RunFiles, StreamFile, settle},
+};
+use crate::{
+    drill::{
+        record::Entry,
+        report::{self, Report, plot::Charts},
+    },
+    region::UnixMs,
+};
+
+/// The reports' content.
+pub(super) struct Built {
+    pub report: Report,
+    pub charts: Vec<Charts>,
+}
+
+/// The reports as they are written.
+pub(super) struct Reports([(&'static str, String); 5]);
+
+impl Reports {
+    pub fn render(built: &Built) -> Self {
+        let report = &built.report;
+        Self([
+            ("report.json", report::json::render(report)),
+            ("report.md", report::markdown::render(report)),
+            ("report.html", report::html::render(report, &built.charts)),
+            ("junit.xml", report::junit::render(report)),
+            ("versions.txt", report::versions(report)),
+        ])
+    }
+
+    pub fn files(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.0.iter().map(|(name, text)| (*name, text.as_str()))
+    }
+}
+
+/// Computes every verdict of a folder.
+pub(super) fn build(
+    folder: &Path,
+    runs: &[String],
+    at: UnixMs,
+    law: &dyn Law,
+) -> Result<Built, BundleError> {
+    let (mut reports, mut charts) = (Vec::new(), Vec::new());
+    for name in runs {
+        let place = folder.join(name);
+        let path = place.join("drill.jsonl");
+        let entries = files::record(&path)?;
+        let end = entries.iter().find_map(|entry| match entry {
+            Entry::End { at } => Some(*at),
+            _ => None,
+        });
+        let ledger = files::ledger(&folder.join("ledger.jsonl"), end)?;
+        let mut streams = Vec::new();
+        for entry in &entries {
+            match entry {
+                Entry::Begin(begin) if begin.run != ledger.run().as_str() => {
+                    return Err(BundleError::evidence(
+                        path,
+                        format!(
+                            "is of run {}, the ledger is of {}",
+                            begin.run,
+                            ledger.run().as_str()
+                        ),
+                    ));
+                }
+                Entry::Stream { zone, replica, file, .. } => {
+                    if let Some(why) = files::bad_path(file) {
+                        return Err(BundleError::evidence(
+                            path,
+                            format!("names {file:?}, which {why}"),
+                        ));
+                    }
+                    streams.push(StreamFile {
+                        zone: zone.clone(),
+                        replica: replica.clone(),
+                        path: place.join(file),
+                    });
+                }
+                _ => {}
+            }
+        }
+        let run = RunFiles { entries: &entries, ledger: &ledger, streams: &streams };
+        let conclusion = settle(law, &run).map_err(|why| BundleError::evidence(&path, why))?;
+        charts.push(Charts::draw(&entries));
+        reports.push(report::run::tell(name, &entries, conclusion));
+    }
+    Ok(Built { report: Report::new(at, reports), charts })
+}

@@ -1,0 +1,30 @@
+//! Drills: scripts of commands and expectations that end in a verdict with evidence.
+//!
+//! A run is recorded as it happens ([`record`]), one JSON object a line. Verdicts are a pure
+//! function of that record, the ledger and the streams read at its end, so that they can be
+//! computed live, at the end, and later from the files of a bundle alone: by the same code.
+//!
+//! | file | what is inside |
+//! |---|---|
+//! | [`script`] | a drill's file: steps, waits, claims, narrative |
+//! | [`check`] | the words a script names laws with |
+//! | [`condition`] | what is waited for, over the documented status |
+//! | [`library`] | the drills there are |
+//! | [`record`] | the record of a run, line by line |
+//! | [`run`] | a record, replayed |
+//! | [`replay`] | a past drill, shown again |
+//! | [`latency`] | times, counted |
+//! | [`law`] | the verdict's laws, a file for each conclusion |
+//! | [`bundle`], [`report`] | the evidence to take away, and the reports in it |
+
+pub mod bundle;
+pub mod check;
+pub mod condition;
+pub mod latency;
+pub mod law;
+pub mod library;
+pub mod record;
+pub mod replay;
+pub mod report;
+pub mod run;
+pub mod script;

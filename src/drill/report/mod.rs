@@ -1,0 +1,115 @@
+//! What is told of drills: one content, one file per output format.
+//!
+//! | file | what is inside |
+//! |---|---|
+//! | [`run`] | from a run's record to what is told of it |
+//! | [`plot`] | the timeline, as inline SVG |
+//! | [`json`] [`markdown`] [`html`] [`junit`] | the formats |
+//! | [`mod@format`] | times and numbers as people read them |
+//!
+//! A report is a pure function of the evidence, so that it can be written anew and compared.
+
+pub mod format;
+pub mod html;
+pub mod json;
+pub mod junit;
+pub mod markdown;
+pub mod plot;
+pub mod run;
+
+use std::fmt::Write;
+
+use serde::{Deserialize, Serialize};
+
+pub use run::RunReport;
+
+use crate::region::{UnixMs, snapshot::Verdict};
+
+/// The name and version of the schema of `report.json`.
+pub const SCHEMA: &str = "zonedrill-report/1";
+
+/// What a bundle tells.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// The version of the program that wrote it.
+    pub zonedrill: String,
+    /// When.
+    pub written_ms: UnixMs,
+    /// The verdict over all runs: broken if one is, else void if one is, else proved.
+    pub verdict: Verdict,
+    /// Each run.
+    pub runs: Vec<RunReport>,
+}
+
+impl Report {
+    /// A report of these runs.
+    #[must_use]
+    pub fn new(written_ms: UnixMs, runs: Vec<RunReport>) -> Self {
+        let is = |verdict| runs.iter().any(|run| run.conclusion.verdict == verdict);
+        let all_proved =
+            !runs.is_empty() && runs.iter().all(|run| run.conclusion.verdict == Verdict::Proved);
+        let verdict = match () {
+            () if is(Verdict::Broken) => Verdict::Broken,
+            () if all_proved => Verdict::Proved,
+            () => Verdict::Void,
+        };
+        Self {
+            schema: SCHEMA.into(),
+            zonedrill: env!("CARGO_PKG_VERSION").into(),
+            written_ms,
+            verdict,
+            runs,
+        }
+    }
+}
+
+/// A verdict's glyph: colour never carries meaning alone.
+#[must_use]
+pub fn glyph(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Proved => "✓",
+        Verdict::Broken => "✗",
+        Verdict::Void => "∅",
+        Verdict::Holding => "…",
+        Verdict::Waiting => "·",
+    }
+}
+
+/// What a reader must know to weigh a report, in every format.
+pub const LIMITS: [&str; 5] = [
+    "A digest is no signature. Who alters the evidence and the manifest together is found only where files contradict each other; hand the bundle over by a way you trust, or keep the digest of manifest.json apart.",
+    "The evidence was collected by zonedrill itself, from each zone through that zone's own connection. It shows what happened in this run, on these servers; it is not a promise about other versions, hardware or networks.",
+    "Times are the room's clock, in milliseconds. Latency is counted in buckets of at most 3.2 % width; a percentile is the upper end of its bucket. Lag is sampled, several times a second at most: what is shorter than a sample is not seen.",
+    "Delivery is at least once: a message delivered again at the same sequence is legal and counted apart from duplicates, which are one message at two sequences.",
+    "How long a classic mirror takes to recover depends on the moment of the heal, not on the length of the cut: a longer cut can recover faster. One run is one sample.",
+];
+
+/// `versions.txt`: a line for each server as it was, with the drills that saw it so. A server that
+/// was started or configured anew has a line for each.
+#[must_use]
+pub fn versions(report: &Report) -> String {
+    let mut lines: Vec<(String, Vec<&str>)> = Vec::new();
+    for run in &report.runs {
+        for node in run.servers.iter().flat_map(|set| &set.nodes) {
+            let line = format!(
+                "{} nats-server {} id {} started {} configured {}",
+                node.node, node.version, node.server_id, node.start, node.config_load_time
+            );
+            let at = lines.iter().position(|(known, _)| *known == line).unwrap_or_else(|| {
+                lines.push((line, Vec::new()));
+                lines.len() - 1
+            });
+            if !lines[at].1.contains(&run.drill.as_str()) {
+                lines[at].1.push(&run.drill);
+            }
+        }
+    }
+    lines.sort();
+    let mut text = format!("zonedrill {}\n", report.zonedrill);
+    for (line, drills) in lines {
+        let _ = writeln!(text, "{line} ({})", drills.join(", "));
+    }
+    text
+}

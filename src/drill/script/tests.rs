@@ -1,0 +1,116 @@
+use super::*;
+use crate::{command::Command, drill::library};
+
+const GOOD: &str = r#"name = "mine"
+claim = "it holds"
+about = "a try"
+checks = ["whole"]
+
+[[step]]
+title = "one"
+do = "messages"
+expect = "they arrive"
+watch = "the ledger"
+actions = [
+  { run = "produce {from 101} {to 200} --interval {interval 100 4s}" },
+  { until = "new zones.{mirror}.ledger.received >= {count 100}", within = "30s" },
+]
+"#;
+
+fn filling(scale: u64) -> Filling {
+    let zone = |name: &str| name.parse().unwrap();
+    Filling { scale, source: zone("a"), mirror: zone("b"), new_zone: Some(zone("c")) }
+}
+
+#[track_caller]
+fn refused(from: &str, to: &str, line: usize, why: &str) {
+    assert!(GOOD.contains(from), "{from}");
+    let error = Script::parse(&GOOD.replacen(from, to, 1), "mine.toml").unwrap_err();
+    assert_eq!(error.line, Some(line), "{error}");
+    assert!(error.to_string().starts_with(&format!("mine.toml:{line}: ")), "{error}");
+    assert!(error.why.contains(why), "{error}");
+}
+
+#[test]
+fn mistakes_are_refused_with_their_line() {
+    refused("about =", "abuot =", 3, "unknown field");
+    refused("run =", "runs =", 12, "unknown field");
+    refused("\"whole\"", "\"hole\"", 4, "`hole` is not a check");
+    refused("checks = [\"whole\"]", "checks = []", 1, "can prove nothing");
+    refused("produce {", "prodcue {", 12, "prodcue");
+    refused("{mirror}", "{miror}", 13, "`{miror}` is not a placeholder");
+    refused("{from 101}", "{from x}", 12, "is not a placeholder");
+    refused("ledger.received", "ledger.recieved", 13, "is not in the status");
+    refused(">= {count 100}", "", 13, "is not a comparison");
+    refused(", within = \"30s\"", "", 13, "has no deadline");
+    refused("30s", "soon", 13, "is not a duration");
+    refused("\"they arrive\"", "\"\"", 9, "says nothing");
+    refused("name = \"mine\"", "name = \"My drill\"", 1, "not a drill's name");
+    refused(
+        "produce {from 101} {to 200} --interval {interval 100 4s}",
+        "drill stop",
+        12,
+        "cannot do that",
+    );
+    refused("claim =", "conclusion = 7\nclaim =", 2, "from 1 to 4");
+    refused("checks =", "sabotages = [\"fire\"]\nchecks =", 4, "not a sabotage");
+    refused("name = \"mine\"", "name = mine", 1, "");
+    assert!(Script::parse("", "x.toml").is_err());
+}
+
+#[test]
+fn placeholders_grow_with_the_scale() {
+    let script = Script::parse(GOOD, "mine.toml").unwrap();
+    let lines = |scale| {
+        let filled = script.fill(&filling(scale)).unwrap();
+        let lines: Vec<String> = filled.lines().map(ToOwned::to_owned).collect();
+        lines.join("; ")
+    };
+    assert_eq!(lines(1), "produce 101 200 --interval 40ms");
+    assert_eq!(lines(3), "produce 301 600 --interval 13ms");
+    assert_eq!(lines(1000), "produce 100001 200000 --interval 0s");
+    let waits: Vec<String> =
+        script.fill(&filling(3)).unwrap().waits().map(ToString::to_string).collect();
+    assert_eq!(waits, ["new zones.b.ledger.received >= 300"]);
+}
+
+#[test]
+fn a_filled_script_is_a_script_of_its_own() {
+    for script in library::builtin() {
+        let filled = script.fill(&filling(2)).unwrap();
+        let again = Script::parse(&filled.text, "record").unwrap();
+        assert_eq!(again.lines().collect::<Vec<_>>(), filled.lines().collect::<Vec<_>>());
+        assert_eq!(again.text, filled.text);
+    }
+}
+
+#[test]
+fn the_four_conclusions_are_there_at_any_scale() {
+    let scripts = library::builtin();
+    let names: Vec<&str> = scripts.iter().map(|script| script.name.as_str()).collect();
+    assert_eq!(names, ["cut", "heal", "independent", "grow"]);
+    for (number, script) in (1..).zip(&scripts) {
+        assert_eq!(script.conclusion, Some(number));
+        for scale in [1, 3, 1000] {
+            let filled = script.fill(&filling(scale)).unwrap();
+            for line in filled.lines() {
+                line.parse::<Command>().unwrap();
+            }
+            assert!(!filled.text.contains("{from") && !filled.text.contains("{mirror"));
+        }
+    }
+}
+
+#[test]
+fn a_folder_of_ones_own_adds_and_replaces() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(library::load(Some(&folder.path().join("none"))).unwrap().len(), 4);
+    std::fs::write(folder.path().join("mine.toml"), GOOD).unwrap();
+    std::fs::write(folder.path().join("cut.toml"), GOOD.replace("\"mine\"", "\"cut\"")).unwrap();
+    let scripts = library::load(Some(folder.path())).unwrap();
+    assert_eq!(scripts.len(), 5);
+    assert_eq!(scripts[0].about, "a try");
+    std::fs::write(folder.path().join("bad.toml"), "name = 1").unwrap();
+    let error = library::load(Some(folder.path())).unwrap_err();
+    assert!(error.origin.ends_with("bad.toml"), "{error}");
+}
