@@ -1,0 +1,176 @@
+//! What a frame costs: time to draw it, and bytes written to the terminal.
+
+#![allow(clippy::expect_used, reason = "a benchmark may end with a message")]
+
+use std::{
+    cell::Cell,
+    io::{self, Write},
+    rc::Rc,
+};
+
+use divan::{Bencher, counter::BytesCount};
+use jiff::tz::TimeZone;
+use ratatui::{Terminal, TerminalOptions, Viewport, backend::CrosstermBackend, layout::Rect};
+use zonedrill::{
+    command::keys::Keymap,
+    region::{Event, EventKind, Severity, Snapshot, actor::Actor},
+    tui::{
+        draw, sample,
+        state::{Connection, ViewState},
+        terminal::Frames,
+        theme::Theme,
+    },
+};
+
+fn main() {
+    report();
+    divan::main();
+}
+
+/// Counts what is written.
+#[derive(Clone, Default)]
+struct Counter(Rc<Cell<usize>>);
+
+impl Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.set(self.0.get() + bytes.len());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+struct Screen {
+    terminal: Terminal<CrosstermBackend<Frames<Counter>>>,
+    counter: Counter,
+    view: ViewState,
+    theme: Theme,
+}
+
+impl Screen {
+    fn new(width: u16, height: u16) -> Self {
+        let counter = Counter::default();
+        let viewport = Viewport::Fixed(Rect::new(0, 0, width, height));
+        let backend = CrosstermBackend::new(Frames::new(counter.clone()));
+        let terminal =
+            Terminal::with_options(backend, TerminalOptions { viewport }).expect("a counter");
+        let keymap = Keymap::standard().expect("the standard keymap");
+        let mut view = ViewState::new(keymap, TimeZone::UTC);
+        view.connection = Connection::Live;
+        view.drives = true;
+        view.me = Some(1);
+        view.size = (width, height);
+        Self { terminal, counter, view, theme: Theme::new(true, false) }
+    }
+
+    /// Draws a frame and returns the bytes it took.
+    fn draw(&mut self, snapshot: &Snapshot, now: u64) -> usize {
+        let before = self.counter.0.get();
+        let Self { terminal, view, theme, .. } = self;
+        terminal.draw(|frame| draw::render(frame, snapshot, view, theme, now)).expect("a counter");
+        self.counter.0.get() - before
+    }
+
+    fn log(&mut self, id: u64, at_ms: u64) {
+        let text = format!("message {id}: something happened that takes a line of the log");
+        let kind = EventKind::Note { severity: Severity::Info, text };
+        self.view.log.push(&Event { id, at_ms, actor: Actor::room(), kind });
+    }
+}
+
+/// Moves a region on by `messages` and `ms`.
+fn advance(snapshot: &mut Snapshot, messages: u64, ms: u64) {
+    let second = snapshot.history_ms / 1000;
+    snapshot.at_ms += ms;
+    snapshot.history_ms += ms;
+    snapshot.producer.acked += messages;
+    for zone in &mut snapshot.zones {
+        zone.ledger.acked += messages;
+        zone.ledger.received += messages;
+        if let Some(stream) = &mut zone.stream {
+            stream.messages += messages;
+            stream.last_seq += messages;
+            stream.bytes += messages * 348;
+            stream.told_ms += ms;
+        }
+        if let Some(consumer) = &mut zone.consumer {
+            consumer.delivered += messages;
+            consumer.ack_floor += messages;
+            consumer.told_ms += ms;
+        }
+        if let Some(mirror) = &mut zone.mirror {
+            mirror.told_ms += ms;
+            mirror.heard_ms = Some(snapshot.at_ms);
+        }
+        if snapshot.history_ms / 1000 > second && !zone.lag_history.is_empty() {
+            zone.lag_history.remove(0);
+            zone.lag_history.push(Some(messages % 3));
+        }
+    }
+    if let Some(task) = snapshot.tasks.first_mut() {
+        task.progress = format!("{} acked", snapshot.producer.acked);
+    }
+}
+
+/// Bytes a second at 120x40, drawn as the screen draws: four frames of numbers a second, one
+/// second of ages when at rest, and at most twenty when things happen.
+fn report() {
+    let seconds = 60;
+    let rate = |name: &str, frames: u64, messages: u64, lines: u64| {
+        let mut screen = Screen::new(120, 40);
+        let mut snapshot = sample::idle(2);
+        if messages > 0 {
+            sample::producing(&mut snapshot);
+        }
+        for id in 1..20 {
+            screen.log(id, snapshot.at_ms);
+        }
+        let first = screen.draw(&snapshot, snapshot.at_ms);
+        let mut total = 0;
+        for frame in 0..seconds * frames {
+            advance(&mut snapshot, messages / frames, 1000 / frames);
+            for line in 0..lines / frames {
+                screen.log(100 + frame * 100 + line, snapshot.at_ms);
+            }
+            total += screen.draw(&snapshot, snapshot.at_ms) as u64;
+        }
+        let mut out = io::stdout().lock();
+        let _ = writeln!(
+            out,
+            "120x40 {name:<34} first frame {first:>5} B, then {:>6} B/s",
+            total / seconds
+        );
+    };
+    rate("at rest, a frame a second", 1, 0, 0);
+    rate("50 msg/s, 4 frames a second", 4, 50, 0);
+    rate("busy: 1000 msg/s, 20 log lines/s", 20, 1000, 20);
+}
+
+#[divan::bench]
+fn frame_200x60_ten_zones(bencher: Bencher) {
+    let mut snapshot = sample::idle(10);
+    sample::producing(&mut snapshot);
+    for zone in snapshot.zones.iter_mut().skip(5) {
+        sample::cut_off(zone, 40_000, 1_800);
+    }
+    let mut screen = Screen::new(200, 60);
+    for id in 1..200 {
+        screen.log(id, snapshot.at_ms);
+    }
+    bencher.counter(BytesCount::new(200_usize * 60)).bench_local(|| {
+        advance(&mut snapshot, 13, 50);
+        screen.draw(&snapshot, snapshot.at_ms)
+    });
+}
+
+#[divan::bench]
+fn frame_120x40_two_zones(bencher: Bencher) {
+    let mut snapshot = sample::cut();
+    let mut screen = Screen::new(120, 40);
+    bencher.bench_local(|| {
+        advance(&mut snapshot, 13, 50);
+        screen.draw(&snapshot, snapshot.at_ms)
+    });
+}

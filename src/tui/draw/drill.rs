@@ -1,0 +1,390 @@
+//! A drill: its steps, the numbers that decide, and what they have shown.
+//!
+//! Three forms: a few lines where there is little room, a pane, and the whole screen.
+
+mod few;
+
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    style::Style,
+    text::{Line, Span},
+};
+
+use super::{
+    Scene,
+    canvas::{flat, framed, put_lines},
+    rows::{self, Row},
+    zone,
+};
+use crate::{
+    region::{
+        event::seconds,
+        snapshot::{Counter, Drill, DrillStep, StepState, Verdict},
+    },
+    tui::{
+        format,
+        layout::{DRILL_COLUMNS, DRILL_LOW},
+        state::DrillLook,
+        theme::Theme,
+    },
+};
+
+/// Cells of a step's time.
+const TIME: usize = 8;
+
+pub fn draw(buf: &mut Buffer, area: Rect, drill: &Drill, look: DrillLook, scene: Scene<'_>) {
+    if area.is_empty() {
+        return;
+    }
+    if area.height <= DRILL_LOW {
+        few::draw(buf, area, drill, scene);
+        return;
+    }
+    let theme = scene.theme;
+    let large = look == DrillLook::Large;
+    let padded = |spans: Vec<Span<'static>>| -> Line<'static> {
+        [Span::raw(" ")].into_iter().chain(spans).chain([Span::raw(" ")]).collect()
+    };
+    let (title, right) = (padded(name(drill, theme)), padded(state(drill, scene)));
+    let inner = framed(buf, area, theme, large, title, right);
+    let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
+    let width = usize::from(inner.width);
+
+    let mut rows = Vec::new();
+    push(&mut rows, 0, sabotage(drill, width, theme));
+    push_text(&mut rows, 4, &drill.claim, width, 2, theme.label(), theme);
+    let counters = counters(drill, theme);
+    if area.width >= DRILL_COLUMNS {
+        let left = width * 3 / 5;
+        let steps = steps(drill, left, large, scene);
+        let right = width - left - 3;
+        let counted = column(&counters, right, theme);
+        rows.extend(beside(steps, counted, left, theme));
+    } else {
+        rows.extend(steps(drill, width, large, scene));
+        rows.extend(column(&counters, width, theme).into_iter().map(|line| Row::new(1, line)));
+    }
+    rows.extend(recoveries(drill, width, scene));
+    verdict(&mut rows, drill, width, theme);
+    rest(&mut rows, drill, 2, width, theme);
+    put_lines(buf, inner, &rows::fit(rows, usize::from(inner.height), theme));
+}
+
+/// The step that runs now; between two the next one, at the end the last.
+pub(super) fn current(drill: &Drill) -> Option<(usize, &DrillStep)> {
+    let mut steps = drill.steps.iter().enumerate();
+    let running = steps.clone().find(|(_, step)| step.state == Some(StepState::Running));
+    let failed = steps.clone().find(|(_, step)| step.state == Some(StepState::Failed));
+    let next = steps.clone().find(|(_, step)| step.state.is_none());
+    running
+        .or(failed)
+        .or(next.filter(|_| drill.ended_ms.is_none()))
+        .or_else(|| steps.clone().rfind(|(_, step)| step.state.is_some()).or_else(|| steps.next()))
+}
+
+/// Its name, and what it is run with.
+pub(super) fn name(drill: &Drill, theme: &Theme) -> Vec<Span<'static>> {
+    let mut spans = vec![Span::styled(format!("drill {}", drill.name), theme.strong())];
+    let dot = theme.dot();
+    if let Some(n) = drill.conclusion {
+        spans.push(Span::styled(format!("{dot}conclusion {n}"), theme.label()));
+    }
+    if drill.scale != 1 {
+        let times = theme.pick("×", "x");
+        spans.push(Span::styled(
+            format!("{dot}scale {times}{}", format::count(drill.scale)),
+            theme.value(),
+        ));
+    }
+    spans
+}
+
+/// Its verdict's word and how long it has run.
+fn state(drill: &Drill, scene: Scene<'_>) -> Vec<Span<'static>> {
+    let Scene { theme, now, .. } = scene;
+    let (glyph, word, style) = theme.verdict(drill.verdict);
+    let took = match drill.ended_ms {
+        None => format!("running {}", format::age(drill.began_ms, now)),
+        Some(ended) => {
+            let took = seconds(ended.saturating_sub(drill.began_ms));
+            format!("took {took}{}esc closes", theme.dot())
+        }
+    };
+    vec![
+        Span::styled(format!("{glyph} {word}"), style),
+        Span::styled(format!("{}{took}", theme.dot()), theme.label()),
+    ]
+}
+
+/// A deliberate fault is said before anything else.
+pub(super) fn sabotage(drill: &Drill, width: usize, theme: &Theme) -> Option<Line<'static>> {
+    let kind = drill.sabotage.as_ref()?;
+    let text = format!(" SABOTAGE {kind}: a deliberate fault is in; this must not end proved ");
+    Some(Line::styled(format::clip(&text, width, theme.ellipsis()), theme.alarm()))
+}
+
+fn push(rows: &mut Vec<Row>, readily: u8, line: Option<Line<'static>>) {
+    rows.extend(line.map(|line| Row::new(readily, line)));
+}
+
+fn push_text(
+    rows: &mut Vec<Row>,
+    readily: u8,
+    text: &str,
+    width: usize,
+    most: usize,
+    style: Style,
+    theme: &Theme,
+) {
+    if text.trim().is_empty() {
+        return;
+    }
+    let lines = format::wrap_at_most(text, width, most, theme.ellipsis());
+    let first = rows.len();
+    rows.extend(lines.into_iter().map(|line| Row::new(readily, Line::styled(line, style))));
+    for row in rows.iter_mut().skip(first + 1) {
+        row.tail = true;
+    }
+}
+
+/// The glyph, style and time of a step.
+fn mark(step: &DrillStep, scene: Scene<'_>) -> (&'static str, Style, String) {
+    let Scene { theme, now, .. } = scene;
+    let Some(state) = step.state else {
+        return (theme.pick("○", "."), theme.label(), String::new());
+    };
+    let (glyph, style) = theme.step(state);
+    let time = match (step.took_ms, step.began_ms) {
+        (Some(ms), _) => seconds(ms),
+        (None, Some(began)) if state == StepState::Running => format::age(began, now),
+        _ => String::new(),
+    };
+    (glyph, style, time)
+}
+
+fn detail_style(step: &DrillStep, theme: &Theme) -> Style {
+    if step.state == Some(StepState::Failed) { theme.bad() } else { theme.label() }
+}
+
+/// The steps, a line each; the detail beside what runs or failed. Large: with what is expected.
+fn steps(drill: &Drill, width: usize, large: bool, scene: Scene<'_>) -> Vec<Row> {
+    let theme = scene.theme;
+    let longest = drill.steps.iter().map(|s| format::width(&s.title)).max().unwrap_or(0);
+    // Number, glyph and spaces before the title, the time after it.
+    let numbers = drill.steps.len().to_string().len();
+    let before = 2 + numbers + 1;
+    let titles = longest.min(width.saturating_sub(before + TIME + 1).min(width * 2 / 3));
+    let now = current(drill).map(|(at, _)| at);
+    let mut rows = Vec::new();
+    for (i, step) in drill.steps.iter().enumerate() {
+        let (glyph, style, time) = mark(step, scene);
+        let here = now == Some(i) && drill.ended_ms.is_none();
+        let title = format::clip(&step.title, titles, theme.ellipsis());
+        let pad = titles.saturating_sub(format::width(&title));
+        let look = match step.state {
+            _ if here => theme.strong(),
+            None => theme.label(),
+            Some(_) => theme.value(),
+        };
+        let room = width.saturating_sub(before + titles + TIME + 2);
+        let telling = here || step.state == Some(StepState::Failed);
+        let mut spans = vec![
+            Span::styled(format!("{glyph} "), style),
+            Span::styled(format!("{:>numbers$} ", i + 1), theme.label()),
+            Span::styled(title, look),
+            Span::raw(" ".repeat(pad)),
+            Span::styled(format!("{time:>TIME$}"), theme.value()),
+        ];
+        // What it does now, or why it failed, is worth lines of its own.
+        let own_lines = telling && format::width(&step.detail) > room;
+        if !own_lines && room >= 8 {
+            let detail = format::clip(&step.detail, room, theme.ellipsis());
+            spans.push(Span::styled(format!("  {detail}"), detail_style(step, theme)));
+        }
+        // Steps that are long done give way first.
+        rows.push(Row::new(if telling { 0 } else { 3 }, Line::from(spans)));
+        if own_lines {
+            let indent = " ".repeat(before);
+            let room = width.saturating_sub(before);
+            let lines = format::wrap_at_most(&step.detail, room, 3, theme.ellipsis());
+            for (at, text) in lines.into_iter().enumerate() {
+                let line = Line::styled(format!("{indent}{text}"), detail_style(step, theme));
+                rows.push(Row { tail: at > 0, ..Row::new(1, line) });
+            }
+        }
+        if large {
+            for (label, text) in [("do", &step.does), ("expect", &step.expect)] {
+                // What a presenter keeps back is not told by the other form either.
+                if text.is_empty() || (label == "expect" && hides(drill, i)) {
+                    continue;
+                }
+                let room = width.saturating_sub(before + 8);
+                for (at, text) in format::wrap(text, room).into_iter().enumerate() {
+                    let label = if at == 0 { label } else { "" };
+                    let indent = " ".repeat(before);
+                    let line = Line::styled(format!("{indent}{label:<8}{text}"), theme.label());
+                    rows.push(Row { tail: at > 0, ..Row::new(if here { 4 } else { 6 }, line) });
+                }
+            }
+        }
+    }
+    rows
+}
+
+/// Whether the expectation of a step is kept from the audience now.
+pub(super) fn hides(drill: &Drill, step: usize) -> bool {
+    use crate::region::snapshot::Pause;
+    drill.presented
+        && drill.ended_ms.is_none()
+        && drill.waits_for != Some(Pause::GoOn)
+        && current_presented(drill).is_none_or(|(at, _)| step >= at)
+}
+
+/// The step a presenter stands at: with the audience predicting it is the one that begins next,
+/// once it is over it stays until the next key.
+pub(super) fn current_presented(drill: &Drill) -> Option<(usize, &DrillStep)> {
+    use crate::region::snapshot::Pause;
+    let over = matches!(drill.waits_for, Some(Pause::Reveal | Pause::GoOn));
+    let last = drill.steps.iter().enumerate().rfind(|(_, step)| step.state.is_some());
+    last.filter(|_| over).or_else(|| current(drill))
+}
+
+/// A deciding number as glyph, label and value.
+pub(super) struct Counted {
+    good: Option<bool>,
+    glyph: &'static str,
+    style: Style,
+    label: String,
+    value: String,
+}
+
+pub(super) fn counters(drill: &Drill, theme: &Theme) -> Vec<Counted> {
+    drill
+        .counters
+        .iter()
+        .map(|Counter { label, value, good }| {
+            let (glyph, style) = theme.counter(*good);
+            let value = if value.is_empty() { "?".into() } else { value.clone() };
+            Counted { good: *good, glyph, style, label: label.clone(), value }
+        })
+        .collect()
+}
+
+/// Deciding numbers below one another, values at the right edge.
+pub(super) fn column(counters: &[Counted], width: usize, theme: &Theme) -> Vec<Line<'static>> {
+    counters
+        .iter()
+        .map(|counted| {
+            let value = format::clip(&counted.value, width.saturating_sub(3), theme.ellipsis());
+            let room = width.saturating_sub(format::width(&value) + 3);
+            let label = format::clip(&counted.label, room, theme.ellipsis());
+            let pad = room.saturating_sub(format::width(&label)) + 1;
+            Line::from(vec![
+                Span::styled(format!("{} ", counted.glyph), counted.style),
+                Span::styled(label, theme.label()),
+                Span::raw(" ".repeat(pad)),
+                Span::styled(value, counted.style),
+            ])
+        })
+        .collect()
+}
+
+/// Deciding numbers beside one another, over as many lines as they take.
+fn flow(counters: &[Counted], width: usize, theme: &Theme) -> Vec<Line<'static>> {
+    let mut lines: Vec<Vec<Span>> = vec![Vec::new()];
+    let mut used = 0;
+    for counted in counters {
+        let text = format!("{} {}", counted.label, counted.value);
+        let text = format::clip(&text, width.saturating_sub(2), theme.ellipsis());
+        let cells = format::width(&text) + 2;
+        if used > 0 && used + 3 + cells > width {
+            lines.push(Vec::new());
+            used = 0;
+        }
+        let Some(line) = lines.last_mut() else { break };
+        if used > 0 {
+            line.push(Span::raw("   "));
+            used += 3;
+        }
+        line.push(Span::styled(format!("{} ", counted.glyph), counted.style));
+        line.push(Span::styled(text, counted.style));
+        used += cells;
+    }
+    lines.into_iter().filter(|line| !line.is_empty()).map(Line::from).collect()
+}
+
+/// Two columns with a rule between them.
+fn beside(left: Vec<Row>, right: Vec<Line<'static>>, cells: usize, theme: &Theme) -> Vec<Row> {
+    let n = left.len().max(right.len());
+    let mut left = left.into_iter();
+    let mut right = right.into_iter();
+    (0..n)
+        .map(|_| {
+            let row = left.next().unwrap_or(Row::new(3, Line::default()));
+            let number = right.next();
+            let mut line = flat(row.line);
+            let pad = cells.saturating_sub(line.width());
+            line.spans.push(Span::raw(" ".repeat(pad)));
+            line.spans.push(Span::styled(theme.pick(" │ ", " | "), theme.border()));
+            let readily = if number.is_some() { row.readily.min(1) } else { row.readily };
+            line.spans.extend(number.map(|line| line.spans).unwrap_or_default());
+            Row::new(readily, line)
+        })
+        .collect()
+}
+
+/// The recovery clocks of the zones that this drill has healed.
+fn recoveries(drill: &Drill, width: usize, scene: Scene<'_>) -> Vec<Row> {
+    let Scene { snapshot, theme, .. } = scene;
+    let mut rows = Vec::new();
+    for zone in &snapshot.zones {
+        let Some(recovery) = zone.recovery.as_ref().filter(|r| {
+            r.healed_ms >= drill.began_ms && drill.ended_ms.is_none_or(|end| r.healed_ms <= end)
+        }) else {
+            continue;
+        };
+        let behind = recovery
+            .behind
+            .map(|n| format!("{}{} behind at the heal", theme.dot(), format::count(n)))
+            .unwrap_or_default();
+        let text = format!("zone {}: {}{behind}", zone.name, zone::clock(recovery, theme));
+        let open = recovery.caught_up_after_ms.is_none();
+        let style = if open { theme.active() } else { theme.value() };
+        push_text(&mut rows, 2, &text, width, 2, style, theme);
+        if let Some(stall) = &recovery.stall {
+            push_text(&mut rows, 2, stall, width, 6, theme.warn(), theme);
+        }
+    }
+    rows
+}
+
+/// The verdict with its reason.
+fn verdict(rows: &mut Vec<Row>, drill: &Drill, width: usize, theme: &Theme) {
+    let (glyph, word, style) = theme.verdict(drill.verdict);
+    let text = match drill.evidence.trim() {
+        "" => format!("{glyph} {word}"),
+        evidence => format!("{glyph} {word}: {evidence}"),
+    };
+    let style = if drill.verdict == Verdict::Waiting { theme.value() } else { style };
+    push_text(rows, 0, &text, width, 3, style, theme);
+}
+
+/// What is queued, and where the evidence is.
+fn rest(rows: &mut Vec<Row>, drill: &Drill, readily: u8, width: usize, theme: &Theme) {
+    if !drill.queue.is_empty() {
+        let text = format!("then: {}", drill.queue.join(", "));
+        push_text(rows, 3, &text, width, 1, theme.label(), theme);
+    }
+    if let Some(bundle) = &drill.bundle {
+        let text = format!("evidence: {bundle}");
+        push_text(rows, readily, &text, width, 2, theme.value(), theme);
+    }
+}
+
+/// The key a driver goes on with in a presented drill.
+pub(super) fn next_key(scene: Scene<'_>) -> Option<String> {
+    let key = scene.view.keymap.key_for("drill next").filter(|_| scene.view.drives)?.to_string();
+    // A single letter is another key in capitals.
+    Some(if key.chars().count() > 1 { key.to_uppercase() } else { key })
+}

@@ -1,0 +1,159 @@
+//! The last row: keys for what has the focus, what runs, and the last short answer.
+
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    style::Style,
+    text::{Line, Span},
+};
+
+use super::{Scene, canvas::put_line, overlay};
+use crate::{
+    command::keys::{Action, Binding, ScreenAction, When},
+    region::{Snapshot, snapshot::Task, topology::Role},
+    room::protocol::Outcome,
+    tui::{format, keys, theme::Theme, update},
+};
+
+pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
+    let Scene { snapshot, view, theme, now } = scene;
+    let width = usize::from(area.width);
+    // A person waits for the answer, and not for long: it goes before everything else.
+    if let Some(screen) = update::asker(view, snapshot) {
+        let left = screen.asks_until_ms.unwrap_or(now).saturating_sub(now).div_ceil(1000);
+        let key = |action| {
+            update::key_of(view, &action).map_or_else(|| "?".into(), |key| key.to_string())
+        };
+        let (grant, refuse) = (
+            key(Action::Screen(ScreenAction::Control)),
+            key(Action::Line("control refuse".into())),
+        );
+        let text = format!(
+            " {} {} asks for control: {grant} grants, {refuse} refuses ({left} s)",
+            theme.pick("?", "?"),
+            screen.name
+        );
+        let text = format::clip(&text, width, theme.ellipsis());
+        put_line(buf, area, 0, &Line::styled(text, theme.active()));
+        return;
+    }
+    if let Some(toast) = &view.toast {
+        let (glyph, style) = outcome(toast.outcome, theme);
+        let text = format::clip(&toast.text, width.saturating_sub(4), theme.ellipsis());
+        put_line(
+            buf,
+            area,
+            0,
+            &Line::from(vec![Span::styled(format!(" {glyph} "), style), Span::styled(text, style)]),
+        );
+        return;
+    }
+    if let Some(until) = update::asking(view, snapshot) {
+        let left = until.saturating_sub(now).div_ceil(1000);
+        let driver = snapshot.screens.iter().find(|screen| screen.drives);
+        let driver = driver.map_or("somebody", |screen| screen.name.as_str());
+        let text = format!(" {} {driver} is asked for control ({left} s)", theme.pick("?", "?"));
+        let text = format::clip(&text, width, theme.ellipsis());
+        put_line(buf, area, 0, &Line::styled(text, theme.active()));
+        return;
+    }
+    let mut spans = vec![Span::raw(" ")];
+    if let Some(task) = snapshot.tasks.first() {
+        let more = snapshot.tasks.len() - 1;
+        let text = under_way(task, more, width * 2 / 5, scene);
+        spans.push(Span::styled(text, theme.active()));
+        spans.push(Span::raw("  "));
+    }
+    let mut used: usize = spans.iter().map(Span::width).sum();
+    let mut bindings: Vec<&Binding> =
+        view.keymap.bindings().iter().filter(|b| fits(b, scene)).collect();
+    bindings.sort_by_key(|binding| rank(binding));
+    for binding in bindings {
+        let Some(Ok(word)) = binding.hint.as_ref().map(|hint| keys::fill(hint, view, snapshot))
+        else {
+            continue;
+        };
+        let key = binding.key.to_string();
+        let cells = format::width(&key) + format::width(&word) + 3;
+        if used + cells > width {
+            break;
+        }
+        used += cells;
+        spans.push(Span::styled(key, theme.focus()));
+        spans.push(Span::styled(format!(" {word}  "), theme.label()));
+    }
+    put_line(buf, area, 0, &Line::from(spans));
+}
+
+/// What runs and how far it is, in so many cells: its age gives way first, then its words.
+fn under_way(task: &Task, more: usize, cells: usize, scene: Scene<'_>) -> String {
+    let Scene { theme, now, .. } = scene;
+    let glyph = theme.pick("▸", ">");
+    let more = if more > 0 { format!(" +{more} more") } else { String::new() };
+    let age = format::age(task.since_ms, now);
+    let whole = format!("{glyph} {}: {} ({age}){more}", task.command, task.progress);
+    if format::width(&whole) <= cells {
+        return whole;
+    }
+    let rest = format!(": {}{more}", task.progress);
+    let words = cells.saturating_sub(format::width(&rest) + format::width(glyph) + 1);
+    if words < cells / 3 {
+        return format::clip(&whole, cells, theme.ellipsis());
+    }
+    let words = format::clip(&task.command, words, theme.ellipsis());
+    format!("{glyph} {words}{rest}")
+}
+
+/// How an outcome looks.
+pub fn outcome(outcome: Option<Outcome>, theme: &Theme) -> (&'static str, Style) {
+    match outcome {
+        None => (theme.pick("▸", ">"), theme.active()),
+        Some(Outcome::Done) => (theme.pick("✓", "+"), theme.good()),
+        Some(Outcome::Broken) => (theme.pick("✗", "x"), theme.bad()),
+        Some(Outcome::Void) => (theme.pick("∅", "0"), theme.warn()),
+        Some(Outcome::Refused) => (theme.pick("▲", "!"), theme.warn()),
+    }
+}
+
+/// Whether a key does now what its binding says.
+fn fits(binding: &Binding, scene: Scene<'_>) -> bool {
+    let Scene { snapshot, view, .. } = scene;
+    let running = snapshot.drill.as_ref().filter(|drill| drill.ended_ms.is_none());
+    let presented = running.is_some_and(|drill| drill.presented);
+    let own = view.keymap.get_presented(binding.key).map(|b| b.when) == Some(When::Presented);
+    if snapshot.replay.is_some() {
+        let overlaid = view.keymap.get_replaying(binding.key) != Some(binding);
+        return !overlaid && overlay::replays_too(binding);
+    }
+    match binding.when {
+        When::Replay => false,
+        When::Presented => presented,
+        _ if presented && own => false,
+        When::Always => true,
+        When::Mirror => view.focused(snapshot).is_some_and(|zone| zone.role == Role::Mirror),
+        When::Drill => running.is_some() || is_drill_to_see(binding, snapshot),
+    }
+}
+
+/// A drill that is over can still be looked at.
+fn is_drill_to_see(binding: &Binding, snapshot: &Snapshot) -> bool {
+    binding.action == Action::Screen(ScreenAction::Drill) && snapshot.drill.is_some()
+}
+
+/// Which keys are shown first where not all have room: the ways to everything else, then what
+/// fits the focus.
+fn rank(binding: &Binding) -> u8 {
+    match (&binding.action, binding.when) {
+        (Action::Screen(ScreenAction::Help | ScreenAction::Palette(_) | ScreenAction::Quit), _) => {
+            0
+        }
+        (action, _) if action.winds() => 0,
+        // What is running must be seen to be stoppable.
+        (Action::Line(_), When::Drill | When::Presented) => 1,
+        (Action::Line(line), _) if line == "produce stop" => 2,
+        (_, When::Drill) => 2,
+        (_, When::Mirror) => 3,
+        (Action::Line(_), _) => 4,
+        (Action::Screen(_), _) => 5,
+    }
+}

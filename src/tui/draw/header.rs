@@ -1,0 +1,266 @@
+//! The first rows: which region this is and who is here; the four conclusions.
+
+use jiff::{Timestamp, tz::TimeZone};
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    style::Style,
+    text::{Line, Span},
+};
+
+use super::{
+    Scene,
+    canvas::{put, put_line},
+};
+use crate::{
+    region::{
+        UnixMs,
+        snapshot::{Conclusion, Drill, Phase, Replay, Screen},
+    },
+    tui::{format, state::Connection},
+};
+
+/// Fewer cells than this are not worth a piece of evidence.
+const EVIDENCE: usize = 12;
+
+/// A fact of the header, and how readily it is left out: 0 stays to the last.
+struct Part {
+    text: String,
+    style: Style,
+    readily: u8,
+}
+
+pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
+    let width = usize::from(area.width);
+    let mut parts = parts(scene);
+    // Who is here gives way before the region's name, and after its details.
+    let mut here = vec![people(scene, true), people(scene, false)];
+    loop {
+        let left = joined(&parts, scene);
+        let used = left.width();
+        let fits = |people: &Line<'_>| used + people.width() + 2 <= width;
+        if let Some(people) = here.iter().find(|people| fits(people)) {
+            put_line(buf, area, 0, &left);
+            let cells = u16::try_from(people.width()).unwrap_or(area.width).min(area.width);
+            let place = Rect { x: area.right() - cells, width: cells, ..area };
+            put_line(buf, place, 0, people);
+            return;
+        }
+        let most = parts.iter().map(|part| part.readily).max().unwrap_or(0);
+        if most == 0 && here.len() > 1 {
+            here = vec![Line::default()];
+        } else if let Some(at) = parts.iter().rposition(|part| part.readily == most && most > 0) {
+            parts.remove(at);
+        } else {
+            put_line(buf, area, 0, &left);
+            return;
+        }
+    }
+}
+
+fn joined(parts: &[Part], scene: Scene<'_>) -> Line<'static> {
+    let theme = scene.theme;
+    let mut spans = vec![Span::raw(" ")];
+    for (i, part) in parts.iter().enumerate() {
+        if i > 0 {
+            spans.push(Span::styled(theme.dot(), theme.label()));
+        }
+        spans.push(Span::styled(part.text.clone(), part.style));
+    }
+    Line::from(spans)
+}
+
+fn parts(scene: Scene<'_>) -> Vec<Part> {
+    let Scene { snapshot, view, theme, now } = scene;
+    let mut parts = Vec::new();
+    let mut add = |readily, text: String, style| parts.push(Part { text, style, readily });
+    if let Some(replay) = &snapshot.replay {
+        return replayed(replay, scene);
+    }
+    let region = snapshot.region.clone();
+    add(if region.is_empty() { 0 } else { 5 }, "zonedrill".into(), theme.focus());
+    if !region.is_empty() {
+        add(0, region, theme.bar());
+    }
+    if let Connection::Lost { since_ms, .. } = &view.connection {
+        let age = format::age(*since_ms, now);
+        let text = format!("{} no way to the room for {age}, trying again", theme.pick("▲", "!"));
+        add(0, text, theme.bad());
+        return parts;
+    }
+    match &snapshot.phase {
+        Phase::Up => {}
+        Phase::Down if view.connection == Connection::Waiting => {}
+        Phase::Down => add(0, "down".into(), theme.warn()),
+        Phase::Starting => add(0, "starting".into(), theme.active()),
+        Phase::Stopping => add(0, "stopping".into(), theme.warn()),
+        Phase::Failed(_) => add(0, "FAILED".into(), theme.bad()),
+    }
+    if !snapshot.platform.is_empty() {
+        add(6, snapshot.platform.clone(), theme.value());
+    }
+    if view.connection == Connection::Live {
+        let version = snapshot.server_version.as_deref().unwrap_or("?");
+        add(1, format!("nats {version}"), theme.value());
+        let kind = snapshot.mirror_kind.map_or("?", |kind| kind.as_str());
+        add(2, format!("{kind} mirrors"), theme.value());
+        let up = format::uptime(now.saturating_sub(snapshot.started_ms));
+        add(3, format!("up {up}"), theme.value());
+    } else {
+        add(2, view.name.clone(), theme.label());
+    }
+    parts
+}
+
+/// A replay says first and to the last that it is one.
+fn replayed(replay: &Replay, scene: Scene<'_>) -> Vec<Part> {
+    let Scene { snapshot, view, theme, .. } = scene;
+    let mut parts = Vec::new();
+    let mut add = |readily, text: String, style| parts.push(Part { text, style, readily });
+    let glyph = if replay.paused { theme.pick("⏸", "||") } else { theme.pick("⏵", ">") };
+    add(0, format!("{glyph} REPLAY"), theme.warn().patch(theme.strong()));
+    let (at, of) = (format::clock(replay.position_ms), format::clock(replay.length_ms));
+    add(0, format!("{at} / {of}"), theme.value());
+    let over = replay.position_ms >= replay.length_ms;
+    let pace = match (over, replay.paused) {
+        (true, _) => "over".to_owned(),
+        (false, true) => "paused".into(),
+        (false, false) => format!("{}x", f64::from(replay.speed_percent) / 100.0),
+    };
+    add(1, pace, theme.active());
+    add(2, snapshot.region.clone(), theme.bar());
+    let when = date(snapshot.at_ms, &view.zone);
+    add(3, when, theme.value());
+    if !replay.marker.is_empty() {
+        add(4, replay.marker.clone(), theme.label());
+    }
+    let version = snapshot.server_version.as_deref().unwrap_or("?");
+    add(5, format!("nats {version}"), theme.value());
+    add(6, replay.bundle.clone(), theme.label());
+    parts
+}
+
+/// The moment that is shown, as the people of then saw it.
+fn date(at_ms: UnixMs, zone: &TimeZone) -> String {
+    let at = i64::try_from(at_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    at.map_or_else(
+        || "?".into(),
+        |at| at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+    )
+}
+
+/// Who is here: drivers, then those who watch, by name or as a number.
+fn people(scene: Scene<'_>, all: bool) -> Line<'static> {
+    let Scene { snapshot, view, theme, now } = scene;
+    let (drivers, watchers): (Vec<&Screen>, Vec<&Screen>) =
+        snapshot.screens.iter().partition(|s| s.drives);
+    let mut spans = Vec::new();
+    if view.recording {
+        spans.push(Span::styled(format!("{} rec ", theme.pick("⏺", "R")), theme.bad()));
+    }
+    let mut add = |screen: &Screen| {
+        // Nobody sits at a recorder.
+        let mine = Some(screen.id) == view.me && !screen.records;
+        let me = if mine { " (you)" } else { "" };
+        let (glyph, style) = if screen.records {
+            (theme.pick("⏺", "R"), theme.bad())
+        } else if screen.away_until_ms.is_some() {
+            (theme.pick("◌", "-"), theme.warn())
+        } else if screen.asks_until_ms.is_some() {
+            (theme.pick("?", "?"), theme.active())
+        } else if screen.drives {
+            (theme.pick("●", "*"), theme.good())
+        } else {
+            (theme.pick("○", "o"), theme.label())
+        };
+        let name = format::clip(&screen.name, 16, theme.ellipsis());
+        spans.push(Span::styled(format!("{glyph} "), style));
+        let state = match (screen.away_until_ms, screen.drives) {
+            (Some(_), _) if !all => " away".into(),
+            (Some(until), true) => format!(" drives, away, place kept {}", format::age(now, until)),
+            (Some(until), false) => format!(" away, place kept {}", format::age(now, until)),
+            (None, _) => String::new(),
+        };
+        spans.push(Span::raw(format!("{name}{me}{state} ")));
+    };
+    for screen in drivers.iter().take(if all { usize::MAX } else { 1 }) {
+        add(screen);
+    }
+    if all {
+        for screen in &watchers {
+            add(screen);
+        }
+    } else {
+        let more = watchers.len() + drivers.len().saturating_sub(1);
+        if more > 0 {
+            spans.push(Span::styled(format!("+{more} "), theme.label()));
+        }
+    }
+    Line::from(spans)
+}
+
+/// Whether a drill tests the conclusion at an index.
+fn tests(drill: &Drill, index: usize, conclusion: &Conclusion) -> bool {
+    match drill.conclusion {
+        Some(number) => usize::from(number) == index + 1,
+        None => drill.name == conclusion.name,
+    }
+}
+
+/// The four conclusions, always in sight; in two rows with their evidence.
+pub fn verdicts(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
+    let Scene { snapshot, theme, .. } = scene;
+    let running = snapshot.drill.as_ref().filter(|drill| drill.ended_ms.is_none());
+    let n = snapshot.conclusions.len();
+    if n == 0 || area.is_empty() {
+        return;
+    }
+    let width = usize::from(area.width) - 1;
+    // A conclusion as number, name and word; with less room without the number, then the word.
+    let entry = |i: usize, form: usize| -> Line<'static> {
+        let Some(conclusion) = snapshot.conclusions.get(i) else { return Line::default() };
+        let (glyph, word, style) = theme.verdict(conclusion.verdict);
+        let number = if form == 0 { format!("{} ", i + 1) } else { String::new() };
+        let mut spans = vec![
+            Span::styled(format!("{glyph} "), style),
+            Span::styled(format!("{number}{}", conclusion.name), theme.strong()),
+        ];
+        if form < 2 {
+            spans.push(Span::styled(format!(" {word}"), style));
+        }
+        Line::from(spans)
+    };
+    let total = |form| (0..n).map(|i| entry(i, form).width()).sum::<usize>() + 2 * (n - 1);
+    let form = (0..2).find(|form| total(*form) <= width).unwrap_or(2);
+    let each = width / n;
+    let even = (0..n).all(|i| entry(i, form).width() + 3 <= each);
+    let gap = width.saturating_sub(total(form)) / n + 2;
+
+    let mut x = 1;
+    for (i, conclusion) in snapshot.conclusions.iter().enumerate() {
+        let entry = entry(i, form);
+        let column = u16::try_from(x).unwrap_or(u16::MAX);
+        if column >= area.width {
+            break;
+        }
+        let place = Rect { x: area.x + column, width: area.width - column, ..area };
+        put_line(buf, place, 0, &entry);
+        // The one being tested now, in the cell that is free before every entry.
+        if running.is_some_and(|drill| tests(drill, i, conclusion)) {
+            put(buf, area, column - 1, 0, theme.pick("▸", ">"), theme.active());
+        }
+        if area.height > 1 {
+            let text = format::clip(&conclusion.evidence, each.saturating_sub(3), theme.ellipsis());
+            put(buf, place, 2, 1, &text, theme.label());
+        } else if even {
+            // On one row the evidence takes what the entry leaves of its column.
+            let used = entry.width();
+            let text = format!(": {}", conclusion.evidence);
+            let text = format::clip(&text, each - used - 2, theme.ellipsis());
+            if each > used + EVIDENCE {
+                put(buf, place, u16::try_from(used).unwrap_or(0), 0, &text, theme.label());
+            }
+        }
+        x += if even || area.height > 1 { each } else { entry.width() + gap };
+    }
+}

@@ -1,0 +1,164 @@
+//! The ledger strip: how far the messages have come in each zone, and what must be zero.
+
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    text::{Line, Span},
+};
+
+use super::{Scene, canvas::put_line};
+use crate::{
+    region::snapshot::{Ledger, Zone},
+    tui::{format, theme::Theme},
+};
+
+/// A column: its heading, its widths, and what stands in it.
+struct Column {
+    name: &'static str,
+    /// Cells below [`ROOMY`] and from there.
+    cells: (usize, usize),
+    value: fn(&Zone) -> Option<u64>,
+    kind: Kind,
+    /// The strip needs this many cells to show it.
+    from: usize,
+}
+
+/// From this many cells columns are wide enough for millions.
+const ROOMY: usize = 104;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A step on a message's way; an arrow leads to it.
+    Step,
+    /// Plain.
+    Plain,
+    /// Must be zero.
+    Zero,
+}
+
+/// Messages acknowledged and not processed here.
+fn behind(zone: &Zone) -> u64 {
+    let Ledger { acked, received, .. } = zone.ledger;
+    acked.saturating_sub(received)
+}
+
+/// What a drill's record does not hold.
+fn known(zone: &Zone, n: u64) -> Option<u64> {
+    zone.recorded.is_none().then_some(n)
+}
+
+fn stored(zone: &Zone) -> Option<u64> {
+    let recorded = zone.recorded.as_ref().and_then(|recorded| recorded.messages);
+    zone.stream.as_ref().map(|stream| stream.messages).or(recorded)
+}
+
+fn delivered(zone: &Zone) -> Option<u64> {
+    let recorded = zone.recorded.as_ref().and_then(|recorded| recorded.delivered);
+    zone.consumer.as_ref().map(|consumer| consumer.delivered).or(recorded)
+}
+
+fn acked(zone: &Zone) -> Option<u64> {
+    let recorded = zone.recorded.as_ref().and_then(|recorded| recorded.ack_floor);
+    zone.consumer.as_ref().map(|consumer| consumer.ack_floor).or(recorded)
+}
+
+const COLUMNS: [Column; 13] = [
+    column("produced", (9, 12), |z| Some(z.ledger.acked), Kind::Plain, 0),
+    column("stored", (10, 12), stored, Kind::Step, 0),
+    column("delivered", (11, 12), delivered, Kind::Step, 0),
+    column("acked", (10, 12), acked, Kind::Step, 0),
+    column("behind", (8, 9), |z| Some(behind(z)), Kind::Plain, 56),
+    column("lost", (5, 6), |z| known(z, z.ledger.lost), Kind::Zero, 0),
+    column("dup", (4, 6), |z| known(z, z.ledger.duplicates), Kind::Zero, 66),
+    column("reord", (6, 7), |z| known(z, z.ledger.reordered), Kind::Zero, 72),
+    column("corrupt", (8, 9), |z| known(z, z.ledger.corrupt), Kind::Zero, 80),
+    column("redeliv", (8, 9), |z| known(z, z.ledger.redelivered), Kind::Plain, 108),
+    column("processed", (12, 12), |z| Some(z.ledger.received), Kind::Plain, 130),
+    column("twice", (8, 8), |z| known(z, z.ledger.processed_twice), Kind::Plain, 140),
+    column("unexpected", (12, 12), |z| known(z, z.ledger.unexpected), Kind::Zero, 150),
+];
+
+const fn column(
+    name: &'static str,
+    cells: (usize, usize),
+    value: fn(&Zone) -> Option<u64>,
+    kind: Kind,
+    from: usize,
+) -> Column {
+    Column { name, cells, value, kind, from }
+}
+
+impl Column {
+    fn width(&self, strip: usize) -> usize {
+        if strip < ROOMY { self.cells.0 } else { self.cells.1 }
+    }
+}
+
+/// Cells of the zone's name.
+const NAME: usize = 8;
+
+pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
+    let Scene { snapshot, view, theme, .. } = scene;
+    if area.height < 2 {
+        return;
+    }
+    let width = usize::from(area.width);
+    let columns: Vec<&Column> = COLUMNS.iter().filter(|c| width >= c.from).collect();
+    let rows = usize::from(area.height) - 1;
+    let focus = view.focus_index(snapshot).unwrap_or(0);
+    let zones = chosen(&snapshot.zones, rows, focus);
+
+    let mut head = vec![Span::styled(format!(" {:<NAME$}", "ledger"), theme.strong())];
+    for column in &columns {
+        head.push(Span::styled(format!("{:>1$}", column.name, column.width(width)), theme.label()));
+    }
+    let left_out = snapshot.zones.len() - zones.len();
+    if left_out > 0 {
+        head.push(Span::styled(format!("  +{left_out} zones"), theme.focus()));
+    }
+    put_line(buf, area, 0, &Line::from(head));
+    for (y, (i, zone)) in zones.iter().enumerate() {
+        let name = format!("zone {}", zone.name);
+        let name = format::clip(&name, NAME, theme.ellipsis());
+        let style = if *i == focus { theme.focus() } else { theme.value() };
+        let mut spans = vec![Span::styled(format!(" {name:<NAME$}"), style)];
+        for column in &columns {
+            spans.extend(cell(column, column.width(width), zone, theme));
+        }
+        put_line(buf, area, u16::try_from(y + 1).unwrap_or(u16::MAX), &Line::from(spans));
+    }
+}
+
+fn cell(column: &Column, cells: usize, zone: &Zone, theme: &Theme) -> [Span<'static>; 2] {
+    let value = (column.value)(zone);
+    let mut text = format::maybe(value);
+    let arrow = if column.kind == Kind::Step { theme.pick(" →", " >") } else { "" };
+    let room = cells - format::width(arrow);
+    if format::width(&text) > room.saturating_sub(1) {
+        text = value.map(format::short).unwrap_or(text);
+    }
+    let style = match (column.kind, value) {
+        (_, None) => theme.stale(),
+        (Kind::Zero, Some(n)) if n > 0 => theme.bad(),
+        (Kind::Zero, _) => theme.label(),
+        (Kind::Plain, Some(n)) if column.name == "behind" && n > 0 => theme.warn(),
+        _ => theme.value(),
+    };
+    [Span::styled(arrow, theme.label()), Span::styled(format!("{text:>room$}"), style)]
+}
+
+/// The zones with room for a row: those with something wrong and the focused one first, then in
+/// order; shown in order.
+fn chosen(zones: &[Zone], rows: usize, focus: usize) -> Vec<(usize, &Zone)> {
+    let mut ranked: Vec<(usize, &Zone)> = zones.iter().enumerate().collect();
+    ranked.sort_by_key(|(i, zone)| (!is_wrong(&zone.ledger), *i != focus, *i));
+    ranked.truncate(rows);
+    ranked.sort_by_key(|(i, _)| *i);
+    ranked
+}
+
+fn is_wrong(ledger: &Ledger) -> bool {
+    [ledger.lost, ledger.duplicates, ledger.reordered, ledger.corrupt, ledger.unexpected]
+        .iter()
+        .any(|n| *n > 0)
+}

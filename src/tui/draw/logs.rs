@@ -1,0 +1,82 @@
+//! The log pane, and the large view with tui-logger's selection of targets.
+
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    text::Span,
+    widgets::{Block, Clear, Widget},
+};
+use tui_logger::{TuiLoggerTargetWidget, TuiLoggerWidget};
+
+use super::{
+    Scene,
+    canvas::{put, put_lines, rule},
+};
+use crate::tui::log::Look;
+
+pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
+    let Scene { view, theme, .. } = scene;
+    if area.height < 2 {
+        return;
+    }
+    let log = &view.log;
+    let mut title = vec![Span::styled("log", theme.strong())];
+    if let Some(zone) = &log.only {
+        title.push(Span::styled(format!(" zone {zone} only"), theme.active()));
+    }
+    if !log.filter.is_empty() {
+        title.push(Span::styled(format!(" /{}", log.filter), theme.active()));
+    }
+    let right = if log.is_scrolled() { "scrolled back: esc follows" } else { "" };
+    rule(buf, area, theme, &title, right);
+
+    let inner = Rect {
+        x: area.x + 1,
+        y: area.y + 1,
+        width: area.width.saturating_sub(2),
+        height: area.height - 1,
+    };
+    let look = Look { theme: theme.clone(), zone: view.zone.clone() };
+    if let Some(state) = log.pane() {
+        TuiLoggerWidget::default().formatter(Box::new(look)).state(state).render(inner, buf);
+        return;
+    }
+    let lines = log.lines(usize::from(inner.width), usize::from(inner.height), &look);
+    if lines.is_empty() && !log.filter.is_empty() {
+        put(buf, inner, 0, 0, "no line holds that text", theme.label());
+    }
+    put_lines(buf, inner, &lines);
+}
+
+/// tui-logger's own view: every target with its level.
+pub fn large(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
+    let Scene { view, theme, .. } = scene;
+    let Some(state) = view.log.large() else { return };
+    let area = area.intersection(buf.area);
+    Clear.render(area, buf);
+    let foot = Rect { y: area.bottom().saturating_sub(1), height: 1.min(area.height), ..area };
+    let area = Rect { height: area.height.saturating_sub(1), ..area };
+    let sources = Rect { width: (area.width / 3).min(32), ..area };
+    let lines = Rect { x: area.x + sources.width, width: area.width - sources.width, ..area };
+    TuiLoggerTargetWidget::default()
+        .block(block(scene, " sources "))
+        .highlight_style(theme.chosen())
+        .state(state)
+        .render(sources, buf);
+    let look = Look { theme: theme.clone(), zone: view.zone.clone() };
+    TuiLoggerWidget::default()
+        .block(block(scene, " log "))
+        .formatter(Box::new(look))
+        .state(state)
+        .render(lines, buf);
+    let keys = " arrows choose source and level  f only this source  h hide sources  \
+                page-up/page-down scroll  esc back";
+    put(buf, foot, 0, 0, keys, theme.label());
+}
+
+fn block<'a>(scene: Scene<'_>, title: &'a str) -> Block<'a> {
+    Block::bordered()
+        .border_set(scene.theme.frame(false))
+        .border_style(scene.theme.border())
+        .title(title)
+}

@@ -1,0 +1,129 @@
+//! Drawing: one file per thing on screen, each a function of snapshot, view state and theme.
+
+mod canvas;
+mod card;
+mod drill;
+mod foot;
+mod header;
+mod ledger;
+mod links;
+mod logs;
+mod nodes;
+mod overlay;
+mod palette;
+mod rows;
+mod steps;
+mod timeline;
+mod zone;
+mod zoom;
+
+use ratatui::{Frame, buffer::Buffer, layout::Rect};
+
+use super::{
+    layout::{Plan, SMALLEST},
+    state::{Connection, Overlay, ViewState},
+    theme::Theme,
+};
+use crate::region::{Snapshot, UnixMs, snapshot::Phase};
+
+/// Everything a pane is drawn from.
+#[derive(Clone, Copy)]
+pub(crate) struct Scene<'a> {
+    snapshot: &'a Snapshot,
+    view: &'a ViewState,
+    theme: &'a Theme,
+    now: UnixMs,
+}
+
+/// Draws a screen. Depends on nothing but its arguments (and tui-logger's buffer, on a screen that
+/// feeds it).
+pub fn render(
+    frame: &mut Frame,
+    snapshot: &Snapshot,
+    view: &ViewState,
+    theme: &Theme,
+    now: UnixMs,
+) {
+    // In a replay, ages count to the moment that is shown.
+    let now = if snapshot.replay.is_some() { snapshot.at_ms } else { now };
+    let scene = Scene { snapshot, view, theme, now };
+    let area = frame.area();
+    let cursor = draw(frame.buffer_mut(), area, scene);
+    if let Some((x, y)) = cursor.filter(|at| area.contains((*at).into())) {
+        frame.set_cursor_position((x, y));
+    }
+}
+
+/// Draws into a buffer; returns where the cursor is shown, if something is being typed.
+fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) -> Option<(u16, u16)> {
+    let Scene { snapshot, view, theme, .. } = scene;
+    let plan = Plan::new(area, snapshot, view);
+    if plan.too_small {
+        too_small(buf, area, theme);
+        return None;
+    }
+    header::draw(buf, plan.header, scene);
+    header::verdicts(buf, plan.verdicts, scene);
+    for bus in &plan.buses {
+        links::draw(buf, bus, &plan, scene);
+    }
+    for pane in &plan.panes {
+        if let Some(zone) = snapshot.zones.get(pane.zone) {
+            zone::draw(buf, pane.area, zone, scene);
+        }
+    }
+    if let Some(zone) = view.focused(snapshot).filter(|_| !plan.zoom.is_empty()) {
+        zoom::draw(buf, plan.zoom, zone, scene);
+    }
+    steps::draw(buf, plan.steps, scene);
+    if let Some((shown, look)) = view.drill(snapshot) {
+        drill::draw(buf, plan.drill, shown, look, scene);
+        card::draw(buf, plan.card, shown, scene);
+    }
+    ledger::draw(buf, plan.ledger, scene);
+    timeline::draw(buf, plan.timeline, scene);
+    logs::draw(buf, plan.log, scene);
+    foot::draw(buf, plan.foot, scene);
+    let nothing = plan.panes.is_empty() && plan.zoom.is_empty() && plan.steps.is_empty();
+    if nothing && plan.drill.is_empty() {
+        empty(buf, plan.log, scene);
+    }
+    match &view.overlay {
+        None => {
+            if let Connection::Lost { why, since_ms } = &view.connection {
+                overlay::lost(buf, area, why, *since_ms, scene);
+            }
+            None
+        }
+        Some(Overlay::Palette(line)) => palette::draw(buf, area, line, scene),
+        Some(Overlay::Filter(edit)) => palette::filter(buf, plan.foot, edit, scene),
+        Some(Overlay::Log) => {
+            logs::large(buf, area, scene);
+            None
+        }
+        Some(other) => {
+            overlay::draw(buf, area, other, scene);
+            None
+        }
+    }
+}
+
+fn too_small(buf: &mut Buffer, area: Rect, theme: &Theme) {
+    let text = format!("too small: {}x{} at least", SMALLEST.0, SMALLEST.1);
+    for (y, line) in super::format::wrap(&text, usize::from(area.width)).iter().enumerate() {
+        canvas::put(buf, area, 0, u16::try_from(y).unwrap_or(u16::MAX), line, theme.warn());
+    }
+}
+
+/// What is said while there is nothing to show.
+fn empty(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
+    let text = match (&scene.view.connection, &scene.snapshot.phase) {
+        (Connection::Waiting, _) => "waiting for the room …",
+        (_, Phase::Down) => "no servers run: `:` and `up` starts them",
+        (_, Phase::Stopping) => "the servers are being stopped …",
+        _ => "no zones yet",
+    };
+    let row = area.height / 3;
+    let column = area.width.saturating_sub(u16::try_from(text.len()).unwrap_or(0)) / 2;
+    canvas::put(buf, area, column, row, text, scene.theme.strong());
+}

@@ -1,0 +1,138 @@
+//! A zone's nodes: all in one line, or a line for each.
+
+use ratatui::text::{Line, Span};
+
+use super::{Scene, rows::Row};
+use crate::{
+    region::{
+        names::NODES_PER_ZONE,
+        snapshot::{Node, NodeState, Recorded, Zone},
+    },
+    tui::{format, theme::Theme},
+};
+
+/// The leaders a node is: `★` of the stream, `C` of the consumer, `M` of the meta group.
+pub fn leads(node: &Node, theme: &Theme) -> String {
+    let mut marks = String::new();
+    if node.stream_leader {
+        marks.push_str(theme.pick("★", "S"));
+    }
+    if node.consumer_leader {
+        marks.push('C');
+    }
+    if node.meta_leader {
+        marks.push('M');
+    }
+    marks
+}
+
+/// All nodes in one line. While all are up it says who leads; otherwise who is not up.
+pub fn low(zone: &Zone, width: usize, scene: Scene<'_>) -> Vec<Row> {
+    let Scene { view, theme, .. } = scene;
+    if let Some(told) = &zone.recorded {
+        return vec![recorded(told, theme)];
+    }
+    let n = zone.nodes.len();
+    if n == 0 {
+        return Vec::new();
+    }
+    let selected = view.selected(zone).map(|node| node.name.number);
+    let chosen = view.focused(scene.snapshot).is_some_and(|f| f.name == zone.name);
+    let all_up = zone.nodes.iter().all(|node| node.state == NodeState::Up);
+    let each = width / n;
+    let mut spans = Vec::new();
+    for node in &zone.nodes {
+        let (glyph, style) = theme.node(node.state);
+        let pick = chosen && selected == Some(node.name.number);
+        let marker = if pick { theme.pick("▸", ">") } else { " " };
+        let number = node.name.number;
+        let name = if all_up || each >= 16 { format!("js{number}") } else { number.to_string() };
+        let up = node.state == NodeState::Up;
+        let (tail, tail_style) = if up {
+            (leads(node, theme), theme.label())
+        } else {
+            (node.state.as_str().to_owned(), style)
+        };
+        let used = format::width(&name) + 4;
+        let tail = format::clip(&tail, each.saturating_sub(used), "");
+        let pad = each.saturating_sub(used + format::width(&tail));
+        spans.push(Span::styled(marker, theme.focus()));
+        spans.push(Span::styled(name, if pick { theme.focus() } else { theme.value() }));
+        spans.push(Span::raw(" "));
+        spans.push(Span::styled(glyph, style));
+        spans.push(Span::raw(" "));
+        spans.push(Span::styled(tail, tail_style));
+        spans.push(Span::raw(" ".repeat(pad)));
+    }
+    vec![Row::new(0, Line::from(spans))]
+}
+
+/// Of a past drill only their number is known.
+fn recorded(told: &Recorded, theme: &Theme) -> Row {
+    let (n, of) = (told.nodes_up, u32::from(NODES_PER_ZONE));
+    let style = if n < of { theme.warn() } else { theme.value() };
+    Row::new(0, Line::styled(format!("nodes: {n} of {of} answer"), style))
+}
+
+/// A line for each node.
+pub fn tall(zone: &Zone, width: usize, scene: Scene<'_>) -> Vec<Row> {
+    let Scene { view, theme, now, .. } = scene;
+    if let Some(told) = &zone.recorded {
+        return vec![recorded(told, theme)];
+    }
+    let selected = view.selected(zone).map(|node| node.name.number);
+    let chosen = view.focused(scene.snapshot).is_some_and(|f| f.name == zone.name);
+    zone.nodes
+        .iter()
+        .map(|node| {
+            let (glyph, style) = theme.node(node.state);
+            let pick = chosen && selected == Some(node.name.number);
+            let mut word = node.state.as_str().to_owned();
+            if node.state != NodeState::Up {
+                word = format!("{word} {}", format::age(node.since_ms, now));
+            }
+            let mut leads = Vec::new();
+            for (is, name) in [
+                (node.stream_leader, theme.pick("★ stream", "* stream")),
+                (node.consumer_leader, "consumer"),
+                (node.meta_leader, "meta"),
+            ] {
+                if is {
+                    leads.push(name);
+                }
+            }
+            let cpu = node.cpu_percent.map_or_else(|| "?".into(), |p| format!("{p:.0} %"));
+            let memory = node.rss_bytes.map_or_else(|| "?".into(), format::bytes);
+            let mut spans = vec![
+                Span::styled(if pick { theme.pick("▸", ">") } else { " " }, theme.focus()),
+                Span::styled(
+                    format!("js{}", node.name.number),
+                    if pick { theme.focus() } else { theme.value() },
+                ),
+                Span::raw(" "),
+                Span::styled(format!("{glyph} "), style),
+                Span::styled(
+                    format!("{word:<15}"),
+                    if word == "up" { theme.label() } else { style },
+                ),
+            ];
+            if width >= 44 {
+                spans.push(Span::styled(format!("{:<5} ", node.client_port), theme.label()));
+            }
+            let figures =
+                if width >= 60 { format!("{cpu:>5} {memory:>9} ") } else { String::new() };
+            spans.push(Span::styled(figures, theme.label()));
+            let used: usize = spans.iter().map(Span::width).sum();
+            let room = width.saturating_sub(used);
+            let mut marks = leads.join(" ");
+            if format::width(&marks) > room {
+                marks = self::leads(node, theme);
+            }
+            let marks = format::clip(&marks, room, "");
+            let pad = room.saturating_sub(format::width(&marks));
+            spans.push(Span::raw(" ".repeat(pad)));
+            spans.push(Span::styled(marks, theme.strong()));
+            Row::new(0, Line::from(spans))
+        })
+        .collect()
+}

@@ -1,0 +1,256 @@
+//! What lies on top in the middle: help, questions, answers.
+
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    style::Style,
+    text::{Line, Span},
+};
+
+use super::{
+    Scene,
+    canvas::{popup, put_lines},
+    foot,
+};
+use crate::{
+    command::keys::{Action, Binding, ScreenAction, When},
+    region::{UnixMs, snapshot::Phase},
+    tui::{
+        format,
+        state::{Connection, Overlay},
+        theme::Theme,
+    },
+};
+
+pub fn draw(buf: &mut Buffer, area: Rect, overlay: &Overlay, scene: Scene<'_>) {
+    let theme = scene.theme;
+    match overlay {
+        Overlay::Help { scroll } => help(buf, area, *scroll, scene),
+        Overlay::Confirm { line } => {
+            let lines = vec![
+                Line::from(vec![
+                    Span::raw("run `"),
+                    Span::styled(line.clone(), theme.strong()),
+                    Span::raw("`?"),
+                ]),
+                Line::default(),
+                keys("y", "or enter: yes", theme),
+                keys("n", "or esc: no", theme),
+            ];
+            question(buf, area, " sure? ", &lines, theme);
+        }
+        Overlay::Leave => leave(buf, area, scene),
+        Overlay::Answer { title, outcome, text, scroll } => {
+            let (glyph, style) = foot::outcome(Some(*outcome), theme);
+            let most = usize::from(area.width.saturating_sub(8));
+            let lines: Vec<Line> =
+                text.lines().flat_map(|line| keep_columns(line, most)).map(Line::raw).collect();
+            scrolled(
+                buf,
+                area,
+                Line::styled(format!(" {glyph} {title} "), style),
+                &lines,
+                *scroll,
+                theme,
+            );
+        }
+        // Drawn elsewhere: they are not in the middle.
+        Overlay::Palette(_) | Overlay::Filter(_) | Overlay::Log => {}
+    }
+}
+
+/// An answer's line as it is, for its columns' sake, unless it is too long.
+fn keep_columns(line: &str, most: usize) -> Vec<String> {
+    let line = line.replace('\t', "    ");
+    if format::width(&line) <= most { vec![line] } else { format::wrap(&line, most) }
+}
+
+fn question(buf: &mut Buffer, area: Rect, title: &str, lines: &[Line<'_>], theme: &Theme) {
+    let width = lines.iter().map(Line::width).max().unwrap_or(0);
+    let inner = popup(
+        buf,
+        area,
+        (width + 2, lines.len() + 2),
+        theme,
+        Line::styled(title.to_owned(), theme.strong()),
+        Line::default(),
+    );
+    let inner = Rect {
+        x: inner.x + 1,
+        y: inner.y + 1,
+        width: inner.width.saturating_sub(1),
+        height: inner.height.saturating_sub(1),
+    };
+    put_lines(buf, inner, lines);
+}
+
+fn leave(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
+    let Scene { view, theme, .. } = scene;
+    let stays = match view.connection {
+        Connection::Lost { .. } => "leave",
+        _ => "leave; the region runs on",
+    };
+    let mut lines = vec![keys("enter", stays, theme)];
+    if view.drives && !view.guest {
+        lines.push(keys("t", "tear the region down, keep its data", theme));
+        lines.push(keys("p", "tear it down and purge its data", theme));
+    }
+    lines.push(keys("esc", "stay", theme));
+    question(buf, area, " leave ", &lines, theme);
+}
+
+/// What is behind this is a memory, and must not be taken for the region.
+pub fn lost(buf: &mut Buffer, area: Rect, why: &str, since_ms: UnixMs, scene: Scene<'_>) {
+    let Scene { snapshot, view, theme, now } = scene;
+    let most = usize::from(area.width.saturating_sub(8));
+    let age = format::age(since_ms, now);
+    let ended = snapshot.phase == Phase::Stopping || snapshot.phase == Phase::Down;
+    let mut text = vec![
+        format!("no way to the room for {age}: {why}"),
+        "everything behind this is as it was then, not as it is".to_owned(),
+    ];
+    if !ended {
+        text.push("if the room was killed, its servers ended with it".to_owned());
+    }
+    let mut lines: Vec<Line> =
+        text.iter().flat_map(|line| format::wrap(line, most)).map(Line::raw).collect();
+    lines.push(Line::default());
+    if let Some(quit) = view
+        .keymap
+        .bindings()
+        .iter()
+        .find(|binding| matches!(&binding.action, Action::Screen(ScreenAction::Quit)))
+    {
+        lines.push(keys(&quit.key.to_string(), "leave; `zonedrill up` starts it again", theme));
+    }
+    let title = if ended { " the room has ended " } else { " the room is gone " };
+    question(buf, area, title, &lines, theme);
+}
+
+fn keys(key: &str, what: &str, theme: &Theme) -> Line<'static> {
+    Line::from(vec![
+        Span::styled(format!("{key:>5}"), theme.focus()),
+        Span::raw(format!("  {what}")),
+    ])
+}
+
+/// Whether a key does something in a replay.
+pub fn replays_too(binding: &Binding) -> bool {
+    match &binding.action {
+        Action::Screen(ScreenAction::Palette(words)) => words.is_empty(),
+        Action::Screen(action) => *action != ScreenAction::Control,
+        Action::Line(_) => binding.action.winds(),
+    }
+}
+
+/// The keys, generated from the keymap; two keys of one action share a line.
+fn help(buf: &mut Buffer, area: Rect, scroll: usize, scene: Scene<'_>) {
+    let Scene { view, theme, snapshot, .. } = scene;
+    let mut merged: Vec<(String, &Binding)> = Vec::new();
+    let replays = snapshot.replay.is_some();
+    // In a replay only what works there is listed; elsewhere, nothing of a replay.
+    let listed = |binding: &&Binding| {
+        if !replays {
+            return binding.when != When::Replay;
+        }
+        view.keymap.get_replaying(binding.key) == Some(*binding) && replays_too(binding)
+    };
+    for binding in view.keymap.bindings().iter().filter(listed) {
+        let same =
+            merged.iter_mut().find(|(_, b)| b.action == binding.action && b.help == binding.help);
+        match same {
+            Some((keys, _)) => *keys = format!("{keys}, {}", binding.key),
+            None => merged.push((binding.key.to_string(), binding)),
+        }
+    }
+    let widest = merged.iter().map(|(keys, _)| format::width(keys)).max().unwrap_or(0);
+    let mut lines: Vec<Line> = Vec::new();
+    let mut group = |title: &str, wanted: fn(&Action) -> bool| {
+        lines.push(Line::styled(title.to_owned(), theme.strong()));
+        let listed = || merged.iter().filter(|(_, b)| wanted(&b.action));
+        // What a key gives stands in a column of its own where that has room.
+        let cells = |of: fn(&Binding) -> &str| {
+            listed().map(|(_, b)| format::width(of(b))).max().unwrap_or(0)
+        };
+        let column = cells(|b| &b.help);
+        let whole = widest + column + cells(line_of) + 6;
+        let column = if whole + 4 <= usize::from(area.width) { column } else { 0 };
+        for (keys, binding) in listed() {
+            let mut spans = vec![
+                Span::styled(format!("  {keys:<widest$}  "), theme.focus()),
+                Span::raw(binding.help.clone()),
+            ];
+            if let Action::Line(line) = &binding.action {
+                let gap = column.saturating_sub(format::width(&binding.help)) + 2;
+                spans.push(Span::styled(format!("{:gap$}{line}", ""), theme.label()));
+            }
+            lines.push(Line::from(spans));
+        }
+    };
+    if replays {
+        group("the replay", Action::winds);
+    }
+    group("the screen", |action| matches!(action, Action::Screen(_)));
+    if !replays {
+        group("the region", |action| matches!(action, Action::Line(_)));
+    }
+    lines.push(Line::styled("signs", theme.strong()));
+    lines.extend(signs(theme));
+    if replays {
+        let what = "this is a replay of what happened: only `wind` commands do something";
+        lines.push(Line::styled(what, theme.warn()));
+    } else if !view.drives {
+        lines.push(Line::styled("you are observing: commands are not sent", theme.warn()));
+    }
+    scrolled(buf, area, Line::styled(" keys ", theme.strong()), &lines, scroll, theme);
+}
+
+/// The line of the command language that a key gives, if it gives one.
+fn line_of(binding: &Binding) -> &str {
+    match &binding.action {
+        Action::Line(line) => line,
+        Action::Screen(_) => "",
+    }
+}
+
+/// The glyphs and what they stand for.
+fn signs(theme: &Theme) -> Vec<Line<'static>> {
+    use crate::region::snapshot::NodeState as N;
+    let mut nodes = vec![Span::raw("  ")];
+    for state in [N::Up, N::Starting, N::JsOff, N::Silent, N::Frozen, N::Dead, N::Stopped] {
+        let (glyph, style) = theme.node(state);
+        nodes.push(Span::styled(glyph, style));
+        nodes.push(Span::raw(format!(" {}  ", state.as_str())));
+    }
+    let leads =
+        format!("  {} leads the stream  C the consumer  M the meta group", theme.pick("★", "S"));
+    vec![Line::from(nodes), Line::raw(leads)]
+}
+
+fn scrolled(
+    buf: &mut Buffer,
+    area: Rect,
+    title: Line<'_>,
+    lines: &[Line<'_>],
+    scroll: usize,
+    theme: &Theme,
+) {
+    let width = lines.iter().map(Line::width).max().unwrap_or(0).max(24);
+    let most = usize::from(area.height.saturating_sub(4)).max(1);
+    let height = lines.len().min(most);
+    let first = scroll.min(lines.len().saturating_sub(height));
+    let right = if lines.len() > height {
+        format!(" {}-{} of {}  esc ", first + 1, first + height, lines.len())
+    } else {
+        " esc ".to_owned()
+    };
+    let inner = popup(
+        buf,
+        area,
+        (width, height),
+        theme,
+        title,
+        Line::styled(right, Style::new().patch(theme.label())),
+    );
+    put_lines(buf, inner, lines.get(first..).unwrap_or_default());
+}

@@ -1,0 +1,72 @@
+//! The steps of a bring-up, as they happen; a failed one with its reason and the way out.
+
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    text::{Line, Span},
+};
+
+use super::{
+    Scene,
+    canvas::{framed, put_lines},
+};
+use crate::{
+    region::{
+        event::seconds,
+        snapshot::{Phase, StepState},
+    },
+    tui::format,
+};
+
+pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
+    let Scene { snapshot, theme, .. } = scene;
+    if area.height < 3 {
+        return;
+    }
+    let failed = matches!(snapshot.phase, Phase::Failed(_));
+    let title = match &snapshot.phase {
+        Phase::Failed(_) => " the region did not come up ",
+        Phase::Starting => " bringing the region up ",
+        _ => " under way ",
+    };
+    let style = if failed { theme.bad() } else { theme.strong() };
+    let inner = framed(buf, area, theme, false, Line::styled(title, style), Line::default());
+    let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
+    let room = usize::from(inner.width);
+    let longest = snapshot.steps.iter().map(|s| format::width(&s.title)).max().unwrap_or(0);
+    let titles = longest.min(room / 2);
+
+    let mut reason = Vec::new();
+    if let Phase::Failed(why) = &snapshot.phase {
+        reason.push(Line::default());
+        reason.extend(format::wrap(why, room).into_iter().map(|l| Line::styled(l, theme.bad())));
+        reason.push(Line::styled("`:` and `up` tries again; q leaves", theme.label()));
+    }
+    let mut lines: Vec<Line> = Vec::new();
+    for step in &snapshot.steps {
+        let (glyph, style) = theme.step(step.state);
+        let title = format::clip(&step.title, titles, theme.ellipsis());
+        let pad = titles - format::width(&title) + 2;
+        let took = step.took_ms.map(seconds).unwrap_or_default();
+        let detail = format::clip(&step.detail, room.saturating_sub(titles + 14), theme.ellipsis());
+        let emphasis =
+            if step.state == StepState::Running { theme.strong() } else { theme.value() };
+        lines.push(Line::from(vec![
+            Span::styled(format!("{glyph} "), style),
+            Span::styled(title, emphasis),
+            Span::raw(" ".repeat(pad)),
+            Span::styled(format!("{took:>8}  "), theme.value()),
+            Span::styled(
+                detail,
+                if step.state == StepState::Failed { theme.bad() } else { theme.label() },
+            ),
+        ]));
+    }
+    // The newest steps and the reason matter most.
+    let height = usize::from(inner.height);
+    let most = height.saturating_sub(reason.len());
+    let skip = lines.len().saturating_sub(most.max(1));
+    let mut shown = lines.split_off(skip);
+    shown.extend(reason);
+    put_lines(buf, inner, &shown);
+}

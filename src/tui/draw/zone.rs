@@ -1,0 +1,421 @@
+//! A zone's pane: its nodes, stream, consumer, and mirror (or, at the source, the producer).
+
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    style::Style,
+    text::{Line, Span},
+};
+
+use super::{
+    Scene,
+    canvas::{Fact, facts, framed, put_lines},
+    nodes,
+    rows::{Row, fit},
+    timeline,
+};
+use crate::{
+    region::{
+        UnixMs,
+        event::seconds,
+        snapshot::{Container, Mirror, Recorded, Recovery, Work, Zone, ZoneState},
+        topology::Role,
+    },
+    tui::{
+        STALE_MS, format,
+        layout::{SECTIONS, TWO_COLUMNS},
+        theme::Theme,
+    },
+};
+
+/// Cells of the column that names the sections.
+const SECTION: usize = 10;
+/// The most lines of a sentence in a pane.
+const SENTENCE: usize = 3;
+
+pub fn draw(buf: &mut Buffer, area: Rect, zone: &Zone, scene: Scene<'_>) {
+    let Scene { view, snapshot, theme, .. } = scene;
+    let focused = view.focused(snapshot).is_some_and(|f| f.name == zone.name);
+    let inner = framed(buf, area, theme, focused, title(zone, focused, theme), state(zone, theme));
+    let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
+    let (width, height) = (usize::from(inner.width), usize::from(inner.height));
+
+    let mut rows = body(zone, width, SENTENCE, scene);
+    let tall = nodes::tall(zone, width, scene);
+    let low = nodes::low(zone, width, scene);
+    // Nodes get a line each when nothing else has to go for it.
+    let nodes = if rows.len() + tall.len() <= height { tall } else { low };
+    rows.splice(0..0, nodes);
+    put_lines(buf, inner, &fit(rows, height, theme));
+}
+
+pub(super) fn title(zone: &Zone, focused: bool, theme: &Theme) -> Line<'static> {
+    let role = match zone.role {
+        Role::Source => "source",
+        Role::Mirror => "mirror",
+    };
+    let name = if focused { theme.focus() } else { theme.strong() };
+    Line::from(vec![
+        Span::styled(format!(" zone {}", zone.name), name),
+        Span::styled(format!("{}{role} ", theme.dot()), theme.label()),
+    ])
+}
+
+pub(super) fn state(zone: &Zone, theme: &Theme) -> Line<'static> {
+    match zone.state {
+        ZoneState::Ready => Line::default(),
+        ZoneState::Starting => Line::styled(" starting ", theme.active()),
+        ZoneState::Removing => Line::styled(" being removed ", theme.warn()),
+    }
+}
+
+/// Everything below the nodes; `lines` are the most a sentence may take.
+pub(super) fn body(zone: &Zone, width: usize, lines: usize, scene: Scene<'_>) -> Vec<Row> {
+    let mut pane = Pane::new(width, scene);
+    pane.lines = lines;
+    if let Some(recorded) = &zone.recorded {
+        pane.recorded(zone, recorded);
+    } else {
+        pane.stream(zone);
+        pane.consumer(zone);
+    }
+    match &zone.mirror {
+        Some(mirror) => pane.mirror(mirror, zone.recorded.is_some()),
+        None if zone.role == Role::Source => pane.producer(),
+        None => pane.section("mirror", &[Fact::new("state", "?", scene.theme.stale())], 1),
+    }
+    pane.containers(zone);
+    if let Some(recovery) = &zone.recovery {
+        pane.recovery(recovery);
+    }
+    if zone.role == Role::Mirror {
+        let room = pane.room;
+        let spark = timeline::spark(zone, room, scene.theme);
+        pane.titled("lag", vec![spark], 4);
+    }
+    pane.rows
+}
+
+/// A pane's rows as they are put together.
+struct Pane<'a> {
+    scene: Scene<'a>,
+    rows: Vec<Row>,
+    /// A column names the sections.
+    sections: bool,
+    columns: usize,
+    /// Cells for facts.
+    room: usize,
+    /// The most lines of a sentence.
+    lines: usize,
+}
+
+impl<'a> Pane<'a> {
+    fn new(width: usize, scene: Scene<'a>) -> Self {
+        // The padding of a pane takes two cells.
+        let sections = width + 2 >= usize::from(SECTIONS);
+        let room = if sections { width - SECTION } else { width };
+        let columns = match width + 2 {
+            w if w < usize::from(TWO_COLUMNS) => 1,
+            w if w < 92 => 2,
+            _ => 3,
+        };
+        Self { scene, rows: Vec::new(), sections, columns, room, lines: SENTENCE }
+    }
+
+    fn section(&mut self, name: &'static str, list: &[Fact], readily: u8) {
+        let lines = facts(list, self.columns, self.room, self.scene.theme);
+        self.titled(name, lines, readily);
+    }
+
+    /// The first line of a section stays longest.
+    fn titled(&mut self, name: &'static str, lines: Vec<Line<'static>>, readily: u8) {
+        for (i, mut line) in lines.into_iter().enumerate() {
+            if self.sections {
+                let head = if i == 0 { name } else { "" };
+                line.spans
+                    .insert(0, Span::styled(format!("{head:SECTION$}"), self.scene.theme.strong()));
+            }
+            self.rows.push(Row::new(if i == 0 { readily } else { readily + 1 }, line));
+        }
+    }
+
+    /// A sentence over as many lines as it takes, up to a limit.
+    fn sentence(&mut self, text: &str, style: Style, readily: u8) {
+        let lines = format::wrap_at_most(text, self.room, self.lines, self.scene.theme.ellipsis())
+            .into_iter()
+            .map(|line| Line::styled(line, style))
+            .collect();
+        let first = self.rows.len();
+        self.titled("", lines, readily);
+        for row in self.rows.iter_mut().skip(first + 1) {
+            row.tail = true;
+        }
+    }
+
+    /// The style of values told at `told`, and a fact with their age once they are stale.
+    fn told(&self, told: UnixMs) -> (Style, Option<Fact>) {
+        let Scene { theme, now, .. } = self.scene;
+        if now.saturating_sub(told) < STALE_MS {
+            return (theme.value(), None);
+        }
+        let text = format!("{} ago", format::age(told, now));
+        (theme.stale(), Some(Fact::new("told", text, theme.warn())))
+    }
+
+    fn stream(&mut self, zone: &Zone) {
+        let theme = self.scene.theme;
+        let Some(stream) = &zone.stream else {
+            self.section("stream", &[Fact::new("messages", "?", theme.stale())], 1);
+            return;
+        };
+        let (style, old) = self.told(stream.told_ms);
+        let current = stream.replicas_current == Some(stream.replicas);
+        let range = format!(
+            "{}{}{}",
+            format::count(stream.first_seq),
+            theme.to(),
+            format::count(stream.last_seq)
+        );
+        let mut list = vec![
+            Fact::new("messages", format::count(stream.messages), style),
+            Fact::new(if self.columns == 1 { "sequences" } else { "seq" }, range, style),
+            Fact::new("bytes", format::bytes(stream.bytes), style),
+            Fact::new(
+                "replicas",
+                format!(
+                    "{}/{}",
+                    format::maybe(stream.replicas_current.map(u64::from)),
+                    stream.replicas
+                ),
+                if current || old.is_some() { style } else { theme.warn() },
+            ),
+        ];
+        if stream.num_deleted > 0 {
+            list.push(Fact::new("holes", format::count(stream.num_deleted), theme.warn()));
+        }
+        // An age takes the place of the least needed value where there is one column of rows only.
+        list.extend(old);
+        self.section("stream", &list, 1);
+    }
+
+    fn consumer(&mut self, zone: &Zone) {
+        let theme = self.scene.theme;
+        let Some(consumer) = &zone.consumer else {
+            let list = [Fact::new("delivered", "?", theme.stale()), work(&zone.work, theme)];
+            self.section("consumer", &list, 1);
+            return;
+        };
+        let (style, old) = self.told(consumer.told_ms);
+        let mut list = vec![
+            Fact::new("delivered", format::count(consumer.delivered), style),
+            Fact::new("ack floor", format::count(consumer.ack_floor), style),
+            Fact::new("pending", format::count(consumer.pending), style),
+            Fact::new("unacked", format::count(consumer.unacked), style),
+            Fact::new("redelivered", format::count(consumer.redelivered), style),
+            work(&zone.work, theme),
+        ];
+        if let Some(limit) = zone.work.limit {
+            list.push(Fact::new("limit", format::rate(limit), theme.warn()));
+        }
+        list.extend(old);
+        self.section("consumer", &list, 1);
+        if let Some(trouble) = &zone.work.trouble {
+            self.sentence(trouble, theme.warn(), 2);
+        }
+    }
+
+    /// What a drill's record holds of stream and consumer.
+    fn recorded(&mut self, zone: &Zone, recorded: &Recorded) {
+        let theme = self.scene.theme;
+        let fact = |name: &'static str, n: Option<u64>| {
+            let style = if n.is_some() { theme.value() } else { theme.stale() };
+            Fact::new(name, format::maybe(n), style)
+        };
+        let Recorded { first_seq, last_seq, .. } = recorded;
+        let range = match (first_seq, last_seq) {
+            (None, None) => "?".to_owned(),
+            (first, last) => {
+                format!("{}{}{}", format::maybe(*first), theme.to(), format::maybe(*last))
+            }
+        };
+        let seq = if self.columns == 1 { "sequences" } else { "seq" };
+        self.section(
+            "stream",
+            &[fact("messages", recorded.messages), Fact::new(seq, range, theme.value())],
+            1,
+        );
+        let list = [
+            fact("delivered", recorded.delivered),
+            fact("ack floor", recorded.ack_floor),
+            work(&zone.work, theme),
+        ];
+        self.section("consumer", &list, 1);
+    }
+
+    fn producer(&mut self) {
+        let Scene { snapshot, theme, .. } = self.scene;
+        let producer = &snapshot.producer;
+        let count =
+            |n: u64, style: Style| (format::count(n), if n > 0 { style } else { theme.value() });
+        let (failed, failed_style) = count(producer.failed, theme.bad());
+        let (unknown, unknown_style) = count(producer.unknown, theme.warn());
+        let rate = if producer.active { format::rate(producer.rate) } else { "idle".into() };
+        let trouble = [
+            Fact::new("unknown", unknown, unknown_style),
+            Fact::new("failed", failed, failed_style),
+        ];
+        let mut list = vec![
+            Fact::new("published", format::count(producer.acked), theme.value()),
+            Fact::new(
+                "producing",
+                rate,
+                if producer.active { theme.active() } else { theme.label() },
+            ),
+        ];
+        // What is wrong comes first, so that it is not left out for want of room.
+        let at = if producer.unknown > 0 || producer.failed > 0 { 0 } else { list.len() };
+        list.splice(at..at, trouble);
+        if producer.reconnects > 0 {
+            list.push(Fact::new("reconnects", format::count(producer.reconnects), theme.warn()));
+        }
+        if let Some(domain) = &producer.acked_by {
+            let source = snapshot.source().map(|z| z.name.long());
+            let style = if source.as_ref() == Some(domain) { theme.value() } else { theme.bad() };
+            list.push(Fact::new("acked by", domain.clone(), style));
+        }
+        self.section("producer", &list, 1);
+        for run in producer.running.iter().take(3) {
+            self.sentence(run, theme.active(), 3);
+        }
+        if let Some(trouble) = &producer.trouble {
+            self.sentence(trouble, theme.warn(), 2);
+        }
+    }
+
+    /// Of a replayed one, when it last heard is not known.
+    fn mirror(&mut self, mirror: &Mirror, replayed: bool) {
+        let Scene { theme, now, .. } = self.scene;
+        let (style, old) = self.told(mirror.told_ms);
+        let lag = match mirror.true_lag {
+            None => ("?".to_owned(), theme.stale()),
+            Some(0) => ("0".to_owned(), theme.strong()),
+            Some(n) => (format::count(n), theme.warn().patch(theme.strong())),
+        };
+        let reported = match (mirror.reported_lag, &old) {
+            (None, _) => "?".to_owned(),
+            (Some(n), None) => format::count(n),
+            (Some(n), Some(_)) => {
+                format!("{} ({} old)", format::count(n), format::age(mirror.told_ms, now))
+            }
+        };
+        let silence = mirror.heard_ms.map(|heard| now.saturating_sub(heard));
+        let heard = match silence {
+            None if replayed => Fact::new("heard", "?", theme.stale()),
+            None => Fact::new("heard", "never", theme.warn()),
+            Some(ms) if ms < STALE_MS => Fact::new("heard", "now", style),
+            Some(ms) => Fact::new("silence", format::span(ms), theme.warn()),
+        };
+        let mut list = vec![
+            Fact::new("true lag", lag.0, lag.1),
+            Fact::new("state", mirror.state.as_str(), theme.mirror(mirror.state)),
+            Fact::new("server says", reported, style.patch(theme.label())),
+            heard,
+        ];
+        if let Some(pending) = mirror.source_pending.filter(|n| *n > 0) {
+            list.push(Fact::new("held at source", format::count(pending), theme.value()));
+        }
+        self.section("mirror", &list, 0);
+        if let Some(error) = &mirror.error {
+            self.sentence(error, theme.bad(), 1);
+        }
+    }
+
+    /// What the engine tells of the zone's containers together; unknown if it is of one of them.
+    fn containers(&mut self, zone: &Zone) {
+        let theme = self.scene.theme;
+        let all: Vec<&Container> =
+            zone.nodes.iter().filter_map(|node| node.container.as_ref()).collect();
+        if all.is_empty() {
+            return;
+        }
+        let runs = |one: &&&Container| one.state == "running";
+        let running: Vec<&Container> = all.iter().filter(runs).copied().collect();
+        let whole = running.len() == zone.nodes.len();
+        let mut list = vec![Fact::new(
+            "running",
+            format!("{}/{}", running.len(), zone.nodes.len()),
+            if whole { theme.value() } else { theme.warn() },
+        )];
+        let others = zone.nodes.iter().filter_map(|node| {
+            let told = node.container.as_ref().filter(|one| one.state != "running")?;
+            Some(format!("js{}", node.name.number)).zip(Some(told.state.clone()))
+        });
+        list.extend(others.map(|(name, state)| Fact::new(&name, state, theme.warn())));
+        let unwell = running.iter().filter_map(|one| one.health.as_deref());
+        if let Some(worst) = unwell.filter(|word| *word != "healthy").max() {
+            list.push(Fact::new("health", worst.to_owned(), theme.warn()));
+        }
+        let cpu: Option<f32> = running.iter().map(|one| one.cpu_percent).sum();
+        let memory: Option<u64> = running.iter().map(|one| one.memory_bytes).sum();
+        let cpu = cpu.map_or_else(|| "?".into(), |percent| format!("{percent:.0} %"));
+        list.push(Fact::new("cpu", cpu, theme.value()));
+        let memory = memory.map_or_else(|| "?".into(), format::bytes);
+        list.push(Fact::new("memory", memory, theme.value()));
+        let restarts: Option<u64> = all.iter().map(|one| one.restarts).sum();
+        if restarts != Some(0) {
+            list.push(Fact::new("restarts", format::maybe(restarts), theme.warn()));
+        }
+        self.section("container", &list, 3);
+    }
+
+    /// The clock of the last heal: three stages, timed apart.
+    fn recovery(&mut self, recovery: &Recovery) {
+        let Scene { theme, now, .. } = self.scene;
+        let dot = theme.dot();
+        let open = recovery.caught_up_after_ms.is_none();
+        let style = if open { theme.active() } else { theme.value() };
+        let since = format!("healed {} ago", format::age(recovery.healed_ms, now));
+        let behind = recovery.behind.map(|n| format!("{} behind", format::count(n)));
+        let head = [Some(since), behind].into_iter().flatten().collect::<Vec<_>>().join(dot);
+        let clock = clock(recovery, theme);
+        let mut lines = Vec::new();
+        // The age of a recovery that is over would tick for nothing.
+        if open {
+            lines.push(Line::styled(head, style));
+        }
+        lines.extend(format::wrap(&clock, self.room).into_iter().map(|l| Line::styled(l, style)));
+        self.titled("recovery", lines, if open { 0 } else { 3 });
+        if let Some(stall) = &recovery.stall {
+            self.sentence(stall, theme.warn(), 0);
+        }
+    }
+}
+
+/// The stages of a recovery, each with its time after the heal.
+pub(super) fn clock(recovery: &Recovery, theme: &Theme) -> String {
+    let open = recovery.caught_up_after_ms.is_none();
+    let stage = |name: &str, after: Option<u64>| match after {
+        Some(ms) => format!("{name} {}", seconds(ms)),
+        None => format!("{name} {}", theme.pick("…", "...")),
+    };
+    let mut parts = vec![stage("link", recovery.link_up_after_ms)];
+    if recovery.moving_after_ms.is_some() || open {
+        parts.push(stage("moving", recovery.moving_after_ms));
+    }
+    parts.push(stage("caught up", recovery.caught_up_after_ms));
+    if recovery.nudged {
+        parts.push("nudged".into());
+    }
+    parts.join(theme.dot())
+}
+
+/// What the room does with the consumer: a rate, or why there is none.
+fn work(work: &Work, theme: &Theme) -> Fact {
+    if work.paused {
+        Fact::new("consuming", "PAUSED", theme.warn())
+    } else if work.running {
+        Fact::new("consuming", format::rate(work.rate), theme.value())
+    } else {
+        Fact::new("consuming", "no", theme.warn())
+    }
+}

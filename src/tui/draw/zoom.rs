@@ -1,0 +1,207 @@
+//! Everything about the focused zone, over the whole screen.
+
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    text::{Line, Span},
+};
+
+use super::{
+    Scene,
+    canvas::{Fact, facts, framed, put_lines},
+    nodes,
+    rows::{self, Row},
+    zone,
+};
+use crate::{
+    region::{
+        event::seconds,
+        snapshot::{Link, LinkState, Node, NodeState, Zone},
+    },
+    tui::{format, theme::Theme},
+};
+
+/// Cells for which the table of nodes has all its columns.
+const WIDE: usize = FIXED + 3;
+/// Cells of all columns but the last.
+const FIXED: usize = 2 + 18 + 16 + 24 + 8 + 8 + 10 + 7 + 10 + 2;
+
+pub fn draw(buf: &mut Buffer, area: Rect, zone: &Zone, scene: Scene<'_>) {
+    let theme = scene.theme;
+    let inner = framed(
+        buf,
+        area,
+        theme,
+        true,
+        zone::title(zone, true, theme),
+        Line::styled(" enter or esc: back ", theme.label()),
+    );
+    let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
+    let width = usize::from(inner.width);
+    let mut rows = nodes(zone, width, scene);
+    rows.extend(zone.nodes.iter().filter_map(|node| container(node, theme)));
+    rows.push(Row::new(5, Line::default()));
+    rows.extend(zone::body(zone, width, usize::MAX, scene));
+    rows.push(Row::new(5, Line::default()));
+    rows.extend(account(zone, width, theme));
+    if let Some(link) = &zone.link {
+        let list = link_facts(link, scene);
+        rows.push(Row::new(5, Line::default()));
+        let lines = facts(&list, if width < 60 { 2 } else { 3 }, width, theme);
+        rows.extend(lines.into_iter().map(|line| Row::new(3, line)));
+    }
+    put_lines(buf, inner, &rows::fit(rows, usize::from(inner.height), theme));
+}
+
+/// The link; of a cut also its kind, whether it is proved, and when it heals by itself.
+fn link_facts(link: &Link, scene: Scene<'_>) -> Vec<Fact> {
+    let Scene { theme, now, .. } = scene;
+    let state = match (link.state, link.kind) {
+        (LinkState::Cut, Some(kind)) => format!("CUT {}", kind.as_str()),
+        (LinkState::Cut, None) => "CUT".into(),
+        (state, _) => state.as_str().to_owned(),
+    };
+    let count = |n: Option<u32>| format::maybe(n.map(u64::from));
+    let mut list = vec![
+        Fact::new("link", state, theme.link(link.state)),
+        Fact::new("leafs here", count(link.leafs_here), theme.value()),
+        Fact::new("leafs at source", count(link.leafs_there), theme.value()),
+    ];
+    if link.state != LinkState::Cut {
+        let rtt = link.rtt_us.map_or_else(|| "?".into(), format::round_trip);
+        list.push(Fact::new("round trip", rtt, theme.value()));
+        return list;
+    }
+    let proof = if link.effective {
+        Fact::new("effective", "at both ends", theme.value())
+    } else {
+        Fact::new("effective", "not proved yet", theme.warn())
+    };
+    list.push(Fact::new("for", format::age(link.since_ms, now), theme.value()));
+    list.push(proof);
+    let after = |ms: Option<u64>| ms.map_or_else(|| "?".into(), seconds);
+    list.push(Fact::new("severed after", after(link.severed_in_ms), theme.value()));
+    if link.effective {
+        list.push(Fact::new("proved after", after(link.proved_in_ms), theme.value()));
+    }
+    let heals = link
+        .heals_at_ms
+        .map_or_else(|| "on command".into(), |at| format!("in {}", format::age(now, at)));
+    list.push(Fact::new("heals", heals, theme.value()));
+    list
+}
+
+/// The nodes as a table.
+fn nodes(zone: &Zone, width: usize, scene: Scene<'_>) -> Vec<Row> {
+    let Scene { view, theme, now, .. } = scene;
+    if width < WIDE || zone.recorded.is_some() {
+        return nodes::tall(zone, width, scene);
+    }
+    let head = format!(
+        "  {:<18}{:<16}{:<24}{:>8}{:>8}{:>10}{:>7}{:>10}  leads",
+        "node", "state", "client url", "pid", "cpu", "memory", "leafs", "answered"
+    );
+    let mut rows = vec![Row::new(4, Line::styled(head, theme.label()))];
+    let selected = view.selected(zone).map(|node| node.name.number);
+    for node in &zone.nodes {
+        let (glyph, style) = theme.node(node.state);
+        let pick = selected == Some(node.name.number);
+        let since = if node.state == NodeState::Up {
+            format::uptime(now.saturating_sub(node.since_ms))
+        } else {
+            format::age(node.since_ms, now)
+        };
+        let state = format!("{glyph} {} {since}", node.state.as_str());
+        let answered = match node.answered_ms {
+            None => "never".to_owned(),
+            Some(at) if now.saturating_sub(at) < crate::tui::STALE_MS => "now".into(),
+            Some(at) => format::age(at, now),
+        };
+        let leads: Vec<&str> = [
+            (node.stream_leader, theme.pick("★ stream", "* stream")),
+            (node.consumer_leader, "consumer"),
+            (node.meta_leader, "meta"),
+        ]
+        .into_iter()
+        .filter_map(|(is, name)| is.then_some(name))
+        .collect();
+        let leads = leads.join(" ");
+        let room = width.saturating_sub(FIXED);
+        let leads = if format::width(&leads) > room { nodes::leads(node, theme) } else { leads };
+        rows.push(Row::new(
+            0,
+            Line::from(vec![
+                Span::styled(if pick { theme.pick("▸ ", "> ") } else { "  " }, theme.focus()),
+                Span::styled(
+                    format!("{:<18}", node.name),
+                    if pick { theme.focus() } else { theme.value() },
+                ),
+                Span::styled(pad(&state, 16), style),
+                Span::raw(format!("{:<24}", format!("nats://localhost:{}", node.client_port))),
+                Span::raw(format!(
+                    "{:>8}{:>8}{:>10}{:>7}{:>10}  ",
+                    node.pid.map_or_else(|| "?".into(), |pid| pid.to_string()),
+                    node.cpu_percent.map_or_else(|| "?".into(), |p| format!("{p:.1} %")),
+                    node.rss_bytes.map_or_else(|| "?".into(), format::bytes),
+                    format::maybe(node.leafs.map(u64::from)),
+                    answered,
+                )),
+                Span::styled(leads, theme.strong()),
+            ]),
+        ));
+    }
+    rows
+}
+
+/// What the engine tells of a node's container.
+fn container(node: &Node, theme: &Theme) -> Option<Row> {
+    let told = node.container.as_ref()?;
+    let parts = [
+        format!("  js{} container {} {}", node.name.number, told.name, told.id),
+        told.state.clone(),
+        told.health.clone().unwrap_or_else(|| "no health check".into()),
+        told.cpu_percent.map_or_else(|| "cpu ?".into(), |percent| format!("{percent:.1} %")),
+        told.memory_bytes.map_or_else(|| "memory ?".into(), format::bytes),
+        format!("restarts {}", format::maybe(told.restarts)),
+    ];
+    let style = if told.state == "running" { theme.label() } else { theme.warn() };
+    Some(Row::new(2, Line::styled(parts.join(theme.dot()), style)))
+}
+
+/// Left-aligned in `cells`, counting cells rather than characters.
+fn pad(text: &str, cells: usize) -> String {
+    let clipped = format::clip(text, cells.saturating_sub(1), "");
+    let fill = cells.saturating_sub(format::width(&clipped));
+    format!("{clipped}{}", " ".repeat(fill))
+}
+
+/// The zone's account of messages, whole.
+fn account(zone: &Zone, width: usize, theme: &Theme) -> Vec<Row> {
+    let ledger = &zone.ledger;
+    let wrong = |n: u64| if n > 0 { theme.bad() } else { theme.value() };
+    if zone.recorded.is_some() {
+        let list = [
+            Fact::new("acked at source", format::count(ledger.acked), theme.value()),
+            Fact::new("received here", format::count(ledger.received), theme.value()),
+            Fact::new("lost", "?", theme.stale()),
+            Fact::new("duplicates", "?", theme.stale()),
+        ];
+        let lines = facts(&list, if width < 60 { 2 } else { 3 }, width, theme);
+        return lines.into_iter().map(|line| Row::new(2, line)).collect();
+    }
+    let list = [
+        Fact::new("acked at source", format::count(ledger.acked), theme.value()),
+        Fact::new("received here", format::count(ledger.received), theme.value()),
+        Fact::new("lost", format::count(ledger.lost), wrong(ledger.lost)),
+        Fact::new("duplicates", format::count(ledger.duplicates), wrong(ledger.duplicates)),
+        Fact::new("reordered", format::count(ledger.reordered), wrong(ledger.reordered)),
+        Fact::new("corrupt", format::count(ledger.corrupt), wrong(ledger.corrupt)),
+        Fact::new("redelivered", format::count(ledger.redelivered), theme.value()),
+        Fact::new("processed twice", format::count(ledger.processed_twice), theme.value()),
+        Fact::new("unexpected", format::count(ledger.unexpected), wrong(ledger.unexpected)),
+    ];
+    facts(&list, if width < 60 { 2 } else { 3 }, width, theme)
+        .into_iter()
+        .map(|line| Row::new(2, line))
+        .collect()
+}

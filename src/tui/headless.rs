@@ -1,0 +1,126 @@
+//! A screen without a terminal: a fixed size, nobody who presses keys, drawn into a recording.
+
+use std::io;
+
+use jiff::tz::TimeZone;
+use ratatui::{
+    Terminal, TerminalOptions, Viewport, backend::CrosstermBackend, buffer::Buffer, layout::Rect,
+};
+use tokio::time::{Duration, Instant, MissedTickBehavior};
+
+use super::{
+    Feed, FromRoom, ScreenOptions, ToRoom,
+    app::{NUMBERS, SOON, now},
+    draw,
+    state::ViewState,
+    terminal::Frames,
+    theme::Theme,
+    update,
+};
+use crate::{
+    command::{Command, Record, ScreenSize},
+    record::{Recorded, Tap},
+    region::{Event, EventKind, Snapshot},
+    room::protocol::Message,
+};
+
+/// How long the last picture is waited for once the end was asked for.
+const LAST_PICTURE: Duration = Duration::from_millis(400);
+
+/// What was drawn.
+#[derive(Debug)]
+pub struct Drawn {
+    /// The last picture.
+    pub last: Buffer,
+    /// The file.
+    pub recorded: Recorded,
+}
+
+/// Draws a room into `tap`, which is open, until the room or the recording ends: `record stop` in
+/// the room's log, the connection's end, or `stop`. Then closes the tap.
+///
+/// # Errors
+/// When the recording's file cannot be written on; the room is told.
+pub async fn run(
+    feed: Feed,
+    options: &ScreenOptions,
+    size: ScreenSize,
+    tap: &Tap,
+    stop: impl Future<Output = ()>,
+) -> io::Result<Drawn> {
+    let Feed { mut from_room, to_room } = feed;
+    let broken_off = || {
+        let broken = tap.fault()?;
+        // A way that is blocked: there is nobody to tell.
+        let _ = to_room.try_send(ToRoom::BrokenOff(broken.clone()));
+        Some(io::Error::other(broken))
+    };
+    let viewport = Viewport::Fixed(Rect::new(0, 0, size.columns, size.rows));
+    let backend = CrosstermBackend::new(Frames::tapped(io::sink(), tap.clone()));
+    let mut terminal = Terminal::with_options(backend, TerminalOptions { viewport })?;
+    let theme = Theme::new(!options.no_color, options.ascii);
+    let mut view = ViewState::new(options.keymap.clone(), TimeZone::system());
+    view.name.clone_from(&options.name);
+    view.size = (size.columns, size.rows);
+    let mut snapshot = Snapshot::default();
+    let mut second = tokio::time::interval(Duration::from_secs(1));
+    second.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut frame = Some(Instant::now());
+    let mut drawn = Instant::now();
+    let mut end = None;
+    tokio::pin!(stop);
+    loop {
+        let soon = |wait: Duration, frame: Option<Instant>| {
+            let at = drawn + wait;
+            Some(frame.map_or(at, |other| other.min(at)))
+        };
+        tokio::select! {
+            biased;
+            () = tokio::time::sleep_until(frame.unwrap_or_else(Instant::now)), if frame.is_some() => {
+                terminal.draw(|frame| draw::render(frame, &snapshot, &view, &theme, now()))?;
+                drawn = Instant::now();
+                frame = None;
+            }
+            () = &mut stop, if end.is_none() => end = Some(Instant::now() + LAST_PICTURE),
+            () = tokio::time::sleep_until(end.unwrap_or_else(Instant::now)), if end.is_some() => break,
+            message = from_room.recv() => match message {
+                Some(FromRoom::Message(message)) => {
+                    if let Message::Event { event } = &message {
+                        tap.happened(event);
+                        // Of a replay, it is told of another recording.
+                        if !options.replay && ends(event) {
+                            break;
+                        }
+                    }
+                    let urgent = update::message(&mut view, &mut snapshot, message, now());
+                    frame = soon(if urgent { SOON } else { NUMBERS }, frame);
+                }
+                Some(FromRoom::Wound { events }) => {
+                    view.log.wound(&events);
+                    frame = soon(SOON, frame);
+                }
+                Some(FromRoom::Lost { .. }) | None => break,
+            },
+            _ = second.tick() => {
+                if update::tick(&mut view, now()) | update::ages(&view, &snapshot, now()) {
+                    frame = soon(SOON, frame);
+                }
+            }
+        }
+        if let Some(broken) = broken_off() {
+            return Err(broken);
+        }
+    }
+    let last = terminal.draw(|frame| draw::render(frame, &snapshot, &view, &theme, now()))?;
+    let last = last.buffer.clone();
+    match tap.stop() {
+        Some(recorded) => Ok(Drawn { last, recorded }),
+        None => Err(broken_off().unwrap_or_else(|| io::Error::other("nothing was recorded"))),
+    }
+}
+
+/// Whether somebody ends every recording.
+fn ends(event: &Event) -> bool {
+    matches!(&event.kind, EventKind::CommandGiven { command }
+        if matches!(command.parse(), Ok(Command::Record(Record::Stop))))
+}

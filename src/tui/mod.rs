@@ -1,0 +1,181 @@
+//! The screen: a pure function of a [`Snapshot`](crate::region::Snapshot), and what a person does
+//! to it.
+//!
+//! | file | what is inside |
+//! |---|---|
+//! | [`app`] | the loop: receive, update, draw if something changed |
+//! | [`headless`] | the same without a terminal: a screen that is only recorded |
+//! | [`terminal`] | modes, and giving the terminal back on every way out |
+//! | [`player`] | a past drill, as if it were a room |
+//! | [`place`] | what a screen that loses its connection comes back to |
+//! | [`state`], [`update`] | what a screen remembers, and what an event does to it (pure) |
+//! | [`layout`], [`draw`] | where things go, and one file per pane (pure) |
+//! | [`log`] | the room's events, in a ring and in tui-logger's buffer |
+//! | [`edit`], [`keys`], [`mod@format`], [`theme`] | typing, keys, numbers, looks |
+//!
+//! A screen is its own process, attached to the room by [`Feed`]: its size, focus and overlays are
+//! its own, and no bug here can touch a drill.
+
+pub mod app;
+pub mod draw;
+pub mod edit;
+pub mod format;
+pub mod headless;
+pub mod keys;
+pub mod layout;
+pub mod log;
+pub mod place;
+pub mod player;
+#[doc(hidden)]
+pub mod sample;
+pub mod state;
+pub mod terminal;
+pub mod theme;
+pub mod update;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+
+use tokio::sync::mpsc;
+
+use crate::{
+    command::{CastFormat, keys::Keymap, wind::Wind},
+    record::{BrokenOff, Recorded},
+    region::Event,
+    room::protocol::Message,
+};
+
+pub use app::run;
+
+/// A value nobody has confirmed for this long is shown as stale, with its age.
+pub const STALE_MS: u64 = 3000;
+
+/// The two ways between a screen and its room.
+#[derive(Debug)]
+pub struct Feed {
+    /// What the room says. When it ends, the room has ended.
+    pub from_room: mpsc::Receiver<FromRoom>,
+    /// What the person wants.
+    pub to_room: mpsc::Sender<ToRoom>,
+}
+
+/// From the side that holds the socket.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FromRoom {
+    /// A line of the room.
+    Message(Message),
+    /// The connection is lost; the other side of the feed tries again, and a new
+    /// [`Message::Hello`] says that it succeeded.
+    Lost {
+        /// Why.
+        why: String,
+    },
+    /// A replay was wound to another moment: the log is what had happened by then.
+    Wound {
+        /// All of it, oldest first.
+        events: Vec<Event>,
+    },
+}
+
+/// To the side that holds the socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToRoom {
+    /// A line of the command language.
+    Command {
+        /// The answer will carry it.
+        id: u64,
+        /// The line.
+        line: String,
+    },
+    /// A replay is wound. No room takes it.
+    Wind(Wind),
+    /// This screen's recording ended by itself.
+    BrokenOff(BrokenOff),
+}
+
+/// How a screen ended.
+#[derive(Clone, Debug)]
+pub struct Left {
+    /// How its person left.
+    pub leave: Leave,
+    /// What was recorded to the end, if it was.
+    pub recorded: Option<Result<Recorded, BrokenOff>>,
+}
+
+/// How a person left the screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leave {
+    /// The region runs on.
+    Detach,
+    /// The region is to end.
+    TearDown {
+        /// Its data as well.
+        purge: bool,
+    },
+    /// The room ended first.
+    RoomEnded,
+    /// The terminal is gone: end without a word, as there is nobody to read it.
+    TerminalLost,
+}
+
+/// What a screen is started with.
+#[derive(Clone, Debug)]
+pub struct ScreenOptions {
+    /// Use no character outside ASCII.
+    pub ascii: bool,
+    /// Use no colour.
+    pub no_color: bool,
+    /// Which key does what.
+    pub keymap: Keymap,
+    /// Who sits here, as the room is told.
+    pub name: String,
+    /// Take mouse events. Modes that are on when a connection drops stay on in the person's
+    /// terminal, so this is off over SSH by default.
+    pub mouse: bool,
+    /// The line to the terminal may be thin (SSH): draw less often.
+    pub thin: bool,
+    /// Came in as a guest: no file is reached from this screen.
+    pub guest: bool,
+    /// What is shown is no room but a past drill.
+    pub replay: bool,
+    /// Record from the beginning, into this file.
+    pub record: Option<(PathBuf, CastFormat)>,
+    /// Where this screen's view is kept, and the view to come back to.
+    pub place: Option<place::Place>,
+    /// Where anything written to stderr goes while the screen is up; nowhere if `None`. A stray
+    /// line would scroll the screen.
+    pub stderr_log: Option<PathBuf>,
+}
+
+impl ScreenOptions {
+    /// What the environment asks for: `NO_COLOR`, the locale, `SSH_CONNECTION`.
+    #[must_use]
+    pub fn from_environment(keymap: Keymap, name: String) -> Self {
+        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        // POSIX: the first of these that is set decides.
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+            .into_iter()
+            .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+        Self {
+            ascii: locale.is_some_and(|locale| !is_utf8(&locale)),
+            no_color: set("NO_COLOR") || std::env::var("TERM").is_ok_and(|term| term == "dumb"),
+            keymap,
+            name,
+            mouse: !set("SSH_CONNECTION"),
+            thin: set("SSH_CONNECTION"),
+            guest: false,
+            replay: false,
+            record: None,
+            place: None,
+            stderr_log: None,
+        }
+    }
+}
+
+/// Whether a locale's name says UTF-8.
+fn is_utf8(locale: &str) -> bool {
+    let locale = locale.to_ascii_lowercase();
+    locale.contains("utf-8") || locale.contains("utf8")
+}

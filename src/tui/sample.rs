@@ -1,0 +1,390 @@
+//! Hand-made snapshots, for the screen's tests and benchmarks.
+
+mod drills;
+
+pub use drills::{drill_begun, drilled, drilling, presented, sabotaged};
+
+use crate::region::{
+    Snapshot, UnixMs, ZoneName,
+    actor::Actor,
+    snapshot::{
+        Conclusion, Consumer, Ledger, Link, LinkState, Mark, MarkKind, Mirror, MirrorState, Node,
+        NodeState, Phase, Producer, Recovery, Screen, Step, StepState, Stream, Task, Verdict, Work,
+        Zone, ZoneState,
+    },
+    topology::{CutKind, MirrorKind, Role, ZonePlan},
+};
+
+/// The moment all samples are taken: 2026-11-02 14:03:20 UTC.
+pub const NOW: UnixMs = 1_793_628_200_000;
+
+fn zone_name(index: u16) -> Option<ZoneName> {
+    let letter = char::from(b'a' + u8::try_from(index).ok()?);
+    letter.to_string().parse().ok()
+}
+
+/// A healthy zone whose stream ends at `last`.
+#[must_use]
+pub fn zone(index: u16, last: u64) -> Option<Zone> {
+    let name = zone_name(index)?;
+    let role = if index == 0 { Role::Source } else { Role::Mirror };
+    let plan = ZonePlan::new(name, role, index, 15222);
+    let leader = usize::from(index) % 3;
+    let nodes = plan
+        .nodes
+        .iter()
+        .zip(0u16..)
+        .map(|(node, i)| Node {
+            container: None,
+            name: node.name.clone(),
+            state: NodeState::Up,
+            since_ms: NOW - 720_000,
+            client_port: node.client_port,
+            pid: Some(41_200 + u32::from(index * 3 + i)),
+            meta_leader: usize::from(i) == (leader + 2) % 3,
+            stream_leader: usize::from(i) == leader,
+            consumer_leader: usize::from(i) == (leader + 1) % 3,
+            leafs: Some(1),
+            rss_bytes: Some(21_000_000 + u64::from(i) * 400_000),
+            cpu_percent: Some(1.2 + f32::from(i)),
+            answered_ms: Some(NOW - 300),
+        })
+        .collect();
+    let mirror = (role == Role::Mirror).then_some(Mirror {
+        true_lag: Some(0),
+        reported_lag: Some(0),
+        heard_ms: Some(NOW - 400),
+        state: MirrorState::Streaming,
+        error: None,
+        source_pending: Some(0),
+        told_ms: NOW - 300,
+    });
+    let link = (role == Role::Mirror).then_some(Link {
+        state: LinkState::Up,
+        kind: None,
+        effective: false,
+        severed_in_ms: None,
+        proved_in_ms: None,
+        since_ms: NOW - 700_000,
+        heals_at_ms: None,
+        leafs_here: Some(3),
+        leafs_there: Some(3),
+        rtt_us: Some(310),
+    });
+    Some(Zone {
+        role,
+        state: ZoneState::Ready,
+        nodes,
+        stream: Some(Stream {
+            messages: last,
+            bytes: last * 348,
+            first_seq: 1,
+            last_seq: last,
+            num_deleted: 0,
+            leader: Some(format!("js{}-{}", leader + 1, plan.name.long())),
+            replicas: 3,
+            replicas_current: Some(3),
+            told_ms: NOW - 300,
+        }),
+        consumer: Some(Consumer {
+            name: plan.consumer(),
+            delivered: last,
+            ack_floor: last,
+            pending: 0,
+            unacked: 0,
+            redelivered: 0,
+            leader: None,
+            told_ms: NOW - 300,
+        }),
+        work: Work { running: true, rate: 0.0, ..Work::default() },
+        mirror,
+        link,
+        recovery: None,
+        ledger: Ledger { acked: last, received: last, ..Ledger::default() },
+        lag_history: if index == 0 { Vec::new() } else { vec![Some(0); 240] },
+        name: plan.name,
+        recorded: None,
+    })
+}
+
+/// A region of `zones` zones at rest.
+#[must_use]
+pub fn idle(zones: u16) -> Snapshot {
+    let last = 12_345;
+    let conclusion = |name: &str, verdict, evidence: &str| Conclusion {
+        name: name.into(),
+        verdict,
+        evidence: evidence.into(),
+    };
+    Snapshot {
+        region: "demo".into(),
+        platform: "local".into(),
+        server_version: Some("2.15.1".into()),
+        mirror_kind: Some(MirrorKind::Durable),
+        phase: Phase::Up,
+        started_ms: NOW - 724_000,
+        at_ms: NOW,
+        steps: Vec::new(),
+        zones: (0..zones).filter_map(|i| zone(i, last)).collect(),
+        producer: Producer {
+            acked: last,
+            last_number: last,
+            acked_by: Some("zone-a".into()),
+            connection: Some(14),
+            ..Producer::default()
+        },
+        drill: None,
+        conclusions: vec![
+            conclusion("cut", Verdict::Waiting, "not tested yet"),
+            conclusion("heal", Verdict::Waiting, "not tested yet"),
+            conclusion("independent", Verdict::Waiting, "not tested yet"),
+            conclusion("grow", Verdict::Waiting, "not tested yet"),
+        ],
+        tasks: Vec::new(),
+        marks: Vec::new(),
+        history_ms: NOW,
+        screens: vec![
+            Screen { id: 1, name: "mira".into(), drives: true, ..Screen::default() },
+            Screen { id: 2, name: "tom".into(), drives: false, ..Screen::default() },
+        ],
+        replay: None,
+    }
+}
+
+/// Being brought up.
+#[must_use]
+pub fn starting() -> Snapshot {
+    let step = |title: &str, state, detail: &str, took_ms| Step {
+        title: title.into(),
+        state,
+        detail: detail.into(),
+        took_ms,
+    };
+    let mut snapshot = idle(0);
+    snapshot.phase = Phase::Starting;
+    snapshot.server_version = None;
+    snapshot.mirror_kind = None;
+    snapshot.started_ms = NOW - 4_000;
+    snapshot.steps = vec![
+        step(
+            "find nats-server 2.15.1",
+            StepState::Done,
+            "fetched, sha256 as expected",
+            Some(2_310),
+        ),
+        step("start zone a", StepState::Done, "3 nodes answer", Some(412)),
+        step("start zone b", StepState::Done, "3 nodes answer", Some(447)),
+        step(
+            "create the stream EVENTS_REGION",
+            StepState::Running,
+            "waiting for a meta leader",
+            None,
+        ),
+    ];
+    snapshot
+}
+
+/// The bring-up failed.
+#[must_use]
+pub fn failed() -> Snapshot {
+    let mut snapshot = starting();
+    let why = "port 15232 is in use by process 812 (nats-server): stop it, or start with \
+               `--port-base 16222`";
+    snapshot.phase = Phase::Failed(why.into());
+    if let Some(step) = snapshot.steps.get_mut(2) {
+        step.state = StepState::Failed;
+        step.detail = "port 15232 is in use".into();
+        step.took_ms = None;
+    }
+    snapshot.steps.truncate(3);
+    snapshot
+}
+
+/// Zone b is cut off while a steady producer runs.
+#[must_use]
+pub fn cut() -> Snapshot {
+    let mut snapshot = idle(2);
+    producing(&mut snapshot);
+    snapshot.marks = vec![
+        Mark { at_ms: NOW - 130_000, kind: MarkKind::Note, zone: None, text: "first try".into() },
+        mark(12_000, MarkKind::Cut, "cut b"),
+    ];
+    verdict(&mut snapshot, 0, Verdict::Holding, "b got nothing new for 12 s");
+    if let Some(zone) = snapshot.zones.get_mut(1) {
+        cut_off(zone, 12_000, 612);
+    }
+    snapshot
+}
+
+/// A steady producer.
+pub fn producing(snapshot: &mut Snapshot) {
+    snapshot.producer.active = true;
+    snapshot.producer.rate = 49.97;
+    snapshot.producer.running = vec!["p3 steady 50/s, 612 so far".into()];
+    snapshot.tasks = vec![Task {
+        id: 4,
+        command: "produce --rate 50/s".into(),
+        actor: Actor::room(),
+        since_ms: NOW - 12_400,
+        progress: "612 acked".into(),
+    }];
+    if let Some(source) = snapshot.zones.first_mut() {
+        source.work.rate = 50.0;
+    }
+}
+
+fn mark(ago: u64, kind: MarkKind, text: &str) -> Mark {
+    Mark { at_ms: NOW - ago, kind, zone: zone_name(1), text: text.into() }
+}
+
+fn verdict(snapshot: &mut Snapshot, index: usize, verdict: Verdict, evidence: &str) {
+    if let Some(conclusion) = snapshot.conclusions.get_mut(index) {
+        conclusion.verdict = verdict;
+        conclusion.evidence = evidence.into();
+    }
+}
+
+/// Cuts a zone off, `ago` milliseconds ago and `lag` messages behind.
+pub fn cut_off(zone: &mut Zone, ago: u64, lag: u64) {
+    if let Some(link) = &mut zone.link {
+        link.state = LinkState::Cut;
+        link.kind = Some(CutKind::Refuse);
+        link.effective = true;
+        link.severed_in_ms = Some(3);
+        link.proved_in_ms = Some(41);
+        link.since_ms = NOW - ago;
+        link.leafs_here = Some(0);
+        link.leafs_there = Some(0);
+        link.rtt_us = None;
+    }
+    if let Some(mirror) = &mut zone.mirror {
+        mirror.state = MirrorState::Silent;
+        mirror.true_lag = Some(lag);
+        mirror.heard_ms = Some(NOW - ago);
+    }
+    if let Some(stream) = &mut zone.stream {
+        stream.messages -= lag;
+        stream.last_seq -= lag;
+    }
+    if let Some(consumer) = &mut zone.consumer {
+        consumer.delivered -= lag;
+        consumer.ack_floor -= lag;
+    }
+    zone.ledger.received -= lag;
+    let seconds = usize::try_from(ago / 1000).unwrap_or(0).min(zone.lag_history.len());
+    let start = zone.lag_history.len() - seconds;
+    for (i, sample) in (1..).zip(zone.lag_history.iter_mut().skip(start)) {
+        *sample = Some(lag * i / (seconds.max(1) as u64));
+    }
+}
+
+/// Zone b was healed and stands still, waiting for an old request.
+#[must_use]
+pub fn recovering() -> Snapshot {
+    let mut snapshot = cut();
+    snapshot.mirror_kind = Some(MirrorKind::Classic);
+    snapshot.marks.push(mark(9_000, MarkKind::Heal, "heal b"));
+    if let Some(first) = snapshot.marks.get_mut(1) {
+        first.at_ms = NOW - 74_000;
+    }
+    verdict(&mut snapshot, 0, Verdict::Proved, "b got nothing for 65 s");
+    verdict(&mut snapshot, 1, Verdict::Holding, "612 to go");
+    if let Some(zone) = snapshot.zones.get_mut(1) {
+        zone.link = idle(2).zones.get(1).and_then(|z| z.link.clone());
+        if let Some(mirror) = &mut zone.mirror {
+            mirror.state = MirrorState::Stalled;
+            mirror.heard_ms = Some(NOW - 74_000);
+            mirror.source_pending = None;
+        }
+        zone.recovery = Some(Recovery {
+            healed_ms: NOW - 9_000,
+            behind: Some(580),
+            link_up_after_ms: Some(110),
+            moving_after_ms: None,
+            caught_up_after_ms: None,
+            nudged: false,
+            stall: Some(
+                "waiting for the consumer request sent 21 s ago, gives up at 30 s, then backs \
+                 off 10 s; `n` nudges it"
+                    .into(),
+            ),
+        });
+        let n = zone.lag_history.len();
+        for (i, sample) in zone.lag_history.iter_mut().enumerate().skip(n - 74) {
+            *sample = if i < n - 40 && i > n - 50 { None } else { Some((i + 74 - n) as u64 * 8) };
+        }
+    }
+    snapshot
+}
+
+/// Everything that can be wrong or unknown.
+#[must_use]
+pub fn troubled() -> Snapshot {
+    let mut snapshot = idle(3);
+    snapshot.server_version = None;
+    snapshot.mirror_kind = None;
+    verdict(&mut snapshot, 0, Verdict::Void, "nothing was produced during the cut");
+    verdict(&mut snapshot, 1, Verdict::Broken, "3 lost, first at sequence 812");
+    verdict(&mut snapshot, 2, Verdict::Proved, "floors met at 100");
+    snapshot.producer.unknown = 14;
+    snapshot.producer.failed = 2;
+    snapshot.producer.reconnects = 1;
+    snapshot.producer.acked_by = Some("zone-b".into());
+    snapshot.producer.trouble = Some("no responders: the source has no leader".into());
+    if let Some(zone) = snapshot.zones.first_mut() {
+        for (node, state) in
+            zone.nodes.iter_mut().zip([NodeState::Dead, NodeState::Frozen, NodeState::Silent])
+        {
+            node.state = state;
+            node.since_ms = NOW - 31_000;
+            node.stream_leader = false;
+            node.meta_leader = false;
+            node.consumer_leader = false;
+            node.cpu_percent = None;
+            node.rss_bytes = None;
+            node.leafs = None;
+        }
+        if let Some(stream) = &mut zone.stream {
+            stream.told_ms = NOW - 31_000;
+            stream.replicas_current = Some(1);
+            stream.num_deleted = 7;
+        }
+        if let Some(consumer) = &mut zone.consumer {
+            consumer.told_ms = NOW - 31_000;
+        }
+        zone.work.trouble = Some("consumer-a does not answer".into());
+        zone.ledger.lost = 3;
+        zone.ledger.corrupt = 1;
+    }
+    if let Some(zone) = snapshot.zones.get_mut(1) {
+        zone.stream = None;
+        zone.consumer = None;
+        zone.work = Work { running: true, paused: true, ..Work::default() };
+        zone.mirror = Some(Mirror {
+            true_lag: None,
+            reported_lag: None,
+            heard_ms: None,
+            state: MirrorState::Unknown,
+            error: Some("stream mirror consumer requires flow control ack policy".into()),
+            source_pending: None,
+            told_ms: NOW - 8_000,
+        });
+        zone.lag_history = vec![None; 240];
+        if let Some(link) = &mut zone.link {
+            link.state = LinkState::Down;
+            link.since_ms = NOW - 95_000;
+            link.leafs_here = Some(0);
+            link.leafs_there = None;
+        }
+    }
+    if let Some(zone) = snapshot.zones.get_mut(2) {
+        zone.state = ZoneState::Starting;
+        zone.nodes.truncate(2);
+        zone.stream = None;
+        zone.consumer = None;
+        zone.mirror = None;
+        zone.link = None;
+        zone.lag_history = Vec::new();
+    }
+    snapshot
+}

@@ -1,0 +1,335 @@
+//! What one screen remembers: focus, overlays, the line being typed. Nothing here is true of the
+//! region, and nothing here leaves the screen.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::tz::TimeZone;
+
+use super::{edit::LineEdit, log::Log};
+use crate::{
+    command::{
+        complete::{self, Around, Completions},
+        keys::Keymap,
+    },
+    region::{
+        NodeName, Snapshot, UnixMs, ZoneName,
+        snapshot::{Drill, Node, Zone},
+        topology::Role,
+    },
+    room::protocol::Outcome,
+};
+
+/// How long a one-line answer stays at the foot of the screen.
+pub const TOAST_MS: u64 = 6000;
+/// How many lines the palette remembers.
+const HISTORY: usize = 100;
+
+/// One screen's own state.
+#[derive(Debug)]
+pub struct ViewState {
+    /// Who sits here.
+    pub name: String,
+    /// This screen's number in [`Snapshot::screens`], once the room has said it.
+    pub me: Option<u64>,
+    /// May send commands.
+    pub drives: bool,
+    /// Came in as a guest: reaches no file, and does not end the region.
+    pub guest: bool,
+    /// This screen is being recorded.
+    pub recording: bool,
+    /// The way to the room.
+    pub connection: Connection,
+    /// The zone with the focus; the source while none was chosen.
+    pub focus: Option<ZoneName>,
+    /// The selected node of each zone where one was chosen, 1 to 3.
+    pub selected: BTreeMap<ZoneName, u8>,
+    /// The focused zone fills the screen.
+    pub zoom: bool,
+    /// How a drill is shown here, and when the drill began that this was said of: another drill
+    /// is shown in its pane again.
+    pub drill: Option<(UnixMs, DrillLook)>,
+    /// What lies on top.
+    pub overlay: Option<Overlay>,
+    /// The last short answer.
+    pub toast: Option<Toast>,
+    /// Lines given in the palette, oldest first.
+    pub history: Vec<String>,
+    /// The command given last in the palette, until it is answered.
+    pub from_palette: Option<u64>,
+    /// The log.
+    pub log: Log,
+    /// Commands sent and not answered yet.
+    pub pending: HashMap<u64, String>,
+    /// The number of the next command.
+    pub next_id: u64,
+    /// Where the person sits, for times of day.
+    pub zone: TimeZone,
+    /// Which key does what.
+    pub keymap: Keymap,
+    /// Cells of the terminal.
+    pub size: (u16, u16),
+}
+
+/// How a drill is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DrillLook {
+    /// In its pane below the zones; a presented one as the presenter's card.
+    #[default]
+    Pane,
+    /// Over the whole screen.
+    Large,
+    /// Not at all.
+    Hidden,
+}
+
+/// The way to the room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Connection {
+    /// No picture has come yet.
+    Waiting,
+    /// Pictures come.
+    Live,
+    /// The way is broken; the shell side tries again.
+    Lost {
+        /// Why.
+        why: String,
+        /// Since when.
+        since_ms: UnixMs,
+    },
+}
+
+/// What lies on top of the panes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Overlay {
+    /// The keys.
+    Help {
+        /// First line shown.
+        scroll: usize,
+    },
+    /// The palette.
+    Palette(Palette),
+    /// The log's filter being typed.
+    Filter(LineEdit),
+    /// A destructive command waits for a yes.
+    Confirm {
+        /// The command.
+        line: String,
+    },
+    /// What becomes of the region?
+    Leave,
+    /// An answer of several lines.
+    Answer {
+        /// The command it answers.
+        title: String,
+        /// How it ended.
+        outcome: Outcome,
+        /// The lines.
+        text: String,
+        /// First line shown.
+        scroll: usize,
+    },
+    /// The log large, with tui-logger's own selection of targets.
+    Log,
+}
+
+/// The palette.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Palette {
+    /// The line.
+    pub edit: LineEdit,
+    /// What can stand at the cursor.
+    pub completions: Completions,
+    /// The candidate that stands in the line now, while Tab goes round.
+    pub chosen: Option<usize>,
+    /// The line as it was before Tab was pressed.
+    typed: Option<LineEdit>,
+    /// Where in the history; `None` for the line being typed.
+    past: Option<usize>,
+    /// Why the line cannot be given.
+    pub error: Option<String>,
+}
+
+/// A short answer at the foot of the screen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Toast {
+    /// The text.
+    pub text: String,
+    /// How it ended; `None` while it goes on, and for the screen's own hints.
+    pub outcome: Option<Outcome>,
+    /// When it came.
+    pub at_ms: UnixMs,
+}
+
+impl ViewState {
+    /// A screen that has seen nothing yet.
+    #[must_use]
+    pub fn new(keymap: Keymap, zone: TimeZone) -> Self {
+        Self {
+            name: String::new(),
+            me: None,
+            drives: false,
+            guest: false,
+            recording: false,
+            connection: Connection::Waiting,
+            focus: None,
+            selected: BTreeMap::new(),
+            zoom: false,
+            drill: None,
+            overlay: None,
+            toast: None,
+            history: Vec::new(),
+            from_palette: None,
+            log: Log::default(),
+            pending: HashMap::new(),
+            next_id: 1,
+            zone,
+            keymap,
+            size: (80, 24),
+        }
+    }
+
+    /// Where the focus is among the snapshot's zones.
+    #[must_use]
+    pub fn focus_index(&self, snapshot: &Snapshot) -> Option<usize> {
+        if snapshot.zones.is_empty() {
+            return None;
+        }
+        let chosen =
+            self.focus.as_ref().and_then(|f| snapshot.zones.iter().position(|z| z.name == *f));
+        Some(chosen.unwrap_or(0))
+    }
+
+    /// The zone with the focus.
+    #[must_use]
+    pub fn focused<'a>(&self, snapshot: &'a Snapshot) -> Option<&'a Zone> {
+        snapshot.zones.get(self.focus_index(snapshot)?)
+    }
+
+    /// The node of a zone that is selected: the chosen one, or the first.
+    #[must_use]
+    pub fn selected<'a>(&self, zone: &'a Zone) -> Option<&'a Node> {
+        let number = self.selected.get(&zone.name).copied().unwrap_or(1);
+        zone.nodes.iter().find(|n| n.name.number == number).or_else(|| zone.nodes.first())
+    }
+
+    /// The drill to show, and how: the one that runs, or the last one until it is dismissed.
+    #[must_use]
+    pub fn drill<'a>(&self, snapshot: &'a Snapshot) -> Option<(&'a Drill, DrillLook)> {
+        let drill = snapshot.drill.as_ref()?;
+        let said = self.drill.filter(|(began, _)| *began == drill.began_ms);
+        let look = said.map_or(DrillLook::Pane, |(_, look)| look);
+        (look != DrillLook::Hidden).then_some((drill, look))
+    }
+
+    /// Says how the drill is to be shown from now on.
+    pub fn show_drill(&mut self, snapshot: &Snapshot, look: DrillLook) {
+        self.drill = snapshot.drill.as_ref().map(|drill| (drill.began_ms, look));
+    }
+
+    /// Moves the focus by `step` zones, round the end.
+    pub fn move_focus(&mut self, snapshot: &Snapshot, forward: bool) {
+        let (Some(at), n) = (self.focus_index(snapshot), snapshot.zones.len()) else { return };
+        let next = if forward { (at + 1) % n } else { (at + n - 1) % n };
+        self.focus = snapshot.zones.get(next).map(|z| z.name.clone());
+    }
+
+    /// Moves the selection in the focused zone, round the end.
+    pub fn move_node(&mut self, snapshot: &Snapshot, forward: bool) {
+        let Some(zone) = self.focused(snapshot) else { return };
+        let n = zone.nodes.len();
+        let Some(selected) = self.selected(zone) else { return };
+        let at = zone.nodes.iter().position(|node| node.name == selected.name).unwrap_or(0);
+        let next = if forward { (at + 1) % n } else { (at + n - 1) % n };
+        if let Some(node) = zone.nodes.get(next) {
+            self.selected.insert(zone.name.clone(), node.name.number);
+        }
+    }
+
+    /// Says something at the foot of the screen.
+    pub fn say(&mut self, text: impl Into<String>, outcome: Option<Outcome>, now: UnixMs) {
+        self.toast = Some(Toast { text: text.into(), outcome, at_ms: now });
+    }
+
+    /// Keeps a line for the palette's history.
+    pub fn remember(&mut self, line: &str) {
+        self.history.retain(|old| old != line);
+        self.history.push(line.to_owned());
+        if self.history.len() > HISTORY {
+            self.history.remove(0);
+        }
+    }
+}
+
+/// The zones' names, source first, and every node's name.
+#[must_use]
+pub fn names(snapshot: &Snapshot) -> (Vec<ZoneName>, Vec<NodeName>) {
+    let mut zones: Vec<&Zone> = snapshot.zones.iter().collect();
+    zones.sort_by_key(|z| z.role != Role::Source);
+    (
+        zones.iter().map(|z| z.name.clone()).collect(),
+        zones.iter().flat_map(|z| z.nodes.iter().map(|n| n.name.clone())).collect(),
+    )
+}
+
+impl Palette {
+    /// A palette with a line in it.
+    #[must_use]
+    pub fn new(text: &str, snapshot: &Snapshot) -> Self {
+        let mut palette = Self { edit: LineEdit::new(text), ..Self::default() };
+        palette.typed(snapshot);
+        palette
+    }
+
+    /// The line was edited: complete and check it anew.
+    pub fn typed(&mut self, snapshot: &Snapshot) {
+        let (zones, nodes) = names(snapshot);
+        let around = Around { zones: &zones, nodes: &nodes, replay: snapshot.replay.is_some() };
+        self.completions = complete::complete(self.edit.text(), self.edit.cursor(), around);
+        self.chosen = None;
+        self.typed = None;
+        self.error = complete::hopeless(self.edit.text());
+    }
+
+    /// Puts the next (or previous) candidate into the line.
+    pub fn cycle(&mut self, forward: bool, snapshot: &Snapshot) {
+        let n = self.completions.candidates.len();
+        if n == 0 {
+            return;
+        }
+        let next = match (self.chosen, forward) {
+            (None, true) => 0,
+            (None, false) => n - 1,
+            (Some(at), true) => (at + 1) % n,
+            (Some(at), false) => (at + n - 1) % n,
+        };
+        let typed = self.typed.get_or_insert_with(|| self.edit.clone()).clone();
+        self.edit = typed;
+        if let Some(candidate) = self.completions.candidates.get(next) {
+            self.edit.replace_from(self.completions.start, &candidate.text);
+            self.chosen = Some(next);
+            self.error = None;
+        }
+        if n == 1 {
+            // Nothing to go round: go on to the next word.
+            self.edit.insert(" ");
+            self.typed(snapshot);
+        }
+    }
+
+    /// Goes back or on in the history.
+    pub fn recall(&mut self, back: bool, history: &[String], snapshot: &Snapshot) {
+        let next = match (self.past, back) {
+            (None, true) => history.len().checked_sub(1),
+            (None, false) => return,
+            (Some(at), true) => Some(at.saturating_sub(1)),
+            (Some(at), false) => Some(at + 1).filter(|at| *at < history.len()),
+        };
+        if back && next.is_none() {
+            return;
+        }
+        self.past = next;
+        let line = next.and_then(|at| history.get(at)).cloned().unwrap_or_default();
+        self.edit = LineEdit::new(&line);
+        self.typed(snapshot);
+    }
+}

@@ -1,0 +1,250 @@
+//! Colours and glyphs, in one place. Sixteen colours at most, and none carries meaning alone.
+
+use ratatui::{
+    style::{Color, Modifier, Style},
+    symbols::border,
+};
+
+use crate::region::snapshot::{LinkState, MarkKind, MirrorState, NodeState, StepState, Verdict};
+
+/// How things look on this screen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Theme {
+    /// Use colours.
+    pub color: bool,
+    /// Use no character outside ASCII.
+    pub ascii: bool,
+}
+
+impl Theme {
+    /// The theme of a screen.
+    #[must_use]
+    pub fn new(color: bool, ascii: bool) -> Self {
+        Self { color, ascii }
+    }
+
+    fn fg(&self, color: Color) -> Style {
+        if self.color { Style::new().fg(color) } else { Style::new() }
+    }
+
+    /// Names of things.
+    #[must_use]
+    pub fn label(&self) -> Style {
+        Style::new().add_modifier(Modifier::DIM)
+    }
+
+    /// Values of things: the terminal's own colour.
+    #[must_use]
+    pub fn value(&self) -> Style {
+        Style::new()
+    }
+
+    /// What matters most in a pane.
+    #[must_use]
+    pub fn strong(&self) -> Style {
+        Style::new().add_modifier(Modifier::BOLD)
+    }
+
+    /// What nobody has confirmed for a while.
+    #[must_use]
+    pub fn stale(&self) -> Style {
+        Style::new().add_modifier(Modifier::DIM)
+    }
+
+    /// All is well.
+    #[must_use]
+    pub fn good(&self) -> Style {
+        self.fg(Color::Green)
+    }
+
+    /// Look here.
+    #[must_use]
+    pub fn warn(&self) -> Style {
+        self.fg(Color::Yellow)
+    }
+
+    /// Something is wrong.
+    #[must_use]
+    pub fn bad(&self) -> Style {
+        self.fg(Color::Red).add_modifier(Modifier::BOLD)
+    }
+
+    /// Under way.
+    #[must_use]
+    pub fn active(&self) -> Style {
+        self.fg(Color::Cyan)
+    }
+
+    /// The border of what has the focus, and keys.
+    #[must_use]
+    pub fn focus(&self) -> Style {
+        self.fg(Color::Cyan).add_modifier(Modifier::BOLD)
+    }
+
+    /// The border of everything else.
+    #[must_use]
+    pub fn border(&self) -> Style {
+        Style::new().add_modifier(Modifier::DIM)
+    }
+
+    /// The chosen line of a list.
+    #[must_use]
+    pub fn chosen(&self) -> Style {
+        Style::new().add_modifier(Modifier::REVERSED)
+    }
+
+    /// The header.
+    #[must_use]
+    pub fn bar(&self) -> Style {
+        Style::new().add_modifier(Modifier::BOLD)
+    }
+
+    /// The lines around a pane; the focused one is drawn heavier, not only brighter.
+    #[must_use]
+    pub fn frame(&self, focused: bool) -> border::Set<'static> {
+        match (self.ascii, focused) {
+            (true, false) => border::Set {
+                top_left: "+",
+                top_right: "+",
+                bottom_left: "+",
+                bottom_right: "+",
+                vertical_left: "|",
+                vertical_right: "|",
+                horizontal_top: "-",
+                horizontal_bottom: "-",
+            },
+            (true, true) => border::Set {
+                top_left: "#",
+                top_right: "#",
+                bottom_left: "#",
+                bottom_right: "#",
+                vertical_left: "#",
+                vertical_right: "#",
+                horizontal_top: "=",
+                horizontal_bottom: "=",
+            },
+            (false, false) => border::ROUNDED,
+            (false, true) => border::THICK,
+        }
+    }
+
+    /// One glyph or another.
+    #[must_use]
+    pub fn pick<'a>(&self, unicode: &'a str, ascii: &'a str) -> &'a str {
+        if self.ascii { ascii } else { unicode }
+    }
+
+    /// Between two facts on one line.
+    #[must_use]
+    pub fn dot(&self) -> &'static str {
+        self.pick(" · ", " | ")
+    }
+
+    /// In place of what had no room.
+    #[must_use]
+    pub fn ellipsis(&self) -> &'static str {
+        self.pick("…", "~")
+    }
+
+    /// From one sequence to another.
+    #[must_use]
+    pub fn to(&self) -> &'static str {
+        self.pick("–", "-")
+    }
+
+    /// A node's state as a glyph and its style.
+    #[must_use]
+    pub fn node(&self, state: NodeState) -> (&'static str, Style) {
+        match state {
+            NodeState::Starting => (self.pick("◌", "~"), self.active()),
+            NodeState::Up => (self.pick("●", "o"), self.good()),
+            NodeState::JsOff => ("!", self.bad()),
+            NodeState::Silent => ("?", self.warn()),
+            NodeState::Frozen => (self.pick("‖", "="), self.warn()),
+            NodeState::Dead => (self.pick("✗", "x"), self.bad()),
+            NodeState::Stopped => (self.pick("○", "-"), self.warn()),
+        }
+    }
+
+    /// How a mirror's state word looks.
+    #[must_use]
+    pub fn mirror(&self, state: MirrorState) -> Style {
+        match state {
+            MirrorState::Streaming => self.good(),
+            MirrorState::CatchingUp => self.active(),
+            MirrorState::Diverged => self.bad(),
+            MirrorState::NeverLinked | MirrorState::Silent | MirrorState::Stalled => self.warn(),
+            MirrorState::Unknown => self.stale(),
+        }
+    }
+
+    /// How a link's state looks.
+    #[must_use]
+    pub fn link(&self, state: LinkState) -> Style {
+        match state {
+            LinkState::Up => self.good(),
+            LinkState::Cut => self.bad(),
+            LinkState::Down => self.warn(),
+        }
+    }
+
+    /// A verdict's glyph, word and style. Green is for what was shown, and nothing else.
+    #[must_use]
+    pub fn verdict(&self, verdict: Verdict) -> (&'static str, &'static str, Style) {
+        match verdict {
+            Verdict::Waiting => (self.pick("○", "."), "waiting", self.label()),
+            Verdict::Holding => (self.pick("◐", "~"), "holding", self.active()),
+            Verdict::Proved => (self.pick("✓", "+"), "proved", self.good()),
+            Verdict::Broken => (self.pick("✗", "x"), "BROKEN", self.bad()),
+            Verdict::Void => (self.pick("∅", "0"), "void", self.warn()),
+        }
+    }
+
+    /// A step's glyph and style.
+    #[must_use]
+    pub fn step(&self, state: StepState) -> (&'static str, Style) {
+        match state {
+            StepState::Running => (self.pick("▸", ">"), self.active()),
+            StepState::Done => (self.pick("✓", "+"), self.good()),
+            StepState::Failed => (self.pick("✗", "x"), self.bad()),
+        }
+    }
+
+    /// A deciding number's glyph and style: as it must be, as it must not be, undecided.
+    #[must_use]
+    pub fn counter(&self, good: Option<bool>) -> (&'static str, Style) {
+        match good {
+            Some(true) => (self.pick("✓", "+"), self.good()),
+            Some(false) => (self.pick("✗", "x"), self.bad()),
+            None => (self.pick("○", "."), self.value()),
+        }
+    }
+
+    /// What must not be overlooked.
+    #[must_use]
+    pub fn alarm(&self) -> Style {
+        self.bad().add_modifier(Modifier::REVERSED)
+    }
+
+    /// A timeline mark's glyph and style.
+    #[must_use]
+    pub fn mark(&self, kind: MarkKind) -> (&'static str, Style) {
+        match kind {
+            MarkKind::Cut => (self.pick("╳", "X"), self.bad()),
+            MarkKind::Heal => (self.pick("✓", "+"), self.good()),
+            MarkKind::Node => (self.pick("•", "*"), self.warn()),
+            MarkKind::Zone => (self.pick("◇", "o"), self.active()),
+            MarkKind::Note => (self.pick("▾", "v"), self.strong()),
+        }
+    }
+
+    /// Bars of rising height, the first for the smallest value above none.
+    #[must_use]
+    pub fn bars(&self) -> &'static [&'static str] {
+        if self.ascii {
+            &["_", ".", ":", "|", "#"]
+        } else {
+            &["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"]
+        }
+    }
+}

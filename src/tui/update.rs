@@ -1,0 +1,462 @@
+//! What an event does to a screen's state. Pure: what must be done outside comes back as effects.
+
+mod changes;
+mod overlay;
+
+use std::path::PathBuf;
+
+use super::{
+    Leave,
+    edit::LineEdit,
+    keys,
+    layout::{self, Plan},
+    state::{Connection, DrillLook, Overlay, Palette, TOAST_MS, ViewState},
+};
+use crate::{
+    command::{
+        CastFormat, Command, Record,
+        keys::{Action, Binding, Key, ScreenAction, When},
+        wind::{NOTHING_TO_WIND, Wind},
+    },
+    region::{
+        Snapshot, UnixMs,
+        snapshot::{Drill, Screen},
+        topology::Role,
+    },
+    room::protocol::{Message, Outcome},
+};
+
+pub use changes::ages;
+
+/// What must be done outside of the state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Send a line to the room.
+    Send {
+        /// The number its answer will carry.
+        id: u64,
+        /// The line.
+        line: String,
+    },
+    /// Wind the replay.
+    Wind(Wind),
+    /// Leave the screen.
+    Leave(Leave),
+    /// Draw everything anew, as nothing on the terminal is known any more.
+    Redraw,
+    /// Stop until the shell brings the screen back.
+    Suspend,
+    /// Begin to record this screen.
+    Record {
+        /// Into which file; one named after region and time if none.
+        file: Option<PathBuf>,
+        /// In which form.
+        format: CastFormat,
+    },
+    /// End the recording.
+    StopRecording,
+}
+
+/// A mouse event, as far as a screen cares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mouse {
+    /// A click at a cell.
+    Click {
+        /// Column.
+        x: u16,
+        /// Row.
+        y: u16,
+    },
+    /// The wheel, away from the person.
+    WheelUp,
+    /// The wheel, towards the person.
+    WheelDown,
+}
+
+/// Takes a message of the room. Returns whether the change must be seen at once; numbers alone
+/// may wait a quarter of a second.
+pub fn message(
+    view: &mut ViewState,
+    snapshot: &mut Snapshot,
+    message: Message,
+    now: UnixMs,
+) -> bool {
+    match message {
+        Message::Hello { screen, drives, events, pid: _, .. } => {
+            if view.connection != Connection::Waiting {
+                view.say("connected to the room again", None, now);
+            }
+            if events.last().is_some_and(|e| e.id < view.log.newest()) {
+                view.log.new_room();
+            }
+            view.connection = Connection::Live;
+            view.me = Some(screen);
+            view.drives = drives;
+            for event in &events {
+                view.log.push(event);
+            }
+            true
+        }
+        Message::Snapshot { snapshot: newest } => {
+            let urgent = changes::differs_in_kind(snapshot, &newest);
+            *snapshot = *newest;
+            if let Some(me) = snapshot.screens.iter().find(|s| Some(s.id) == view.me) {
+                view.drives = me.drives;
+            }
+            urgent
+        }
+        Message::Event { event } => {
+            view.log.push(&event);
+            true
+        }
+        Message::Progress { id, text } => {
+            if let Some(line) = view.pending.get(&id) {
+                let text = format!("{line}: {text}");
+                view.say(text, None, now);
+            }
+            true
+        }
+        Message::Answer { id, outcome, text, .. } => {
+            let line = view.pending.remove(&id).unwrap_or_default();
+            let typed = view.from_palette.take_if(|typed| *typed == id).is_some();
+            if typed && outcome == Outcome::Refused && view.overlay.is_none() {
+                let mut palette = Palette::new(&line, snapshot);
+                palette.error = Some(text.clone());
+                view.overlay = Some(Overlay::Palette(palette));
+            }
+            answer(view, line, outcome, text, now);
+            true
+        }
+        Message::Error { why } => {
+            view.say(why, Some(Outcome::Refused), now);
+            true
+        }
+    }
+}
+
+/// An answer of one line goes to the foot of the screen, a longer one on top of it.
+fn answer(view: &mut ViewState, line: String, outcome: Outcome, text: String, now: UnixMs) {
+    // A drill's own pane says what it came to; a list of findings would lie on top of it.
+    let lines = text.trim().lines().count();
+    if lines > 1 && line.starts_with("drill run ") && outcome != Outcome::Refused {
+        let word = match outcome {
+            Outcome::Done => "proved",
+            Outcome::Broken => "broken",
+            Outcome::Void | Outcome::Refused => "void",
+        };
+        view.say(format!("{line}: {word}, its pane says why"), Some(outcome), now);
+    } else if lines > 1 {
+        view.overlay = Some(Overlay::Answer { title: line, outcome, text, scroll: 0 });
+        view.toast = None;
+    } else {
+        view.say(text.trim(), Some(outcome), now);
+    }
+}
+
+/// Takes a key.
+pub fn key(view: &mut ViewState, snapshot: &Snapshot, key: Key, now: UnixMs) -> Vec<Effect> {
+    let quits = view
+        .keymap
+        .get(key)
+        .is_some_and(|b| b.action == Action::Screen(ScreenAction::Quit) && key.ctrl);
+    match view.overlay.take() {
+        Some(_) if quits && snapshot.replay.is_some() => vec![Effect::Leave(Leave::Detach)],
+        // The second ctrl-c.
+        Some(Overlay::Leave) if quits => vec![Effect::Leave(Leave::Detach)],
+        // A way out of everything else that lies on top.
+        Some(_) if quits => {
+            view.overlay = Some(Overlay::Leave);
+            Vec::new()
+        }
+        Some(overlay) => overlay::key(view, snapshot, overlay, key, now),
+        None => {
+            let presented = running(snapshot).is_some_and(|drill| drill.presented);
+            let map = &view.keymap;
+            let binding = match () {
+                () if snapshot.replay.is_some() => map.get_replaying(key),
+                () if presented => map.get_presented(key),
+                () => map.get(key),
+            };
+            if let Some(binding) = binding.cloned() {
+                return bound(view, snapshot, &binding, now);
+            }
+            view.say(format!("{key} does nothing here; ? shows the keys"), None, now);
+            Vec::new()
+        }
+    }
+}
+
+/// Takes pasted text.
+pub fn paste(view: &mut ViewState, snapshot: &Snapshot, text: &str) {
+    match &mut view.overlay {
+        Some(Overlay::Palette(palette)) => {
+            palette.edit.insert(text);
+            palette.typed(snapshot);
+        }
+        Some(Overlay::Filter(edit)) => {
+            edit.insert(text);
+            view.log.filter = edit.text().to_owned();
+        }
+        _ => {}
+    }
+}
+
+/// Takes a mouse event.
+pub fn mouse(view: &mut ViewState, snapshot: &Snapshot, mouse: Mouse) -> bool {
+    match (mouse, &mut view.overlay) {
+        (Mouse::WheelUp, Some(Overlay::Help { scroll } | Overlay::Answer { scroll, .. })) => {
+            *scroll = scroll.saturating_sub(3);
+        }
+        (Mouse::WheelDown, Some(Overlay::Help { scroll } | Overlay::Answer { scroll, .. })) => {
+            *scroll += 3;
+        }
+        (Mouse::WheelUp, _) => view.log.scroll(true, 3),
+        (Mouse::WheelDown, _) => view.log.scroll(false, 3),
+        (Mouse::Click { x, y }, None) => {
+            let plan = Plan::new(layout::screen(view.size), snapshot, view);
+            let hit = plan.panes.iter().find(|pane| pane.area.contains((x, y).into()));
+            let Some(zone) = hit.and_then(|pane| snapshot.zones.get(pane.zone)) else {
+                return false;
+            };
+            view.focus = Some(zone.name.clone());
+        }
+        (Mouse::Click { .. }, Some(_)) => return false,
+    }
+    true
+}
+
+/// A second has passed: forget what has been said long enough. Returns whether that changed
+/// anything.
+pub fn tick(view: &mut ViewState, now: UnixMs) -> bool {
+    let over = view.toast.as_ref().is_some_and(|toast| now.saturating_sub(toast.at_ms) > TOAST_MS);
+    if over {
+        view.toast = None;
+    }
+    over
+}
+
+/// The drill that runs.
+fn running(snapshot: &Snapshot) -> Option<&Drill> {
+    snapshot.drill.as_ref().filter(|drill| drill.ended_ms.is_none())
+}
+
+/// A key while nothing lies on top.
+fn bound(view: &mut ViewState, snapshot: &Snapshot, binding: &Binding, now: UnixMs) -> Vec<Effect> {
+    match &binding.action {
+        Action::Screen(action) => screen(view, snapshot, action, now),
+        Action::Line(template) if snapshot.replay.is_some() => {
+            let line = keys::fill(template, view, snapshot).unwrap_or_else(|_| template.clone());
+            give(view, snapshot, line, now)
+        }
+        Action::Line(template) => {
+            if binding.when == When::Drill && running(snapshot).is_none() {
+                view.say("no drill runs", Some(Outcome::Refused), now);
+                return Vec::new();
+            }
+            let zone = view.focused(snapshot);
+            if binding.when == When::Mirror
+                && let Some(zone) = zone
+                && zone.role == Role::Source
+            {
+                let why = format!("zone {} is the source: focus a mirror zone", zone.name);
+                view.say(why, Some(Outcome::Refused), now);
+                return Vec::new();
+            }
+            match keys::fill(template, view, snapshot) {
+                Ok(line) if binding.confirm && view.drives => {
+                    view.overlay = Some(Overlay::Confirm { line });
+                    Vec::new()
+                }
+                Ok(line) => give(view, snapshot, line, now),
+                Err(why) => {
+                    view.say(why, Some(Outcome::Refused), now);
+                    Vec::new()
+                }
+            }
+        }
+    }
+}
+
+/// Gives a line to the room, if this screen may.
+fn give(view: &mut ViewState, snapshot: &Snapshot, line: String, now: UnixMs) -> Vec<Effect> {
+    let command = line.parse::<Command>();
+    let refused = match &command {
+        Ok(Command::Record(record)) if !view.guest => return self_record(view, record, now),
+        Ok(Command::Wind(wind)) if snapshot.replay.is_some() => return vec![Effect::Wind(*wind)],
+        Ok(Command::Wind(_)) => Some(NOTHING_TO_WIND.into()),
+        _ if snapshot.replay.is_some() => Some(in_a_replay(&line)),
+        Ok(command) if view.guest && !command.is_for_guests() => {
+            Some(format!("you are a guest here: `{line}` reaches files or ends the region"))
+        }
+        Ok(Command::Control(_)) => None,
+        Ok(command) if command.is_harmless() || view.drives => None,
+        Err(_) if view.drives => None,
+        _ => Some(format!("{} (`{line}` was not sent)", way_to_drive(view, snapshot))),
+    };
+    if let Some(why) = refused {
+        view.say(why, Some(Outcome::Refused), now);
+        return Vec::new();
+    }
+    if let Connection::Lost { .. } = view.connection {
+        view.say(format!("no way to the room: `{line}` was not sent"), Some(Outcome::Refused), now);
+        return Vec::new();
+    }
+    let id = view.next_id;
+    view.next_id += 1;
+    view.pending.insert(id, line.clone());
+    view.say(format!("{line} …"), None, now);
+    vec![Effect::Send { id, line }]
+}
+
+/// Why a command is of no use in a replay.
+fn in_a_replay(line: &str) -> String {
+    format!("this is a replay of what happened: `{line}` was not sent")
+}
+
+/// How an observer comes to drive.
+fn way_to_drive(view: &ViewState, snapshot: &Snapshot) -> String {
+    let me = snapshot.screens.iter().find(|screen| Some(screen.id) == view.me);
+    if me.is_some_and(|me| me.observes) {
+        return "this screen only observes".into();
+    }
+    let driver = snapshot.screens.iter().find(|screen| screen.drives);
+    let key = key_of(view, &Action::Screen(ScreenAction::Control));
+    match (driver, key) {
+        (Some(driver), Some(key)) => format!("{} drives: {key} asks for control", driver.name),
+        (None, Some(key)) => format!("nobody drives: {key} takes control"),
+        (_, None) => "you are observing: `control ask` asks for control".into(),
+    }
+}
+
+/// The first key that leads there.
+#[must_use]
+pub fn key_of(view: &ViewState, action: &Action) -> Option<Key> {
+    view.keymap.bindings().iter().find(|binding| binding.action == *action).map(|b| b.key)
+}
+
+/// Who asks this screen's person for control.
+#[must_use]
+pub fn asker<'a>(view: &ViewState, snapshot: &'a Snapshot) -> Option<&'a Screen> {
+    snapshot.screens.iter().find(|screen| view.drives && screen.asks_until_ms.is_some())
+}
+
+/// Until when this screen waits for the driver's word, if it asked for control.
+#[must_use]
+pub fn asking(view: &ViewState, snapshot: &Snapshot) -> Option<UnixMs> {
+    let me = snapshot.screens.iter().find(|screen| Some(screen.id) == view.me)?;
+    me.asks_until_ms
+}
+
+/// A screen records itself; the room has no part in it.
+fn self_record(view: &mut ViewState, record: &Record, now: UnixMs) -> Vec<Effect> {
+    match record {
+        Record::Start { size: Some(_), .. } => {
+            let why =
+                "a screen is recorded at its own size: leave --size out, or record from a shell";
+            view.say(why, Some(Outcome::Refused), now);
+            Vec::new()
+        }
+        Record::Start { file, format, size: None } => {
+            vec![Effect::Record { file: Some(file.clone()), format: *format }]
+        }
+        Record::Stop => vec![Effect::StopRecording],
+    }
+}
+
+fn screen(
+    view: &mut ViewState,
+    snapshot: &Snapshot,
+    action: &ScreenAction,
+    now: UnixMs,
+) -> Vec<Effect> {
+    match action {
+        ScreenAction::Help => view.overlay = Some(Overlay::Help { scroll: 0 }),
+        ScreenAction::Palette(text) => {
+            view.overlay = Some(Overlay::Palette(Palette::new(text, snapshot)));
+        }
+        ScreenAction::Filter => {
+            view.overlay = Some(Overlay::Filter(LineEdit::new(&view.log.filter)));
+        }
+        ScreenAction::Next => view.move_focus(snapshot, true),
+        ScreenAction::Previous => view.move_focus(snapshot, false),
+        ScreenAction::NodeNext => view.move_node(snapshot, true),
+        ScreenAction::NodePrevious => view.move_node(snapshot, false),
+        ScreenAction::Zoom => view.zoom = !view.zoom,
+        ScreenAction::Drill => {
+            if snapshot.drill.is_none() {
+                view.say("no drill has run yet: 1 to 4 run the conclusions", None, now);
+            }
+            let next = match view.drill(snapshot).map(|(_, look)| look) {
+                None => DrillLook::Pane,
+                Some(DrillLook::Pane) => DrillLook::Large,
+                Some(DrillLook::Large | DrillLook::Hidden) => DrillLook::Hidden,
+            };
+            view.zoom = false;
+            view.show_drill(snapshot, next);
+        }
+        ScreenAction::Back => back(view, snapshot),
+        // No region stands behind it that could be asked about.
+        ScreenAction::Quit if snapshot.replay.is_some() => {
+            return vec![Effect::Leave(Leave::Detach)];
+        }
+        ScreenAction::Quit => view.overlay = Some(Overlay::Leave),
+        ScreenAction::LogUp => view.log.scroll(true, 3),
+        ScreenAction::LogDown => view.log.scroll(false, 3),
+        ScreenAction::LogZone => {
+            let only = match view.log.only {
+                None => view.focused(snapshot).map(|zone| zone.name.clone()),
+                Some(_) => None,
+            };
+            view.log.show_only(only);
+        }
+        ScreenAction::Log => {
+            if view.log.large().is_some() {
+                view.overlay = Some(Overlay::Log);
+            } else {
+                view.say("this screen has no large log", None, now);
+            }
+        }
+        ScreenAction::Redraw => return vec![Effect::Redraw],
+        ScreenAction::Suspend if view.guest => {
+            view.say("a guest has no shell to go back to", Some(Outcome::Refused), now);
+        }
+        ScreenAction::Suspend => return vec![Effect::Suspend],
+        ScreenAction::Record if view.guest => {
+            view.say("you are a guest here: no file is written", Some(Outcome::Refused), now);
+        }
+        ScreenAction::Record if view.recording => return vec![Effect::StopRecording],
+        ScreenAction::Record => {
+            return vec![Effect::Record { file: None, format: CastFormat::default() }];
+        }
+        ScreenAction::Control => {
+            let what = match (view.drives, asker(view, snapshot)) {
+                (false, _) => "control ask",
+                (true, Some(_)) => "control grant",
+                (true, None) => "control release",
+            };
+            return give(view, snapshot, what.into(), now);
+        }
+    }
+    Vec::new()
+}
+
+/// One step back: zoom, large drill, scrolled log, filter, limit, a drill that is over, in this
+/// order.
+fn back(view: &mut ViewState, snapshot: &Snapshot) {
+    let drill = view.drill(snapshot).map(|(drill, look)| (drill.ended_ms.is_some(), look));
+    if view.zoom {
+        view.zoom = false;
+    } else if let Some((_, DrillLook::Large)) = drill {
+        view.show_drill(snapshot, DrillLook::Pane);
+    } else if view.log.is_scrolled() {
+        view.log.follow();
+    } else if !view.log.filter.is_empty() {
+        view.log.filter.clear();
+    } else if view.log.only.is_some() {
+        view.log.show_only(None);
+    } else if let Some((true, _)) = drill {
+        view.show_drill(snapshot, DrillLook::Hidden);
+    } else {
+        view.toast = None;
+    }
+}

@@ -1,0 +1,70 @@
+//! What must be seen at once, what may wait, and what changes by itself as time passes.
+
+use super::running;
+use crate::{
+    region::{
+        Snapshot, UnixMs,
+        snapshot::{Drill, LinkState, MirrorState, NodeState, Phase},
+    },
+    tui::state::{Connection, ViewState},
+};
+
+/// Whether two pictures differ in more than numbers.
+pub(super) fn differs_in_kind(old: &Snapshot, new: &Snapshot) -> bool {
+    old.phase != new.phase
+        || old.steps != new.steps
+        || old.conclusions.len() != new.conclusions.len()
+        || old.conclusions.iter().zip(&new.conclusions).any(|(a, b)| a.verdict != b.verdict)
+        || drill_differs(old.drill.as_ref(), new.drill.as_ref())
+        || old.screens != new.screens
+        || old.marks.len() != new.marks.len()
+        || old.tasks.len() != new.tasks.len()
+        || old.producer.active != new.producer.active
+        || old.zones.len() != new.zones.len()
+        || old.zones.iter().zip(&new.zones).any(|(a, b)| {
+            a.name != b.name
+                || a.state != b.state
+                || a.work.paused != b.work.paused
+                || a.mirror.as_ref().map(|m| m.state) != b.mirror.as_ref().map(|m| m.state)
+                || a.link.as_ref().map(|l| (l.state, l.effective))
+                    != b.link.as_ref().map(|l| (l.state, l.effective))
+                || a.recovery != b.recovery
+                || a.nodes.iter().map(|n| n.state).ne(b.nodes.iter().map(|n| n.state))
+        })
+}
+
+/// Whether a drill has moved on; its counters and evidence are numbers, which may wait.
+fn drill_differs(old: Option<&Drill>, new: Option<&Drill>) -> bool {
+    match (old, new) {
+        (None, None) => false,
+        (Some(a), Some(b)) => {
+            a.began_ms != b.began_ms
+                || a.ended_ms != b.ended_ms
+                || a.verdict != b.verdict
+                || a.waits_for != b.waits_for
+                || a.bundle != b.bundle
+                || a.queue != b.queue
+                || a.steps.iter().map(|s| s.state).ne(b.steps.iter().map(|s| s.state))
+        }
+        _ => true,
+    }
+}
+
+/// Whether anything on screen shows an age, so that it must be drawn again each second.
+#[must_use]
+pub fn ages(view: &ViewState, snapshot: &Snapshot, now: UnixMs) -> bool {
+    let stale = |told: UnixMs| now.saturating_sub(told) >= crate::tui::STALE_MS;
+    matches!(view.connection, Connection::Lost { .. })
+        || matches!(snapshot.phase, Phase::Starting | Phase::Stopping)
+        || !snapshot.tasks.is_empty()
+        || running(snapshot).is_some()
+        || snapshot.screens.iter().any(|s| s.asks_until_ms.or(s.away_until_ms).is_some())
+        || snapshot.zones.iter().any(|zone| {
+            zone.link.as_ref().is_some_and(|link| link.state != LinkState::Up)
+                || zone.mirror.as_ref().is_some_and(|m| m.state != MirrorState::Streaming)
+                || zone.nodes.iter().any(|node| node.state != NodeState::Up)
+                || zone.recovery.as_ref().is_some_and(|r| r.caught_up_after_ms.is_none())
+                || zone.stream.as_ref().is_some_and(|s| stale(s.told_ms))
+                || zone.consumer.as_ref().is_some_and(|c| stale(c.told_ms))
+        })
+}

@@ -1,0 +1,168 @@
+//! Keys while something lies on top of the panes: a question, a text to scroll, a line being typed.
+
+use super::{Effect, give, screen};
+use crate::{
+    command::{
+        Command,
+        keys::{Code, Key, Named, ScreenAction},
+    },
+    region::{Snapshot, UnixMs},
+    tui::{
+        Leave, keys,
+        state::{Overlay, Palette, ViewState},
+    },
+};
+
+/// A key while something lies on top. The overlay was taken out; it is put back unless the key
+/// closes it.
+pub(super) fn key(
+    view: &mut ViewState,
+    snapshot: &Snapshot,
+    overlay: Overlay,
+    key: Key,
+    now: UnixMs,
+) -> Vec<Effect> {
+    let is = |named: Named| key == Key::named(named);
+    match overlay {
+        Overlay::Palette(palette) => palette_key(view, snapshot, palette, key, now),
+        Overlay::Filter(mut edit) => {
+            if is(Named::Esc) {
+                view.log.filter.clear();
+            } else if !is(Named::Enter) {
+                edit.key(key);
+                edit.text().clone_into(&mut view.log.filter);
+                view.overlay = Some(Overlay::Filter(edit));
+            }
+            Vec::new()
+        }
+        Overlay::Confirm { line } => match key.code {
+            Code::Char('y' | 'Y') | Code::Named(Named::Enter) if !key.ctrl => {
+                give(view, snapshot, line, now)
+            }
+            Code::Char('n' | 'N' | 'q') | Code::Named(Named::Esc) => {
+                view.say(format!("`{line}` was not sent"), None, now);
+                Vec::new()
+            }
+            _ => {
+                view.overlay = Some(Overlay::Confirm { line });
+                Vec::new()
+            }
+        },
+        Overlay::Leave => match key.code {
+            Code::Named(Named::Enter) | Code::Char('k' | 'y' | 'q') => {
+                vec![Effect::Leave(Leave::Detach)]
+            }
+            Code::Char('t') if view.drives && !view.guest => {
+                vec![Effect::Leave(Leave::TearDown { purge: false })]
+            }
+            Code::Char('p') if view.drives && !view.guest => {
+                vec![Effect::Leave(Leave::TearDown { purge: true })]
+            }
+            Code::Named(Named::Esc) | Code::Char('n' | 'c') => Vec::new(),
+            _ => {
+                view.overlay = Some(Overlay::Leave);
+                Vec::new()
+            }
+        },
+        Overlay::Help { scroll } => {
+            view.overlay = scrolled(key, scroll).map(|scroll| Overlay::Help { scroll });
+            Vec::new()
+        }
+        Overlay::Answer { title, outcome, text, scroll } => {
+            view.overlay = scrolled(key, scroll).map(|scroll| Overlay::Answer {
+                title,
+                outcome,
+                text,
+                scroll,
+            });
+            Vec::new()
+        }
+        Overlay::Log => {
+            if let Some(event) = keys::for_tui_logger(key) {
+                if let Some(large) = view.log.large() {
+                    large.transition(event);
+                }
+                view.overlay = Some(Overlay::Log);
+            }
+            Vec::new()
+        }
+    }
+}
+
+/// Where a scrolled text goes; `None` when the key closes it.
+fn scrolled(key: Key, scroll: usize) -> Option<usize> {
+    match key.code {
+        Code::Named(Named::Up) | Code::Char('k') => Some(scroll.saturating_sub(1)),
+        Code::Named(Named::Down) | Code::Char('j') => Some(scroll + 1),
+        Code::Named(Named::PageUp) => Some(scroll.saturating_sub(10)),
+        Code::Named(Named::PageDown) | Code::Char(' ') => Some(scroll + 10),
+        Code::Named(Named::Home) => Some(0),
+        Code::Named(Named::Esc | Named::Enter) | Code::Char('q' | '?') => None,
+        _ => Some(scroll),
+    }
+}
+
+fn palette_key(
+    view: &mut ViewState,
+    snapshot: &Snapshot,
+    mut palette: Palette,
+    key: Key,
+    now: UnixMs,
+) -> Vec<Effect> {
+    match key.code {
+        Code::Named(Named::Esc) => return Vec::new(),
+        Code::Named(Named::Backspace) if palette.edit.text().is_empty() => return Vec::new(),
+        Code::Named(Named::Enter) => return palette_enter(view, snapshot, palette, now),
+        Code::Named(Named::Tab) => palette.cycle(true, snapshot),
+        Code::Named(Named::BackTab) => palette.cycle(false, snapshot),
+        Code::Named(Named::Up) => palette.recall(true, &view.history, snapshot),
+        Code::Named(Named::Down) => palette.recall(false, &view.history, snapshot),
+        _ => {
+            if palette.edit.key(key) {
+                palette.typed(snapshot);
+            }
+        }
+    }
+    view.overlay = Some(Overlay::Palette(palette));
+    Vec::new()
+}
+
+fn palette_enter(
+    view: &mut ViewState,
+    snapshot: &Snapshot,
+    mut palette: Palette,
+    now: UnixMs,
+) -> Vec<Effect> {
+    let line = palette.edit.text().trim().to_owned();
+    match line.as_str() {
+        "" => return Vec::new(),
+        "help" => return screen(view, snapshot, &ScreenAction::Help, now),
+        "quit" => return screen(view, snapshot, &ScreenAction::Quit, now),
+        _ => {}
+    }
+    match line.parse::<Command>() {
+        // Refused here, with the line still in hand: keys typed on would mean other things.
+        Ok(command) if command.zone().is_some_and(|zone| snapshot.zone(zone).is_none()) => {
+            let zones: Vec<&str> = snapshot.zones.iter().map(|zone| zone.name.as_str()).collect();
+            palette.error = command
+                .zone()
+                .map(|zone| format!("there is no zone {zone}: the zones are {}", zones.join(", ")));
+            view.overlay = Some(Overlay::Palette(palette));
+            Vec::new()
+        }
+        Ok(_) => {
+            view.remember(&line);
+            let effects = give(view, snapshot, line, now);
+            view.from_palette = effects.iter().find_map(|effect| match effect {
+                Effect::Send { id, .. } => Some(*id),
+                _ => None,
+            });
+            effects
+        }
+        Err(e) => {
+            palette.error = Some(e.to_string());
+            view.overlay = Some(Overlay::Palette(palette));
+            Vec::new()
+        }
+    }
+}
