@@ -1,0 +1,183 @@
+//! The way into a room: connect to its socket, greet, send lines, read what comes.
+
+use std::{io, path::Path, time::Duration};
+
+use futures::{SinkExt, StreamExt};
+use tokio::net::UnixStream;
+use tokio_util::codec::{Framed, LinesCodec, LinesCodecError};
+
+use super::protocol::{ClientKind, LONGEST_LINE, Message, PROTOCOL, Request};
+
+/// How long a room may take to greet.
+const GREETING: Duration = Duration::from_secs(5);
+
+/// Why a room cannot be talked to.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Nobody listens there.
+    #[error("no room runs for region `{0}`: `zonedrill{flag} up` starts one", flag = super::home::region_flag(.0))]
+    NoRoom(String),
+    /// The socket cannot be used.
+    #[error("cannot talk to the room of region `{region}`: {source}")]
+    Io {
+        /// The region.
+        region: String,
+        /// The system's word.
+        source: io::Error,
+    },
+    /// Somebody listens and says nothing.
+    #[error("the room of region `{0}` does not answer within {seconds} s: it may be suspended or overloaded; its pid is in room.lock in its folder", seconds = GREETING.as_secs())]
+    Silent(String),
+    /// The room refused us.
+    #[error("the room refused: {0}")]
+    Refused(String),
+    /// The room speaks another protocol.
+    #[error("the room runs zonedrill {version} (protocol {theirs}), this is {ours} (protocol {PROTOCOL}): use the same program, or `zonedrill down` with the old one first", ours = env!("CARGO_PKG_VERSION"))]
+    Version {
+        /// Its version.
+        version: String,
+        /// Its protocol.
+        theirs: u32,
+    },
+    /// The room sent something that cannot be read.
+    #[error("the room sent something unreadable: {0}")]
+    Garbled(String),
+    /// The room closed the connection.
+    #[error("the room has ended")]
+    Gone,
+}
+
+/// How a caller presents itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Greeting {
+    /// A name to be shown.
+    pub name: String,
+    /// What calls.
+    pub client: ClientKind,
+    /// Never sends commands.
+    pub observe: bool,
+    /// Comes as a guest (see [`Request::Hello`]).
+    pub guest: bool,
+    /// By which a lost connection's place is had again; may be empty.
+    pub token: String,
+}
+
+/// A connection to a room.
+#[derive(Debug)]
+pub struct Client {
+    lines: Framed<UnixStream, LinesCodec>,
+    region: String,
+    /// The room's greeting.
+    pub hello: Hello,
+}
+
+/// What a room says first.
+#[derive(Clone, Debug, Default)]
+pub struct Hello {
+    /// The room's process.
+    pub pid: u32,
+    /// This screen's number.
+    pub screen: u64,
+    /// May send commands.
+    pub drives: bool,
+    /// The place was kept since a connection was lost.
+    pub returned: bool,
+    /// The newest events.
+    pub events: Vec<crate::region::Event>,
+}
+
+impl Client {
+    /// Connects and greets.
+    ///
+    /// # Errors
+    /// When no room listens, it refuses, or it speaks another protocol.
+    pub async fn connect(
+        socket: &Path,
+        region: &str,
+        name: &str,
+        client: ClientKind,
+        observe: bool,
+    ) -> Result<Self, ClientError> {
+        let name = name.to_owned();
+        let greeting = Greeting { name, client, observe, guest: false, token: String::new() };
+        Self::greet(socket, region, &greeting).await
+    }
+
+    /// Connects and greets as one who may come back.
+    ///
+    /// # Errors
+    /// When no room listens, it refuses, or it speaks another protocol.
+    pub async fn greet(
+        socket: &Path,
+        region: &str,
+        greeting: &Greeting,
+    ) -> Result<Self, ClientError> {
+        let stream = UnixStream::connect(socket).await.map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+                ClientError::NoRoom(region.to_owned())
+            }
+            _ => ClientError::Io { region: region.to_owned(), source },
+        })?;
+        let lines = Framed::new(stream, LinesCodec::new_with_max_length(LONGEST_LINE));
+        let mut connection = Self { lines, region: region.to_owned(), hello: Hello::default() };
+        let Greeting { name, client, observe, guest, token } = greeting.clone();
+        let protocol = PROTOCOL;
+        let request = Request::Hello { protocol, name, client, observe, guest, token };
+        connection.send(&request).await?;
+        let hello = tokio::time::timeout(GREETING, connection.next())
+            .await
+            .map_err(|_| ClientError::Silent(region.to_owned()))?;
+        match hello? {
+            Message::Hello { protocol, version, pid, screen, drives, returned, events } => {
+                if protocol != PROTOCOL {
+                    return Err(ClientError::Version { version, theirs: protocol });
+                }
+                connection.hello = Hello { pid, screen, drives, returned, events };
+                Ok(connection)
+            }
+            Message::Error { why } => Err(ClientError::Refused(why)),
+            _ => Err(ClientError::Garbled("no greeting".into())),
+        }
+    }
+
+    /// Sends one request.
+    ///
+    /// # Errors
+    /// When the connection is gone.
+    pub async fn send(&mut self, request: &Request) -> Result<(), ClientError> {
+        let line =
+            serde_json::to_string(request).map_err(|e| ClientError::Garbled(e.to_string()))?;
+        self.lines.send(line).await.map_err(|error| self.lost(error))
+    }
+
+    /// The next message.
+    ///
+    /// # Errors
+    /// When the room closes the connection, or sends something unreadable.
+    pub async fn next(&mut self) -> Result<Message, ClientError> {
+        match self.lines.next().await {
+            None => Err(ClientError::Gone),
+            Some(Err(error)) => Err(self.lost(error)),
+            Some(Ok(line)) => {
+                serde_json::from_str(&line).map_err(|e| ClientError::Garbled(e.to_string()))
+            }
+        }
+    }
+
+    fn lost(&self, error: LinesCodecError) -> ClientError {
+        match error {
+            LinesCodecError::MaxLineLengthExceeded => {
+                ClientError::Garbled("a line too long".into())
+            }
+            LinesCodecError::Io(source)
+                if matches!(
+                    source.kind(),
+                    io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset
+                ) =>
+            {
+                ClientError::Gone
+            }
+            LinesCodecError::Io(source) => ClientError::Io { region: self.region.clone(), source },
+        }
+    }
+}

@@ -1,0 +1,370 @@
+//! Drills: scripts run in the room, recorded as they happen, concluded by the laws.
+//!
+//! | file | inside |
+//! |---|---|
+//! | [`desk`] | which drill runs, and how others speak to it |
+//! | [`ready`] | what a drill needs before it can begin |
+//! | [`stage`], [`play`] | one script from its beginning to its verdict; its steps |
+//! | [`hand`] | gives the script's commands, and undoes what they left |
+//! | [`recorder`], [`sample`] | the record on disk, the picture on the screens |
+//! | [`closing`] | what is gathered at the end: latencies, servers, every replica |
+//! | [`sabotage`] | deliberate faults, and the table of what each came to |
+//! | [`bundle`] | where the evidence goes |
+
+pub mod bundle;
+pub mod closing;
+pub mod desk;
+pub mod hand;
+pub mod play;
+pub mod ready;
+pub mod recorder;
+pub mod sabotage;
+pub mod sample;
+pub mod stage;
+
+use std::{
+    fmt::Write,
+    io::BufRead,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Notify, watch};
+
+use super::{
+    engine::{Engine, Failure},
+    protocol::Outcome,
+    server::Published,
+    task::{Cx, Result, Said},
+};
+use crate::{
+    command::{DrillRun, Sabotage},
+    drill::{law::Finding, library, record::Entry, script::Script},
+    region::{event::seconds, snapshot::Verdict},
+};
+
+/// The newest snapshots.
+pub type Snapshots = watch::Receiver<Arc<Published>>;
+/// A run's record, in its folder.
+pub const RECORD: &str = "drill.jsonl";
+/// The word for the four conclusions.
+const ALL: &str = "all";
+/// A folder's own drills, beside the keymap.
+const USERS_DRILLS: &str = "drills";
+
+/// How a drill ended.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Ended {
+    /// Its name.
+    pub drill: String,
+    /// The deliberate fault, if one.
+    pub sabotage: Option<Sabotage>,
+    /// With what verdict.
+    pub verdict: Verdict,
+    /// For what reason.
+    pub evidence: String,
+    /// What was checked, and what came of it.
+    pub findings: Vec<Finding>,
+    /// How long it took.
+    pub took_ms: u64,
+    /// Where its record is.
+    pub folder: PathBuf,
+    /// What it needed was not there: nothing was tried.
+    pub untried: bool,
+}
+
+/// Who runs drills, with what at hand.
+#[derive(Clone)]
+pub struct Crew {
+    /// The command's own.
+    pub cx: Cx,
+    /// Who gave it.
+    pub who: String,
+    /// The picture.
+    pub snapshots: Snapshots,
+    /// `drill next`.
+    next: Arc<Notify>,
+}
+
+/// The desk is free again when this goes.
+struct Seat(Arc<Engine>);
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.desk.leave();
+    }
+}
+
+impl Crew {
+    fn seated(
+        cx: Cx,
+        who: String,
+        snapshots: Snapshots,
+        line: &str,
+    ) -> std::result::Result<(Self, Seat), Failure> {
+        let next = cx.engine.desk.occupy(line, cx.stop.clone()).map_err(Failure::Refused)?;
+        let seat = Seat(Arc::clone(&cx.engine));
+        Ok((Self { cx, who, snapshots, next }, seat))
+    }
+
+    /// Why the drill was ended, once it was.
+    #[must_use]
+    pub fn why_ended(&self) -> String {
+        self.cx.engine.desk.why().unwrap_or_else(|| "the region is being ended".into())
+    }
+}
+
+/// Runs drills, one after the other.
+///
+/// # Errors
+/// When there is no such drill, a script has a mistake, or another drill runs.
+pub async fn run(
+    cx: Cx,
+    asked: DrillRun,
+    who: String,
+    snapshots: Snapshots,
+    line: String,
+) -> Result {
+    check(&asked)?;
+    let scripts = chosen(&asked.names)?;
+    let (crew, _seat) = Crew::seated(cx, who, snapshots, &line)?;
+    let began = std::time::Instant::now();
+    let mut ended = Vec::new();
+    for (index, script) in scripts.iter().enumerate() {
+        let queue = scripts[index + 1..].iter().map(|script| script.name.clone()).collect();
+        let how = stage::How {
+            scale: asked.scale,
+            sabotage: asked.sabotage,
+            pace: asked.pace,
+            present: asked.present,
+            queue,
+        };
+        ended.push(stage::run(&crew, script, how).await?);
+        if crew.cx.stop.is_cancelled() {
+            break;
+        }
+    }
+    let tried: Vec<Ended> = ended.iter().filter(|one| !one.untried).cloned().collect();
+    // With the region's end there is nobody to hand anything to.
+    let closing = crew.cx.stop.is_cancelled() && crew.cx.engine.desk.why().is_none();
+    let bundle = if tried.is_empty() || closing {
+        None
+    } else {
+        crew.cx.engine.desk.remember(tried.clone());
+        Some(bundle::write(&crew.cx.engine, &tried, asked.report).await)
+    };
+    let mut text = table(&ended);
+    let mut outcome = overall(&ended).0;
+    let mut data = serde_json::json!({
+        "verdict": overall(&ended).1,
+        "drills": ended,
+        "took_ms": began.elapsed().as_millis() as u64,
+    });
+    match bundle {
+        Some(Ok(folder)) => {
+            let shown = folder.display().to_string();
+            let _ = write!(text, "\nevidence: {shown}");
+            data["bundle"] = shown.clone().into();
+            crew.cx.bus().change(move |state, _| {
+                let mut drill = state.peek().drill.clone();
+                if let Some(drill) = &mut drill {
+                    drill.bundle = Some(shown);
+                }
+                state.drill(drill)
+            });
+        }
+        Some(Err(failure)) => {
+            let _ = write!(text, "\nthe evidence bundle could not be written: {failure}");
+            // A proof that nobody can look at is none.
+            if outcome == Outcome::Done {
+                outcome = Outcome::Void;
+            }
+        }
+        None => {}
+    }
+    Ok(Said { outcome, text, data: Some(data) })
+}
+
+/// The scripts of those names; `all` stands for the four conclusions.
+///
+/// # Errors
+/// When a script has a mistake, or there is none of that name.
+pub fn chosen(names: &[String]) -> std::result::Result<Vec<Script>, Failure> {
+    let known = scripts()?;
+    let mut chosen = Vec::new();
+    for name in names {
+        if name == ALL {
+            let mut four: Vec<_> =
+                known.iter().filter(|script| script.conclusion.is_some()).cloned().collect();
+            four.sort_by_key(|script| script.conclusion);
+            chosen.extend(four);
+            continue;
+        }
+        let Some(script) = known.iter().find(|script| &script.name == name) else {
+            let names: Vec<&str> = known.iter().map(|script| script.name.as_str()).collect();
+            return Err(Failure::Refused(format!(
+                "there is no drill `{name}`: the drills are {}, and `all` (your own are read from {})",
+                names.join(", "),
+                users_drills().map_or_else(
+                    || "~/.config/zonedrill/drills, which is not there".into(),
+                    |folder| folder.display().to_string()
+                )
+            )));
+        };
+        chosen.push(script.clone());
+    }
+    Ok(chosen)
+}
+
+/// Checks that there are such drills, and that the sabotage is one of theirs.
+///
+/// # Errors
+/// When that is not so, or a script has a mistake.
+pub fn check(asked: &DrillRun) -> std::result::Result<(), Failure> {
+    let scripts = chosen(&asked.names)?;
+    asked.sabotage.map_or(Ok(()), |kind| fits(kind, &scripts))
+}
+
+/// All there are: built in, and the user's own.
+///
+/// # Errors
+/// When one has a mistake.
+pub fn scripts() -> std::result::Result<Vec<Script>, Failure> {
+    let folder = users_drills();
+    library::load(folder.as_deref()).map_err(|error| Failure::Refused(error.to_string()))
+}
+
+/// Where a user's own drills are.
+fn users_drills() -> Option<PathBuf> {
+    use etcetera::BaseStrategy;
+    let named = std::env::var_os("ZONEDRILL_DRILLS").filter(|value| !value.is_empty());
+    named
+        .map(PathBuf::from)
+        .or_else(|| {
+            let base = etcetera::choose_base_strategy().ok()?;
+            Some(base.config_dir().join("zonedrill").join(USERS_DRILLS))
+        })
+        .filter(|folder| folder.is_dir())
+}
+
+/// Is that fault one of each of these drills?
+fn fits(kind: Sabotage, scripts: &[Script]) -> std::result::Result<(), Failure> {
+    match scripts.iter().find(|script| !script.sabotages.contains(&kind)) {
+        None => Ok(()),
+        Some(script) => {
+            let fitting: Vec<&str> = script.sabotages.iter().map(|kind| kind.as_str()).collect();
+            Err(Failure::Refused(format!(
+                "`{}` is no sabotage of the drill {}: it has {}",
+                kind.as_str(),
+                script.name,
+                if fitting.is_empty() { "none".to_owned() } else { fitting.join(", ") }
+            )))
+        }
+    }
+}
+
+/// Lists the drills there are.
+///
+/// # Errors
+/// When a script has a mistake.
+pub fn list() -> Result {
+    let scripts = scripts()?;
+    let width = scripts.iter().map(|script| script.name.len()).max().unwrap_or_default();
+    let mut text = String::new();
+    for script in &scripts {
+        let number = script.conclusion.map_or(" ".to_owned(), |number| number.to_string());
+        let _ = writeln!(text, "{number} {:width$}  {}", script.name, script.claim);
+    }
+    let data = scripts
+        .iter()
+        .map(|script| {
+            serde_json::json!({
+                "name": script.name, "conclusion": script.conclusion, "claim": script.claim,
+                "steps": script.steps.len(),
+                "sabotages": script.sabotages.iter().map(|s| s.as_str()).collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    let text = text.trim_end().to_owned();
+    Ok(Said { outcome: Outcome::Done, text, data: Some(serde_json::Value::Array(data)) })
+}
+
+/// The verdict of several: broken if one is, else void if one is.
+fn overall(ended: &[Ended]) -> (Outcome, &'static str) {
+    let any = |verdict| ended.iter().any(|one| one.verdict == verdict);
+    if any(Verdict::Broken) {
+        (Outcome::Broken, "broken")
+    } else if !ended.is_empty() && ended.iter().all(|one| one.verdict == Verdict::Proved) {
+        (Outcome::Done, "proved")
+    } else {
+        (Outcome::Void, "void")
+    }
+}
+
+/// The verdicts, and under each what was found.
+fn table(ended: &[Ended]) -> String {
+    let width = ended.iter().map(|one| one.drill.len()).max().unwrap_or_default();
+    let mut lines = Vec::new();
+    for one in ended {
+        let took = seconds(one.took_ms);
+        let fault = one.sabotage.map(|kind| format!(" [sabotage {}]", kind.as_str()));
+        lines.push(format!(
+            "{:width$}  {:<8} {took:>8}  {}{}",
+            one.drill,
+            one.verdict.as_str(),
+            one.evidence,
+            fault.unwrap_or_default()
+        ));
+        for finding in &one.findings {
+            lines.push(format!(
+                "{:width$}    {:<8} {}: {}",
+                "",
+                finding.verdict.as_str(),
+                finding.check,
+                finding.text
+            ));
+        }
+    }
+    lines.join("\n")
+}
+
+/// What earlier drills damaged on purpose in the data of this run of the region: the faults that
+/// stay. Drills after them find it again.
+fn damaged(home: &Path, run: &str) -> Option<String> {
+    let mut damage = Vec::new();
+    for entry in std::fs::read_dir(home.join("drills")).ok()?.flatten() {
+        let Ok(file) = std::fs::File::open(entry.path().join(RECORD)) else { continue };
+        let mut line = String::new();
+        if std::io::BufReader::new(file).read_line(&mut line).is_err() {
+            continue;
+        }
+        let Ok(Entry::Begin(begin)) = serde_json::from_str(&line) else { continue };
+        let kind = begin.sabotage.filter(|kind| {
+            use Sabotage::{Corrupt, Duplicate, Lose, Reorder};
+            begin.run == run && matches!(kind, Lose | Duplicate | Corrupt | Reorder)
+        });
+        if let Some(kind) = kind {
+            let place = entry.file_name().to_string_lossy().into_owned();
+            damage.push(format!("{} in {place}", kind.as_str()));
+        }
+    }
+    damage.sort();
+    (!damage.is_empty()).then(|| damage.join(", "))
+}
+
+/// A new folder for a run's record: `drills/7-heal`.
+///
+/// # Errors
+/// When it cannot be made.
+fn new_folder(home: &Path, name: &str) -> std::io::Result<PathBuf> {
+    let drills = home.join("drills");
+    std::fs::create_dir_all(&drills)?;
+    let number = |entry: std::fs::DirEntry| -> Option<u64> {
+        entry.file_name().to_str()?.split('-').next()?.parse().ok()
+    };
+    let last = std::fs::read_dir(&drills)?.flatten().filter_map(number).max().unwrap_or(0);
+    let folder = drills.join(format!("{}-{name}", last + 1));
+    std::fs::create_dir(&folder)?;
+    Ok(folder)
+}

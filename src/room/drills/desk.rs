@@ -1,0 +1,155 @@
+//! The desk: which drill runs, and how others speak to it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::Ended;
+use crate::command::Command;
+
+/// A drill, or several in a row, that run.
+#[derive(Debug)]
+pub struct Active {
+    /// The command, in the words of the command language.
+    pub command: String,
+    /// Ends it.
+    pub stop: CancellationToken,
+    next: Arc<Notify>,
+    /// Why it is to end, or is worth nothing any more.
+    why: Option<String>,
+}
+
+/// What is known of drills beside the state.
+#[derive(Debug, Default)]
+pub struct Desk {
+    active: Mutex<Option<Active>>,
+    /// The last ones, for `report`.
+    last: Mutex<Vec<Ended>>,
+}
+
+impl Desk {
+    fn active(&self) -> MutexGuard<'_, Option<Active>> {
+        self.active.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the place of the one drill that may run.
+    ///
+    /// # Errors
+    /// When one runs; names it.
+    pub fn occupy(&self, command: &str, stop: CancellationToken) -> Result<Arc<Notify>, String> {
+        let mut active = self.active();
+        if let Some(other) = &*active {
+            return Err(format!(
+                "`{}` runs: wait for its verdict, or end it with `drill stop`",
+                other.command
+            ));
+        }
+        let next = Arc::new(Notify::new());
+        *active =
+            Some(Active { command: command.to_owned(), stop, next: Arc::clone(&next), why: None });
+        Ok(next)
+    }
+
+    /// The place is free again.
+    pub fn leave(&self) {
+        *self.active() = None;
+    }
+
+    /// What runs, in the words of the command language.
+    #[must_use]
+    pub fn running(&self) -> Option<String> {
+        self.active().as_ref().map(|active| active.command.clone())
+    }
+
+    /// Ends what runs, for that reason. Returns what it was.
+    pub fn end(&self, why: &str) -> Option<String> {
+        let mut active = self.active();
+        let active = active.as_mut()?;
+        active.why.get_or_insert_with(|| why.to_owned());
+        active.stop.cancel();
+        Some(active.command.clone())
+    }
+
+    /// Somebody else's command changes what the drill tests: it is carried out, and the drill ends
+    /// void, as its verdict could say nothing any more.
+    pub fn disturbed(&self, command: &Command, by: &str) {
+        if disturbs(command) {
+            self.end(&format!("{by} gave `{command}` while the drill ran"));
+        }
+    }
+
+    /// A presented drill goes on.
+    ///
+    /// # Errors
+    /// When none runs.
+    pub fn next(&self) -> Result<(), String> {
+        let active = self.active();
+        let active = active.as_ref().ok_or("no drill runs: `drill run all` begins")?;
+        active.next.notify_one();
+        Ok(())
+    }
+
+    /// Why it was ended.
+    #[must_use]
+    pub fn why(&self) -> Option<String> {
+        self.active().as_ref().and_then(|active| active.why.clone())
+    }
+
+    /// Remembers the last ones.
+    pub fn remember(&self, runs: Vec<Ended>) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = runs;
+    }
+
+    /// The last ones.
+    #[must_use]
+    pub fn last(&self) -> Vec<Ended> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Does it change what a drill tests?
+fn disturbs(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Cut { .. }
+            | Command::Heal { .. }
+            | Command::ZoneAdd { .. }
+            | Command::ZoneRemove { .. }
+            | Command::ConsumerPause { .. }
+            | Command::ConsumerResume { .. }
+            | Command::ConsumerRate { .. }
+            | Command::Node { .. }
+            | Command::Stepdown { .. }
+            | Command::Nudge { .. }
+            // Somebody else's messages would count as the drill's where receipts are counted.
+            | Command::Produce(_)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_at_a_time_and_whoever_meddles_ends_it() {
+        let desk = Desk::default();
+        assert!(desk.next().is_err() && desk.end("x").is_none());
+        let stop = CancellationToken::new();
+        desk.occupy("drill run cut", stop.clone()).unwrap();
+        let refused = desk.occupy("drill run heal", CancellationToken::new()).unwrap_err();
+        assert!(refused.contains("`drill run cut` runs"), "{refused}");
+        desk.disturbed(&"verify".parse().unwrap(), "eve");
+        desk.disturbed(&"mark here".parse().unwrap(), "eve");
+        assert!(!stop.is_cancelled());
+        for line in ["heal b", "nudge b", "produce 1 5", "produce --rate 5/s", "produce stop"] {
+            assert!(disturbs(&line.parse().unwrap()), "{line}");
+        }
+        desk.disturbed(&"heal b".parse().unwrap(), "eve");
+        desk.end("drill stop");
+        assert!(stop.is_cancelled());
+        assert_eq!(desk.why().as_deref(), Some("eve gave `heal b` while the drill ran"));
+        desk.leave();
+        assert_eq!(desk.running(), None);
+    }
+}

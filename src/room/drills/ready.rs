@@ -1,0 +1,136 @@
+//! What a drill needs before it can begin: a source and a mirror zone that serve, are linked, have
+//! everything and consume, nobody who produces, and every node whose replica it will read.
+
+use std::time::Duration;
+
+use super::Crew;
+use crate::{
+    drill::{check::Check, script::Script},
+    region::{
+        Role, Snapshot, ZoneName,
+        snapshot::{LinkState, NodeState, Zone, ZoneState},
+    },
+};
+
+/// How long a drill waits for what passes by itself.
+const READY_WITHIN: Duration = Duration::from_secs(15);
+/// How long for what does not: somebody may just have put it right, and the picture be a moment old.
+const PICTURE_WITHIN: Duration = Duration::from_secs(1);
+
+/// Why a drill cannot begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Obstacle {
+    /// It may pass by itself.
+    Passing(String),
+    /// It stays until somebody does something, which is named.
+    Standing(String),
+}
+
+/// Waits until there is a source and a mirror zone that are as a drill needs them.
+///
+/// # Errors
+/// What is in the way, and what removes it.
+pub async fn ready(crew: &Crew, script: &Script) -> Result<(ZoneName, ZoneName), String> {
+    let mut snapshots = crew.snapshots.clone();
+    let began = tokio::time::Instant::now();
+    loop {
+        let found = candidates(&snapshots.borrow_and_update().snapshot, reads_all(script));
+        let (obstacle, patience) = match found {
+            Ok(zones) => return Ok(zones),
+            Err(Obstacle::Passing(why)) => (why, READY_WITHIN),
+            Err(Obstacle::Standing(why)) => (why, PICTURE_WITHIN),
+        };
+        tokio::select! {
+            () = crew.cx.stop.cancelled() => return Err(crew.why_ended()),
+            () = tokio::time::sleep_until(began + patience) => return Err(obstacle),
+            changed = snapshots.changed() => if changed.is_err() { return Err(obstacle) },
+        }
+    }
+}
+
+/// Will the drill be void if a node is not there: does it judge by every replica, without bringing
+/// nodes back itself?
+fn reads_all(script: &Script) -> bool {
+    let revives = |line: &str| line.starts_with("node start") || line.starts_with("node thaw");
+    script.checks.contains(&Check::Faithful) && !script.lines().any(revives)
+}
+
+/// The source and the first mirror zone that serves, is linked, has everything, and consumes.
+fn candidates(snapshot: &Snapshot, every_node: bool) -> Result<(ZoneName, ZoneName), Obstacle> {
+    use Obstacle::{Passing, Standing};
+    let source =
+        snapshot.source().ok_or_else(|| Standing("the region has no source zone".into()))?;
+    serves(source, every_node)?;
+    consumes(source)?;
+    if snapshot.producer.active {
+        return Err(Passing("messages are being produced: `produce stop` ends that".into()));
+    }
+    let mut first = None;
+    for zone in snapshot.zones.iter().filter(|zone| zone.role == Role::Mirror) {
+        let looked =
+            serves(zone, every_node).and_then(|()| follows(zone)).and_then(|()| consumes(zone));
+        match looked {
+            Ok(()) => return Ok((source.name.clone(), zone.name.clone())),
+            Err(obstacle) => {
+                first.get_or_insert(obstacle);
+            }
+        }
+    }
+    let none = || Standing("a drill needs a mirror zone: `zone add` adds one".into());
+    Err(first.unwrap_or_else(none))
+}
+
+fn serves(zone: &Zone, every_node: bool) -> Result<(), Obstacle> {
+    let needed = if every_node { &zone.nodes[..] } else { &[] };
+    for node in needed {
+        let name = &node.name;
+        let cure = match node.state {
+            NodeState::Dead | NodeState::Stopped => format!("`node start {name}`"),
+            NodeState::Frozen => format!("`node thaw {name}`"),
+            NodeState::JsOff => format!("`node stop {name}` and `node start {name}`"),
+            NodeState::Starting | NodeState::Up | NodeState::Silent => continue,
+        };
+        return Err(Obstacle::Standing(format!(
+            "node {name} is {}, and the drill's verdict needs every replica: {cure} brings it back",
+            node.state.as_str()
+        )));
+    }
+    match zone.state {
+        ZoneState::Ready => Ok(()),
+        _ => Err(Obstacle::Passing(format!("zone {} is not serving", zone.name))),
+    }
+}
+
+/// A mirror zone is linked, and has everything.
+fn follows(zone: &Zone) -> Result<(), Obstacle> {
+    use Obstacle::{Passing, Standing};
+    let name = &zone.name;
+    match &zone.link {
+        Some(link) if link.state == LinkState::Up => {}
+        Some(link) if link.state == LinkState::Cut => {
+            let why = format!("zone {name} is cut: `heal {name}` restores its link");
+            return Err(if link.heals_at_ms.is_some() { Passing(why) } else { Standing(why) });
+        }
+        _ => return Err(Passing(format!("the link of zone {name} is down"))),
+    }
+    match zone.mirror.as_ref().and_then(|mirror| mirror.true_lag) {
+        Some(0) => Ok(()),
+        Some(lag) => Err(Passing(format!("zone {name} is {lag} messages behind the source"))),
+        None => Err(Passing(format!("it is not known how far zone {name} is behind the source"))),
+    }
+}
+
+fn consumes(zone: &Zone) -> Result<(), Obstacle> {
+    let name = &zone.name;
+    if zone.work.paused {
+        return Err(Obstacle::Standing(format!(
+            "the consumer of zone {name} is paused: `consumer resume {name}` goes on"
+        )));
+    }
+    if zone.work.limit.is_some() {
+        return Err(Obstacle::Standing(format!(
+            "the consumer of zone {name} is held to a rate: `consumer rate {name} max` lifts it"
+        )));
+    }
+    Ok(())
+}

@@ -1,0 +1,289 @@
+//! Deliberate faults of an experiment. Each must turn the right verdict; that is how verdicts are
+//! tested.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::task::JoinHandle;
+
+use super::{Ended, Snapshots, recorder::Recorder};
+use crate::{
+    command::{Command, CutKind, Produce, Sabotage},
+    drill::record::Entry,
+    nats::{connect::jetstream, producer::Fault},
+    region::{
+        Snapshot, ZoneName,
+        snapshot::{LinkState, Verdict},
+        topology::{DRILL_SUBJECT, STREAM},
+    },
+    room::{clock::now_ms, engine::Engine},
+};
+
+/// How long a leak may take until a message has come through it.
+const LEAKS_WITHIN: Duration = Duration::from_secs(20);
+/// When, after a zone began to join, the producer is meddled with.
+const WHILE_JOINING: Duration = Duration::from_millis(700);
+/// How often it is looked whether the leak has leaked.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Puts the fault in, at the right moment.
+pub struct Saboteur {
+    kind: Option<Sabotage>,
+    engine: Arc<Engine>,
+    recorder: Arc<Recorder>,
+    snapshots: Snapshots,
+    mirror: ZoneName,
+    /// Produces of the script that are still to come.
+    produces: usize,
+    done: bool,
+    task: Option<JoinHandle<()>>,
+}
+
+impl Saboteur {
+    /// A saboteur of a script with so many produces; without a kind it does nothing.
+    #[must_use]
+    pub fn new(
+        kind: Option<Sabotage>,
+        engine: Arc<Engine>,
+        recorder: Arc<Recorder>,
+        snapshots: Snapshots,
+        mirror: ZoneName,
+        produces: usize,
+    ) -> Self {
+        Self { kind, engine, recorder, snapshots, mirror, produces, done: false, task: None }
+    }
+
+    fn tell(&mut self, what: impl Into<String>) {
+        if let Some(kind) = self.kind {
+            self.done = true;
+            self.recorder.write(Entry::Sabotaged { kind, what: what.into(), at: now_ms() });
+        }
+    }
+
+    /// How long a wait may take: what cannot come any more need not be waited for.
+    #[must_use]
+    pub fn patience(&self, within: Duration) -> Duration {
+        match self.kind {
+            Some(Sabotage::Nothing) if self.done => within.min(Duration::from_secs(2)),
+            // A damaged message is not counted as received: waited for in vain.
+            Some(Sabotage::Corrupt) if self.done => within.min(Duration::from_secs(6)),
+            _ => within,
+        }
+    }
+
+    /// A command is about to be given. Returns whether it is to be given.
+    pub fn before(&mut self, command: &Command) -> bool {
+        let Some(kind) = self.kind else { return true };
+        let produces = matches!(command, Command::Produce(what) if *what != Produce::Stop);
+        if produces {
+            self.produces = self.produces.saturating_sub(1);
+        }
+        match (kind, command) {
+            (Sabotage::Nothing, _) if produces => {
+                self.tell(format!("`{command}` was not given"));
+                return false;
+            }
+            // In the last produce, so that no wait before it is in vain.
+            (Sabotage::Corrupt, _) if produces && self.produces == 0 => {
+                self.fault(
+                    Fault::Corrupt,
+                    "the payload of one message is altered after its checksum was made",
+                );
+            }
+            (Sabotage::Reorder, _) if produces && self.produces == 0 => {
+                self.fault(Fault::Swap, "two consecutive messages are sent in the wrong order");
+            }
+            (Sabotage::NoPause, Command::ConsumerPause { zone }) => {
+                if let Ok(zone) = self.engine.zone(zone) {
+                    zone.control.send_modify(|held| held.defiant = true);
+                }
+                self.tell(format!(
+                    "the consumer of zone {zone} goes on although its pause is reported"
+                ));
+            }
+            (Sabotage::RestartProducer | Sabotage::Reconfigure, Command::ZoneAdd { .. })
+                if !self.done =>
+            {
+                self.meddle(kind);
+            }
+            (Sabotage::Leak, _) if produces && !self.done => {
+                let how = proved_cut(&self.snapshots.borrow().snapshot, &self.mirror);
+                if let Some(how) = how {
+                    self.leak(how);
+                }
+            }
+            _ => {}
+        }
+        true
+    }
+
+    fn fault(&mut self, fault: Fault, what: &str) {
+        if let Ok(producer) = self.engine.producer() {
+            producer.put_fault(fault);
+            self.tell(what);
+        }
+    }
+
+    fn meddle(&mut self, kind: Sabotage) {
+        let Ok(producer) = self.engine.producer() else { return };
+        let what = if kind == Sabotage::Reconfigure {
+            "the producer's window was halved while the zone joined"
+        } else {
+            "the producer's connection was made anew while the zone joined"
+        };
+        self.tell(what);
+        self.task = Some(tokio::spawn(async move {
+            tokio::time::sleep(WHILE_JOINING).await;
+            if kind == Sabotage::Reconfigure {
+                producer.reconfigure();
+            } else {
+                producer.restart().await;
+            }
+        }));
+    }
+
+    /// Restores the link behind the room's back until something has come through, and severs it.
+    fn leak(&mut self, how: CutKind) {
+        self.tell(format!(
+            "the cut link of zone {} was secretly restored for a moment",
+            self.mirror
+        ));
+        let (engine, zone) = (Arc::clone(&self.engine), self.mirror.clone());
+        let snapshots = self.snapshots.clone();
+        self.task = Some(tokio::spawn(async move {
+            let last = |snapshot: &Snapshot| {
+                snapshot.zone(&zone).and_then(|zone| zone.stream.as_ref()).map(|s| s.last_seq)
+            };
+            let before = last(&snapshots.borrow().snapshot);
+            if let Err(error) = engine.platform.heal(&zone).await {
+                tracing::warn!("sabotage: the leak of zone {zone}: {error}");
+                return;
+            }
+            let deadline = tokio::time::Instant::now() + LEAKS_WITHIN;
+            let still_cut = |snapshot: &Snapshot| {
+                let link = snapshot.zone(&zone).and_then(|zone| zone.link.as_ref());
+                link.is_some_and(|link| link.state == LinkState::Cut)
+            };
+            while tokio::time::Instant::now() < deadline {
+                let over = {
+                    let published = snapshots.borrow();
+                    !still_cut(&published.snapshot) || last(&published.snapshot) > before
+                };
+                if over {
+                    break;
+                }
+                tokio::time::sleep(LOOK).await;
+            }
+            // Healed in earnest meanwhile: then it must stay so.
+            let still_cut = still_cut(&snapshots.borrow().snapshot);
+            if still_cut && let Err(error) = engine.platform.cut(&zone, how).await {
+                tracing::warn!("sabotage: severing zone {zone} again: {error}");
+            }
+        }));
+    }
+
+    /// Waits until what goes on beside the drill is over.
+    pub async fn settle(&mut self) {
+        if let Some(task) = self.task.take() {
+            let _ = task.await;
+        }
+    }
+
+    /// After the last step, before the consumers are waited for: a second copy without an id.
+    pub async fn duplicate(&mut self, last: u64) {
+        if self.kind != Some(Sabotage::Duplicate) || last == 0 {
+            return;
+        }
+        let copied = async {
+            let source = self.engine.source_plan().ok()?;
+            let client = self.engine.zone(&source.name).ok()?.client.clone();
+            let context = jetstream(&client);
+            let stream = context.get_stream(STREAM).await.ok()?;
+            let message = stream.get_raw_message(last).await.ok()?;
+            context.publish(DRILL_SUBJECT, message.payload).await.ok()?.await.ok()
+        };
+        if let Some(ack) = copied.await {
+            self.tell(format!(
+                "the message at sequence {last} was published again without its id, at {}",
+                ack.sequence
+            ));
+        } else {
+            tracing::warn!("sabotage: no duplicate could be published");
+        }
+    }
+
+    /// After the consumers have everything: a message of this drill disappears from the mirror.
+    pub async fn lose(&mut self, first: u64, last: u64) {
+        if self.kind != Some(Sabotage::Lose) || last <= first {
+            return;
+        }
+        let seq = first + (last - first) / 2;
+        let removed = async {
+            let client = self.engine.zone(&self.mirror).ok()?.client.clone();
+            let stream = jetstream(&client).get_stream(STREAM).await.ok()?;
+            stream.delete_message(seq).await.ok()
+        };
+        if removed.await == Some(true) {
+            self.tell(format!(
+                "the message at sequence {seq} was removed from the stream of zone {}",
+                self.mirror
+            ));
+        } else {
+            tracing::warn!("sabotage: no message could be removed");
+        }
+    }
+
+    /// Takes out what was put in and would stay.
+    pub fn clear(&mut self) {
+        if let Some(task) = self.task.take() {
+            task.abort();
+        }
+        if self.kind.is_none() {
+            return;
+        }
+        if let Ok(producer) = self.engine.producer() {
+            producer.clear_fault();
+            producer.configure_back();
+        }
+        for zone in self.engine.zones() {
+            zone.control.send_if_modified(|held| std::mem::take(&mut held.defiant));
+        }
+    }
+}
+
+/// How a zone's link is cut, if it is and both ends say so.
+fn proved_cut(snapshot: &Snapshot, zone: &ZoneName) -> Option<CutKind> {
+    let link = snapshot.zone(zone)?.link.as_ref()?;
+    if link.state == LinkState::Cut && link.effective { link.kind } else { None }
+}
+
+/// What a sabotage must come to: the verdict, and words of the reason by which it is known that the
+/// right thing was noticed.
+fn must(kind: Sabotage) -> (Verdict, &'static [&'static str]) {
+    match kind {
+        Sabotage::Leak => (Verdict::Void, &["cut"]),
+        Sabotage::Lose => (Verdict::Broken, &["not on the stream", "lost"]),
+        Sabotage::Duplicate => (Verdict::Broken, &["twice", "duplicate", "second"]),
+        Sabotage::Corrupt => (Verdict::Broken, &["not as sent"]),
+        Sabotage::Reorder => (Verdict::Broken, &["after a higher number"]),
+        Sabotage::NoPause => (Verdict::Void, &["pause"]),
+        Sabotage::RestartProducer => (Verdict::Broken, &["connect"]),
+        Sabotage::Reconfigure => (Verdict::Broken, &["config"]),
+        Sabotage::Nothing => (Verdict::Void, &["produced", "acknowledged"]),
+    }
+}
+
+/// Did a sabotaged drill end as it must: with the right verdict, for the right reason?
+#[must_use]
+pub fn as_it_must(kind: Sabotage, ended: &Ended) -> bool {
+    let (verdict, words) = must(kind);
+    let right = |text: &str| words.iter().any(|word| text.contains(word));
+    ended.verdict == verdict
+        && ended.findings.iter().any(|found| found.verdict == verdict && right(&found.text))
+}
+
+/// Does it leave the region's data as whole as it was? The others' faults stay on the streams, and
+/// every later verdict there is rightly broken.
+#[must_use]
+pub fn leaves_no_trace(kind: Sabotage) -> bool {
+    !matches!(kind, Sabotage::Lose | Sabotage::Duplicate | Sabotage::Corrupt | Sabotage::Reorder)
+}

@@ -1,0 +1,388 @@
+//! The keeper of evidence: one thread that writes every record down, keeps the ledger, and tells
+//! the owner what the ledger says.
+//!
+//! Records reach the disk (the kernel, not the platters: no drill here claims to survive a power
+//! loss) before the consumer acknowledges and before the producer sends.
+
+use std::{
+    collections::BTreeMap,
+    fs::{File, OpenOptions},
+    io::{BufRead, BufReader, Seek, SeekFrom, Write},
+    path::PathBuf,
+    time::Duration,
+};
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::home::Home;
+use crate::{
+    ledger::{
+        account::{Account, Totals},
+        book::Ledger,
+        message::RunId,
+        record::Record,
+        replay::Replayer,
+    },
+    nats::evidence::{Batch, Evidence},
+    region::{UnixMs, ZoneName, topology::consumer_name},
+};
+
+/// How often the ledger's figures are told at most.
+const TELL_EVERY: Duration = Duration::from_millis(100);
+
+/// What the ledger says.
+#[derive(Clone, Debug, Default)]
+pub struct Figures {
+    /// Of every zone that has an account.
+    pub zones: BTreeMap<ZoneName, Account>,
+    /// Of all producers together.
+    pub totals: Totals,
+    /// Why evidence cannot be written just now, if it cannot.
+    pub trouble: Option<String>,
+}
+
+/// What the keeper must know from the owner: each zone's acknowledgement floor.
+pub type Floors = BTreeMap<ZoneName, u64>;
+
+/// A question to the keeper, answered from the ledger itself.
+pub type Question = Box<dyn FnOnce(&Ledger) + Send>;
+
+/// The keeper, as the rest of the room sees it.
+#[derive(Debug)]
+pub struct Keeper {
+    /// Where evidence goes.
+    pub evidence: Evidence,
+    /// The run every message belongs to.
+    pub run: RunId,
+    /// The highest producer used so far.
+    pub last_producer: u32,
+    /// The highest message number used so far.
+    pub last_number: u64,
+    /// A torn last line was found and cut off: the room was killed while writing it.
+    pub mended: bool,
+    /// What the ledger says, at most every 100 ms.
+    pub figures: watch::Receiver<Figures>,
+    /// Tells the keeper the floors.
+    pub floors: watch::Sender<Floors>,
+    questions: mpsc::UnboundedSender<Question>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+/// The evidence of a region cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("the evidence in {} cannot be used: {why}\n  Keep a copy if it matters; `zonedrill down --purge` (or removing the file) starts a new ledger", path.display())]
+pub struct KeeperError {
+    path: PathBuf,
+    why: String,
+}
+
+impl Keeper {
+    /// Opens the region's ledger, or begins one.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written, or is damaged other than at its very end.
+    pub fn open(home: &Home, now: UnixMs) -> Result<Self, KeeperError> {
+        let path = home.ledger();
+        let fail = |why: String| KeeperError { path: path.clone(), why };
+        let mut file = OpenOptions::new()
+            .create(true)
+            .read(true)
+            .append(true)
+            .open(&path)
+            .map_err(|error| fail(error.to_string()))?;
+        let (ledger, good, mended) = load(&mut file).map_err(&fail)?;
+        let mut files = Files {
+            ledger: file,
+            good,
+            home: home.clone(),
+            consumers: BTreeMap::new(),
+            line: Vec::with_capacity(64 * 1024),
+        };
+        let ledger = if let Some(ledger) = ledger {
+            if mended {
+                files.ledger.set_len(good).map_err(|error| fail(error.to_string()))?;
+            }
+            ledger
+        } else {
+            let run = RunId::from_number(now ^ u64::from(std::process::id()) << 40);
+            let first = Record::Run { run: run.to_string(), region: home.region.clone(), at: now };
+            files.write(std::slice::from_ref(&first)).map_err(|error| fail(error.to_string()))?;
+            Ledger::new(run, home.region.clone())
+        };
+        let (evidence, inbox) = Evidence::channel();
+        let (tell, figures) = watch::channel(Figures::default());
+        let (floors, floors_seen) = watch::channel(Floors::new());
+        let (questions, asked) = mpsc::unbounded_channel();
+        let (run, last_producer, last_number) =
+            (ledger.run().clone(), ledger.last_producer(), ledger.last_number().unwrap_or(0));
+        let keeping =
+            Keeping { ledger, files, tell, floors: floors_seen, trouble: None, told: true };
+        let thread = std::thread::Builder::new()
+            .name("evidence".into())
+            .spawn(move || keeping.run(inbox, asked))
+            .map_err(|error| fail(error.to_string()))?;
+        Ok(Self {
+            evidence,
+            run,
+            last_producer,
+            last_number,
+            mended,
+            figures,
+            floors,
+            questions,
+            thread: Some(thread),
+        })
+    }
+
+    /// A way to ask the ledger that can be handed on.
+    #[must_use]
+    pub fn asker(&self) -> Asker {
+        Asker(self.questions.clone())
+    }
+
+    /// Waits until everything handed over is written. Every other holder of [`Evidence`] must
+    /// have let go.
+    pub fn close(self) {
+        let Self { evidence, questions, thread, .. } = self;
+        drop(evidence);
+        drop(questions);
+        if let Some(thread) = thread {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Asks the ledger.
+#[derive(Clone, Debug)]
+pub struct Asker(mpsc::UnboundedSender<Question>);
+
+impl Asker {
+    /// Runs `question` on the ledger, in the keeper's thread. `None` when the keeper has gone.
+    pub async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Ledger) -> T + Send + 'static,
+    ) -> Option<T> {
+        let (answer, wait) = oneshot::channel();
+        self.0
+            .send(Box::new(move |ledger| {
+                let _ = answer.send(question(ledger));
+            }))
+            .ok()?;
+        wait.await.ok()
+    }
+}
+
+/// Reads a ledger file: the ledger (none in an empty file), how many bytes of it are good, and
+/// whether a torn tail follows them.
+fn load(file: &mut File) -> Result<(Option<Ledger>, u64, bool), String> {
+    file.seek(SeekFrom::Start(0)).map_err(|e| e.to_string())?;
+    let mut reader = BufReader::with_capacity(1 << 20, file);
+    let mut replayer = Replayer::default();
+    let (mut line, mut torn, mut any) = (String::new(), false, false);
+    loop {
+        line.clear();
+        let length = reader.read_line(&mut line).map_err(|e| e.to_string())?;
+        if length == 0 {
+            break;
+        }
+        any = true;
+        // Without its line end a line may be cut short in a way that still reads: never trust it.
+        torn = !line.ends_with('\n');
+        if !torn {
+            replayer.line(&line).map_err(|error| error.to_string())?;
+        }
+    }
+    if !any {
+        return Ok((None, 0, false));
+    }
+    let (ledger, read) = replayer.finish().map_err(|error| error.to_string())?;
+    Ok((Some(ledger), read.bytes, torn || read.torn_tail))
+}
+
+struct Files {
+    ledger: File,
+    /// Bytes of the ledger file that are whole lines.
+    good: u64,
+    home: Home,
+    consumers: BTreeMap<ZoneName, File>,
+    line: Vec<u8>,
+}
+
+impl Files {
+    fn write(&mut self, records: &[Record]) -> std::io::Result<()> {
+        self.line.clear();
+        for record in records {
+            serde_json::to_writer(&mut self.line, record)?;
+            self.line.push(b'\n');
+        }
+        if let Err(error) = self.ledger.write_all(&self.line) {
+            // A full disk may have taken half a line; leave none.
+            let _ = self.ledger.set_len(self.good);
+            return Err(error);
+        }
+        self.good += self.line.len() as u64;
+        Ok(())
+    }
+
+    /// The seed's `consumer-a.log`: for people, `tail -f` and `grep`; the ledger is the evidence.
+    fn write_consumer_logs(&mut self, records: &[Record]) -> std::io::Result<()> {
+        let mut at = records.iter().peekable();
+        while let Some(zone) = at.peek().map(|record| log_zone(record)) {
+            self.line.clear();
+            while let Some(record) = at.next_if(|record| log_zone(record) == zone) {
+                log_lines(&mut self.line, record)?;
+            }
+            let Some(zone) = zone.filter(|_| !self.line.is_empty()) else { continue };
+            if !self.consumers.contains_key(zone) {
+                let path = self.home.consumer_log(&consumer_name(zone));
+                let file = OpenOptions::new().create(true).append(true).open(path)?;
+                self.consumers.insert(zone.clone(), file);
+            }
+            if let Some(file) = self.consumers.get_mut(zone) {
+                file.write_all(&self.line)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn log_zone(record: &Record) -> Option<&ZoneName> {
+    match record {
+        Record::Received { z, .. } | Record::Corrupt { z, .. } | Record::Foreign { z, .. } => {
+            Some(z)
+        }
+        _ => None,
+    }
+}
+
+fn log_lines(out: &mut Vec<u8>, record: &Record) -> std::io::Result<()> {
+    let time = |at: UnixMs| {
+        jiff::Timestamp::from_millisecond(at.cast_signed()).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+    };
+    match record {
+        Record::Received { z, p, n, s, c, r, at } => {
+            let time = format!("{:.3}", time(*at));
+            for i in 0..*c {
+                writeln!(
+                    out,
+                    "{time} consumer-{z} seq={} number={} producer=p{p} delivered={r}",
+                    s + i,
+                    n + i
+                )?;
+            }
+            Ok(())
+        }
+        Record::Corrupt { z, s, why, at } => {
+            writeln!(out, "{:.3} consumer-{z} seq={s} corrupt: {why}", time(*at))
+        }
+        Record::Foreign { z, s, at } => {
+            writeln!(out, "{:.3} consumer-{z} seq={s} not a drill message", time(*at))
+        }
+        _ => Ok(()),
+    }
+}
+
+struct Keeping {
+    ledger: Ledger,
+    files: Files,
+    tell: watch::Sender<Figures>,
+    floors: watch::Receiver<Floors>,
+    trouble: Option<String>,
+    /// The trouble has been told; until then it is kept, however short it was.
+    told: bool,
+}
+
+impl Keeping {
+    fn run(
+        mut self,
+        mut inbox: mpsc::Receiver<Batch>,
+        mut asked: mpsc::UnboundedReceiver<Question>,
+    ) {
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_time().build()
+        else {
+            return;
+        };
+        runtime.block_on(async {
+            let mut dirty = true;
+            let mut next_tell = tokio::time::Instant::now();
+            loop {
+                tokio::select! {
+                    biased;
+                    question = asked.recv() => match question {
+                        Some(question) => question(&self.ledger),
+                        None => break,
+                    },
+                    batch = inbox.recv() => match batch {
+                        Some(batch) => {
+                            self.take(batch);
+                            while let Ok(batch) = inbox.try_recv() {
+                                self.take(batch);
+                            }
+                            dirty = true;
+                        }
+                        None => break,
+                    },
+                    changed = self.floors.changed() => {
+                        if changed.is_err() { break }
+                        dirty = true;
+                    }
+                    () = tokio::time::sleep_until(next_tell), if dirty => {
+                        self.tell_figures();
+                        dirty = false;
+                        next_tell = tokio::time::Instant::now() + TELL_EVERY;
+                    }
+                }
+            }
+            while let Some(batch) = inbox.recv().await {
+                self.take(batch);
+            }
+        });
+        self.tell_figures();
+        let _ = self.files.ledger.sync_data();
+    }
+
+    fn take(&mut self, batch: Batch) {
+        let result = self.files.write(&batch.records);
+        match &result {
+            Ok(()) => {
+                for record in &batch.records {
+                    self.ledger.apply(record);
+                }
+                // Not evidence, only a convenience: its failure is told, and stops nothing.
+                let logged = self.files.write_consumer_logs(&batch.records);
+                if let Err(error) = logged {
+                    self.trouble = Some(format!("a consumer's log: {error}"));
+                    self.told = false;
+                } else if self.told {
+                    self.trouble = None;
+                }
+            }
+            Err(error) => {
+                self.told = false;
+                self.trouble = Some(format!("{}: {error}", self.files.home.ledger().display()));
+            }
+        }
+        if let Some(written) = batch.written {
+            let _ = written.send(result.map_err(|error| error.to_string()));
+        }
+    }
+
+    fn tell_figures(&mut self) {
+        let floors = self.floors.borrow_and_update().clone();
+        let zones = floors
+            .iter()
+            // A zone the ledger does not know has received nothing, or has just been removed; a
+            // floor says nothing about it.
+            .map(|(zone, floor)| {
+                let known = self.ledger.zones().any(|known| known == zone);
+                (zone.clone(), self.ledger.account(zone, known.then_some(*floor)))
+            })
+            .collect();
+        self.told = true;
+        self.tell.send_replace(Figures {
+            zones,
+            totals: self.ledger.totals(),
+            trouble: self.trouble.clone(),
+        });
+    }
+}

@@ -1,0 +1,430 @@
+//! Where a region lives on disk, who holds it, and what it was brought up with.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{Read, Write},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use etcetera::BaseStrategy;
+use rustix::fs::FlockOperation;
+use serde::{Deserialize, Serialize};
+
+use crate::region::{Settings, ZonePlan, topology};
+
+/// The longest path a Unix socket can have on every platform we know (macOS: 104 with the NUL).
+const LONGEST_SOCKET_PATH: usize = 100;
+
+/// Something about a region's folder is wrong. Each message ends with the way out.
+#[derive(Debug, thiserror::Error)]
+pub enum HomeError {
+    /// No folder to live in.
+    #[error(
+        "cannot tell where this user's state belongs (no HOME): set ZONEDRILL_HOME to a folder"
+    )]
+    NoHome,
+    /// The folder holds something else.
+    #[error("{} holds files, but no region: name another region with `--region`, or set ZONEDRILL_HOME to another folder", path.display())]
+    Foreign {
+        /// Which.
+        path: PathBuf,
+    },
+    /// A bad region name.
+    #[error("`{0}` is not a region name: use 1 to 24 of a-z, 0-9 and `-`, starting with a letter")]
+    Name(String),
+    /// A file or folder cannot be used.
+    #[error("cannot {doing} {}: {source} (check its owner, mode and space, or set ZONEDRILL_HOME to another folder)", path.display())]
+    Io {
+        /// "create", "read", …
+        doing: &'static str,
+        /// Which.
+        path: PathBuf,
+        /// The system's word.
+        source: std::io::Error,
+    },
+    /// The folder belongs to someone else.
+    #[error("{} belongs to another user (uid {uid}): set ZONEDRILL_HOME to a folder of your own", path.display())]
+    NotOurs {
+        /// Which.
+        path: PathBuf,
+        /// Whose.
+        uid: u32,
+    },
+    /// Another room holds the region.
+    #[error(
+        "region `{region}` already has a room (pid {pid}): `zonedrill{flag} attach` opens a screen on it, `zonedrill{flag} down` ends it",
+        flag = region_flag(region)
+    )]
+    Held {
+        /// The region.
+        region: String,
+        /// The room's process.
+        pid: String,
+    },
+    /// The settings file is damaged.
+    #[error("{} cannot be understood: {why}\n  Mend it, or start afresh: remove the folder {}", path.display(), path.parent().unwrap_or(path).display())]
+    Settings {
+        /// The file.
+        path: PathBuf,
+        /// The reader's word, with line and column.
+        why: String,
+    },
+}
+
+/// What a purge removes, besides the consumers' logs.
+const DATA: [&str; 9] = [
+    "servers",
+    "drills",
+    "ledger.jsonl",
+    "events.jsonl",
+    "region.toml",
+    "region.toml.new",
+    "room.log",
+    "screen.log",
+    "screens",
+];
+
+/// A region's folder.
+#[derive(Clone, Debug)]
+pub struct Home {
+    /// The region's name.
+    pub region: String,
+    /// The folder.
+    pub folder: PathBuf,
+}
+
+/// What is kept between two lives of a region.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kept {
+    /// What it was brought up with.
+    pub settings: Settings,
+    /// Its zones, source first, those added later included.
+    pub zones: Vec<ZonePlan>,
+}
+
+/// The room's claim on a region; let go when dropped, or by the kernel when the process dies.
+#[derive(Debug)]
+pub struct Claim {
+    _file: File,
+}
+
+impl Home {
+    /// The folder of region `region`, under `ZONEDRILL_HOME` or the user's state folder.
+    ///
+    /// # Errors
+    /// When there is no such place, or the name cannot be one.
+    pub fn find(region: &str) -> Result<Self, HomeError> {
+        let fits = (1..=24).contains(&region.len())
+            && region.starts_with(|c: char| c.is_ascii_lowercase())
+            && region.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        if !fits {
+            return Err(HomeError::Name(region.to_owned()));
+        }
+        let root =
+            if let Some(folder) = std::env::var_os("ZONEDRILL_HOME").filter(|v| !v.is_empty()) {
+                std::path::absolute(PathBuf::from(&folder)).map_err(|source| HomeError::Io {
+                    doing: "use",
+                    path: PathBuf::from(folder),
+                    source,
+                })?
+            } else {
+                let base = etcetera::choose_base_strategy().map_err(|_| HomeError::NoHome)?;
+                base.state_dir().unwrap_or_else(|| base.data_dir()).join("zonedrill")
+            };
+        Ok(Self { region: region.to_owned(), folder: root.join(region) })
+    }
+
+    /// What a command line needs to mean this region: nothing for the default one.
+    #[must_use]
+    pub fn flag(&self) -> String {
+        region_flag(&self.region)
+    }
+
+    /// Creates the folder, for its owner only.
+    ///
+    /// # Errors
+    /// When it cannot be created, or is someone else's.
+    pub fn create(&self) -> Result<(), HomeError> {
+        if self.folder.exists() && !self.is_ours() {
+            return Err(HomeError::Foreign { path: self.folder.clone() });
+        }
+        private_folder(&self.folder)
+    }
+
+    /// Whether the folder can be used, without making or changing anything: itself, or while it is
+    /// not there the one in which it would be made.
+    ///
+    /// # Errors
+    /// When it cannot be entered or made, or is someone else's.
+    pub fn usable(&self) -> Result<&Path, HomeError> {
+        let there = self.folder.ancestors().find(|folder| folder.exists());
+        let path = there.unwrap_or(&self.folder);
+        let io = |doing| move |source| HomeError::Io { doing, path: path.to_owned(), source };
+        if path == self.folder {
+            let owner = fs::metadata(path).map_err(io("read"))?.uid();
+            if owner != rustix::process::getuid().as_raw() {
+                return Err(HomeError::NotOurs { path: path.to_owned(), uid: owner });
+            }
+        }
+        let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+        rustix::fs::access(path, access).map_err(|error| io("write in")(error.into()))?;
+        Ok(path)
+    }
+
+    /// Does the folder hold a region, or nothing at all? Any other folder is somebody's.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        let marks = ["room.lock", "room.log", "region.toml", "ledger.jsonl", "reports"];
+        marks.iter().any(|mark| self.folder.join(mark).exists())
+            || fs::read_dir(&self.folder).is_ok_and(|mut entries| entries.next().is_none())
+    }
+
+    /// Removes what is left after a purge: the lock, and the folder if nothing else is in it.
+    ///
+    /// # Errors
+    /// When the lock cannot be removed.
+    pub fn remove(&self) -> Result<(), HomeError> {
+        let path = self.folder.join("room.lock");
+        match fs::remove_file(&path) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                return Err(HomeError::Io { doing: "remove", path, source });
+            }
+            _ => {}
+        }
+        // Not empty means that something of the user's is in it.
+        let _ = fs::remove_dir(&self.folder);
+        Ok(())
+    }
+
+    /// Where the room listens. In the region's folder, unless that path is too long for a socket.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        let path = self.folder.join("room.sock");
+        if path.as_os_str().len() <= LONGEST_SOCKET_PATH {
+            return path;
+        }
+        let mark = crc32fast::hash(self.folder.as_os_str().as_encoded_bytes());
+        let user = rustix::process::getuid().as_raw();
+        std::env::temp_dir().join(format!("zonedrill-{user}")).join(format!("{mark:08x}.sock"))
+    }
+
+    /// The room's own log.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        self.folder.join("room.log")
+    }
+
+    /// Every event, one JSON object a line.
+    #[must_use]
+    pub fn events(&self) -> PathBuf {
+        self.folder.join("events.jsonl")
+    }
+
+    /// The evidence, one JSON object a line.
+    #[must_use]
+    pub fn ledger(&self) -> PathBuf {
+        self.folder.join("ledger.jsonl")
+    }
+
+    /// The log of a zone's consumer, one line a message.
+    #[must_use]
+    pub fn consumer_log(&self, consumer: &str) -> PathBuf {
+        self.folder.join(format!("{consumer}.log"))
+    }
+
+    /// Where what is kept is kept.
+    #[must_use]
+    pub fn kept_file(&self) -> PathBuf {
+        self.folder.join("region.toml")
+    }
+
+    /// Takes the region for this process.
+    ///
+    /// # Errors
+    /// When another room holds it.
+    pub fn claim(&self) -> Result<Claim, HomeError> {
+        let path = self.folder.join("room.lock");
+        let io = |doing| {
+            let path = path.clone();
+            move |source| HomeError::Io { doing, path, source }
+        };
+        let mut file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(io("open"))?;
+        if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+            let mut pid = String::new();
+            let _ = file.read_to_string(&mut pid);
+            let pid = if pid.trim().is_empty() { "unknown" } else { pid.trim() };
+            return Err(HomeError::Held { region: self.region.clone(), pid: pid.to_owned() });
+        }
+        file.set_len(0).map_err(io("write"))?;
+        writeln!(file, "{}", std::process::id()).map_err(io("write"))?;
+        Ok(Claim { _file: file })
+    }
+
+    /// What an earlier life left, if there was one.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read or understood.
+    pub fn kept(&self) -> Result<Option<Kept>, HomeError> {
+        let path = self.kept_file();
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(HomeError::Io { doing: "read", path, source }),
+        };
+        toml::from_str(&text)
+            .map(Some)
+            .map_err(|error| HomeError::Settings { path, why: error.to_string() })
+    }
+
+    /// Keeps it for the next life.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn keep(&self, kept: &Kept) -> Result<(), HomeError> {
+        let path = self.kept_file();
+        let io = |source| HomeError::Io { doing: "write", path: path.clone(), source };
+        let text = toml::to_string(kept).map_err(|error| io(std::io::Error::other(error)))?;
+        let new = path.with_extension("toml.new");
+        fs::write(&new, text).map_err(io)?;
+        fs::rename(&new, &path).map_err(io)
+    }
+
+    /// Removes the region's data: everything but the lock, which is held, and the room's log.
+    ///
+    /// # Errors
+    /// When something cannot be removed.
+    pub fn purge(&self) -> Result<(), HomeError> {
+        let io = |path: &Path| {
+            let path = path.to_owned();
+            move |source| HomeError::Io { doing: "remove", path, source }
+        };
+        for entry in fs::read_dir(&self.folder).map_err(io(&self.folder))? {
+            let entry = entry.map_err(io(&self.folder))?;
+            let (name, path) = (entry.file_name(), entry.path());
+            let name = name.to_string_lossy();
+            // Whatever else lies here is not ours to remove.
+            let log = name.starts_with("consumer-") && name.ends_with(".log");
+            if !log && !DATA.contains(&&*name) {
+                continue;
+            }
+            if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) }
+                .map_err(io(&path))?;
+        }
+        Ok(())
+    }
+}
+
+pub use crate::region::topology::DEFAULT_REGION;
+
+/// What a command line needs to mean region `region`: nothing for the default one.
+#[must_use]
+pub fn region_flag(region: &str) -> String {
+    topology::region_flag(region)
+}
+
+/// Where fetched server binaries are kept.
+///
+/// # Errors
+/// When the user has no cache folder.
+pub fn cache_folder() -> Result<PathBuf, HomeError> {
+    if let Some(folder) = std::env::var_os("ZONEDRILL_CACHE").filter(|v| !v.is_empty()) {
+        return Ok(PathBuf::from(folder));
+    }
+    let base = etcetera::choose_base_strategy().map_err(|_| HomeError::NoHome)?;
+    Ok(base.cache_dir().join("zonedrill"))
+}
+
+/// Creates a folder that only its owner can enter.
+///
+/// # Errors
+/// When it cannot be created, or is someone else's.
+pub fn private_folder(path: &Path) -> Result<(), HomeError> {
+    let io = |doing| move |source| HomeError::Io { doing, path: path.to_owned(), source };
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io("create"))?;
+    let owner = fs::metadata(path).map_err(io("read"))?.uid();
+    if owner != rustix::process::getuid().as_raw() {
+        return Err(HomeError::NotOurs { path: path.to_owned(), uid: owner });
+    }
+    rustix::fs::chmod(path, rustix::fs::Mode::from_raw_mode(0o700))
+        .map_err(|error| io("protect")(error.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn home(folder: &Path) -> Home {
+        Home { region: "test".into(), folder: folder.join("test") }
+    }
+
+    #[test]
+    fn a_region_is_held_once_and_let_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = home(folder.path());
+        home.create().unwrap();
+        let claim = home.claim().unwrap();
+        let refused = home.claim().unwrap_err().to_string();
+        assert!(refused.contains("zonedrill --region test attach"), "{refused}");
+        assert!(refused.contains(&std::process::id().to_string()), "{refused}");
+        drop(claim);
+        // A child that another test is just starting may hold the file a moment longer.
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(5);
+        while let Err(error) = home.claim() {
+            assert!(std::time::Instant::now() < deadline, "{error}");
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn looking_whether_a_folder_can_be_used_makes_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = home(folder.path());
+        assert_eq!(home.usable().unwrap(), folder.path());
+        assert!(!home.folder.exists());
+        home.create().unwrap();
+        assert_eq!(home.usable().unwrap(), home.folder);
+        fs::write(folder.path().join("file"), "").unwrap();
+        let within = Home { region: "x".into(), folder: folder.path().join("file").join("x") };
+        assert!(within.usable().unwrap_err().to_string().contains("cannot write in"));
+    }
+
+    #[test]
+    fn a_purge_leaves_no_folder_that_a_new_region_would_take_for_somebodys() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = home(folder.path());
+        home.create().unwrap();
+        let claim = home.claim().unwrap();
+        // Of a screen that was killed.
+        fs::create_dir(home.folder.join("screens")).unwrap();
+        fs::write(home.folder.join("screens").join("mira.1.json"), "").unwrap();
+        home.purge().unwrap();
+        drop(claim);
+        home.remove().unwrap();
+        assert!(!home.folder.exists());
+    }
+
+    #[test]
+    fn a_long_path_gets_a_short_socket() {
+        let home = home(Path::new(&format!("/{}", "x".repeat(150))));
+        assert!(home.socket().as_os_str().len() <= LONGEST_SOCKET_PATH);
+    }
+
+    #[test]
+    fn a_damaged_settings_file_is_named_with_its_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = home(folder.path());
+        home.create().unwrap();
+        fs::write(home.kept_file(), "[settings]\nregoin = 'x'\n").unwrap();
+        let error = home.kept().unwrap_err().to_string();
+        assert!(error.contains("region.toml") && error.contains("regoin"), "{error}");
+    }
+}

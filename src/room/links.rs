@@ -1,0 +1,203 @@
+//! `cut` and `heal`: done by the platform, proved by the servers at both ends.
+
+use std::time::{Duration, Instant};
+
+use super::{
+    bus::Given,
+    drills::Snapshots,
+    engine::{BUSY_PACE, Failure, KEEN_PACE},
+    protocol::Outcome,
+    task::{Cx, Result, Said},
+};
+use crate::{
+    command::{Command, units::format_duration},
+    nats::links::{Dead, Down, LinkProbe},
+    region::{
+        NodeName, UnixMs, ZoneName,
+        event::seconds,
+        snapshot::{Node, NodeState},
+        topology::CutKind,
+    },
+};
+
+/// A reset is seen by both servers at once; five seconds cover a machine that is very busy.
+const REFUSE_PROOF: Duration = Duration::from_secs(5);
+/// A silent cut is noticed after [`CutKind::notice_ms`] at most: 20 s (nats-facts §A measured 13 s),
+/// on docker 8 s; half as much again for a busy machine.
+const SILENT_PROOF: Duration = Duration::from_secs(30);
+/// How long `heal` waits for the link. The remote redials every 200 ms; after an unplugging it must
+/// first find out that its old connection is dead (8 s). A busy machine gets twice that.
+const LINK_UP: Duration = Duration::from_secs(30);
+/// How long both ends have to list their connections before a heal.
+const LISTED: Duration = Duration::from_secs(1);
+/// Pings come a little late on a busy machine.
+const NOTICE_MARGIN: Duration = Duration::from_millis(1_500);
+/// How long a connection must last to count: one that only knocks is closed within this.
+const STEADY: Duration = Duration::from_millis(100);
+
+/// What `cut` is told by the owner.
+pub struct Cut {
+    /// Whose link.
+    pub zone: ZoneName,
+    /// In what way.
+    pub kind: CutKind,
+    /// Heals by itself.
+    pub heal_after: Option<Duration>,
+    /// Where it is seen which nodes run: one that does not has no connection and cannot be asked.
+    pub snapshots: Snapshots,
+    /// When the command was given.
+    pub given: Instant,
+}
+
+/// Severs a link and proves it.
+///
+/// # Errors
+/// When the zone is not a mirror's, or the cut is not effective at both ends.
+pub async fn cut(cx: Cx, cut: Cut) -> Result {
+    let Cut { zone, kind, heal_after, snapshots, given } = cut;
+    let plan = cx.engine.mirror_plan(&zone)?;
+    let source = cx.engine.source_plan()?;
+    let number = cx.engine.count_cut(&zone);
+    let subject = zone.clone();
+    let heals = heal_after.map(|after| after.as_millis() as UnixMs);
+    // Told before it is done: what the watchers see of it is then a cut, not a link that broke.
+    cx.bus().change(move |state, now| {
+        state.cut_begun(now, &subject, kind, heals.map(|after| now + after))
+    });
+    if let Err(error) = cx.engine.platform.cut(&zone, kind).await {
+        let subject = zone.clone();
+        cx.bus().change(move |state, now| state.cut_failed(now, &subject));
+        return Err(error.into());
+    }
+    let severed_ms = since(given);
+    let subject = zone.clone();
+    cx.bus().change(move |state, _| state.severed(&subject, severed_ms));
+    cx.engine.pace.send_replace(KEEN_PACE);
+    if let Some(after) = heal_after {
+        heal_later(&cx, zone.clone(), number, after);
+    }
+    cx.progress(format!("severed after {severed_ms} ms; asking both ends"));
+    let deadline = if kind.notice_ms().is_some() { SILENT_PROOF } else { REFUSE_PROOF };
+    let probe = LinkProbe::new(&source, &plan).await?;
+    let down = || down(&snapshots);
+    let proof = tokio::select! {
+        proof = probe.prove_cut(&down, deadline) => proof,
+        () = cx.stop.cancelled() => {
+            return Ok(Said {
+                outcome: Outcome::Void,
+                text: format!("severed after {severed_ms} ms, and healed before it was proved at both ends"),
+                data: None,
+            });
+        }
+    };
+    cx.engine.pace.send_replace(BUSY_PACE);
+    let limit = heal_after
+        .map(|after| format!("; heals after {}", format_duration(after)))
+        .unwrap_or_default();
+    if !proof.proved {
+        let why = match proof.empty_end() {
+            Some(end) => format!("of {end} nodes none runs that could be asked ({proof})"),
+            None => format!("not within {}: {proof}", format_duration(deadline)),
+        };
+        return Err(Failure::Broken(format!(
+            "severed, but not proved at both ends: {why}. Do not score this cut; `heal {zone}` restores the link"
+        )));
+    }
+    if !cx.engine.is_cut_number(&zone, number) {
+        return Ok(Said::done("healed before the proof was needed"));
+    }
+    let proved_ms = since(given);
+    let subject = zone.clone();
+    cx.bus().change(move |state, now| state.cut_proved(now, &subject, proved_ms));
+    Ok(Said::done(format!(
+        "{} cut of zone {zone} is effective: severed after {severed_ms} ms, no leafnode at either end after {proved_ms} ms{limit}",
+        kind.as_str()
+    )))
+}
+
+fn heal_later(cx: &Cx, zone: ZoneName, number: u64, after: Duration) {
+    let engine = std::sync::Arc::clone(&cx.engine);
+    tokio::spawn(async move {
+        tokio::time::sleep(after).await;
+        if engine.is_cut_number(&zone, number) {
+            let _ = engine.bus.give(Given::by_room(Command::Heal { zone: Some(zone) }));
+        }
+    });
+}
+
+/// What `heal` is told by the owner of each link.
+#[derive(Clone, Debug)]
+pub struct Heal {
+    /// Whose.
+    pub zone: ZoneName,
+    /// Since when the zone's containers have been off the network, if that was the cut: the
+    /// connections of before are dead, though servers list them until their pings find out.
+    pub unplugged_ms: Option<UnixMs>,
+}
+
+/// Restores links and waits until they are up at both ends.
+///
+/// # Errors
+/// When a link does not come up.
+pub async fn heal(cx: Cx, zones: Vec<Heal>, snapshots: Snapshots) -> Result {
+    cx.engine.pace.send_replace(KEEN_PACE);
+    let down = || down(&snapshots);
+    let healed =
+        futures::future::join_all(zones.iter().map(|zone| heal_one(&cx, zone, &down))).await;
+    let mut said = Vec::new();
+    for one in healed {
+        said.push(one?);
+    }
+    Ok(Said::done(said.join("; ")))
+}
+
+async fn heal_one(cx: &Cx, heal: &Heal, down: Down<'_>) -> std::result::Result<String, Failure> {
+    let Heal { zone, unplugged_ms } = heal;
+    let plan = cx.engine.mirror_plan(zone)?;
+    let source = cx.engine.source_plan()?;
+    // Connected before the heal, so that the clock does not count our own greeting.
+    let probe = LinkProbe::new(&source, &plan).await?;
+    let dead = match unplugged_ms {
+        None => None,
+        Some(since) => {
+            let age = Duration::from_millis(super::clock::now_ms().saturating_sub(*since));
+            let notice = CutKind::Unplug.notice_ms().map_or(Duration::ZERO, Duration::from_millis);
+            let left = (notice + NOTICE_MARGIN).saturating_sub(age);
+            let until = tokio::time::Instant::now() + left;
+            Some(Dead { connections: probe.connections(down, LISTED).await, until })
+        }
+    };
+    cx.engine.count_cut(zone);
+    let subject = zone.clone();
+    let acked = cx.engine.producer().ok().and_then(|producer| producer.last_seq());
+    cx.bus().change(move |state, now| state.heal_begun(now, &subject, acked));
+    cx.engine.platform.heal(zone).await?;
+    let begun = Instant::now();
+    let proof = tokio::select! {
+        proof = probe.prove_link(down, STEADY, LINK_UP, dead.as_ref()) => proof,
+        () = cx.stop.cancelled() => return Ok(format!("zone {zone} healed")),
+    };
+    if !proof.proved {
+        let why = match proof.empty_end() {
+            Some(end) => format!("of {end} nodes none runs ({proof})"),
+            None => format!("not after {}: {proof}", format_duration(LINK_UP)),
+        };
+        return Err(Failure::Broken(format!("zone {zone} healed, but the link is not up: {why}")));
+    }
+    Ok(format!(
+        "zone {zone} is healed: the link is up at both ends (proved after {}); the mirror catches up by its own clock, see `status`",
+        seconds(since(begun))
+    ))
+}
+
+/// The nodes that do not run, as was last published.
+fn down(snapshots: &Snapshots) -> Vec<NodeName> {
+    let down = |node: &&Node| matches!(node.state, NodeState::Dead | NodeState::Stopped);
+    let published = snapshots.borrow();
+    let nodes = published.snapshot.zones.iter().flat_map(|zone| &zone.nodes);
+    nodes.filter(down).map(|node| node.name.clone()).collect()
+}
+
+fn since(begun: Instant) -> u64 {
+    begun.elapsed().as_millis() as u64
+}

@@ -1,0 +1,358 @@
+//! The room: the one process that owns a running region, and the way into it.
+//!
+//! | file | inside |
+//! |---|---|
+//! | [`home`] | where the region lives on disk, and the claim on it |
+//! | [`owner`] | the one task that holds the state |
+//! | [`bus`] | how everything reaches it |
+//! | [`task`] | long commands and what they claim |
+//! | [`engine`] | what is running: platform, connections, zones at work |
+//! | [`bringup`], [`links`], [`nodes`], [`produce`], [`verify`], [`doctor`] | the commands |
+//! | [`drills`] | scripts run, recorded, concluded |
+//! | [`evidence`] | the keeper of the ledger |
+//! | [`work`] | what consumers and ledger do, told as it changes |
+//! | [`protocol`], [`server`], [`client`] | the socket, from both ends |
+//! | [`roles`] | who is here, who drives, who asks (pure) |
+//! | [`guard`] | clears up after a room that was killed |
+
+pub mod bringup;
+pub mod bus;
+pub mod client;
+pub mod clock;
+pub mod doctor;
+pub mod drills;
+pub mod engine;
+pub mod evidence;
+pub mod guard;
+pub mod home;
+pub mod links;
+pub mod nodes;
+pub mod owner;
+pub mod produce;
+pub mod protocol;
+pub mod roles;
+pub mod server;
+pub mod task;
+pub mod verify;
+pub mod work;
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    command::Command,
+    platform::{Common, Platform, docker, local},
+    region::{
+        Role, Settings, ZoneName, ZonePlan,
+        event::{EventKind, Severity},
+        reduce::State,
+        snapshot::Phase,
+    },
+};
+use bus::{Bus, Given, Input};
+use home::{Home, HomeError, Kept};
+
+/// What is told when the last room was killed while it wrote the ledger.
+const MENDED: &str = "the ledger's last line was torn (the room was killed while writing it, or the file was cut off) and has been removed: what it told is in no account, so `verify` may find messages that nobody sent or processed";
+/// How long a room whose bring-up failed stays, so that somebody can read why.
+const FAILED_STAY: Duration = Duration::from_secs(3);
+/// How long a starting room waits for a dying one (or its guard) to let go of the region.
+const CLAIM_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Why a room cannot be.
+#[derive(Debug, thiserror::Error)]
+pub enum RoomError {
+    /// The region's folder.
+    #[error("{0}")]
+    Home(#[from] HomeError),
+    /// The evidence.
+    #[error("{0}")]
+    Evidence(#[from] evidence::KeeperError),
+    /// The socket.
+    #[error("cannot listen on {}: {source}", path.display())]
+    Socket {
+        /// Where.
+        path: PathBuf,
+        /// The system's word.
+        source: std::io::Error,
+    },
+    /// Settings that do not fit the region's data.
+    #[error("{0}")]
+    Settings(String),
+    /// A platform that does not exist (yet).
+    #[error("there is no platform `{0}`: this release has `local` and `docker`")]
+    Platform(String),
+}
+
+/// Claims the region; waits a little for a dying room to let go.
+async fn claim(home: &Home) -> Result<home::Claim, HomeError> {
+    let deadline = Instant::now() + CLAIM_PATIENCE;
+    loop {
+        match home.claim() {
+            Err(HomeError::Held { .. })
+                if Instant::now() < deadline
+                    && std::os::unix::net::UnixStream::connect(home.socket()).is_err() =>
+            {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            other => return other,
+        }
+    }
+}
+
+/// What the region is made of: as it was, where it was before; as asked, where it is new.
+fn settle(home: &Home, asked: Settings) -> Result<(Settings, Vec<ZonePlan>), RoomError> {
+    let Some(Kept { settings: kept, zones }) = home.kept()? else {
+        let plans = asked
+            .zones
+            .iter()
+            .zip(0..)
+            .map(|(name, slot)| {
+                let role = if slot == 0 { Role::Source } else { Role::Mirror };
+                ZonePlan::new(name.clone(), role, slot, asked.port_base)
+            })
+            .collect();
+        return Ok((asked, plans));
+    };
+    if let (Some(asked), Some(kept)) = (asked.mirror, kept.mirror)
+        && asked != kept
+    {
+        return Err(RoomError::Settings(format!(
+            "region {} holds data of {} mirrors, not {}: `zonedrill down --purge` (or removing {}) starts afresh, `--region NAME` starts another region beside it",
+            home.region,
+            kept.as_str(),
+            asked.as_str(),
+            home.folder.display()
+        )));
+    }
+    if asked.platform != kept.platform {
+        return Err(RoomError::Settings(format!(
+            "region {} holds data on the {} platform, not {}: `zonedrill{flag} up --platform {}` goes on with it, `zonedrill{flag} down --purge` ends it, `--region NAME` starts another region beside it",
+            home.region,
+            kept.platform,
+            asked.platform,
+            kept.platform,
+            flag = home.flag(),
+        )));
+    }
+    let names: Vec<_> = zones.iter().map(|plan| plan.name.clone()).collect();
+    if asked.zones != kept.zones && asked.zones != names {
+        let names: Vec<&str> = names.iter().map(ZoneName::as_str).collect();
+        return Err(RoomError::Settings(format!(
+            "region {} has zones {} and data in them: leave `--zones` out, then `zone add` and `zone remove` change them; or `down --purge` first",
+            home.region,
+            names.join(",")
+        )));
+    }
+    let plans = zones
+        .into_iter()
+        .map(|plan| ZonePlan::new(plan.name, plan.role, plan.slot, asked.port_base))
+        .collect();
+    let mirror = asked.mirror.or(kept.mirror);
+    Ok((Settings { mirror, zones: kept.zones, ..asked }, plans))
+}
+
+fn platform(
+    home: &Home,
+    settings: &Settings,
+    plans: &[ZonePlan],
+    source: &ZonePlan,
+) -> Result<Box<dyn Platform>, RoomError> {
+    let common =
+        Common { home: home.folder.clone(), region: home.region.clone(), source: source.clone() };
+    let nats_version = settings.nats_version.clone();
+    let nats_server = settings.nats_server.clone();
+    let cache = home::cache_folder()?;
+    match settings.platform.as_str() {
+        "local" => Ok(Box::new(local::LocalPlatform::new(local::LocalOptions {
+            common,
+            nats_version,
+            nats_server,
+            cache,
+        }))),
+        "docker" => Ok(Box::new(docker::DockerPlatform::new(docker::DockerOptions {
+            common,
+            zones: plans.iter().map(|plan| plan.name.clone()).collect(),
+            nats_version,
+            nats_server,
+            cache,
+            adopt: settings.adopt,
+        }))),
+        other => Err(RoomError::Platform(other.to_owned())),
+    }
+}
+
+/// A room's whole life: claims the region, brings it up, serves until it is ended, takes it down.
+///
+/// # Errors
+/// When there cannot be a room here; nothing is running then.
+pub async fn run(home: Home, asked: Settings) -> Result<(), RoomError> {
+    home.create()?;
+    let claim = claim(&home).await?;
+    let (settings, plans) = settle(&home, asked)?;
+    let source = plans
+        .first()
+        .cloned()
+        .ok_or_else(|| RoomError::Settings("a region needs at least its source zone".into()))?;
+    let platform = platform(&home, &settings, &plans, &source)?;
+    // Said for this start only.
+    let settings = Settings { adopt: false, ..settings };
+    let keeper = evidence::Keeper::open(&home, clock::now_ms())?;
+    let socket_path = home.socket();
+    if let Some(folder) = socket_path.parent() {
+        home::private_folder(folder)?;
+    }
+    let socket = server::Socket::bind(&socket_path)
+        .map_err(|source| RoomError::Socket { path: socket_path.clone(), source })?;
+    let guard =
+        guard::Guard::start(&home).inspect_err(|error| tracing::warn!("no guard: {error}")).ok();
+
+    let (bus, inbox) = Bus::new();
+    let started = clock::now_ms();
+    let port_base = settings.port_base;
+    let state = State::new(&home.region, platform.name(), started);
+    let first = Arc::new(server::Published::new(state.snapshot(started)));
+    let (publish, snapshots) = watch::channel(first);
+    let wire = Arc::new(server::EventWire::default());
+    let (screens, attached) = watch::channel(BTreeMap::new());
+    let connections = watch::channel(0_usize).0;
+    let mut present = connections.subscribe();
+    let engine = Arc::new(engine::Engine::new(engine::Parts {
+        home: home.clone(),
+        settings,
+        plans,
+        platform,
+        bus: bus.clone(),
+        evidence: keeper.evidence.clone(),
+        asker: keeper.asker(),
+        run: keeper.run.clone(),
+        last_producer: keeper.last_producer,
+        last_number: keeper.last_number,
+    }));
+    work::tell_figures(bus.clone(), keeper.figures.clone());
+    let closing = CancellationToken::new();
+    let shared = server::Shared {
+        bus: bus.clone(),
+        snapshots: snapshots.clone(),
+        events: Arc::clone(&wire),
+        screens,
+        seats: std::sync::Mutex::default(),
+        connections,
+    };
+    let serving = tokio::spawn(socket.serve(Arc::new(shared), closing.clone()));
+    listen_for_signals(&bus);
+    end_after_failure(bus.clone(), snapshots, &mut present);
+    if keeper.mended {
+        bus.change(|_, _| vec![EventKind::Note { severity: Severity::Warn, text: MENDED.into() }]);
+    }
+    let _ = bus.give(Given::by_room(Command::Up));
+
+    let owner = owner::Owner::new(owner::Parts {
+        state,
+        engine: Arc::clone(&engine),
+        inbox,
+        publish,
+        wire,
+        floors: keeper.floors.clone(),
+        screens: attached,
+        port_base,
+    });
+    // A panic of the owner must still take the region down.
+    let lived = tokio::spawn(owner.run()).await;
+    let purge = lived.as_ref().is_ok_and(|(_, end)| end.purge);
+    let mut down = Ok(());
+    let taking_down = async { down = bringup::down(&engine, purge).await };
+    let ended = match lived {
+        Ok((mut owner, end)) => {
+            owner.see_out(taking_down).await;
+            Some((owner, end))
+        }
+        Err(crash) => {
+            tracing::error!("the owner crashed: {crash}");
+            taking_down.await;
+            None
+        }
+    };
+    drop(engine);
+    let mut result = down.map_err(|failure| failure.to_string());
+    if let Some((mut owner, end)) = ended {
+        if purge && result.is_ok() {
+            result = home.purge().map_err(|error| error.to_string());
+        }
+        owner.answer_down(end, result);
+    }
+    closing.cancel();
+    let _ = serving.await;
+    if !purge {
+        let closed = tokio::task::spawn_blocking(move || keeper.close());
+        // Whoever still holds a way to the keeper must not hold up the end.
+        let _ = tokio::time::timeout(Duration::from_secs(2), closed).await;
+    }
+    if let Some(guard) = guard {
+        guard.dismiss();
+    }
+    drop(claim);
+    Ok(())
+}
+
+fn listen_for_signals(bus: &Bus) {
+    use tokio::signal::unix::{SignalKind, signal};
+    for (kind, name) in [
+        (SignalKind::terminate(), "SIGTERM"),
+        (SignalKind::interrupt(), "SIGINT"),
+        (SignalKind::quit(), "SIGQUIT"),
+    ] {
+        let bus = bus.clone();
+        match signal(kind) {
+            Ok(mut signals) => {
+                tokio::spawn(async move {
+                    if signals.recv().await.is_some() {
+                        let _ = bus.send(Input::Signal(name));
+                    }
+                });
+            }
+            Err(error) => tracing::warn!("cannot listen for {name}: {error}"),
+        }
+    }
+    // The room belongs to no terminal; a hang-up is somebody else's affair.
+    match signal(SignalKind::hangup()) {
+        Ok(mut signals) => {
+            tokio::spawn(async move { while signals.recv().await.is_some() {} });
+        }
+        Err(error) => tracing::warn!("cannot ignore SIGHUP: {error}"),
+    }
+}
+
+/// A room whose bring-up failed has nothing to own: it stays while somebody looks at the reason,
+/// then ends.
+fn end_after_failure(
+    bus: Bus,
+    mut snapshots: watch::Receiver<Arc<server::Published>>,
+    present: &mut watch::Receiver<usize>,
+) {
+    let mut present = present.clone();
+    tokio::spawn(async move {
+        loop {
+            let failed = |p: &Arc<server::Published>| matches!(p.snapshot.phase, Phase::Failed(_));
+            if snapshots.wait_for(failed).await.is_err() {
+                return;
+            }
+            tokio::time::sleep(FAILED_STAY).await;
+            if present.wait_for(|n| *n == 0).await.is_err() {
+                return;
+            }
+            let still = matches!(snapshots.borrow().snapshot.phase, Phase::Failed(_));
+            if still {
+                let _ = bus.send(Input::Signal("a failed bring-up that nobody looks at"));
+                return;
+            }
+        }
+    });
+}

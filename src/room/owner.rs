@@ -1,0 +1,379 @@
+//! The owner: the one task that holds the region's state. It takes what comes over the bus, in
+//! order, lets the pure reducer change the state, and publishes what came of it.
+
+mod commands;
+
+use std::{
+    collections::BTreeMap,
+    fs::{File, OpenOptions},
+    io::Write,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use self::commands::answer;
+use super::{
+    bus::{Given, Input},
+    clock::now_ms,
+    engine::{BUSY_PACE, Engine, IDLE_PACE, KEEN_PACE},
+    evidence::Floors,
+    nodes,
+    protocol::Outcome,
+    server::{EventWire, Published},
+    task::Claim,
+};
+use crate::{
+    command::Command,
+    platform::PlatformEvent,
+    region::{
+        Actor, Event, EventKind, Severity,
+        observation::Observation,
+        reduce::State,
+        snapshot::{NodeState, Phase, Screen, ZoneState},
+    },
+};
+
+/// Snapshots are published at most this often.
+const PUBLISH_EVERY: Duration = Duration::from_millis(50);
+/// The state's clock: histories, rates, ages.
+const TICK: Duration = Duration::from_secs(1);
+/// After a heal the watchers stay keen for this long at most.
+const KEEN_AFTER_HEAL: u64 = 60_000;
+
+/// A command that is under way.
+struct Running {
+    given: Given,
+    began: Instant,
+    claims: Vec<Claim>,
+    stop: CancellationToken,
+}
+
+/// The owner of a region's state.
+pub struct Owner {
+    state: State,
+    engine: Arc<Engine>,
+    inbox: mpsc::UnboundedReceiver<Input>,
+    publish: watch::Sender<Arc<Published>>,
+    wire: Arc<EventWire>,
+    file: Option<File>,
+    floors: watch::Sender<Floors>,
+    screens: watch::Receiver<BTreeMap<u64, Screen>>,
+    running: BTreeMap<u64, Running>,
+    next_task: u64,
+    next_event: u64,
+    published: u64,
+    activity: (u64, u64),
+    /// Messages acknowledged when the rate was last taken, and when that was.
+    rated: (u64, Instant),
+    port_base: u16,
+}
+
+/// How the room's life ended.
+#[derive(Debug)]
+pub struct End {
+    /// The data is to be removed as well.
+    pub purge: bool,
+    /// Who still waits for an answer to `down`.
+    pub asked: Option<Given>,
+    /// When it was asked.
+    pub began: Instant,
+    /// Who ended it, if it was a signal.
+    pub signal: Option<&'static str>,
+}
+
+/// What an owner is made of.
+pub struct Parts {
+    /// The empty state.
+    pub state: State,
+    /// What runs.
+    pub engine: Arc<Engine>,
+    /// The bus's end.
+    pub inbox: mpsc::UnboundedReceiver<Input>,
+    /// Where snapshots go.
+    pub publish: watch::Sender<Arc<Published>>,
+    /// Where events go.
+    pub wire: Arc<EventWire>,
+    /// Where the keeper learns floors.
+    pub floors: watch::Sender<Floors>,
+    /// Who is attached.
+    pub screens: watch::Receiver<BTreeMap<u64, Screen>>,
+    /// The first client port.
+    pub port_base: u16,
+}
+
+impl Owner {
+    /// Owns `parts.state` from now on.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let file = OpenOptions::new().create(true).append(true).open(parts.engine.home.events());
+        let file = file.inspect_err(|error| tracing::error!("events.jsonl: {error}")).ok();
+        Self {
+            state: parts.state,
+            engine: parts.engine,
+            inbox: parts.inbox,
+            publish: parts.publish,
+            wire: parts.wire,
+            file,
+            floors: parts.floors,
+            screens: parts.screens,
+            running: BTreeMap::new(),
+            next_task: 1,
+            next_event: 1,
+            published: 0,
+            activity: (0, 0),
+            rated: (0, Instant::now()),
+            port_base: parts.port_base,
+        }
+    }
+
+    /// Works until somebody ends the room.
+    pub async fn run(mut self) -> (Self, End) {
+        let mut platform = self.engine.platform.events();
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut next_publish = tokio::time::Instant::now();
+        let end = loop {
+            let dirty = self.state.changed_since(self.published);
+            tokio::select! {
+                biased;
+                () = tokio::time::sleep_until(next_publish), if dirty => {
+                    self.publish();
+                    next_publish = tokio::time::Instant::now() + PUBLISH_EVERY;
+                }
+                Some(event) = next_of(&mut platform) => self.platform_said(event),
+                changed = self.screens.changed() => {
+                    if changed.is_ok() {
+                        let screens = self.screens.borrow_and_update().values().cloned().collect();
+                        let events = self.state.screens(screens);
+                        self.log(&Actor::room(), events);
+                    }
+                }
+                input = self.inbox.recv() => {
+                    if let Some(end) = self.take(input) {
+                        break end;
+                    }
+                }
+                _ = tick.tick() => self.tick(),
+            }
+        };
+        for running in self.running.values() {
+            running.stop.cancel();
+        }
+        let events = self.state.phase(Phase::Stopping);
+        self.log(&Actor::room(), events);
+        self.publish();
+        (self, end)
+    }
+
+    /// Goes on taking what comes (so that tasks can end and the log is complete) until `done`.
+    pub async fn see_out(&mut self, done: impl Future<Output = ()>) {
+        tokio::pin!(done);
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut done => break,
+                input = self.inbox.recv() => match input {
+                    Some(Input::Given(given)) => answer(&given, Outcome::Refused, "the region is being ended", None),
+                    Some(Input::Signal(_)) => {}
+                    input => { self.take(input); }
+                },
+            }
+        }
+        let events = self.state.phase(Phase::Down);
+        self.log(&Actor::room(), events);
+        self.publish();
+    }
+
+    fn take(&mut self, input: Option<Input>) -> Option<End> {
+        match input {
+            // Cannot be: the engine holds a sender. Ending is then the safe thing.
+            None => return Some(End::by_signal("its own bus closing")),
+            Some(Input::Given(given)) => return self.given(given),
+            Some(Input::Observed(observation)) => self.observed(observation),
+            Some(Input::Platform(event)) => self.platform_said(event),
+            Some(Input::Change(change)) => {
+                let events = change(&mut self.state, now_ms());
+                self.log(&Actor::room(), events);
+            }
+            Some(Input::Ended { task, outcome, said, data }) => {
+                self.ended(task, outcome, &said, data);
+            }
+            Some(Input::Signal(name)) => {
+                tracing::info!("{name}: ending");
+                return Some(End::by_signal(name));
+            }
+        }
+        None
+    }
+
+    fn observed(&mut self, observation: Observation) {
+        let events = self.state.observe(now_ms(), observation);
+        for event in &events {
+            if let EventKind::NodeChanged { node, to: NodeState::JsOff, .. } = event {
+                nodes::explain_js_off(&self.engine, node.clone());
+            }
+        }
+        self.log(&Actor::room(), events);
+        let floors: Floors = self
+            .state
+            .peek()
+            .zones
+            .iter()
+            .map(|zone| (zone.name.clone(), zone.consumer.as_ref().map_or(0, |c| c.ack_floor)))
+            .collect();
+        self.floors.send_if_modified(|old| {
+            let changed = *old != floors;
+            if changed {
+                *old = floors;
+            }
+            changed
+        });
+    }
+
+    fn platform_said(&mut self, event: PlatformEvent) {
+        let observation = match event {
+            PlatformEvent::Node { node, truth, why, foreign } => {
+                // A node that fails while its zone comes up is told by the bring-up.
+                let serves = self.state.peek().zone(&node.zone);
+                let serves = serves.is_some_and(|zone| zone.state == ZoneState::Ready);
+                if foreign && serves {
+                    // Told before the change itself, which says only what is true now.
+                    self.meddled(format!("{node} {why}"));
+                } else if truth.state == crate::region::observation::ProcessState::Dead {
+                    tracing::warn!("{node}: {why}");
+                }
+                Observation::Process { node, truth }
+            }
+            PlatformEvent::Astray { node, off, told } => {
+                if let Some(told) = told {
+                    self.meddled(format!("{node} {told}"));
+                }
+                Observation::Astray { node, off }
+            }
+            PlatformEvent::Container { node, container } => {
+                Observation::Container { node, container: Box::new(container) }
+            }
+            PlatformEvent::Trouble { over, why } => {
+                return self.note(if over { Severity::Info } else { Severity::Error }, why);
+            }
+        };
+        let events = self.state.observe(now_ms(), observation);
+        self.log(&Actor::room(), events);
+    }
+
+    /// Something was done to the region that nobody commanded: a drill that runs tests it no more.
+    fn meddled(&mut self, what: String) {
+        // The way out is for the log; of the drill it says nothing.
+        let act = what.split_once(": `").map_or(what.as_str(), |(act, _)| act);
+        self.engine.desk.end(&format!("{act} while the drill ran"));
+        self.note(Severity::Warn, what);
+    }
+
+    fn note(&mut self, severity: Severity, text: String) {
+        self.log(&Actor::room(), vec![EventKind::Note { severity, text }]);
+    }
+
+    fn tick(&mut self) {
+        let now = now_ms();
+        let events = self.state.tick(now);
+        self.log(&Actor::room(), events);
+        self.tell_producer();
+        // Look closely while something moves, lazily while nothing does.
+        let snapshot = self.state.peek();
+        let activity = (
+            snapshot.producer.acked,
+            snapshot.zones.iter().map(|z| z.ledger.received).sum::<u64>(),
+        );
+        let moving = activity != self.activity || !self.running.is_empty();
+        self.activity = activity;
+        let recovering = snapshot.zones.iter().any(|zone| {
+            zone.recovery.as_ref().is_some_and(|clock| {
+                clock.caught_up_after_ms.is_none()
+                    && now.saturating_sub(clock.healed_ms) < KEEN_AFTER_HEAL
+            })
+        });
+        let pace = if recovering {
+            KEEN_PACE * 2
+        } else if moving {
+            BUSY_PACE
+        } else {
+            IDLE_PACE
+        };
+        let proving = self
+            .running
+            .values()
+            .any(|r| matches!(r.given.command, Command::Cut { .. } | Command::Heal { .. }));
+        if !proving {
+            self.engine.pace.send_if_modified(|old| std::mem::replace(old, pace) != pace);
+        }
+    }
+
+    /// What the producer is doing; what it has done comes from the ledger. Put together once a
+    /// second and whenever a job ends.
+    fn tell_producer(&mut self) {
+        let mut producer = self.state.peek().producer.clone();
+        if let Ok(running) = self.engine.producer() {
+            let (connection, reconnects) = running.connection();
+            producer.connection = Some(connection);
+            producer.reconnects = reconnects;
+        }
+        producer.last_number = self.engine.last_number();
+        producer.running.clear();
+        producer.trouble = None;
+        for job in self.engine.jobs.borrow().values() {
+            let progress = job.progress.borrow();
+            producer.running.push(job.title.clone());
+            producer.trouble = producer.trouble.or_else(|| progress.trouble.clone());
+            producer.acked_by = progress.acked_by.clone().or(producer.acked_by);
+        }
+        producer.active = !producer.running.is_empty();
+        let elapsed = self.rated.1.elapsed().as_secs_f64();
+        if elapsed >= 0.9 {
+            producer.rate = producer.acked.saturating_sub(self.rated.0) as f64 / elapsed;
+            self.rated = (producer.acked, Instant::now());
+        }
+        let events = self.state.producer(producer);
+        self.log(&Actor::room(), events);
+    }
+
+    fn publish(&mut self) {
+        self.published = self.state.revision();
+        self.publish.send_replace(Arc::new(Published::new(self.state.snapshot(now_ms()))));
+    }
+
+    fn log(&mut self, actor: &Actor, events: Vec<EventKind>) {
+        for kind in events {
+            let event = Event { id: self.next_event, at_ms: now_ms(), actor: actor.clone(), kind };
+            self.next_event += 1;
+            tracing::info!(target: "event", "{actor}: {}", event.kind);
+            if let Some(file) = &mut self.file {
+                let written = serde_json::to_string(&event)
+                    .map_err(std::io::Error::from)
+                    .and_then(|line| writeln!(file, "{line}"));
+                if let Err(error) = written {
+                    tracing::error!("events.jsonl: {error}");
+                }
+            }
+            self.wire.send(event);
+        }
+    }
+}
+
+impl End {
+    fn by_signal(name: &'static str) -> Self {
+        Self { purge: false, asked: None, began: Instant::now(), signal: Some(name) }
+    }
+}
+
+/// The next of a stream that may not be there; then never.
+async fn next_of(
+    events: &mut Option<mpsc::UnboundedReceiver<PlatformEvent>>,
+) -> Option<PlatformEvent> {
+    match events {
+        Some(events) => events.recv().await,
+        None => std::future::pending().await,
+    }
+}

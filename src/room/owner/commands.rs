@@ -1,0 +1,478 @@
+//! Commands as the owner takes them: is it possible now, does it make sense, what does it work on,
+//! who does it, and what is said when it ends.
+
+use std::{sync::Arc, time::Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use super::{End, Owner, Running};
+use crate::{
+    command::{Command, Drill, NodeAct, Produce, Rate, Record, wind::NOTHING_TO_WIND},
+    platform::choose_cut,
+    region::{
+        Actor, EventKind, Role, UnixMs, ZoneName, ZonePlan,
+        actor::Via,
+        snapshot::{LinkState, NodeState, Phase, Task},
+        status,
+        topology::CutKind,
+    },
+    room::{
+        bringup,
+        bus::Given,
+        clock::now_ms,
+        doctor, drills,
+        engine::Failure,
+        links, nodes, produce,
+        protocol::{Message, Outcome},
+        task::{self, Claim, Cx},
+        verify, work,
+    },
+};
+
+impl Owner {
+    pub(super) fn given(&mut self, given: Given) -> Option<End> {
+        let line = given.command.to_string();
+        if !given.command.is_harmless() {
+            self.log(&given.actor, vec![EventKind::CommandGiven { command: line.clone() }]);
+        }
+        if let Err(why) = self.possible(&given.command) {
+            self.refuse(&given, &why);
+            return None;
+        }
+        match given.command.clone() {
+            Command::Down { purge } => {
+                return Some(End {
+                    purge,
+                    asked: Some(given),
+                    began: Instant::now(),
+                    signal: None,
+                });
+            }
+            Command::Status { json, .. } => {
+                let snapshot = self.state.snapshot(now_ms());
+                let data = serde_json::to_value(status::Status::from(&snapshot)).ok();
+                let text = match (&data, json) {
+                    (Some(data), true) => format!("{data:#}"),
+                    _ => status::render(&snapshot),
+                };
+                answer(&given, Outcome::Done, &text, data);
+            }
+            Command::Mark { text } => {
+                let events = self.state.mark(now_ms(), &text);
+                self.log(&given.actor, events);
+                answer(&given, Outcome::Done, "marked", None);
+            }
+            Command::Drill(Drill::Stop) => {
+                let why = format!("ended by {} with `drill stop`", given.actor);
+                match self.engine.desk.end(&why) {
+                    Some(what) => {
+                        let said =
+                            format!("`{what}` ends: what it cut is healed, its verdict is void");
+                        self.done(&given, Outcome::Done, &said, None, 0);
+                    }
+                    None => self.refuse(&given, "no drill runs: there is nothing to stop"),
+                }
+            }
+            Command::Drill(Drill::Next) => match self.waiting_drill() {
+                Ok(()) => self.done(&given, Outcome::Done, "the drill goes on", None, 0),
+                Err(why) => self.refuse(&given, &why),
+            },
+            // The recorders have seen the command itself, and end.
+            Command::Record(Record::Stop) => {
+                match self.screens.borrow().values().filter(|screen| screen.records).count() {
+                    0 => answer(
+                        &given,
+                        Outcome::Refused,
+                        "nothing is being recorded by `record start FILE` in a shell; what a screen records of itself ends there, with `r`",
+                        None,
+                    ),
+                    1 => answer(&given, Outcome::Done, "the recording ends", None),
+                    n => answer(&given, Outcome::Done, &format!("{n} recordings end"), None),
+                }
+            }
+            Command::Record(Record::Start { .. }) => answer(
+                &given,
+                Outcome::Refused,
+                "a room records nothing: `r` in a screen records that screen, `zonedrill record start FILE` in a shell one without a terminal",
+                None,
+            ),
+            Command::Control(_) => {
+                answer(&given, Outcome::Refused, "only a screen has control", None);
+            }
+            Command::Wind(_) => answer(&given, Outcome::Refused, NOTHING_TO_WIND, None),
+            command => self.start(given, command),
+        }
+        None
+    }
+
+    /// Is there a region to do it to?
+    fn possible(&self, command: &Command) -> Result<(), String> {
+        let phase = &self.state.peek().phase;
+        match (command, phase) {
+            (
+                Command::Status { .. }
+                | Command::Doctor
+                | Command::Mark { .. }
+                | Command::Drill(Drill::List | Drill::Stop)
+                | Command::Report { .. }
+                | Command::Record(_)
+                | Command::Control(_)
+                | Command::Wind(_)
+                | Command::Down { .. },
+                _,
+            )
+            | (Command::Up, Phase::Down | Phase::Failed(_))
+            | (_, Phase::Up) => Ok(()),
+            (Command::Up, Phase::Starting) => {
+                Err("the region is being brought up already: `status --watch` follows it".into())
+            }
+            (_, Phase::Starting) => Err(
+                "the region is still being brought up: wait for it (`status --watch` follows it)"
+                    .into(),
+            ),
+            (_, Phase::Stopping) => Err("the region is being ended".into()),
+            (_, Phase::Down | Phase::Failed(_)) => {
+                Err("the region is down: `up` brings it up".into())
+            }
+        }
+    }
+
+    fn start(&mut self, given: Given, command: Command) {
+        if matches!(command, Command::Up) && self.state.peek().phase == Phase::Up {
+            answer(&given, Outcome::Done, "the region is up already", None);
+            return;
+        }
+        let zone_plan = match &command {
+            Command::ZoneAdd { zone } => {
+                match bringup::plan_zone(&self.engine, zone.clone(), self.port_base) {
+                    Ok(plan) => Some(plan),
+                    Err(failure) => return self.refuse(&given, &failure.to_string()),
+                }
+            }
+            _ => None,
+        };
+        let claims = match self.claims(&command, zone_plan.as_ref().map(|plan| &plan.name)) {
+            Ok(claims) => claims,
+            Err(failure) => return self.refuse(&given, &failure.to_string()),
+        };
+        let mine = !matches!(command, Command::Up);
+        if matches!(command, Command::Heal { .. }) {
+            // A cut that is still being proved is over now; its proof must not hold the heal up.
+            for other in self.running.values_mut() {
+                let cut = matches!(other.given.command, Command::Cut { .. });
+                if cut && other.claims.iter().any(|theirs| claims.contains(theirs)) {
+                    other.stop.cancel();
+                    other.claims.clear();
+                }
+            }
+        }
+        let collision = self.running.values().find(|other| {
+            other.claims.iter().any(|theirs| claims.iter().any(|ours| ours.collides(theirs)))
+        });
+        if let Some(other) = collision {
+            let why = format!(
+                "`{}` (by {}, {} s ago) is still under way there: wait for it",
+                other.given.command,
+                other.given.actor,
+                other.began.elapsed().as_secs()
+            );
+            return self.refuse(&given, &why);
+        }
+        if let Err(why) = self.sensible(&command) {
+            return self.refuse(&given, &why);
+        }
+        if !matches!(given.actor.via, Via::Drill | Via::Room) {
+            self.engine.desk.disturbed(&command, &given.actor.who);
+        }
+        let task = self.next_task;
+        self.next_task += 1;
+        let stop =
+            given.stop.as_ref().map_or_else(CancellationToken::new, CancellationToken::child_token);
+        let cx = Cx {
+            engine: Arc::clone(&self.engine),
+            task,
+            stop: stop.clone(),
+            id: given.id,
+            answers: given.answers.clone(),
+        };
+        if mine {
+            self.state.task_started(Task {
+                id: task,
+                command: command.to_string(),
+                actor: given.actor.clone(),
+                since_ms: now_ms(),
+                progress: String::new(),
+            });
+        }
+        let began = Instant::now();
+        let actor = given.actor.clone();
+        self.running.insert(task, Running { given, began, claims, stop });
+        self.spawn(cx, command, zone_plan, began, &actor);
+    }
+
+    fn spawn(
+        &self,
+        cx: Cx,
+        command: Command,
+        plan: Option<ZonePlan>,
+        given: Instant,
+        actor: &Actor,
+    ) {
+        let line = command.to_string();
+        match command {
+            Command::Up => task::spawn(cx, bringup::up),
+            Command::Doctor => {
+                let snapshots = self.publish.subscribe();
+                task::spawn(cx, |cx| doctor::in_room(cx, snapshots));
+            }
+            Command::Produce(what) => task::spawn(cx, |cx| produce::produce(cx, what)),
+            Command::Cut { zone, kind, heal_after } => {
+                // `sensible` has refused what the platform does not have.
+                let Ok(kind) = choose_cut(&*self.engine.platform, kind) else { return };
+                let snapshots = self.publish.subscribe();
+                let cut = links::Cut { zone, kind, heal_after, snapshots, given };
+                task::spawn(cx, |cx| links::cut(cx, cut));
+            }
+            Command::Heal { zone } => {
+                let zones = zone.map_or_else(|| self.cut_zones(), |zone| vec![zone]);
+                let zones = zones.into_iter().map(|zone| (self.unplugged_ms(&zone), zone));
+                let zones = zones.map(|(unplugged_ms, zone)| links::Heal { zone, unplugged_ms });
+                let zones = zones.collect();
+                let snapshots = self.publish.subscribe();
+                task::spawn(cx, |cx| links::heal(cx, zones, snapshots));
+            }
+            Command::ZoneAdd { .. } => {
+                if let Some(plan) = plan {
+                    task::spawn(cx, |cx| bringup::add_zone(cx, plan));
+                }
+            }
+            Command::ZoneRemove { zone } => task::spawn(cx, |cx| bringup::remove_zone(cx, zone)),
+            Command::Node { act, node } => task::spawn(cx, move |cx| nodes::act(cx, act, node)),
+            Command::ConsumerPause { zone } => {
+                task::spawn(cx, |cx| work::hold(cx, zone, |held| held.paused = true));
+            }
+            Command::ConsumerResume { zone } => {
+                task::spawn(cx, |cx| work::hold(cx, zone, |held| held.paused = false));
+            }
+            Command::ConsumerRate { zone, rate } => {
+                task::spawn(cx, move |cx| {
+                    work::hold(cx, zone, move |held| held.limit = rate.map(Rate::per_second))
+                });
+            }
+            Command::Stepdown { zone, group } => {
+                task::spawn(cx, move |cx| nodes::stepdown(cx, zone, group));
+            }
+            Command::Nudge { zone } => task::spawn(cx, |cx| nodes::nudge(cx, zone)),
+            Command::Verify { zone, json } => {
+                let snapshots = self.publish.subscribe();
+                task::spawn(cx, move |cx| verify::verify(cx, zone, json, snapshots));
+            }
+            Command::Drill(Drill::Run(asked)) => {
+                let (who, snapshots) = (actor.who.clone(), self.publish.subscribe());
+                task::spawn(cx, |cx| drills::run(cx, asked, who, snapshots, line));
+            }
+            Command::Drill(Drill::List) => task::spawn(cx, |_| async { drills::list() }),
+            Command::Report { folder } => {
+                task::spawn(cx, |cx| drills::bundle::report(cx, folder));
+            }
+            // Answered before it came here.
+            Command::Down { .. }
+            | Command::Status { .. }
+            | Command::Mark { .. }
+            | Command::Record(_)
+            | Command::Control(_)
+            | Command::Wind(_)
+            | Command::Drill(
+                Drill::Stop | Drill::Next | Drill::Sabotage { .. } | Drill::Matrix(_),
+            ) => {}
+        }
+    }
+
+    fn claims(&self, command: &Command, added: Option<&ZoneName>) -> Result<Vec<Claim>, Failure> {
+        Ok(match command {
+            Command::Up => vec![Claim::Region],
+            Command::Cut { zone, .. } => vec![Claim::Link(self.engine.mirror_plan(zone)?.name)],
+            Command::Heal { zone: Some(zone) } => {
+                vec![Claim::Link(self.engine.mirror_plan(zone)?.name)]
+            }
+            Command::Heal { zone: None } => self.cut_zones().into_iter().map(Claim::Link).collect(),
+            Command::ZoneAdd { .. } => added.cloned().map(Claim::Zone).into_iter().collect(),
+            Command::ZoneRemove { zone } => vec![Claim::Zone(self.engine.mirror_plan(zone)?.name)],
+            Command::Node { node, .. } => {
+                self.engine.check_node(node)?;
+                vec![Claim::Node(node.clone())]
+            }
+            Command::Stepdown { zone, .. }
+            | Command::Nudge { zone }
+            | Command::Verify { zone: Some(zone), .. }
+            | Command::ConsumerPause { zone }
+            | Command::ConsumerResume { zone }
+            | Command::ConsumerRate { zone, .. } => {
+                self.engine.zone(zone)?;
+                Vec::new()
+            }
+            _ => Vec::new(),
+        })
+    }
+
+    /// Refuses what would do nothing, with what the user may have meant.
+    fn sensible(&self, command: &Command) -> Result<(), String> {
+        let link =
+            |zone: &ZoneName| self.state.peek().zone(zone).and_then(|zone| zone.link.clone());
+        match command {
+            Command::Cut { zone, kind, .. } => {
+                let kind = choose_cut(&*self.engine.platform, *kind).map_err(|e| e.to_string())?;
+                match link(zone) {
+                    Some(link) if link.state == LinkState::Cut && link.kind == Some(kind) => {
+                        Err(format!(
+                            "zone {zone} is cut already ({}): `heal {zone}` restores the link",
+                            kind.as_str()
+                        ))
+                    }
+                    _ => Ok(()),
+                }
+            }
+            Command::Heal { zone: Some(zone) } => match link(zone) {
+                Some(link) if link.state == LinkState::Cut => Ok(()),
+                Some(_) if self.state.astray_since(zone).is_some() => Ok(()),
+                _ => Err(format!("zone {zone} is not cut: there is nothing to heal")),
+            },
+            Command::Heal { zone: None } if self.cut_zones().is_empty() => {
+                Err("no zone is cut: there is nothing to heal".into())
+            }
+            Command::Node { act: NodeAct::Start, node } => {
+                let running =
+                    self.state.peek().zone(&node.zone).and_then(|zone| {
+                        zone.nodes.iter().find(|n| &n.name == node).map(|n| n.state)
+                    });
+                match running {
+                    Some(NodeState::Up | NodeState::Silent | NodeState::Starting) => {
+                        Err(format!("{node} runs already"))
+                    }
+                    Some(NodeState::JsOff) => Err(format!(
+                        "{node} runs, with its JetStream off: `node stop {node}` first"
+                    )),
+                    Some(NodeState::Frozen) => {
+                        Err(format!("{node} is frozen: `node thaw {node}` resumes it"))
+                    }
+                    _ => Ok(()),
+                }
+            }
+            Command::Drill(Drill::Run(_)) => match self.engine.desk.running() {
+                Some(other) => Err(format!(
+                    "`{other}` runs: wait for its verdict, or end it with `drill stop`"
+                )),
+                None => Ok(()),
+            },
+            Command::Drill(Drill::Matrix(_) | Drill::Sabotage { .. }) => Err(format!(
+                "that brings up regions of its own: run `zonedrill {command}` in a shell"
+            )),
+            Command::Produce(Produce::Range { .. } | Produce::Burst { .. }) => {
+                self.engine.producer().map(drop).map_err(|failure| failure.to_string())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Lets a presented drill that waits go on.
+    fn waiting_drill(&self) -> Result<(), String> {
+        let drill = self.state.peek().drill.as_ref();
+        if self.engine.desk.running().is_some()
+            && drill.is_none_or(|drill| drill.waits_for.is_none())
+        {
+            return Err("the drill does not wait: it goes on by itself".into());
+        }
+        self.engine.desk.next()
+    }
+
+    pub(super) fn ended(
+        &mut self,
+        task: u64,
+        outcome: Outcome,
+        said: &str,
+        data: Option<serde_json::Value>,
+    ) {
+        self.state.task_ended(task);
+        let Some(running) = self.running.remove(&task) else { return };
+        self.tell_producer();
+        let took = running.began.elapsed().as_millis() as u64;
+        self.done(&running.given, outcome, said, data, took);
+    }
+
+    fn refuse(&mut self, given: &Given, why: &str) {
+        self.done(given, Outcome::Refused, why, None, 0);
+    }
+
+    fn done(
+        &mut self,
+        given: &Given,
+        outcome: Outcome,
+        said: &str,
+        data: Option<serde_json::Value>,
+        took_ms: u64,
+    ) {
+        let command = given.command.to_string();
+        // The log gets the first line; a table belongs to who asked for it.
+        let first = said.lines().next().unwrap_or_default().to_owned();
+        let event = match outcome {
+            Outcome::Done => EventKind::CommandDone { command, said: first, took_ms },
+            _ => EventKind::CommandFailed { command, why: first },
+        };
+        if !given.command.is_harmless() || outcome == Outcome::Broken {
+            self.log(&given.actor, vec![event]);
+        }
+        answer(given, outcome, said, data);
+    }
+
+    /// Tells the giver of `down` how it went.
+    pub fn answer_down(&mut self, end: End, result: Result<(), String>) {
+        let Some(given) = end.asked else { return };
+        let took = end.began.elapsed().as_millis() as u64;
+        let (outcome, said) = match result {
+            Ok(()) if end.purge => {
+                (Outcome::Done, "the region is down and its data is removed".to_owned())
+            }
+            Ok(()) => (
+                Outcome::Done,
+                "the region is down; its data is kept (`up` brings it back)".to_owned(),
+            ),
+            Err(why) => (Outcome::Broken, why),
+        };
+        // After a purge there is no log to write to.
+        if end.purge {
+            answer(&given, outcome, &said, None);
+        } else {
+            self.done(&given, outcome, &said, None, took);
+        }
+    }
+
+    /// The mirror zones that there is something to heal in: cut, or unplugged by somebody else.
+    fn cut_zones(&self) -> Vec<ZoneName> {
+        self.state
+            .peek()
+            .zones
+            .iter()
+            .filter(|zone| {
+                let cut = zone.link.as_ref().is_some_and(|link| link.state == LinkState::Cut);
+                zone.role == Role::Mirror && (cut || self.state.astray_since(&zone.name).is_some())
+            })
+            .map(|zone| zone.name.clone())
+            .collect()
+    }
+
+    /// Since when containers of a zone are off the network, if any is: by a cut, or by somebody
+    /// else's hand.
+    fn unplugged_ms(&self, zone: &ZoneName) -> Option<UnixMs> {
+        let link = self.state.peek().zone(zone)?.link.as_ref()?;
+        let cut = (link.kind == Some(CutKind::Unplug)).then_some(link.since_ms);
+        cut.or_else(|| self.state.astray_since(zone))
+    }
+}
+
+/// Answers whoever gave a command, if somebody waits.
+pub(super) fn answer(given: &Given, outcome: Outcome, text: &str, data: Option<serde_json::Value>) {
+    if let Some(answers) = &given.answers {
+        let _ =
+            answers.send(Message::Answer { id: given.id, outcome, text: text.to_owned(), data });
+    }
+}

@@ -1,0 +1,169 @@
+//! `produce`: one job for each command, any number beside each other, on one connection.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    engine::{Failure, Job},
+    protocol::{Message, Outcome},
+    task::{Cx, Result, Said},
+    work,
+};
+use crate::{
+    command::{Produce, units::format_duration},
+    nats::producer::{Job as Work, JobProgress, JobReport},
+    region::event::seconds,
+};
+
+/// Runs a produce to its end, or, if it has none, until it is stopped.
+///
+/// # Errors
+/// When it cannot go on.
+pub async fn produce(cx: Cx, produce: Produce) -> Result {
+    let producer = cx.engine.producer()?;
+    let number = cx.engine.next_producer();
+    let first_number = match &produce {
+        Produce::Range { from, to, .. } => {
+            cx.engine.used_number(*to);
+            *from
+        }
+        Produce::Burst { count: Some(count), .. } => cx.engine.reserve_numbers(*count),
+        Produce::Burst { count: None, .. } => cx.engine.last_number() + 1,
+        Produce::Stop => {
+            let stopped = cx.engine.stop_jobs().await;
+            work::settle(&cx).await;
+            return Ok(Said::done(match stopped.as_slice() {
+                [] => "nothing was being produced".into(),
+                titles => format!("stopped {}", titles.join(", ")),
+            }));
+        }
+    };
+    let title = title(number, first_number, &produce);
+    let endless = matches!(produce, Produce::Burst { count: None, .. });
+    let (progress, mut seen) = watch::channel(JobProgress::default());
+    let job = Registered::new(&cx, number, &title, seen.clone());
+    if endless && let Some(answers) = &cx.answers {
+        let _ = answers.send(Message::Answer {
+            id: cx.id,
+            outcome: Outcome::Done,
+            text: format!("producing as {title}: `produce stop` ends it"),
+            data: None,
+        });
+    }
+    let total = total(&produce);
+    let watching = {
+        let (cx, title) = (cx.clone(), title.clone());
+        tokio::spawn(async move {
+            while seen.changed().await.is_ok() {
+                let now = seen.borrow_and_update().clone();
+                if endless {
+                    cx.engine.used_number(now.last_number);
+                }
+                cx.progress(describe(&title, &now, total));
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        })
+    };
+    let work = Work { producer: number, produce, first_number };
+    let result = producer.run(work, progress, job.stop.clone()).await;
+    watching.abort();
+    drop(job);
+    work::settle(&cx).await;
+    let report = result
+        .map_err(|error| Failure::Broken(format!("{title}: {error}; nothing more was sent")))?;
+    let end = &report.progress;
+    if end.sent > 0 {
+        cx.engine.used_number(end.last_number);
+    }
+    let text = format!(
+        "{} acked of {} sent as p{number} in {}{}{}{}",
+        end.acked,
+        end.sent,
+        seconds(report.took.as_millis() as u64),
+        sequences(&report),
+        count(end.failed, "refused"),
+        count(end.unknown, "of unknown outcome"),
+    );
+    let early = total.filter(|total| end.sent < *total).map(|total| total - end.sent);
+    let text = match early {
+        Some(rest) => format!("ended early, {rest} not sent: {text}"),
+        None => text,
+    };
+    let whole = end.failed == 0 && end.unknown == 0 && early.is_none();
+    let outcome = if whole { Outcome::Done } else { Outcome::Broken };
+    let data = serde_json::json!({
+        "producer": number, "first_number": first_number, "sent": end.sent,
+        "acked": end.acked, "failed": end.failed, "unknown": end.unknown,
+        "duplicates": report.duplicates, "resent": report.resent, "not_sent": report.not_sent,
+        "last_seq": end.last_seq, "took_ms": report.took.as_millis() as u64,
+    });
+    Ok(Said { outcome, text, data: Some(data) })
+}
+
+fn sequences(report: &JobReport) -> String {
+    let resent = count(report.resent, "sent again after an unknown outcome");
+    match report.progress.last_seq {
+        0 => resent,
+        last => format!(", the last at sequence {last}{resent}"),
+    }
+}
+
+fn count(number: u64, what: &str) -> String {
+    if number == 0 { String::new() } else { format!(", {number} {what}") }
+}
+
+fn total(produce: &Produce) -> Option<u64> {
+    match produce {
+        Produce::Range { from, to, .. } => Some(to - from + 1),
+        Produce::Burst { count, .. } => *count,
+        Produce::Stop => None,
+    }
+}
+
+fn title(producer: u32, first: u64, produce: &Produce) -> String {
+    match produce {
+        Produce::Range { from, to, interval, .. } => {
+            format!("p{producer} {from}..{to} every {}", format_duration(*interval))
+        }
+        Produce::Burst { count, rate, .. } => {
+            let end = count.map(|count| (first + count - 1).to_string()).unwrap_or_default();
+            let rate = rate.map(|rate| format!(" at {rate}")).unwrap_or_default();
+            format!("p{producer} {first}..{end}{rate}")
+        }
+        Produce::Stop => format!("p{producer}"),
+    }
+}
+
+fn describe(title: &str, progress: &JobProgress, total: Option<u64>) -> String {
+    let of = total.map(|total| format!(" of {total}")).unwrap_or_default();
+    let trouble = progress.trouble.as_ref().map(|why| format!(" - {why}")).unwrap_or_default();
+    format!("{title}: {}{of} acked{}{trouble}", progress.acked, count(progress.unknown, "unknown"))
+}
+
+/// A job is listed while it runs, and taken off however it ends.
+struct Registered<'a> {
+    cx: &'a Cx,
+    number: u32,
+    stop: CancellationToken,
+}
+
+impl<'a> Registered<'a> {
+    fn new(cx: &'a Cx, number: u32, title: &str, progress: watch::Receiver<JobProgress>) -> Self {
+        let stop = cx.stop.child_token();
+        let job = Job { title: title.to_owned(), stop: stop.clone(), progress };
+        cx.engine.jobs.send_modify(|jobs| {
+            jobs.insert(number, job);
+        });
+        Self { cx, number, stop }
+    }
+}
+
+impl Drop for Registered<'_> {
+    fn drop(&mut self) {
+        self.cx.engine.jobs.send_modify(|jobs| {
+            jobs.remove(&self.number);
+        });
+    }
+}

@@ -1,0 +1,338 @@
+//! Who is here, who drives, who asks: the rules of sharing a room, pure.
+//!
+//! One person drives at a time. Whoever comes while nobody drives, drives; everyone else observes
+//! until control is asked for and granted. No answer is a refusal; a driver who is gone cannot
+//! refuse. A lost connection keeps its place for a minute, for the same name with the same token.
+
+use std::collections::BTreeMap;
+
+use crate::region::{UnixMs, snapshot::Screen};
+
+/// How long a request for control waits for an answer.
+pub const ASK_MS: UnixMs = 30_000;
+/// How long a lost connection keeps its place.
+pub const KEEP_MS: UnixMs = 60_000;
+
+/// Who comes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Newcomer {
+    /// A name to be shown.
+    pub name: String,
+    /// What proves that a place is one's own; empty if no place is to be kept.
+    pub token: String,
+    /// Never drives.
+    pub observes: bool,
+    /// Reaches no file, and neither begins nor ends the region.
+    pub guest: bool,
+    /// Nobody sits there.
+    pub records: bool,
+}
+
+/// Where a newcomer sits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seated {
+    /// The place.
+    pub seat: u64,
+    /// It was kept from before.
+    pub returned: bool,
+}
+
+/// What became of a request for control at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// Nobody had to be asked; in words for who asked.
+    Drives(String),
+    /// The driver is asked; in words for who asked. A [`Decision`] follows, unless who asked goes.
+    Waits(String),
+}
+
+/// How a request for control was decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// Whose request it was.
+    pub seat: u64,
+    /// Granted or not, in words for who asked.
+    pub answer: Result<String, String>,
+}
+
+#[derive(Clone, Debug)]
+struct Seat {
+    who: Newcomer,
+    /// The connection that has it now.
+    connection: u64,
+    away_until: Option<UnixMs>,
+}
+
+/// The places and who drives.
+#[derive(Clone, Debug, Default)]
+pub struct Roles {
+    seats: BTreeMap<u64, Seat>,
+    driver: Option<u64>,
+    /// Who asks, and until when.
+    ask: Option<(u64, UnixMs)>,
+    last_seat: u64,
+    /// What is worth a line in the log, since it was last taken.
+    said: Vec<String>,
+    /// What was decided, since it was last taken.
+    decided: Vec<Decision>,
+}
+
+impl Roles {
+    /// Gives a newcomer a place: the old one, if it is kept, else a new one.
+    pub fn attach(&mut self, now: UnixMs, connection: u64, who: Newcomer) -> Seated {
+        self.tick(now);
+        let kept = self.seats.iter_mut().find(|(_, seat)| {
+            !who.token.is_empty() && seat.who.token == who.token && seat.who.name == who.name
+        });
+        if let Some((&seat, place)) = kept {
+            let observes = who.observes || who.records;
+            place.who = who;
+            place.connection = connection;
+            place.away_until = None;
+            if observes && self.asks(seat) {
+                self.ask = None;
+            }
+            if observes && self.driver == Some(seat) {
+                self.give_up();
+            }
+            return Seated { seat, returned: true };
+        }
+        self.last_seat += 1;
+        let seat = self.last_seat;
+        if self.driver.is_none() && !who.observes && !who.records {
+            self.driver = Some(seat);
+        }
+        self.seats.insert(seat, Seat { who, connection, away_until: None });
+        Seated { seat, returned: false }
+    }
+
+    /// A connection is gone without a word: its place is kept for a while.
+    pub fn lost(&mut self, now: UnixMs, seat: u64, connection: u64) {
+        let Some(place) = self.seats.get_mut(&seat).filter(|s| s.connection == connection) else {
+            return;
+        };
+        if place.who.token.is_empty() || place.who.records {
+            return self.left(seat, connection);
+        }
+        place.away_until = Some(now + KEEP_MS);
+        if self.asks(seat) {
+            self.ask = None;
+        }
+        if self.driver == Some(seat)
+            && let Some((asker, _)) = self.ask.take()
+        {
+            let gone = self.name(seat);
+            self.said.push(format!("{gone} is gone: {} drives", self.name(asker)));
+            self.driver = Some(asker);
+            self.decide(asker, Ok(format!("you drive: {gone} is gone")));
+        }
+    }
+
+    /// Somebody leaves on purpose.
+    pub fn left(&mut self, seat: u64, connection: u64) {
+        if self.seats.get(&seat).is_none_or(|place| place.connection != connection) {
+            return;
+        }
+        if self.asks(seat) {
+            self.ask = None;
+        }
+        if self.driver == Some(seat) {
+            self.give_up();
+        }
+        self.seats.remove(&seat);
+    }
+
+    /// Asks for control.
+    ///
+    /// # Errors
+    /// When it cannot be had; in words for who asked.
+    pub fn ask(&mut self, now: UnixMs, seat: u64) -> Result<Asked, String> {
+        self.tick(now);
+        let place = self.seats.get(&seat).ok_or("only a screen can drive")?;
+        if place.who.observes || place.who.records {
+            return Err("this screen only observes: attach without --observe to drive".into());
+        }
+        if self.driver == Some(seat) {
+            return Ok(Asked::Drives("you drive already".into()));
+        }
+        let Some(driver) = self.driver.filter(|driver| self.is_here(*driver)) else {
+            let gone = self
+                .driver
+                .map_or("nobody drove".into(), |seat| format!("{} is gone", self.name(seat)));
+            self.ask = None;
+            self.driver = Some(seat);
+            self.said.push(format!("{} drives ({gone})", self.name(seat)));
+            return Ok(Asked::Drives(format!("you drive: {gone}")));
+        };
+        match self.ask {
+            Some((asker, until)) if asker == seat => {
+                let seconds = until.saturating_sub(now).div_ceil(1000);
+                Ok(Asked::Waits(format!(
+                    "{} was asked already, and has {seconds} s left to answer",
+                    self.name(driver)
+                )))
+            }
+            Some((asker, _)) => Err(format!(
+                "{} is asking already: ask again when that is answered",
+                self.name(asker)
+            )),
+            None => {
+                self.ask = Some((seat, now + ASK_MS));
+                self.said.push(format!("{} asks for control", self.name(seat)));
+                let seconds = ASK_MS / 1000;
+                Ok(Asked::Waits(format!(
+                    "{} is asked, and has {seconds} s to answer",
+                    self.name(driver)
+                )))
+            }
+        }
+    }
+
+    /// The driver gives control to who asked.
+    ///
+    /// # Errors
+    /// When nobody asked, or somebody else drives.
+    pub fn grant(&mut self, now: UnixMs, seat: u64) -> Result<String, String> {
+        let asker = self.answer(now, seat)?;
+        self.driver = Some(asker);
+        self.said.push(format!("{} gave control to {}", self.name(seat), self.name(asker)));
+        self.decide(asker, Ok(format!("you drive: {} gave you control", self.name(seat))));
+        Ok(format!("{} drives now", self.name(asker)))
+    }
+
+    /// The driver keeps control.
+    ///
+    /// # Errors
+    /// When nobody asked, or somebody else drives.
+    pub fn refuse(&mut self, now: UnixMs, seat: u64) -> Result<String, String> {
+        let asker = self.answer(now, seat)?;
+        self.said.push(format!("{} refused control to {}", self.name(seat), self.name(asker)));
+        self.decide(asker, Err(format!("{} keeps control: you were refused", self.name(seat))));
+        Ok(format!("you keep control; {} is told", self.name(asker)))
+    }
+
+    fn answer(&mut self, now: UnixMs, seat: u64) -> Result<u64, String> {
+        self.tick(now);
+        if self.driver != Some(seat) {
+            return Err("you do not drive: only who drives can answer".into());
+        }
+        let (asker, _) = self.ask.take().ok_or("nobody asks for control")?;
+        Ok(asker)
+    }
+
+    /// The driver drives no longer.
+    ///
+    /// # Errors
+    /// When somebody else drives.
+    pub fn release(&mut self, now: UnixMs, seat: u64) -> Result<String, String> {
+        self.tick(now);
+        if self.driver != Some(seat) {
+            return Err("you do not drive: there is nothing to give up".into());
+        }
+        self.give_up();
+        Ok(match self.driver {
+            Some(driver) => format!("{} drives now", self.name(driver)),
+            None => "nobody drives now: who asks for control has it".into(),
+        })
+    }
+
+    /// The driver's place is free: who asked has it, or nobody.
+    fn give_up(&mut self) {
+        let Some(old) = self.driver.take() else { return };
+        self.driver = self.ask.take().map(|(asker, _)| asker);
+        let old = self.name(old);
+        self.said.push(match self.driver {
+            Some(new) => format!("{} drives after {old}", self.name(new)),
+            None => format!("{old} drives no longer; nobody does"),
+        });
+        if let Some(new) = self.driver {
+            self.decide(new, Ok(format!("you drive: {old} drives no longer")));
+        }
+    }
+
+    /// Time passes.
+    pub fn tick(&mut self, now: UnixMs) {
+        if let Some((asker, until)) = self.ask
+            && now >= until
+        {
+            self.ask = None;
+            self.said.push(format!("no answer: {} does not get control", self.name(asker)));
+            let driver = self.driver().unwrap_or_default();
+            let seconds = ASK_MS / 1000;
+            let why = format!("{driver} keeps control: no answer within {seconds} s");
+            self.decide(asker, Err(why));
+        }
+        let over: Vec<(u64, u64)> = self
+            .seats
+            .iter()
+            .filter(|(_, seat)| seat.away_until.is_some_and(|until| now >= until))
+            .map(|(id, seat)| (*id, seat.connection))
+            .collect();
+        for (seat, connection) in over {
+            self.left(seat, connection);
+        }
+    }
+
+    /// Whether the place's person may act.
+    #[must_use]
+    pub fn drives(&self, seat: u64) -> bool {
+        self.driver == Some(seat)
+    }
+
+    /// Who drives, by name.
+    #[must_use]
+    pub fn driver(&self) -> Option<String> {
+        self.driver.map(|seat| self.name(seat))
+    }
+
+    /// The places, to be shown.
+    #[must_use]
+    pub fn screens(&self) -> BTreeMap<u64, Screen> {
+        let screen = |(&id, seat): (&u64, &Seat)| {
+            let asks = self.ask.filter(|(asker, _)| *asker == id).map(|(_, until)| until);
+            let screen = Screen {
+                id,
+                name: seat.who.name.clone(),
+                drives: self.driver == Some(id),
+                observes: seat.who.observes,
+                guest: seat.who.guest,
+                records: seat.who.records,
+                asks_until_ms: asks,
+                away_until_ms: seat.away_until,
+            };
+            (id, screen)
+        };
+        self.seats.iter().map(screen).collect()
+    }
+
+    /// What is worth a line in the log; told once.
+    pub fn said(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.said)
+    }
+
+    /// What was decided of those who asked and are still here; told once.
+    pub fn decided(&mut self) -> Vec<Decision> {
+        std::mem::take(&mut self.decided)
+    }
+
+    /// Whether the place's person waits for the driver's word.
+    #[must_use]
+    pub fn asks(&self, seat: u64) -> bool {
+        self.ask.is_some_and(|(asker, _)| asker == seat)
+    }
+
+    fn decide(&mut self, seat: u64, answer: Result<String, String>) {
+        self.decided.push(Decision { seat, answer });
+    }
+
+    fn is_here(&self, seat: u64) -> bool {
+        self.seats.get(&seat).is_some_and(|place| place.away_until.is_none())
+    }
+
+    fn name(&self, seat: u64) -> String {
+        self.seats.get(&seat).map_or_else(|| "somebody".into(), |place| place.who.name.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests;
