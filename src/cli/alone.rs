@@ -1,0 +1,132 @@
+//! A region for one shell only: on free ports, in a temporary folder, gone with the shell.
+//!
+//! The room is tethered: it reads from a pipe whose other end only this process holds, and ends in
+//! order when that end is closed, by whatever death.
+
+use std::{
+    path::PathBuf,
+    process::Child,
+    time::{Duration, Instant},
+};
+
+use color_eyre::eyre::{self, WrapErr};
+
+use super::{PortBase, StartArgs, shell, start};
+use crate::{
+    region::{MirrorKind, snapshot::Phase},
+    room::{
+        client::Client,
+        home::{self, Home},
+        protocol::{ClientKind, Message},
+    },
+};
+
+/// How long the room may take to end in order.
+const ENDS_WITHIN: Duration = Duration::from_secs(20);
+
+/// A region of this shell's own.
+#[derive(Debug)]
+pub struct Alone {
+    /// Where it lives.
+    pub home: Home,
+    root: PathBuf,
+    room: Child,
+}
+
+/// Another server or mirror kind than the shell's words say.
+#[derive(Clone, Debug)]
+pub struct Other {
+    /// The server version.
+    pub version: String,
+    /// The mirror kind.
+    pub mirror: MirrorKind,
+}
+
+impl Alone {
+    /// Starts the room of such a region; it brings the region up.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub async fn start(
+        region: &str,
+        asked: &StartArgs,
+        other: Option<Other>,
+    ) -> eyre::Result<Self> {
+        let mut asked = asked.clone();
+        asked.port_base = asked.port_base.or(Some(PortBase::Auto));
+        if let Some(Other { version, mirror }) = other {
+            (asked.nats_version, asked.mirror, asked.nats_server) =
+                (Some(version), Some(mirror), None);
+        }
+        let nanos = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .map_or(0, |since| since.subsec_nanos());
+        let root = std::env::temp_dir().join(format!("zonedrill-{}-{nanos}", std::process::id()));
+        home::private_folder(&root)?;
+        let home = Home { region: region.to_owned(), folder: root.join(region) };
+        let started = async {
+            let settings = asked.settings(&home, None)?;
+            let mut room = start::spawn(&home, &settings, true).wrap_err("no region")?;
+            start::until_it_listens(&home, &mut room).await?;
+            Ok(room)
+        };
+        match started.await {
+            Ok(room) => Ok(Self { home, root, room }),
+            Err(error) => {
+                let _ = std::fs::remove_dir_all(&root);
+                Err(error)
+            }
+        }
+    }
+
+    /// Waits until the region is up, and tells the steps; the exit code of the start.
+    ///
+    /// # Errors
+    /// When the connection breaks, or ctrl-c ends the waiting.
+    pub async fn until_told_up(&self, name: &str) -> eyre::Result<u8> {
+        tokio::select! {
+            up = shell::up(&self.home, name, start::Started::Now) => up,
+            _ = tokio::signal::ctrl_c() => eyre::bail!("ended before the region was up"),
+        }
+    }
+
+    /// Waits until the region is up, without a word.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub async fn until_up(&self, name: &str) -> eyre::Result<()> {
+        let home = &self.home;
+        let mut client =
+            Client::connect(&home.socket(), &home.region, name, ClientKind::Watch, true).await?;
+        loop {
+            if let Message::Snapshot { snapshot } = client.next().await? {
+                match snapshot.phase {
+                    Phase::Up => return Ok(()),
+                    Phase::Failed(why) => eyre::bail!("{why}"),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// Ends the room and removes what there was.
+    pub async fn end(mut self) {
+        drop(self.room.stdin.take());
+        let deadline = Instant::now() + ENDS_WITHIN;
+        while Instant::now() < deadline && matches!(self.room.try_wait(), Ok(None)) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        drop(self.room.stdin.take());
+        if matches!(self.room.try_wait(), Ok(None)) {
+            // It did not end when it should have; its guard clears up after it.
+            let _ = self.room.kill();
+            let _ = self.room.wait();
+        }
+        let _ = std::fs::remove_dir_all(&self.root);
+    }
+}

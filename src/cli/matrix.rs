@@ -1,0 +1,314 @@
+//! The matrix: recovery times of server versions and kinds of mirrors, each combination measured in
+//! a region of its own.
+
+use std::{fmt::Write, path::PathBuf, time::Duration};
+
+use color_eyre::eyre::{self, WrapErr};
+use serde::Serialize;
+
+use super::{
+    StartArgs,
+    alone::{Alone, Other},
+    print, shell,
+};
+use crate::{
+    command::{Command, DrillMatrix, Produce, units::format_duration},
+    platform::version_at_least,
+    region::{MirrorKind, Snapshot, ZoneName, snapshot::Recovery},
+    room::{
+        client::Client,
+        drills::bundle,
+        protocol::{ClientKind, Message, Outcome, Request},
+    },
+};
+
+/// Messages that are missed during each cut.
+const MISSED: u64 = 200;
+/// Messages before the first cut.
+const BEFORE: u64 = 100;
+/// How long a mirror may take to catch up: two rounds of the longest back-off.
+const CAUGHT_UP_WITHIN: Duration = Duration::from_secs(150);
+
+/// One measured recovery, or why there is none.
+#[derive(Clone, Debug, Serialize)]
+struct Row {
+    version: String,
+    mirror: MirrorKind,
+    cut_s: f64,
+    /// Heal → link up, moving, caught up, in milliseconds; `None` where it did not come.
+    link_up_ms: Option<u64>,
+    moving_ms: Option<u64>,
+    caught_up_ms: Option<u64>,
+    /// Messages missing at the heal.
+    behind: Option<u64>,
+    /// What was measured before (with 200 messages missed), for comparison.
+    expected: String,
+    /// Why there is no measurement.
+    why: Option<String>,
+}
+
+/// Measures every combination and tells it as a table.
+///
+/// # Errors
+/// When the tables cannot be written, or it is interrupted.
+pub async fn measure(name: &str, asked: &StartArgs, what: &DrillMatrix) -> eyre::Result<u8> {
+    let out = what.out.clone().unwrap_or_else(|| {
+        PathBuf::from(format!("zonedrill-matrix-{}", bundle::new_name("recovery")))
+    });
+    std::fs::create_dir_all(&out).wrap_err_with(|| format!("cannot create {}", out.display()))?;
+    let mut rows = Vec::new();
+    for version in &what.versions {
+        for mirror in &what.mirrors {
+            let measured = tokio::select! {
+                measured = combination(name, asked, version, *mirror, &what.cuts) => measured,
+                _ = tokio::signal::ctrl_c() => eyre::bail!("interrupted; nothing was left running"),
+            };
+            for row in measured {
+                print(&line(&row));
+                rows.push(row);
+            }
+            // As it happens: hours of measuring must not be lost to a last mistake.
+            write(&out, &rows)?;
+        }
+    }
+    print(&format!("\n{}\ntables: {}", markdown(&rows), out.display()));
+    let measured = rows.iter().any(|row| row.caught_up_ms.is_some());
+    Ok(if measured { 0 } else { 2 })
+}
+
+fn write(out: &std::path::Path, rows: &[Row]) -> eyre::Result<()> {
+    let file = out.join("recovery.json");
+    std::fs::write(&file, serde_json::to_vec_pretty(rows)?)
+        .wrap_err_with(|| format!("cannot write {}", file.display()))?;
+    let file = out.join("recovery.md");
+    std::fs::write(&file, markdown(rows))
+        .wrap_err_with(|| format!("cannot write {}", file.display()))
+}
+
+/// All cuts of one version and kind, one after the other in one region.
+async fn combination(
+    name: &str,
+    asked: &StartArgs,
+    version: &str,
+    mirror: MirrorKind,
+    cuts: &[Duration],
+) -> Vec<Row> {
+    let row = |cut: &Duration, why: Option<String>| Row {
+        version: version.to_owned(),
+        mirror,
+        cut_s: cut.as_secs_f64(),
+        link_up_ms: None,
+        moving_ms: None,
+        caught_up_ms: None,
+        behind: None,
+        expected: expected(version, mirror, *cut).into(),
+        why,
+    };
+    let all = |why: &str| cuts.iter().map(|cut| row(cut, Some(why.to_owned()))).collect();
+    if mirror == MirrorKind::Durable && !version_at_least(version, (2, 15, 0)) {
+        return all("no durable mirrors before 2.15");
+    }
+    print(&format!("nats-server {version}, {} mirrors:", mirror.as_str()));
+    let other = Other { version: version.to_owned(), mirror };
+    let alone = match Alone::start("matrix", asked, Some(other)).await {
+        Ok(alone) => alone,
+        Err(error) => return all(&format!("{error:#}")),
+    };
+    let rows = match Measuring::begin(&alone, name).await {
+        Ok(mut measuring) => {
+            let mut rows = Vec::new();
+            for cut in cuts {
+                rows.push(match measuring.one(*cut).await {
+                    Ok(clock) => Row {
+                        link_up_ms: clock.link_up_after_ms,
+                        moving_ms: clock.moving_after_ms,
+                        caught_up_ms: clock.caught_up_after_ms,
+                        behind: clock.behind,
+                        ..row(cut, None)
+                    },
+                    Err(error) => row(cut, Some(format!("{error:#}"))),
+                });
+            }
+            rows
+        }
+        Err(error) => all(&format!("{error:#}")),
+    };
+    alone.end().await;
+    rows
+}
+
+/// A connection to the region that is measured.
+struct Measuring {
+    client: Client,
+    mirror: ZoneName,
+    asked: u64,
+    number: u64,
+}
+
+impl Measuring {
+    async fn begin(alone: &Alone, name: &str) -> eyre::Result<Self> {
+        let code = shell::up(&alone.home, name, super::start::Started::Now).await?;
+        eyre::ensure!(code == 0, "the region did not come up");
+        let home = &alone.home;
+        let mut client =
+            Client::connect(&home.socket(), &home.region, name, ClientKind::Watch, false).await?;
+        let mirror = loop {
+            if let Message::Snapshot { snapshot } = client.next().await? {
+                let zone = snapshot.zones.iter().find(|zone| zone.mirror.is_some());
+                break zone
+                    .map(|zone| zone.name.clone())
+                    .ok_or_else(|| eyre::eyre!("no mirror"))?;
+            }
+        };
+        let mut measuring = Self { client, mirror, asked: 0, number: 0 };
+        measuring.produce(BEFORE).await?;
+        measuring.caught_up().await?;
+        Ok(measuring)
+    }
+
+    /// Cuts, misses some messages, heals, and reads the recovery clock.
+    async fn one(&mut self, length: Duration) -> eyre::Result<Recovery> {
+        let zone = self.mirror.clone();
+        let cut = Command::Cut { zone: zone.clone(), kind: None, heal_after: None };
+        let began = tokio::time::Instant::now();
+        self.give(&cut).await?;
+        self.produce(MISSED).await?;
+        tokio::time::sleep_until(began + length).await;
+        self.give(&Command::Heal { zone: Some(zone) }).await?;
+        self.caught_up().await
+    }
+
+    async fn produce(&mut self, count: u64) -> eyre::Result<()> {
+        let from = self.number + 1;
+        self.number += count;
+        let range = Produce::Range {
+            from,
+            to: self.number,
+            interval: Duration::from_millis(2),
+            size: crate::command::Size(128),
+        };
+        self.give(&Command::Produce(range)).await
+    }
+
+    /// Gives a command and waits for its end.
+    async fn give(&mut self, command: &Command) -> eyre::Result<()> {
+        self.asked += 1;
+        self.client.send(&Request::Command { id: self.asked, line: command.to_string() }).await?;
+        loop {
+            match self.client.next().await? {
+                Message::Answer { id, outcome, text, .. } if id == self.asked => {
+                    eyre::ensure!(outcome == Outcome::Done, "`{command}`: {text}");
+                    return Ok(());
+                }
+                Message::Error { why } => eyre::bail!("the room: {why}"),
+                _ => {}
+            }
+        }
+    }
+
+    /// Waits until the mirror has everything; the clock of its last heal.
+    async fn caught_up(&mut self) -> eyre::Result<Recovery> {
+        let waiting = async {
+            loop {
+                let Message::Snapshot { snapshot } = self.client.next().await? else { continue };
+                if let Some(clock) = settled(&snapshot, &self.mirror, self.number) {
+                    return Ok::<_, eyre::Report>(clock);
+                }
+            }
+        };
+        tokio::time::timeout(CAUGHT_UP_WITHIN, waiting).await.map_err(|_| {
+            eyre::eyre!("not caught up within {}", format_duration(CAUGHT_UP_WITHIN))
+        })?
+    }
+}
+
+/// The clock, once the mirror holds everything and no clock runs any more.
+fn settled(snapshot: &Snapshot, mirror: &ZoneName, messages: u64) -> Option<Recovery> {
+    let zone = snapshot.zone(mirror)?;
+    let lag = zone.mirror.as_ref()?.true_lag;
+    let holds = zone.stream.as_ref()?.last_seq;
+    match &zone.recovery {
+        None if lag == Some(0) && holds >= messages => Some(Recovery::default()),
+        Some(clock) if clock.caught_up_after_ms.is_some() && holds >= messages => {
+            Some(clock.clone())
+        }
+        _ => None,
+    }
+}
+
+/// What was measured before, on one machine, with 200 messages missed and a refused link.
+fn expected(version: &str, mirror: MirrorKind, cut: Duration) -> &'static str {
+    if mirror == MirrorKind::Durable {
+        return if version_at_least(version, (2, 15, 0)) {
+            "0.1–1.1 s, once 4.6 s"
+        } else {
+            "none"
+        };
+    }
+    // The back-off came back with 2.12.9 and 2.14.1, and was in 2.10.
+    let backs_off = version_at_least(version, (2, 14, 1))
+        || (version_at_least(version, (2, 12, 9)) && !version_at_least(version, (2, 14, 0)))
+        || (version_at_least(version, (2, 10, 0)) && !version_at_least(version, (2, 11, 0)));
+    match cut.as_secs() {
+        _ if !backs_off => "0.3–2.8 s",
+        0..=9 => "about 2.5 s",
+        10..=29 => "35–40 s",
+        30..=60 => "11–15 s, up to 48 s",
+        _ => "up to 30 s and a back-off",
+    }
+}
+
+fn line(row: &Row) -> String {
+    match &row.why {
+        Some(why) => format!("  cut {:>5.1} s: {why}", row.cut_s),
+        None => format!(
+            "  cut {:>5.1} s: link up {}, moving {}, caught up {} (expected {})",
+            row.cut_s,
+            time(row.link_up_ms),
+            time(row.moving_ms),
+            time(row.caught_up_ms),
+            row.expected
+        ),
+    }
+}
+
+fn time(ms: Option<u64>) -> String {
+    ms.map_or_else(|| "?".to_owned(), crate::region::event::seconds)
+}
+
+fn markdown(rows: &[Row]) -> String {
+    let mut text = String::from(
+        "| nats-server | mirror | cut | link up | moving | caught up | expected (caught up) |\n|---|---|---|---|---|---|---|\n",
+    );
+    for row in rows {
+        let Row { version, cut_s, expected, .. } = row;
+        let mirror = row.mirror.as_str();
+        let _ = match &row.why {
+            Some(why) => writeln!(text, "| {version} | {mirror} | {cut_s} s | – | – | {why} | |"),
+            None => writeln!(
+                text,
+                "| {version} | {mirror} | {cut_s} s | {} | {} | {} | {expected} |",
+                time(row.link_up_ms),
+                time(row.moving_ms),
+                time(row.caught_up_ms)
+            ),
+        };
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slow_versions_are_expected_to_be_slow() {
+        let of = |version, secs| expected(version, MirrorKind::Classic, Duration::from_secs(secs));
+        for fast in ["2.11.11", "2.12.8", "2.14.0"] {
+            assert_eq!(of(fast, 20), "0.3–2.8 s", "{fast}");
+        }
+        for slow in ["2.10.26", "2.12.9", "2.14.6", "2.15.1"] {
+            assert_eq!(of(slow, 20), "35–40 s", "{slow}");
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! The shell: parse the words, start or find the room, print, and say by the exit code how it went.
+//!
+//! Exit codes: 0 done, 1 tried and failed or something is broken, 2 could not be tested,
+//! 3 refused: usage or environment.
+
+mod alone;
+mod bundle;
+mod drill;
+mod logging;
+mod matrix;
+mod person;
+mod replay;
+mod sabotage;
+mod screen;
+mod shell;
+mod start;
+mod words;
+
+use std::{ffi::OsString, io::Write, process::ExitCode};
+
+use clap::Parser;
+use color_eyre::eyre;
+
+use self::words::{Cli, PortBase, ScreenArgs, StartArgs, Words};
+use crate::{
+    command::{
+        Command, Record,
+        grammar::{DrillWords, Verb},
+        recording::RECORDED_SIZE,
+        wind::NOTHING_TO_WIND,
+    },
+    record,
+    region::{Settings, actor},
+    room::{doctor, guard, home::Home, protocol::Outcome},
+    tui::ScreenOptions,
+};
+
+/// Runs the program.
+#[must_use]
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let Some(asked) = bundle::asked(&arguments) {
+        return match bundle::verify(&asked) {
+            Ok(code) => ExitCode::from(code),
+            Err(error) => {
+                complain(&error);
+                ExitCode::from(Outcome::Refused.exit_code())
+            }
+        };
+    }
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 3 } else { 0 });
+        }
+    };
+    match dispatch(cli) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            complain(&error);
+            ExitCode::from(Outcome::Refused.exit_code())
+        }
+    }
+}
+
+/// Tells an error: one message, its causes below it.
+fn complain(error: &eyre::Report) {
+    let mut out = std::io::stderr().lock();
+    let _ = writeln!(out, "zonedrill: {error}");
+    for cause in error.chain().skip(1) {
+        let _ = writeln!(out, "  because: {cause}");
+    }
+}
+
+/// Prints a result. A reader that has gone is no error.
+fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{text}");
+}
+
+fn dispatch(cli: Cli) -> eyre::Result<u8> {
+    let home = Home::find(&cli.region)?;
+    let name = cli.name.clone().unwrap_or_else(person::name);
+    // The log says who did what: nobody is no answer.
+    eyre::ensure!(
+        name.chars().any(|c| !c.is_control() && !c.is_whitespace()),
+        "--as needs a name that can be read"
+    );
+    eyre::ensure!(!actor::is_reserved(&name), actor::why_reserved(&name));
+    let starts =
+        matches!(cli.words, None | Some(Words::Verb(Verb::Up | Verb::Doctor | Verb::Drill(_))));
+    if !starts && let Some(flag) = cli.start.first_given() {
+        eyre::bail!(
+            "`{flag}` says how a region is started: it goes with `zonedrill` or `zonedrill up`"
+        );
+    }
+    match cli.words {
+        Some(Words::Guard) => {
+            guard::stand(&home)?;
+            Ok(0)
+        }
+        Some(Words::Room { settings, tethered }) => {
+            let settings: Settings = serde_json::from_str(&settings)?;
+            start::be_the_room(home, settings, tethered)
+        }
+        None => runtime()?.block_on(async {
+            let options = screen::options(&cli.screen, &name)?;
+            screen::need_terminal()?;
+            if let Some((file, _)) = &options.record {
+                // Told before a region is brought up for it.
+                record::check(file)?;
+            }
+            start::ensure_room(&home, &cli.start).await?;
+            screen::attach(&home, &name, screen::As::default(), options).await
+        }),
+        Some(Words::Attach { observe }) => runtime()?.block_on(async {
+            let options = screen::options(&cli.screen, &name)?;
+            screen::attach(&home, &name, screen::As { observe, guest: false }, options).await
+        }),
+        Some(Words::Guest { observe }) => runtime()?.block_on(async {
+            // The name stands in the forced command: a guest does not choose it, and is not the
+            // account's owner.
+            eyre::ensure!(
+                cli.name.is_some(),
+                "`zonedrill guest` needs the guest's name: --as NAME"
+            );
+            eyre::ensure!(cli.screen.record.is_none(), "a guest's screen is not recorded");
+            let options = screen::options(&cli.screen, &name)?;
+            screen::need_terminal()?;
+            screen::attach(&home, &name, screen::As { observe, guest: true }, options).await
+        }),
+        Some(Words::Replay(words)) => runtime()?.block_on(async {
+            let options = screen::options(&cli.screen, &name)?;
+            replay::replay(&words, options).await
+        }),
+        Some(Words::Recorder { file, format, size }) => runtime()?.block_on(async {
+            let options = screen::options(&cli.screen, &name)?;
+            let recording = screen::Recording { file, format, size };
+            screen::be_the_recorder(&home, &recording, options).await
+        }),
+        Some(Words::Verb(mut verb)) => {
+            let recorded = recording(&cli.screen, &mut verb, &name)?;
+            let command = Command::try_from(verb)?;
+            runtime()?.block_on(async {
+                match command {
+                    Command::Doctor => {
+                        if start::listens(&home).await? {
+                            let kept = home.kept()?.map(|kept| kept.settings);
+                            let asked = start::settings(&home, &cli.start)?;
+                            if let Some(flag) = cli.start.first_given()
+                                && kept.is_none_or(|kept| kept != asked)
+                            {
+                                // The room would answer about what it runs on, and not say so.
+                                eyre::bail!(
+                                    "`{flag}` says how a region is started, and region `{}` is running already: `doctor` alone examines it, `--region NAME` with `{flag}` another",
+                                    home.region
+                                );
+                            }
+                            return shell::give(&home, &name, &Command::Doctor).await;
+                        }
+                        let settings = start::settings(&home, &cli.start)?;
+                        let report = doctor::examine(&home, &settings).await;
+                        print(&report.to_string());
+                        Ok(report.outcome().exit_code())
+                    }
+                    Command::Up => {
+                        let started = start::ensure_room(&home, &cli.start).await?;
+                        shell::up(&home, &name, started).await
+                    }
+                    Command::Drill(what) => {
+                        drill::drill(&home, &name, &cli.start, what, recorded).await
+                    }
+                    Command::Report { folder } => drill::report(&home, &name, folder).await,
+                    Command::Down { purge } => shell::down(&home, &name, purge).await,
+                    Command::Status { json, watch: true } => shell::watch(&home, &name, json).await,
+                    Command::Record(Record::Start { file, format, size }) => {
+                        let size = size.unwrap_or(RECORDED_SIZE);
+                        let recording = screen::Recording { file, format, size };
+                        screen::spawn_recorder(&home, &name, &cli.screen, &recording)
+                    }
+                    Command::Wind(_) => eyre::bail!(NOTHING_TO_WIND),
+                    command => shell::give(&home, &name, &command).await,
+                }
+            })
+        }
+    }
+}
+
+/// What `drill run … --record FILE --size 120x36` records; other commands show nothing.
+fn recording(
+    args: &ScreenArgs,
+    verb: &mut Verb,
+    name: &str,
+) -> eyre::Result<Option<drill::Record>> {
+    let Some(file) = args.record.clone() else { return Ok(None) };
+    let Verb::Drill(DrillWords::Run { size, .. }) = verb else {
+        eyre::bail!(
+            "--record goes with a screen or with `drill run`: `record start FILE` records from now on"
+        );
+    };
+    let size = size.take().unwrap_or(RECORDED_SIZE);
+    let recording = screen::Recording { file, format: args.cast_format, size };
+    let options = ScreenOptions { record: None, ..screen::options(args, name)? };
+    Ok(Some(drill::Record { recording, options }))
+}
+
+fn runtime() -> eyre::Result<tokio::runtime::Runtime> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    start::outgrown_files_are_errors(&runtime);
+    Ok(runtime)
+}
+
+/// Ends with what the room said.
+fn said(outcome: Outcome, text: &str) -> u8 {
+    match outcome {
+        Outcome::Done | Outcome::Void => print(text),
+        Outcome::Broken | Outcome::Refused => {
+            // A table of findings is a result; a sentence is a complaint.
+            if text.contains('\n') {
+                print(text);
+            } else {
+                let _ = writeln!(std::io::stderr().lock(), "zonedrill: {text}");
+            }
+        }
+    }
+    outcome.exit_code()
+}

@@ -1,0 +1,398 @@
+//! Attaching a screen: the room's messages in, command lines out, and what happens on leaving.
+
+use std::{path::PathBuf, process::Stdio, time::Duration};
+
+use color_eyre::eyre::{self, WrapErr};
+use etcetera::BaseStrategy;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::mpsc,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{ScreenArgs, shell, start};
+use crate::{
+    command::{CastFormat, ScreenSize, keys::Keymap},
+    record::{self, BrokenOff, Recorded, Tap},
+    room::{
+        client::{Client, ClientError, Greeting},
+        home::Home,
+        protocol::{ClientKind, Message, Request},
+    },
+    tui::{
+        self, Feed, FromRoom, Leave, Left, ScreenOptions, ToRoom,
+        headless::{self, Drawn},
+        place::{Place, View},
+    },
+};
+
+/// How long between two tries to find the room again.
+const RETRY: Duration = Duration::from_millis(500);
+/// How long leaving may take.
+const GOOD_BYE: Duration = Duration::from_secs(1);
+/// What a recorder's process says when it has begun.
+const BEGUN: &str = "recording";
+
+/// Without a terminal there is no screen, and no region is started for one.
+///
+/// # Errors
+/// When standard output is no terminal.
+pub fn need_terminal() -> eyre::Result<()> {
+    use std::io::IsTerminal;
+    eyre::ensure!(
+        std::io::stdout().is_terminal() && std::io::stdin().is_terminal(),
+        "a screen needs a terminal: `zonedrill up` starts the region without one"
+    );
+    Ok(())
+}
+
+/// How the screen is to look, from flags, files and environment.
+///
+/// # Errors
+/// When a keymap cannot be read or understood.
+pub fn options(args: &ScreenArgs, name: &str) -> eyre::Result<ScreenOptions> {
+    let keymap = keymap(args.keys.clone())?;
+    let mut options = ScreenOptions::from_environment(keymap, name.to_owned());
+    options.ascii |= args.ascii;
+    options.mouse |= args.mouse;
+    options.record = args.record.clone().map(|file| (file, args.cast_format));
+    Ok(options)
+}
+
+/// The built-in keymap with the user's own laid over it.
+fn keymap(asked: Option<PathBuf>) -> eyre::Result<Keymap> {
+    let mut keymap = Keymap::standard()?;
+    let (path, must_exist) = match asked {
+        Some(path) => (path, true),
+        None => match etcetera::choose_base_strategy() {
+            Ok(base) => (base.config_dir().join("zonedrill").join("keys.toml"), false),
+            Err(_) => return Ok(keymap),
+        },
+    };
+    match std::fs::read_to_string(&path) {
+        Ok(text) => keymap.overlay(&path.display().to_string(), &text)?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !must_exist => {}
+        Err(error) => {
+            return Err(error)
+                .wrap_err_with(|| format!("cannot read the keymap {}", path.display()));
+        }
+    }
+    Ok(keymap)
+}
+
+/// How somebody attaches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct As {
+    /// Never drives.
+    pub observe: bool,
+    /// As a guest: no file, no shell, no end of the region.
+    pub guest: bool,
+}
+
+/// Opens a screen on the room until the user leaves.
+///
+/// # Errors
+/// When there is no room, or no terminal.
+pub async fn attach(
+    home: &Home,
+    name: &str,
+    how: As,
+    mut options: ScreenOptions,
+) -> eyre::Result<u8> {
+    let mut place = Place::find(&home.folder.join("screens"), name);
+    let greeting = Greeting {
+        name: name.to_owned(),
+        client: ClientKind::Screen,
+        observe: how.observe,
+        guest: how.guest,
+        token: place.token.clone(),
+    };
+    // The first connection is made before the terminal is touched: its error is for the shell.
+    let client = Client::greet(&home.socket(), &home.region, &greeting).await?;
+    if !client.hello.returned {
+        place.view = View::default();
+    }
+    options.place = Some(place);
+    options.guest = how.guest;
+    options.stderr_log = Some(home.folder.join("screen.log"));
+    let (to_screen, from_room) = mpsc::channel(256);
+    let (to_room, lines) = mpsc::channel(64);
+    let line = tokio::spawn(carry(client, home.clone(), greeting, to_screen, lines));
+    // The way to the room goes with the screen; the carrier then says good-bye.
+    let left = tui::run(Feed { from_room, to_room }, options).await;
+    let abort = line.abort_handle();
+    if !matches!(left, Ok(Left { leave: Leave::TerminalLost, .. })) {
+        let _ = tokio::time::timeout(GOOD_BYE, line).await;
+    }
+    abort.abort();
+    let Left { leave, recorded } = left?;
+    let recorded = tell_recorded(recorded);
+    let code = after(home, name, how, leave).await?;
+    // Told at last, and by the exit code: the screen itself ended well.
+    recorded.map(|()| code)
+}
+
+/// What became of a recording that went on to the screen's end.
+///
+/// # Errors
+/// When it ended by itself.
+pub fn tell_recorded(recorded: Option<Result<Recorded, BrokenOff>>) -> eyre::Result<()> {
+    match recorded {
+        None => Ok(()),
+        Some(Ok(recorded)) => {
+            super::print(&recorded.to_string());
+            Ok(())
+        }
+        Some(Err(broken)) => Err(broken.into()),
+    }
+}
+
+/// What is said and done once a screen was left.
+async fn after(home: &Home, name: &str, how: As, leave: Leave) -> eyre::Result<u8> {
+    match leave {
+        Leave::Detach if how.guest => Ok(0),
+        Leave::Detach if start::listens(home).await.unwrap_or(false) => {
+            let flag = home.flag();
+            super::print(&format!(
+                "region {} keeps running: `zonedrill{flag} attach` comes back, `zonedrill{flag} down` ends it",
+                home.region
+            ));
+            Ok(0)
+        }
+        Leave::Detach => {
+            super::print(&format!(
+                "the room of region {} has ended; `zonedrill{} up` brings it back with its data",
+                home.region,
+                home.flag()
+            ));
+            Ok(0)
+        }
+        Leave::TerminalLost => Ok(0),
+        // The screen offers it to no guest; if it ever did, it must not be done.
+        Leave::TearDown { .. } if how.guest => eyre::bail!("a guest does not end the region"),
+        Leave::TearDown { purge } => shell::down(home, name, purge).await,
+        Leave::RoomEnded => {
+            super::print(&format!("the room of region {} has ended", home.region));
+            Ok(0)
+        }
+    }
+}
+
+/// Carries messages both ways; when the room goes away, says so and looks for it again.
+async fn carry(
+    mut client: Client,
+    home: Home,
+    greeting: Greeting,
+    to_screen: mpsc::Sender<FromRoom>,
+    mut lines: mpsc::Receiver<ToRoom>,
+) {
+    loop {
+        let hello = Message::Hello {
+            protocol: crate::room::protocol::PROTOCOL,
+            version: env!("CARGO_PKG_VERSION").into(),
+            pid: client.hello.pid,
+            screen: client.hello.screen,
+            drives: client.hello.drives,
+            returned: client.hello.returned,
+            events: std::mem::take(&mut client.hello.events),
+        };
+        if to_screen.send(FromRoom::Message(hello)).await.is_err() {
+            return good_bye(client).await;
+        }
+        let why = loop {
+            tokio::select! {
+                message = client.next() => match message {
+                    Ok(Message::Error { why }) => break why,
+                    Ok(message) => {
+                        if to_screen.send(FromRoom::Message(message)).await.is_err() {
+                            return good_bye(client).await;
+                        }
+                    }
+                    Err(error) => break error.to_string(),
+                },
+                line = lines.recv() => match line {
+                    None => return good_bye(client).await,
+                    Some(ToRoom::Wind(_)) => {}
+                    Some(ToRoom::BrokenOff(BrokenOff { path, why })) => {
+                        let path = path.display().to_string();
+                        if let Err(error) = client.send(&Request::BrokenOff { path, why }).await {
+                            break error.to_string();
+                        }
+                    }
+                    Some(ToRoom::Command { id, line }) => {
+                        if let Err(error) = client.send(&Request::Command { id, line }).await {
+                            break error.to_string();
+                        }
+                    }
+                },
+            }
+        };
+        if to_screen.send(FromRoom::Lost { why }).await.is_err() {
+            return;
+        }
+        client = loop {
+            tokio::time::sleep(RETRY).await;
+            // Lines typed meanwhile must not be carried out later, to everyone's surprise.
+            while lines.try_recv().is_ok() {}
+            match Client::greet(&home.socket(), &home.region, &greeting).await {
+                Ok(client) => break client,
+                Err(ClientError::NoRoom(_) | ClientError::Gone) => {}
+                Err(error) => {
+                    if to_screen.send(FromRoom::Lost { why: error.to_string() }).await.is_err() {
+                        return;
+                    }
+                }
+            }
+            if to_screen.is_closed() {
+                return;
+            }
+        };
+    }
+}
+
+/// Says that no place is to be kept.
+async fn good_bye(mut client: Client) {
+    let _ = client.send(&Request::Leave).await;
+}
+
+/// What is recorded, and how.
+#[derive(Clone, Debug)]
+pub struct Recording {
+    /// A new file.
+    pub file: PathBuf,
+    /// In which form.
+    pub format: CastFormat,
+    /// At which size.
+    pub size: ScreenSize,
+}
+
+/// A screen without a terminal that records, as a task of this process.
+pub struct Recorder {
+    drawing: tokio::task::JoinHandle<std::io::Result<Drawn>>,
+    stop: CancellationToken,
+}
+
+impl Recorder {
+    /// Attaches to the room and begins.
+    ///
+    /// # Errors
+    /// When there is no room, or the file cannot be made.
+    pub async fn start(
+        home: &Home,
+        recording: &Recording,
+        options: ScreenOptions,
+    ) -> eyre::Result<Self> {
+        let greeting = Greeting {
+            name: options.name.clone(),
+            client: ClientKind::Recorder,
+            observe: true,
+            guest: false,
+            token: String::new(),
+        };
+        // Before anyone is told that somebody records.
+        record::check(&recording.file)?;
+        let client = Client::greet(&home.socket(), &home.region, &greeting).await?;
+        let tap = Tap::default();
+        let title = format!("zonedrill: {}", home.region);
+        let size = recording.size;
+        tap.start(&recording.file, recording.format, size, &title)?;
+        let (to_screen, from_room) = mpsc::channel(256);
+        let (to_room, lines) = mpsc::channel(1);
+        let line = tokio::spawn(carry(client, home.clone(), greeting, to_screen, lines));
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        let drawing = tokio::spawn(async move {
+            let feed = Feed { from_room, to_room };
+            let drawn = headless::run(feed, &options, size, &tap, stopped.cancelled()).await;
+            let _ = tokio::time::timeout(GOOD_BYE, line).await;
+            drawn
+        });
+        Ok(Self { drawing, stop })
+    }
+
+    /// Waits until the recording ends: by `record stop`, with the room, or by itself. Not to be
+    /// called again then.
+    ///
+    /// # Errors
+    /// When the file could not be written on.
+    pub async fn ended(&mut self) -> eyre::Result<Recorded> {
+        Ok((&mut self.drawing).await??.recorded)
+    }
+
+    /// Ends the recording with the last picture.
+    ///
+    /// # Errors
+    /// When the file could not be written on.
+    pub async fn stop(&mut self) -> eyre::Result<Recorded> {
+        self.stop.cancel();
+        self.ended().await
+    }
+}
+
+/// The process that records for a shell: says one line when it has begun, and goes on without
+/// anyone until it is told to end.
+///
+/// # Errors
+/// When it cannot begin, or the file cannot be written on.
+pub async fn be_the_recorder(
+    home: &Home,
+    recording: &Recording,
+    options: ScreenOptions,
+) -> eyre::Result<u8> {
+    // A session of its own: no terminal's hang-up or ctrl-c concerns it.
+    let _ = rustix::process::setsid();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut recorder = Recorder::start(home, recording, options).await?;
+    super::print(BEGUN);
+    tokio::select! {
+        ended = recorder.ended() => ended?,
+        _ = terminate.recv() => recorder.stop().await?,
+        _ = interrupt.recv() => recorder.stop().await?,
+    };
+    Ok(0)
+}
+
+/// Starts such a process, and waits until it has begun.
+///
+/// # Errors
+/// When it does not begin; in its own words.
+pub fn spawn_recorder(
+    home: &Home,
+    name: &str,
+    args: &ScreenArgs,
+    recording: &Recording,
+) -> eyre::Result<u8> {
+    use std::io::{BufRead, Read};
+    let program = std::env::current_exe().wrap_err("cannot find this program's own file")?;
+    let mut command = std::process::Command::new(program);
+    command.args(["recorder", "--region", &home.region, "--as", name]);
+    command.args(["--format", recording.format.as_str(), "--size", &recording.size.to_string()]);
+    if args.ascii {
+        command.arg("--ascii");
+    }
+    command.arg("--").arg(&recording.file);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().wrap_err("cannot start a recorder")?;
+    let mut line = String::new();
+    if let Some(out) = child.stdout.take() {
+        std::io::BufReader::new(out).read_line(&mut line)?;
+    }
+    if line.trim() == BEGUN {
+        super::print(&format!(
+            "recording into {} at {} until `zonedrill{} record stop`",
+            recording.file.display(),
+            recording.size,
+            home.flag()
+        ));
+        return Ok(0);
+    }
+    let mut why = String::new();
+    if let Some(mut err) = child.stderr.take() {
+        err.read_to_string(&mut why)?;
+    }
+    let status = child.wait()?;
+    let why = why.trim().trim_start_matches("zonedrill: ");
+    eyre::ensure!(!why.is_empty(), "the recorder ended at once ({status})");
+    eyre::bail!("{why}")
+}

@@ -1,0 +1,330 @@
+//! Giving one command to a running room from another shell, and printing what happened.
+
+use std::{
+    collections::BTreeSet,
+    io::{IsTerminal, Write},
+    time::{Duration, Instant},
+};
+
+use color_eyre::eyre;
+
+use super::{print, said, start::Started};
+use crate::{
+    command::{Command, Drill},
+    platform::docker,
+    region::{snapshot::Phase, status},
+    room::{
+        client::{Client, ClientError},
+        home::{Home, HomeError},
+        protocol::{ClientKind, Message, Outcome, Request},
+    },
+};
+
+/// The number of the only command such a connection gives.
+const ONLY: u64 = 1;
+/// How long a room may take to vanish after it said that it is down.
+const GONE_WITHIN: Duration = Duration::from_secs(10);
+
+/// Gives a command and waits for its end.
+///
+/// # Errors
+/// When there is no room, or the connection breaks.
+pub async fn give(home: &Home, name: &str, command: &Command) -> eyre::Result<u8> {
+    let mut client = connect(home, name).await?;
+    let answer = converse(&mut client, command).await?;
+    let json =
+        matches!(command, Command::Status { json: true, .. } | Command::Verify { json: true, .. });
+    Ok(match answer.data {
+        Some(data) if json => {
+            print(&format!("{data:#}"));
+            answer.outcome.exit_code()
+        }
+        _ => said(answer.outcome, &answer.text),
+    })
+}
+
+/// How a command ended.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// How.
+    pub outcome: Outcome,
+    /// In words.
+    pub text: String,
+    /// For machines.
+    pub data: Option<serde_json::Value>,
+}
+
+async fn connect(home: &Home, name: &str) -> Result<Client, ClientError> {
+    Client::connect(&home.socket(), &home.region, name, ClientKind::Shell, false).await
+}
+
+async fn converse(client: &mut Client, command: &Command) -> eyre::Result<Answer> {
+    client.send(&Request::Command { id: ONLY, line: command.to_string() }).await?;
+    let mut line = ProgressLine::default();
+    loop {
+        let message = tokio::select! {
+            message = client.next() => message?,
+            interrupt = tokio::signal::ctrl_c() => {
+                interrupt?;
+                line.clear();
+                eyre::bail!("no longer waiting; `{command}` goes on in the room (`zonedrill status` shows it)");
+            }
+        };
+        match message {
+            Message::Progress { text, .. } => line.show(&text),
+            Message::Answer { outcome, text, data, .. } => {
+                line.clear();
+                return Ok(Answer { outcome, text, data });
+            }
+            Message::Error { why } => {
+                line.clear();
+                eyre::bail!("the room: {why}");
+            }
+            Message::Hello { .. } | Message::Snapshot { .. } | Message::Event { .. } => {}
+        }
+    }
+}
+
+/// Gives a drill and tells its steps as they happen. Ctrl-c ends the drill, not only the waiting.
+///
+/// # Errors
+/// When there is no room, or the connection breaks.
+pub async fn follow(home: &Home, name: &str, command: &Command) -> eyre::Result<u8> {
+    let answer = follow_with(home, name, command, print).await?;
+    print("");
+    Ok(said(answer.outcome, &answer.text))
+}
+
+/// As [`follow`], but hands each step to `tell`, and the answer back.
+///
+/// # Errors
+/// When there is no room, or the connection breaks.
+pub async fn follow_with(
+    home: &Home,
+    name: &str,
+    command: &Command,
+    tell: impl Fn(&str),
+) -> eyre::Result<Answer> {
+    let mut client = connect(home, name).await?;
+    client.send(&Request::Command { id: ONLY, line: command.to_string() }).await?;
+    let mut ending = false;
+    loop {
+        let message = tokio::select! {
+            message = client.next() => message?,
+            interrupt = tokio::signal::ctrl_c() => {
+                interrupt?;
+                eyre::ensure!(!ending, "no longer waiting; the drill is being ended in the room");
+                ending = true;
+                tell("ending the drill: what it cut is healed");
+                let line = Command::Drill(Drill::Stop).to_string();
+                client.send(&Request::Command { id: ONLY + 1, line }).await?;
+                continue;
+            }
+        };
+        match message {
+            Message::Progress { text, .. } => tell(&text),
+            Message::Answer { id: ONLY, outcome, text, data } => {
+                return Ok(Answer { outcome, text, data });
+            }
+            Message::Error { why } => eyre::bail!("the room: {why}"),
+            _ => {}
+        }
+    }
+}
+
+/// Progress: one line that is written over in a terminal, nothing where output is collected.
+#[derive(Default)]
+struct ProgressLine {
+    shown: bool,
+}
+
+impl ProgressLine {
+    fn show(&mut self, text: &str) {
+        let mut out = std::io::stderr();
+        if out.is_terminal() {
+            self.shown = true;
+            let _ = write!(out, "\r\x1b[K{}", text.lines().next().unwrap_or_default());
+            let _ = out.flush();
+        }
+    }
+
+    fn clear(&mut self) {
+        if std::mem::take(&mut self.shown) {
+            let mut out = std::io::stderr();
+            let _ = write!(out, "\r\x1b[K");
+            let _ = out.flush();
+        }
+    }
+}
+
+/// Waits until the region is up; tells the steps as they happen.
+///
+/// # Errors
+/// When the connection breaks.
+pub async fn up(home: &Home, name: &str, started: Started) -> eyre::Result<u8> {
+    let mut client =
+        Client::connect(&home.socket(), &home.region, name, ClientKind::Watch, false).await?;
+    let mut told = BTreeSet::new();
+    let mut asked = false;
+    loop {
+        match client.next().await {
+            Ok(Message::Snapshot { snapshot }) => {
+                for step in &snapshot.steps {
+                    // Steps of different zones run at the same time and end in any order.
+                    if let Some(took) = step.took_ms
+                        && told.insert(step.title.clone())
+                    {
+                        let took = crate::region::event::seconds(took);
+                        print(&format!("  {:<40} {took:>8}", step.title));
+                    }
+                }
+                match snapshot.phase {
+                    Phase::Up if started == Started::Before && !asked => {
+                        print(&format!("region `{}` is up already", home.region));
+                        return Ok(0);
+                    }
+                    Phase::Up => {
+                        print(&ready(&snapshot));
+                        return Ok(0);
+                    }
+                    // In a room that outlived a failure, try again, once.
+                    Phase::Down | Phase::Failed(_) if started == Started::Before && !asked => {
+                        asked = true;
+                        told.clear();
+                        let line = Command::Up.to_string();
+                        client.send(&Request::Command { id: ONLY, line }).await?;
+                    }
+                    Phase::Failed(why) if started == Started::Now || asked => {
+                        return Ok(said(Outcome::Broken, &why));
+                    }
+                    _ => {}
+                }
+            }
+            Ok(Message::Error { why }) => eyre::bail!("the room: {why}"),
+            Ok(_) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn ready(snapshot: &crate::region::Snapshot) -> String {
+    let zones: Vec<String> = snapshot
+        .zones
+        .iter()
+        .map(|zone| {
+            let first = zone.nodes.first().map_or(0, |node| node.client_port);
+            format!("zone {} at localhost:{first}", zone.name)
+        })
+        .collect();
+    format!(
+        "region `{}` is up: nats-server {}, {} mirrors, {}",
+        snapshot.region,
+        snapshot.server_version.as_deref().unwrap_or("?"),
+        snapshot.mirror_kind.map_or("?", crate::region::MirrorKind::as_str),
+        zones.join(", ")
+    )
+}
+
+/// Ends the region and waits until its room is gone.
+///
+/// # Errors
+/// When the connection breaks, or the room does not go.
+pub async fn down(home: &Home, name: &str, purge: bool) -> eyre::Result<u8> {
+    let mut client = match connect(home, name).await {
+        Ok(client) => client,
+        Err(ClientError::NoRoom(_)) => return down_without_room(home, purge).await,
+        Err(error) => return Err(error.into()),
+    };
+    let answer = converse(&mut client, &Command::Down { purge }).await?;
+    if answer.outcome == Outcome::Done {
+        let deadline = Instant::now() + GONE_WITHIN;
+        while matches!(home.claim(), Err(HomeError::Held { .. })) {
+            if Instant::now() > deadline {
+                eyre::bail!(
+                    "the region is down, but its room (pid {}) has not ended",
+                    client.hello.pid
+                );
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        if purge {
+            home.remove()?;
+        }
+    }
+    Ok(said(answer.outcome, &answer.text))
+}
+
+async fn down_without_room(home: &Home, purge: bool) -> eyre::Result<u8> {
+    let kept = home.kept().ok().flatten().map(|kept| kept.settings.platform);
+    let mut containers = 0;
+    if kept.as_deref() != Some("local") {
+        // Of a room that was killed, or started by hand.
+        match docker::remove_region(&home.region, purge).await? {
+            Some(count) => containers = count,
+            None if kept.is_some() => eyre::bail!(
+                "no Docker engine answers, so what region {} left there cannot be looked for: `zonedrill doctor --platform docker` says why",
+                home.region
+            ),
+            None => {}
+        }
+    }
+    if home.folder.exists() && home.is_ours() {
+        let claim = home.claim()?;
+        crate::platform::local::end_leftovers(&home.folder)?;
+        if purge {
+            home.purge()?;
+            drop(claim);
+            home.remove()?;
+            let removed = match containers {
+                0 => "its data is removed".to_owned(),
+                count => format!("its {count} containers and its data are removed"),
+            };
+            print(&format!("no room ran for region {}; {removed}", home.region));
+            return Ok(0);
+        }
+    }
+    if containers > 0 {
+        let data = if purge { "" } else { "; its data is kept" };
+        print(&format!(
+            "no room ran for region {}; its {containers} containers are removed{data}",
+            home.region
+        ));
+    } else {
+        print(&format!("no room runs for region {}: nothing to end", home.region));
+    }
+    Ok(0)
+}
+
+/// Prints the state again whenever it changes.
+///
+/// # Errors
+/// When there is no room, or the connection breaks.
+pub async fn watch(home: &Home, name: &str, json: bool) -> eyre::Result<u8> {
+    let mut client =
+        Client::connect(&home.socket(), &home.region, name, ClientKind::Watch, true).await?;
+    loop {
+        let message = tokio::select! {
+            message = client.next() => message,
+            _ = tokio::signal::ctrl_c() => return Ok(0),
+        };
+        match message {
+            Ok(Message::Snapshot { snapshot }) => {
+                let text = if json {
+                    serde_json::to_string(&status::Status::from(&*snapshot))?
+                } else {
+                    format!("{}\n", status::render(&snapshot))
+                };
+                if writeln!(std::io::stdout().lock(), "{text}").is_err() {
+                    return Ok(0);
+                }
+            }
+            Ok(Message::Error { why }) => {
+                let _ = writeln!(std::io::stderr(), "zonedrill: {why}");
+                return Ok(0);
+            }
+            Ok(_) => {}
+            Err(ClientError::Gone) => return Ok(0),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! The words of the shell: what is asked of the program, and with which flags.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use color_eyre::eyre;
+
+use super::{replay, start};
+use crate::{
+    command::{CastFormat, ScreenSize, grammar::Verb, recording::RECORDED_SIZE},
+    region::{
+        MirrorKind, Settings, ZoneName,
+        topology::{DEFAULT_NATS_VERSION, DEFAULT_PORT_BASE, MOST_ZONES},
+    },
+    room::{
+        guard,
+        home::{DEFAULT_REGION, Home},
+    },
+};
+
+const AFTER_HELP: &str = "\
+Without a command: make sure the region's room runs, and open a screen on it.
+`zonedrill verify FOLDER` checks an evidence bundle, `zonedrill replay FOLDER` shows it; neither
+needs a room.
+Exit codes: 0 done, 1 failed or broken, 2 could not be tested, 3 refused (usage, environment).";
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "zonedrill",
+    version,
+    about = "A control room for drills on a NATS JetStream region",
+    after_help = AFTER_HELP,
+    subcommand_required = false,
+    arg_required_else_help = false
+)]
+pub struct Cli {
+    /// The region's name; several can exist side by side
+    #[arg(long, global = true, env = "ZONEDRILL_REGION", default_value = DEFAULT_REGION)]
+    pub region: String,
+    /// Who you are, for the log and the other screens [default: $USER]
+    #[arg(long = "as", global = true, value_name = "NAME")]
+    pub name: Option<String>,
+    #[command(flatten)]
+    pub start: StartArgs,
+    #[command(flatten)]
+    pub screen: ScreenArgs,
+    #[command(subcommand)]
+    pub words: Option<Words>,
+}
+
+/// What a region is started with.
+#[derive(Clone, Debug, Default, Args)]
+#[command(
+    next_help_heading = "Starting a region (`zonedrill`, `zonedrill up`, `zonedrill drill` without a room)"
+)]
+pub struct StartArgs {
+    /// The server binary to use, instead of PATH, cache or download
+    #[arg(long, global = true, env = "ZONEDRILL_NATS_SERVER", value_name = "PATH")]
+    pub nats_server: Option<PathBuf>,
+    /// The server version to fetch [default: 2.15.1]
+    #[arg(long, global = true, value_name = "VERSION")]
+    pub nats_version: Option<String>,
+    /// How mirrors pull [default: durable where the server has it (2.15), else classic]
+    #[arg(long, global = true, value_enum)]
+    pub mirror: Option<MirrorKind>,
+    /// First client port (zone a: N to N+2, zone b: N+10 …), or `auto` for free ones [default: 15222]
+    #[arg(long, global = true, value_name = "N|auto")]
+    pub port_base: Option<PortBase>,
+    /// The zones to begin with, the source first [default: a,b]
+    #[arg(long, global = true, value_delimiter = ',', value_name = "ZONES")]
+    pub zones: Vec<ZoneName>,
+    /// Where the servers run: `local` or `docker` [default: local]
+    #[arg(long, global = true)]
+    pub platform: Option<String>,
+    /// Take over containers of this region that run already (docker)
+    #[arg(long, global = true)]
+    pub adopt: bool,
+}
+
+/// How a screen looks.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "The screen")]
+pub struct ScreenArgs {
+    /// Draw with plain ASCII
+    #[arg(long, global = true)]
+    pub ascii: bool,
+    /// A keymap laid over the built-in one [default: keys.toml in the user's zonedrill config folder]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub keys: Option<PathBuf>,
+    /// Use the mouse (off over SSH unless given)
+    #[arg(long, global = true)]
+    pub mouse: bool,
+    /// Record the screen into this new file, for asciinema; `drill run` needs no terminal for it
+    #[arg(long, global = true, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+    /// Which asciicast: v2 plays everywhere, v3 is for asciinema 3
+    #[arg(long, global = true, value_enum, value_name = "v2|v3", default_value = "v2")]
+    pub cast_format: CastFormat,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum PortBase {
+    Auto,
+    At(u16),
+}
+
+impl std::str::FromStr for PortBase {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse::<u16>() {
+            _ if text == "auto" => Ok(Self::Auto),
+            // Cluster and leafnode ports lie up to 2000 above, and more zones above the first.
+            Ok(port @ 1024..=62_000) => Ok(Self::At(port)),
+            _ => Err("give a port from 1024 to 62000, or `auto`".into()),
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Words {
+    /// Open a screen on the running room
+    Attach {
+        /// Only look
+        #[arg(long)]
+        observe: bool,
+    },
+    /// Open a screen for a guest over SSH, who reaches no shell and no file (see the README)
+    Guest {
+        /// Only look
+        #[arg(long)]
+        observe: bool,
+    },
+    /// Show a past drill again, from its evidence bundle; needs no room
+    Replay(replay::Words),
+    #[command(flatten)]
+    Verb(Verb),
+    /// A screen without a terminal that records (started by `record start`)
+    #[command(hide = true)]
+    Recorder {
+        file: PathBuf,
+        #[arg(long, value_enum, default_value = "v2")]
+        format: CastFormat,
+        #[arg(long, default_value_t = RECORDED_SIZE)]
+        size: ScreenSize,
+    },
+    /// The room itself (started by the others)
+    #[command(hide = true)]
+    Room {
+        /// What it is brought up with, as JSON
+        #[arg(long)]
+        settings: String,
+        /// End with the shell, and leave nothing behind
+        #[arg(long)]
+        tethered: bool,
+    },
+    /// The room's guard (started by the room)
+    #[command(hide = true, name = guard::SUBCOMMAND)]
+    Guard,
+}
+
+impl StartArgs {
+    /// The first of them that was given on the command line (not by the environment).
+    pub fn first_given(&self) -> Option<&'static str> {
+        let from_environment = std::env::var_os("ZONEDRILL_NATS_SERVER").map(PathBuf::from);
+        [
+            ("--nats-server", self.nats_server.is_some() && self.nats_server != from_environment),
+            ("--nats-version", self.nats_version.is_some()),
+            ("--mirror", self.mirror.is_some()),
+            ("--port-base", self.port_base.is_some()),
+            ("--zones", !self.zones.is_empty()),
+            ("--platform", self.platform.is_some()),
+            ("--adopt", self.adopt),
+        ]
+        .into_iter()
+        .find_map(|(flag, given)| given.then_some(flag))
+    }
+
+    /// The settings these make, over those kept from an earlier life.
+    pub fn settings(&self, home: &Home, kept: Option<Settings>) -> eyre::Result<Settings> {
+        let kept = kept.unwrap_or_else(|| Settings {
+            region: home.region.clone(),
+            platform: "local".into(),
+            nats_version: DEFAULT_NATS_VERSION.into(),
+            nats_server: None,
+            mirror: None,
+            port_base: DEFAULT_PORT_BASE,
+            zones: ["a", "b"].iter().filter_map(|name| name.parse().ok()).collect(),
+            adopt: false,
+        });
+        let zones = if self.zones.is_empty() { kept.zones } else { self.zones.clone() };
+        let mut names: Vec<&ZoneName> = zones.iter().collect();
+        names.sort();
+        names.dedup();
+        eyre::ensure!(
+            names.len() == zones.len(),
+            "--zones names a zone twice: every zone needs a name of its own"
+        );
+        eyre::ensure!(zones.len() <= MOST_ZONES, "a region has at most {} zones", MOST_ZONES);
+        let port_base = match self.port_base {
+            None => kept.port_base,
+            Some(PortBase::At(port)) => port,
+            Some(PortBase::Auto) => start::free_ports(zones.len())?,
+        };
+        let nats_server = match &self.nats_server {
+            Some(path) => Some(std::path::absolute(path)?),
+            // Asking for a version means not the binary of last time.
+            None if self.nats_version.is_some() => None,
+            None => kept.nats_server,
+        };
+        Ok(Settings {
+            region: home.region.clone(),
+            platform: self.platform.clone().unwrap_or(kept.platform),
+            nats_version: self.nats_version.clone().unwrap_or(kept.nats_version),
+            nats_server,
+            mirror: self.mirror.or(kept.mirror),
+            port_base,
+            zones,
+            adopt: self.adopt,
+        })
+    }
+}

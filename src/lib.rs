@@ -1,0 +1,23 @@
+//! zonedrill: a terminal control room for drills on a NATS JetStream region.
+//!
+//! The house has floors; a module uses only its own floor and those below it.
+//!
+//! | floor | rooms | what is inside |
+//! |---|---|---|
+//! | 6 | [`cli`] | parse the shell, start or find the room, print, exit codes |
+//! | 5 | [`tui`], [`record`] | the screen: app loop, view state, theme, layout, one file per pane; what it draws, as an asciicast |
+//! | 4 | [`room`] | the owner task, its watchers, the socket, the evidence on disk |
+//! | 3 | [`drill`], [`nats`], [`platform`] | scripts, verdicts, bundles; streams, consumers, producer, observation; processes and links |
+//! | 2 | [`command`] | what can be done, its grammar, the keymap |
+//! | 1 | [`region`], [`ledger`] | what is true, and what became of every message: pure |
+
+pub mod cli;
+pub mod command;
+pub mod drill;
+pub mod ledger;
+pub mod nats;
+pub mod platform;
+pub mod record;
+pub mod region;
+pub mod room;
+pub mod tui;
