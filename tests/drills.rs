@@ -1,0 +1,221 @@
+//! Drills end to end: the real program, real servers.
+//!
+//! Scenarios that do not disturb each other share a region: a bring-up takes seconds.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support;
+
+use std::{
+    io::Read,
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use support::{Ran, Region, nats_server};
+use zonedrill::drill::record::Entry;
+
+/// The newest run's record in a region's folder.
+fn record(region: &Region) -> Vec<Entry> {
+    let drills = std::fs::read_dir(region.folder().join("drills")).expect("drills");
+    let number = |path: &Path| -> u64 {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        name.split('-').next().unwrap().parse().unwrap()
+    };
+    let newest = drills.map(|entry| entry.unwrap().path()).max_by_key(|path| number(path));
+    let text = std::fs::read_to_string(newest.expect("a run").join("drill.jsonl")).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).expect("an entry")).collect()
+}
+
+/// How many runs have a record.
+fn records(region: &Region) -> usize {
+    std::fs::read_dir(region.folder().join("drills")).expect("drills").count()
+}
+
+fn conclusion(region: &Region, name: &str) -> Value {
+    let status = region.status();
+    let conclusions = status["conclusions"].as_array().unwrap();
+    conclusions.iter().find(|one| one["name"] == name).cloned().unwrap()
+}
+
+/// A program of its own folder and no room.
+fn alone(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_zonedrill"));
+    command
+        .current_dir(folder)
+        .env("ZONEDRILL_HOME", folder.join("home"))
+        .env("ZONEDRILL_NATS_SERVER", nats_server())
+        .env("TMPDIR", folder)
+        .stdin(Stdio::null());
+    command
+}
+
+fn ran(command: &mut Command) -> Ran {
+    let output = command.output().expect("the program runs");
+    Ran {
+        code: output.status.code().unwrap_or(-1),
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// Starts a command line in the background.
+fn start(region: &Region, words: &[&str]) -> Child {
+    let mut command = region.program();
+    command.args(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs")
+}
+
+fn finish(mut child: Child) -> Ran {
+    let (mut out, mut err) = (String::new(), String::new());
+    child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+    child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+    Ran { code: child.wait().unwrap().code().unwrap_or(-1), out, err }
+}
+
+fn wait_until(what: &str, seconds: u64, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(seconds);
+    while !holds() {
+        assert!(Instant::now() < deadline, "not within {seconds} s: {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Processes that belong to a folder, by their command line or environment.
+fn processes(folder: &Path) -> Vec<i32> {
+    let mark = folder.to_str().unwrap().as_bytes().to_vec();
+    let own = std::process::id().cast_signed();
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let pid = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok());
+        let Some(pid) = pid.filter(|pid| *pid != own) else { continue };
+        let has = |file: &str| {
+            std::fs::read(entry.path().join(file))
+                .is_ok_and(|text| text.windows(mark.len()).any(|part| part == mark))
+        };
+        if has("cmdline") || has("environ") {
+            found.push(pid);
+        }
+    }
+    found
+}
+
+fn cut_state(region: &Region) -> Value {
+    region.zone("b")["link"]["state"].clone()
+}
+
+/// All four in a region of their own, without a room: as a sceptic runs them.
+#[test]
+fn the_four_conclusions_are_proved_without_a_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let began = Instant::now();
+    let all = ran(alone(folder.path()).args(["drill", "run", "all", "--report", "proof"]));
+    let all = all.expect_code(0);
+    for name in ["cut", "heal", "independent", "grow"] {
+        let proved = all.out.lines().any(|line| {
+            let mut words = line.split_whitespace();
+            words.next() == Some(name) && words.next() == Some("proved")
+        });
+        assert!(proved, "{name}: {}", all.out);
+    }
+    assert!(began.elapsed() < Duration::from_secs(120), "{:?}", began.elapsed());
+    assert!(folder.path().join("proof").is_dir());
+    // Nothing is left but what was asked for.
+    assert_eq!(processes(folder.path()), Vec::<i32>::new());
+    let left: Vec<_> =
+        std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(left, ["proof"]);
+}
+
+#[test]
+fn a_shell_that_is_killed_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut shell = alone(folder.path())
+        .args(["drill", "run", "cut"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut seen = String::new();
+    let out = shell.stdout.as_mut().unwrap();
+    let mut byte = [0];
+    while !seen.contains("1/") {
+        assert_eq!(out.read(&mut byte).unwrap(), 1, "ended early: {seen}");
+        seen.push(char::from(byte[0]));
+    }
+    assert!(processes(folder.path()).len() > 6);
+    shell.kill().unwrap();
+    shell.wait().unwrap();
+    wait_until("everything is gone", 20, || {
+        processes(folder.path()).is_empty()
+            && std::fs::read_dir(folder.path()).unwrap().next().is_none()
+    });
+}
+
+#[test]
+fn words_that_cannot_be_are_refused_before_anything_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = |words: &[&str], what: &str| {
+        let ran = ran(alone(folder.path()).args(words)).expect_code(3);
+        assert!(ran.err.contains(what), "{}", ran.err);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    };
+    refused(&["drill", "run", "nonsense"], "there is no drill `nonsense`");
+    refused(&["drill", "stop"], "no room");
+    refused(&["drill", "run", "all", "--sabotage", "leak"], "--sabotage");
+    refused(&["--zones", "a,b", "drill", "list"], "--zones");
+    let list = ran(alone(folder.path()).args(["drill", "list"])).expect_code(0).out;
+    for name in ["cut", "heal", "independent", "grow"] {
+        assert!(list.contains(name), "{list}");
+    }
+}
+
+/// In a running room: one at a time, stopped, disturbed, not begun.
+#[test]
+fn a_drill_that_is_ended_heals_and_says_void() {
+    let region = Region::up("ended");
+    // Stopped while the link is cut.
+    let drill = start(&region, &["drill", "run", "heal"]);
+    wait_until("zone b is cut", 30, || cut_state(&region) == "cut");
+    let second = region.run(&["drill", "run", "grow"]).expect_code(3);
+    assert!(second.err.contains("`drill run heal` runs"), "{}", second.err);
+    region.ok("drill stop");
+    let ended = finish(drill).expect_code(2);
+    assert!(ended.out.contains("drill stop"), "{}", ended.out);
+    assert_eq!(cut_state(&region), "up");
+    assert_eq!(conclusion(&region, "heal")["verdict"], "void");
+    assert!(record(&region).iter().any(|entry| matches!(entry, Entry::Interrupted { .. })));
+    assert!(region.status()["producer"]["active"] == false);
+
+    // Disturbed by somebody else.
+    let drill = start(&region, &["drill", "run", "cut"]);
+    wait_until("zone b is cut", 30, || cut_state(&region) == "cut");
+    region.run(&["--as", "eve", "heal", "b"]).expect_code(0);
+    let ended = finish(drill).expect_code(2);
+    assert!(ended.out.contains("eve gave `heal b` while the drill ran"), "{}", ended.out);
+    assert_eq!(cut_state(&region), "up");
+
+    // Ended with ctrl-c in its shell.
+    let drill = start(&region, &["drill", "run", "cut"]);
+    wait_until("zone b is cut", 30, || cut_state(&region) == "cut");
+    let pid = rustix::process::Pid::from_child(&drill);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    finish(drill).expect_code(2);
+    assert_eq!(cut_state(&region), "up");
+
+    // A region that is not as a drill needs it: told before anything is done.
+    let (drills, sent) = (records(&region), region.status()["producer"]["acked"].clone());
+    region.ok("node kill js2-zone-b");
+    let ended = region.run(&["drill", "run", "cut"]).expect_code(2);
+    assert!(ended.out.contains("node js2-zone-b is dead"), "{}", ended.out);
+    assert!(ended.out.contains("`node start js2-zone-b`"), "{}", ended.out);
+    assert_eq!((records(&region), &region.status()["producer"]["acked"]), (drills, &sent));
+    region.ok("node start js2-zone-b");
+    region.ok("cut b");
+    let ended = region.run(&["drill", "run", "cut"]).expect_code(2);
+    assert!(ended.out.contains("zone b is cut: `heal b`"), "{}", ended.out);
+    region.ok("heal b");
+    let refused = region.run(&["drill", "stop"]).expect_code(3);
+    assert!(refused.err.contains("no drill runs"), "{}", refused.err);
+}

@@ -1,0 +1,429 @@
+//! Producer, consumers and audit on real servers.
+
+// Helpers of tests fail like tests.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support_flow;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use async_nats::{Client, HeaderMap};
+use support_flow::{Kept, Servers, until};
+use tokio::{
+    sync::watch,
+    task::JoinHandle,
+    time::{Instant, timeout},
+};
+use tokio_util::sync::CancellationToken;
+use zonedrill::{
+    command::{Produce, Rate, Size},
+    ledger::{
+        message::{Decoded, Fault, MESSAGE_ID_HEADER, MessageId, RunId, decode, encode},
+        record::Record,
+    },
+    nats::{
+        audit::{Found, read_stream},
+        consumer::{ConsumerReport, ConsumerTask, Control},
+        evidence::Evidence,
+        producer::{Ended, Job, JobProgress, JobReport, Producer},
+    },
+    region::topology::DRILL_SUBJECT,
+};
+
+fn run_id() -> RunId {
+    RunId::from_number(4711)
+}
+
+fn range(from: u64, to: u64, interval_ms: u64) -> Produce {
+    Produce::Range { from, to, interval: Duration::from_millis(interval_ms), size: Size(128) }
+}
+
+fn burst(count: Option<u64>, rate: Option<&str>) -> Produce {
+    let rate = rate.map(|rate| rate.parse::<Rate>().unwrap());
+    Produce::Burst { count, rate, size: Size(128) }
+}
+
+/// A job at work.
+struct Producing {
+    task: JoinHandle<JobReport>,
+    progress: watch::Receiver<JobProgress>,
+    stop: CancellationToken,
+}
+
+fn produce(client: &Client, evidence: &Evidence, number: u32, produce: Produce) -> Producing {
+    let producer = Producer::new(client.clone(), run_id(), evidence.clone());
+    let (sender, progress) = watch::channel(JobProgress::default());
+    let stop = CancellationToken::new();
+    let job = Job { producer: number, produce, first_number: 1 };
+    let token = stop.clone();
+    let task = tokio::spawn(async move { producer.run(job, sender, token).await.unwrap() });
+    Producing { task, progress, stop }
+}
+
+impl Producing {
+    async fn end(self, seconds: u64) -> JobReport {
+        timeout(Duration::from_secs(seconds), self.task).await.expect("the job goes on").unwrap()
+    }
+}
+
+/// A consumer at work.
+struct Consuming {
+    task: ConsumerTask,
+    control: watch::Sender<Control>,
+    report: watch::Receiver<ConsumerReport>,
+}
+
+fn consume(client: &Client, evidence: &Evidence, zone: &str) -> Consuming {
+    let (control, orders) = watch::channel(Control::default());
+    let (sender, report) = watch::channel(ConsumerReport::default());
+    let task = ConsumerTask::spawn(
+        client.clone(),
+        zone.parse().unwrap(),
+        &format!("consumer-{zone}"),
+        run_id(),
+        evidence.clone(),
+        orders,
+        sender,
+    );
+    Consuming { task, control, report }
+}
+
+/// A message as it was read, kept.
+struct Entry {
+    seq: u64,
+    id: Option<MessageId>,
+    subject_fits: bool,
+    decoded: Result<Decoded, Fault>,
+    payload: Vec<u8>,
+}
+
+impl From<&zonedrill::ledger::audit::Entry<'_>> for Entry {
+    fn from(entry: &zonedrill::ledger::audit::Entry<'_>) -> Self {
+        Self {
+            seq: entry.seq,
+            id: entry.id.and_then(|id| id.parse().ok()),
+            subject_fits: entry.subject_fits,
+            decoded: decode(entry.payload),
+            payload: entry.payload.to_vec(),
+        }
+    }
+}
+
+async fn audit(client: &Client, last: u64) -> (Vec<Entry>, Found) {
+    let mut entries = Vec::new();
+    let found =
+        read_stream(client, 1..=last, |entry| entries.push(entry.into()), |_| {}).await.unwrap();
+    (entries, found)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_range_is_stored_exactly_once_on_schedule() {
+    let servers = Servers::start(1);
+    let client = servers.client().await;
+    servers.stream(&client, &[]).await;
+    let (evidence, kept) = Kept::keeper();
+    let start = Instant::now();
+    let report = produce(&client, &evidence, 1, range(1, 100, 10)).end(10).await;
+    let took = start.elapsed();
+    assert!(took >= Duration::from_millis(990) && took < Duration::from_secs(3), "{took:?}");
+    assert_eq!(report.ended, Ended::Complete);
+    assert_eq!((report.progress.acked, report.progress.last_seq, report.not_sent), (100, 100, 0));
+    assert_eq!(report.progress.acked_by.as_deref(), Some("zone-a"));
+    assert_eq!(kept.acked(), (1..=100).map(|n| (n, n)).collect::<Vec<_>>());
+    // Announced first, a second's worth at a time.
+    assert!(matches!(kept.all()[0], Record::Intend { p: 1, n: 1, c: 100, .. }));
+    let (entries, found) = audit(&client, 100).await;
+    assert_eq!(found, Found { messages: 100, holes: vec![] });
+    for (entry, number) in entries.iter().zip(1..) {
+        let id = MessageId { run: run_id(), producer: 1, number };
+        assert_eq!(entry.seq, number);
+        assert_eq!(entry.id.as_ref(), Some(&id));
+        assert!(entry.subject_fits);
+        assert_eq!(entry.decoded.as_ref().unwrap().id, id);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rate_is_kept_and_stop_leaves_nothing_open() {
+    let servers = Servers::start(1);
+    let client = servers.client().await;
+    servers.stream(&client, &[]).await;
+    let (evidence, kept) = Kept::keeper();
+    let mut producing = produce(&client, &evidence, 1, burst(None, Some("2000/s")));
+    let start = Instant::now();
+    producing.progress.wait_for(|progress| progress.acked >= 2000).await.unwrap();
+    let took = start.elapsed();
+    assert!(took > Duration::from_millis(800) && took < Duration::from_secs(3), "{took:?}");
+    producing.stop.cancel();
+    let report = producing.end(5).await;
+    assert_eq!(report.ended, Ended::Stopped);
+    assert_eq!((report.progress.failed, report.progress.unknown), (0, 0));
+    assert_eq!(report.progress.sent, report.progress.acked);
+    // Every number that was announced has its fate.
+    let (mut intended, mut settled) = (0, 0);
+    for record in kept.all() {
+        match record {
+            Record::Intend { c, .. } => intended += c,
+            Record::Acked { c, .. } | Record::Failed { c, .. } | Record::Withdrawn { c, .. } => {
+                settled += c;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(intended, settled);
+    assert_eq!(intended, report.progress.sent + report.not_sent);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_are_failures_and_no_stream_is_waited_for() {
+    let servers = Servers::start(1);
+    let client = servers.client().await;
+    let (evidence, kept) = Kept::keeper();
+    let mut producing = produce(&client, &evidence, 1, range(1, 3, 1));
+    // Nobody answers: unknown, and retried.
+    producing.progress.wait_for(|progress| progress.trouble.is_some()).await.unwrap();
+    let mut stream = servers.stream(&client, &[]).await;
+    assert_eq!(producing.end(10).await.progress.acked, 3);
+    assert!(kept.all().iter().any(|record| matches!(record, Record::Unknown { .. })));
+    assert!(kept.all().iter().any(|record| matches!(record, Record::Resent { .. })));
+    // Full: refused for certain.
+    let mut config = stream.info().await.unwrap().config.clone();
+    config.max_messages = 3;
+    config.discard = async_nats::jetstream::stream::DiscardPolicy::New;
+    async_nats::jetstream::new(client.clone()).update_stream(config).await.unwrap();
+    let report = produce(&client, &evidence, 2, range(1, 5, 1)).end(10).await;
+    assert_eq!((report.progress.acked, report.progress.failed), (0, 5));
+    assert!(
+        kept.all().iter().any(|record| matches!(record, Record::Failed { p: 2, why, .. } if why.contains("maximum messages"))),
+        "{:?}",
+        kept.all()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_server_loses_and_doubles_nothing() {
+    let mut servers = Servers::start(1);
+    let client = servers.client().await;
+    servers.stream(&client, &[]).await;
+    let (evidence, kept) = Kept::keeper();
+    let mut producing = produce(&client, &evidence, 1, burst(Some(40_000), None));
+    producing.progress.wait_for(|progress| progress.acked > 5_000).await.unwrap();
+    servers.kill(0);
+    producing.progress.wait_for(|progress| progress.trouble.is_some()).await.unwrap();
+    servers.launch(0);
+    let report = producing.end(60).await;
+    assert_eq!(report.ended, Ended::Complete);
+    assert_eq!((report.progress.acked, report.progress.unknown), (40_000, 0));
+    assert!(report.resent > 0);
+
+    let mut acked = BTreeMap::new();
+    for (number, seq) in kept.acked() {
+        assert_eq!(acked.insert(number, seq), None, "{number} acknowledged twice");
+    }
+    let last = *acked.values().max().unwrap();
+    let (entries, found) = audit(&client, last).await;
+    assert_eq!(found.messages, 40_000);
+    let mut seen = BTreeSet::new();
+    let mut highest = 0;
+    let resent: BTreeSet<u64> = kept
+        .all()
+        .iter()
+        .filter_map(|record| match record {
+            Record::Resent { n, .. } => Some(*n),
+            _ => None,
+        })
+        .collect();
+    for entry in entries {
+        let number = entry.decoded.unwrap().id.number;
+        assert!(seen.insert(number), "{number} twice");
+        assert_eq!(acked.get(&number), Some(&entry.seq));
+        // Only what was sent again may come after higher numbers.
+        assert!(number > highest || resent.contains(&number), "{number} after {highest}");
+        highest = highest.max(number);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_server_is_left() {
+    let servers = Servers::start(3);
+    let client = servers.client().await;
+    let mut stream = servers.stream(&client, &["consumer-a"]).await;
+    let (evidence, kept) = Kept::keeper();
+    let consuming = consume(&client, &evidence, "a");
+    let mut producing = produce(&client, &evidence, 1, burst(None, Some("500/s")));
+    producing.progress.wait_for(|progress| progress.acked > 100).await.unwrap();
+    // The one this connection goes to.
+    servers.signal(0, rustix::process::Signal::STOP);
+    let frozen = Instant::now();
+    producing.progress.wait_for(|progress| progress.trouble.is_some()).await.unwrap();
+    let at = producing.progress.borrow().acked;
+    timeout(
+        Duration::from_secs(30),
+        producing.progress.wait_for(|progress| progress.acked > at + 100),
+    )
+    .await
+    .expect("still stuck at the frozen server")
+    .unwrap();
+    println!("going on {:?} after the freeze", frozen.elapsed());
+    servers.signal(0, rustix::process::Signal::CONT);
+    producing.stop.cancel();
+    let report = producing.end(10).await;
+    let acked: BTreeSet<u64> = kept.acked().into_iter().map(|(number, _)| number).collect();
+    assert_eq!(acked.len() as u64, report.progress.acked);
+    until("all consumed", 20, async || {
+        let received: BTreeSet<u64> = kept.received("a").iter().map(|(n, ..)| *n).collect();
+        acked.is_subset(&received)
+    })
+    .await;
+    consuming.task.stop().await.unwrap();
+    let last = stream.info().await.unwrap().state.last_sequence;
+    let (entries, _) = audit(&client, last).await;
+    let stored: BTreeSet<u64> =
+        entries.iter().map(|entry| entry.decoded.as_ref().unwrap().id.number).collect();
+    assert_eq!(stored.len(), entries.len(), "doubled");
+    assert!(acked.is_subset(&stored), "lost");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_is_exact() {
+    let servers = Servers::start(1);
+    let client = servers.client().await;
+    let stream = servers.stream(&client, &["consumer-a"]).await;
+    let (evidence, kept) = Kept::keeper();
+    let consuming = consume(&client, &evidence, "a");
+    let producing = produce(&client, &evidence, 1, range(1, 300, 10));
+    until("half consumed", 10, async || kept.received("a").len() >= 50).await;
+    consuming.control.send_replace(Control { paused: true, ..Control::default() });
+    let asked = Instant::now();
+    let before = kept.received("a").len();
+    let mut report = consuming.report.clone();
+    report.wait_for(|report| report.paused).await.unwrap();
+    assert!(asked.elapsed() < Duration::from_millis(1300), "{:?}", asked.elapsed());
+    let processed = kept.received("a").len();
+    assert!(processed - before <= 3, "{before} {processed}");
+    assert_eq!(producing.end(20).await.progress.acked, 300);
+    // Nothing moved, and the server knows exactly what is left.
+    assert_eq!(kept.received("a").len(), processed);
+    let mut consumer: async_nats::jetstream::consumer::PullConsumer =
+        stream.get_consumer("consumer-a").await.unwrap();
+    let info = consumer.info().await.unwrap();
+    assert_eq!((info.num_ack_pending, info.num_pending), (0, 300 - processed as u64));
+    assert_eq!(info.num_waiting, 0);
+
+    consuming.control.send_replace(Control { limit: Some(200.0), ..Control::default() });
+    let resumed = Instant::now();
+    until("the rest at its rate", 10, async || kept.received("a").len() == 300).await;
+    let expected = (300 - processed) as f64 / 200.0;
+    let took = resumed.elapsed().as_secs_f64();
+    assert!(took > expected * 0.7 && took < expected * 1.6 + 0.5, "{took} for {expected}");
+    assert_eq!(kept.received("a"), (1..=300).map(|n| (n, n, 1)).collect::<Vec<_>>());
+    consuming.task.stop().await.unwrap();
+    until("all acknowledged", 5, async || {
+        let info = consumer.info().await.unwrap();
+        info.ack_floor.stream_sequence == 300 && info.num_ack_pending == 0
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_not_acknowledged_comes_again_and_is_counted() {
+    let servers = Servers::start(1);
+    let client = servers.client().await;
+    servers.stream(&client, &["consumer-a"]).await;
+    let (evidence, kept) = Kept::keeper();
+    produce(&client, &evidence, 1, range(1, 5, 0)).end(5).await;
+    // A keeper that never says "written": the consumer dies between evidence and acknowledgement.
+    let (mute, mut inbox) = Evidence::channel();
+    let doomed = consume(&client, &mute, "a");
+    let batch = timeout(Duration::from_secs(5), inbox.recv()).await.unwrap().unwrap();
+    assert!(matches!(batch.records[0], Record::Received { n: 1, r: 1, .. }));
+    doomed.task.abort();
+    drop(doomed);
+    let consuming = consume(&client, &evidence, "a");
+    until("all received", 10, async || {
+        let numbers: BTreeSet<u64> = kept.received("a").iter().map(|(n, ..)| *n).collect();
+        numbers.len() == 5
+    })
+    .await;
+    assert!(kept.received("a").contains(&(1, 1, 2)), "{:?}", kept.received("a"));
+    let mut report = consuming.report.clone();
+    report.wait_for(|report| report.redelivered > 0).await.unwrap();
+    consuming.task.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strange_messages_are_noticed() {
+    let servers = Servers::start(1);
+    let client = servers.client().await;
+    servers.stream(&client, &["consumer-a"]).await;
+    let (evidence, kept) = Kept::keeper();
+    let context = async_nats::jetstream::new(client.clone());
+    let id = |run: RunId, number| MessageId { run, producer: 1, number };
+    let mut damaged = encode(&id(run_id(), 2), 1, 128).to_vec();
+    damaged[100] = b'!';
+    let payloads = [
+        encode(&id(run_id(), 1), 1, 128),
+        damaged.into(),
+        "hello".into(),
+        encode(&id(RunId::from_number(5), 4), 1, 128),
+    ];
+    for payload in payloads {
+        context.publish(DRILL_SUBJECT, payload).await.unwrap().await.unwrap();
+    }
+    let consuming = consume(&client, &evidence, "a");
+    let mut report = consuming.report.clone();
+    timeout(Duration::from_secs(10), report.wait_for(|report| report.processed == 4))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!((report.borrow().corrupt, report.borrow().foreign), (1, 2));
+    consuming.task.stop().await.unwrap();
+    assert_eq!(kept.received("a"), [(1, 1, 1)]);
+    assert!(kept.all().iter().any(|record| matches!(record, Record::Corrupt { s: 2, .. })));
+    for seq in [3, 4] {
+        assert!(kept.all().iter().any(|r| matches!(r, Record::Foreign { s, .. } if *s == seq)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_audit_finds_holes_and_strangers() {
+    let servers = Servers::start(1);
+    let client = servers.client().await;
+    let stream = servers.stream(&client, &[]).await;
+    let (evidence, _kept) = Kept::keeper();
+    produce(&client, &evidence, 1, burst(Some(5000), None)).end(20).await;
+    let mut headers = HeaderMap::new();
+    headers.insert(MESSAGE_ID_HEADER, "not-ours");
+    async_nats::jetstream::new(client.clone())
+        .publish_with_headers("EVENTS.REGION.other", headers, "hello".into())
+        .await
+        .unwrap()
+        .await
+        .unwrap();
+    for seq in [1, 2000, 2001, 5000] {
+        stream.delete_message(seq).await.unwrap();
+    }
+    let mut last_progress = 0;
+    let mut entries: Vec<Entry> = Vec::new();
+    let found =
+        read_stream(&client, 1..=5005, |e| entries.push(e.into()), |seq| last_progress = seq)
+            .await
+            .unwrap();
+    assert_eq!(found.messages, 4997);
+    assert_eq!(found.holes, [(1, 1), (2000, 2001), (5000, 5000), (5002, 5005)]);
+    assert_eq!(last_progress, 5001);
+    assert!(entries.windows(2).all(|pair| pair[0].seq < pair[1].seq));
+    let stranger = entries.last().unwrap();
+    assert_eq!((stranger.seq, &stranger.id, stranger.subject_fits), (5001, &None, false));
+    assert_eq!(stranger.payload, b"hello");
+    assert!(stranger.decoded.is_err());
+    // A part of it, ending in a hole.
+    let found = read_stream(&client, 1999..=2000, |_| {}, |_| {}).await.unwrap();
+    assert_eq!(found, Found { messages: 1, holes: vec![(2000, 2000)] });
+    stream.purge().await.unwrap();
+    let found = read_stream(&client, 1..=5001, |_| {}, |_| {}).await.unwrap();
+    assert_eq!(found, Found { messages: 0, holes: vec![(1, 5001)] });
+}

@@ -1,0 +1,639 @@
+//! The whole program on real servers: what a user does, from another shell.
+
+// The functions that tests share may fail like the tests.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support;
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+use support::Region;
+
+const SOON: Duration = Duration::from_secs(15);
+/// The longest a 2.15.1 durable mirror took after a 20 s cut was 4.6 s (nats-facts §A); a slow
+/// machine gets much more.
+const RECOVERED: Duration = Duration::from_secs(90);
+
+fn has_all(zone: &Value, count: u64) -> bool {
+    zone["ledger"]["received"] == count
+        && zone["consumer"]["pending"] == 0
+        && zone["consumer"]["unacked"] == 0
+        && zone["consumer"]["ack_floor"] == count
+}
+
+fn clean(zone: &Value) {
+    for what in ["lost", "duplicates", "reordered", "corrupt", "unexpected"] {
+        assert_eq!(zone["ledger"][what], 0, "{what}: {zone:#}");
+    }
+}
+
+#[test]
+fn a_region_comes_up_works_and_goes_without_a_trace() {
+    let region = Region::up("whole");
+    let status = region.wait("all nodes up", SOON, |status| {
+        status["zones"].as_array().is_some_and(|zones| {
+            zones.len() == 2
+                && zones.iter().all(|zone| {
+                    zone["nodes"].as_array().is_some_and(|nodes| {
+                        nodes.len() == 3 && nodes.iter().all(|node| node["state"] == "up")
+                    })
+                })
+        })
+    });
+    assert_eq!(status["region"], "whole");
+    assert_eq!(status["platform"], "local");
+    assert_eq!(status["server_version"], "2.15.1");
+    assert_eq!(status["zones"][0]["role"], "source");
+    assert_eq!(status["zones"][0]["mirror"], Value::Null);
+    assert_eq!(status["zones"][0]["link"], Value::Null);
+    assert_eq!(status["zones"][1]["role"], "mirror");
+
+    let said = region.ok("produce 1 100 --interval 5ms");
+    assert!(said.contains("100 acked"), "{said}");
+    for zone in ["a", "b"] {
+        // The stream's leader and the consumer's tell at different moments.
+        let seen = region.wait_zone(zone, "all received", SOON, |z| {
+            has_all(z, 100) && z["stream"]["messages"] == 100
+        });
+        clean(&seen);
+    }
+    let b = region.wait_zone("b", "streaming", SOON, |z| z["mirror"]["state"] == "streaming");
+    assert_eq!(b["mirror"]["true_lag"], 0);
+    assert_eq!(b["link"]["state"], "up");
+
+    let account = region.ok("verify");
+    assert!(account.contains('a') && account.contains('b'), "{account}");
+    let account: Value = serde_json::from_str(&region.ok("verify --json")).expect("JSON");
+    assert!(account.is_object() || account.is_array(), "{account}");
+
+    // The seed's log, for `tail -f` and `grep seq`.
+    let log = std::fs::read_to_string(region.folder().join("consumer-b.log")).expect("a log");
+    assert_eq!(log.lines().filter(|line| line.contains("seq=")).count(), 100, "{log}");
+    assert!(log.contains("number=100"), "{log}");
+
+    region.ok("down");
+    region.assert_gone();
+    // Data is kept: the same messages are there when it comes back, and still accounted for.
+    region.start(&[]).expect_code(0);
+    let seen = region.wait_zone("b", "still there", SOON, |z| has_all(z, 100));
+    clean(&seen);
+    region.ok("produce --count 50");
+    region.wait_zone("b", "more received", SOON, |z| has_all(z, 150));
+    region.ok("verify");
+    region.ok("down --purge");
+    region.assert_gone();
+    assert!(!region.folder().exists());
+}
+
+#[test]
+fn a_cut_of_twenty_seconds_is_effective_and_heals() {
+    let region = Region::up("cutting");
+    region.ok("produce --count 100");
+    region.wait_zone("b", "received", SOON, |z| has_all(z, 100));
+
+    let said = region.ok("cut b --for 20s");
+    assert!(said.contains("effective"), "{said}");
+    let cut = Instant::now();
+    let b = region.zone("b");
+    assert_eq!(b["link"]["state"], "cut");
+    assert_eq!(b["link"]["kind"], "refuse");
+    assert_eq!(b["link"]["effective"], true);
+    assert_eq!(b["link"]["leafs_here"], 0);
+    assert_eq!(b["link"]["leafs_there"], 0);
+
+    region.ok("produce --count 200");
+    region.wait_zone("a", "a goes on", SOON, |z| has_all(z, 300));
+    let b = region.wait_zone("b", "true lag", SOON, |z| z["mirror"]["true_lag"] == 200);
+    assert_eq!(b["ledger"]["received"], 100, "the cut leaks: {b:#}");
+    clean(&b);
+    // Not lost, only late; and nobody may call it proved.
+    let behind = region.run(&["verify", "b"]);
+    assert_eq!(behind.code, 2, "{behind:?}");
+
+    // It heals by itself.
+    region.wait_zone("b", "healed", Duration::from_secs(30), |z| z["link"]["state"] == "up");
+    assert!(cut.elapsed() >= Duration::from_secs(19), "healed after {:?}", cut.elapsed());
+    let b = region.wait_zone("b", "caught up", RECOVERED, |z| has_all(z, 300));
+    clean(&b);
+    let b =
+        region.wait_zone("b", "the clock", SOON, |z| z["recovery"]["caught_up_after_ms"].is_u64());
+    println!("recovery: {}", b["recovery"]);
+    region.ok("verify");
+}
+
+#[test]
+fn a_silent_cut_is_proved_by_the_servers_own_pings() {
+    let region = Region::up("silent");
+    region.ok("produce --count 10");
+    region.wait_zone("b", "received", SOON, |z| has_all(z, 10));
+    region.ok("cut b --kind silent");
+    let b = region.zone("b");
+    assert_eq!(b["link"]["kind"], "silent");
+    region.ok("produce --count 10");
+    region.wait_zone("a", "a goes on", SOON, |z| has_all(z, 20));
+    assert_eq!(region.zone("b")["ledger"]["received"], 10, "the cut leaks");
+    region.wait_zone("b", "proved", Duration::from_secs(40), |z| z["link"]["effective"] == true);
+    region.ok("heal b");
+    let b = region.wait_zone("b", "caught up", RECOVERED, |z| has_all(z, 20));
+    clean(&b);
+    region.ok("verify");
+    // Shorter than the servers need to notice: it heals all the same, and is not called proved.
+    let ran = region.run(&["cut", "b", "--kind", "silent", "--for", "2s"]).expect_code(2);
+    assert!(ran.out.contains("before it was proved"), "{ran:?}");
+    region.wait_zone("b", "healed by itself", SOON, |z| z["link"]["state"] == "up");
+}
+
+#[test]
+fn zones_join_and_leave_under_load() {
+    let region = Region::up("growing");
+    region.ok("produce --count 500");
+    let said = region.ok("produce --rate 200/s");
+    assert!(said.contains("produce stop"), "{said}");
+    let before = region.status();
+    region.ok("zone add c");
+    region.ok("zone add");
+    region.ok("produce stop");
+    let total = region.status()["producer"]["acked"].as_u64().expect("a count");
+    assert!(total > 500, "nothing was produced meanwhile");
+    for zone in ["a", "b", "c", "d"] {
+        let seen = region.wait_zone(zone, "backfilled", Duration::from_secs(30), |z| {
+            z["stream"]["last_seq"].as_u64() == Some(total) && has_all(z, total)
+        });
+        assert_eq!(seen["stream"]["first_seq"], 1, "{seen:#}");
+        clean(&seen);
+    }
+    let after = region.status();
+    assert_eq!(before["producer"]["connection"], after["producer"]["connection"]);
+    assert_eq!(after["producer"]["reconnects"], 0);
+    assert_eq!(after["producer"]["acked_by"], "zone-a");
+    region.ok("verify");
+
+    region.ok("zone remove c");
+    assert_eq!(region.zone("c"), Value::Null);
+    let consumers = region.ok("status");
+    assert!(!consumers.contains("consumer-c"), "{consumers}");
+    region.ok("produce --count 10");
+    region.wait_zone("d", "d goes on", SOON, |z| has_all(z, total + 10));
+    // The name is free again, and what c had received before does not count for the new c.
+    region.ok("zone add c");
+    let c = region
+        .wait_zone("c", "backfilled again", Duration::from_secs(30), |z| has_all(z, total + 10));
+    clean(&c);
+    region.ok("verify");
+}
+
+#[test]
+fn consumers_go_their_own_ways() {
+    let region = Region::up("pausing");
+    region.ok("consumer pause a");
+    region.ok("produce --count 100");
+    let b = region.wait_zone("b", "b goes on", SOON, |z| has_all(z, 100));
+    clean(&b);
+    let a = region.wait_zone("a", "the backlog", SOON, |z| z["consumer"]["pending"] == 100);
+    assert_eq!(a["consumer"]["paused"], true);
+    assert_eq!(a["ledger"]["received"], 0);
+    region.ok("consumer rate a 20/s");
+    region.ok("consumer resume a");
+    let resumed = Instant::now();
+    let a = region.wait_zone("a", "a follows", Duration::from_secs(30), |z| has_all(z, 100));
+    assert!(resumed.elapsed() > Duration::from_secs(3), "the rate was not held");
+    clean(&a);
+    region.ok("consumer rate a max");
+    region.ok("verify");
+}
+
+#[test]
+fn nodes_die_freeze_and_come_back() {
+    let region = Region::up("nodes");
+    region.ok("produce --count 100");
+    let a = region.wait_zone("a", "a leader", SOON, |z| z["stream"]["leader"].is_string());
+    let leader = a["stream"]["leader"].as_str().expect("a name").to_owned();
+    region.ok(&format!("node kill {leader}"));
+    let dead = |z: &Value, state: &str| {
+        z["nodes"].as_array().is_some_and(|nodes| {
+            nodes.iter().any(|n| n["name"] == leader.as_str() && n["state"] == state)
+        })
+    };
+    region.wait_zone("a", "seen dead", SOON, |z| dead(z, "dead") || dead(z, "stopped"));
+    // Nothing acknowledged is lost, and the rest is acknowledged after the election.
+    region.ok("produce --count 100");
+    region.ok(&format!("node start {leader}"));
+    region.wait_zone("a", "back", SOON, |z| dead(z, "up"));
+    for zone in ["a", "b"] {
+        let seen = region.wait_zone(zone, "all there", RECOVERED, |z| has_all(z, 200));
+        clean(&seen);
+    }
+    let b = region.wait_zone("b", "a leader", SOON, |z| z["stream"]["leader"].is_string());
+    let leader = b["stream"]["leader"].as_str().expect("a name").to_owned();
+    region.ok(&format!("node freeze {leader}"));
+    let state = |z: &Value, state: &str| {
+        z["nodes"].as_array().is_some_and(|nodes| {
+            nodes.iter().any(|n| n["name"] == leader.as_str() && n["state"] == state)
+        })
+    };
+    region.wait_zone("b", "seen frozen", SOON, |z| state(z, "frozen"));
+    region.ok(&format!("node thaw {leader}"));
+    region.wait_zone("b", "thawed", SOON, |z| state(z, "up"));
+    region.ok("node stepdown b mirror");
+    region.ok("nudge b");
+    assert_eq!(region.run(&["node", "stepdown", "b", "stream"]).code, 3);
+    region.ok("produce --count 10");
+    region.wait_zone("b", "all there", RECOVERED, |z| has_all(z, 210));
+    region.ok("verify");
+}
+
+#[test]
+fn a_room_that_is_killed_leaves_nothing_and_loses_nothing() {
+    let region = Region::up("killed");
+    region.ok("produce --count 500");
+    region.ok("produce --rate 500/s");
+    region.wait("some more", SOON, |status| status["producer"]["acked"].as_u64() > Some(600));
+    let pid = rustix::process::Pid::from_raw(region.room_pid()).expect("a pid");
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("killed");
+    region.assert_gone();
+    // What was acknowledged before is still accounted for after.
+    region.start(&[]).expect_code(0);
+    let status = region.status();
+    let acked = status["zones"][0]["ledger"]["acked"].as_u64().expect("a count");
+    assert!(acked > 600, "{status:#}");
+    for zone in ["a", "b"] {
+        region.wait_zone(zone, "all there", RECOVERED, |z| {
+            z["ledger"]["received"].as_u64() >= Some(acked) && z["consumer"]["pending"] == 0
+        });
+    }
+    region.ok("verify");
+}
+
+#[test]
+fn a_terminated_room_goes_in_order() {
+    let region = Region::up("termed");
+    let pid = rustix::process::Pid::from_raw(region.room_pid()).expect("a pid");
+    rustix::process::kill_process(pid, rustix::process::Signal::HUP).expect("sent");
+    region.ok("produce --count 5");
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("sent");
+    region.assert_gone();
+    assert_eq!(region.run(&["status"]).code, 3);
+}
+
+#[test]
+fn mistakes_get_one_clear_message_and_change_nothing() {
+    let region = Region::new("wrong");
+    let ran = region.run(&["status"]);
+    assert_eq!(ran.code, 3);
+    assert!(ran.err.contains("zonedrill --region wrong up"), "{ran:?}");
+    let ran = region.start(&["--zones", "a,b,a"]).expect_code(3);
+    assert!(ran.err.contains("twice"), "{ran:?}");
+    let ran = region.run(&["up", "--nats-server", "/nonexistent/nats-server"]).expect_code(1);
+    assert!(ran.err.contains("/nonexistent/nats-server"), "{ran:?}");
+    region.assert_gone();
+
+    region.start(&[]).expect_code(0);
+    for (line, words) in [
+        ("cut x", "no zone x"),
+        ("cut a", "source"),
+        ("heal b", "not cut"),
+        ("zone remove a", "source"),
+        ("zone add b", "already"),
+        ("node kill js9-zone-a", "js9-zone-a"),
+        ("node start js1-zone-a", "runs already"),
+        ("node thaw js1-zone-a", "js1-zone-a"),
+        ("produce 5 1", "empty"),
+        ("produce --count 10 --size 1", "--size"),
+        ("consumer rate b fast", "rate"),
+        ("prodcue 1 2", "produce"),
+    ] {
+        let words_given: Vec<&str> = line.split(' ').collect();
+        let ran = region.run(&words_given);
+        assert_eq!(ran.code, 3, "{line}: {ran:?}");
+        assert!(ran.err.contains(words), "{line}: {ran:?}");
+    }
+    // A folder that holds something else is neither used nor purged.
+    let foreign = region.home.path().join("docs");
+    std::fs::create_dir(&foreign).expect("a folder");
+    std::fs::write(foreign.join("letter.txt"), "dear").expect("a file");
+    let ran = region.run(&["--region", "docs", "up"]).expect_code(3);
+    assert!(ran.err.contains("holds files"), "{ran:?}");
+    region.run(&["--region", "docs", "down", "--purge"]).expect_code(0);
+    assert!(foreign.join("letter.txt").exists());
+    // A second room is refused, with the way in.
+    let mut second = region.program();
+    let status: Value = region.status();
+    assert_eq!(status["zones"].as_array().map(Vec::len), Some(2));
+    let settings = json!({
+        "region": "wrong", "platform": "local", "nats_version": "2.15.1", "nats_server": null,
+        "mirror": null, "port_base": region.port, "zones": ["a", "b"],
+    });
+    let refused =
+        second.args(["room", "--settings", &settings.to_string()]).output().expect("it runs");
+    assert_eq!(refused.status.code(), Some(3));
+    let words = String::from_utf8_lossy(&refused.stderr);
+    assert!(words.contains("zonedrill --region wrong attach"), "{words}");
+
+    // Another region on the same ports: told who holds them, and nothing half-started stays.
+    let mut other = Region::new("other");
+    other.port = region.port;
+    let ran = other.start(&[]).expect_code(1);
+    assert!(ran.err.contains(&region.port.to_string()), "{ran:?}");
+    assert!(ran.err.contains("nats-server"), "{ran:?}");
+    region.ok("produce --count 5");
+}
+
+#[test]
+fn status_watch_follows() {
+    let region = Region::up("watched");
+    let mut watch = region
+        .program()
+        .args(["status", "--json", "--watch"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    let lines = BufReader::new(watch.stdout.take().expect("its output")).lines();
+    region.ok("produce --count 25");
+    let seen = lines
+        .map_while(Result::ok)
+        .filter_map(|line| serde_json::from_str::<Value>(&line).ok())
+        .any(|status| status["producer"]["acked"] == 25);
+    assert!(seen);
+    // It ends with its room.
+    region.ok("down");
+    assert!(watch.wait().expect("it ends").success());
+}
+
+/// Signals a node's server as somebody else would.
+fn signal(region: &Region, zone: &str, name: &str, signal: rustix::process::Signal) {
+    let nodes = region.zone(zone)["nodes"].as_array().expect("nodes").clone();
+    let node = nodes.iter().find(|node| node["name"] == name).expect("the node");
+    let pid = i32::try_from(node["pid"].as_i64().expect("a pid")).expect("a pid");
+    let pid = rustix::process::Pid::from_raw(pid).expect("a pid");
+    rustix::process::kill_process(pid, signal).expect("a process");
+}
+
+fn state_of(zone: &Value, name: &str) -> Value {
+    let nodes = zone["nodes"].as_array().expect("nodes");
+    nodes.iter().find(|node| node["name"] == name).expect("the node")["state"].clone()
+}
+
+#[test]
+fn a_server_killed_or_suspended_by_somebody_else_makes_a_drill_void() {
+    use rustix::process::Signal;
+    let region = Region::up("meddle");
+    for (act, told, way_back) in [
+        (Signal::KILL, "has ended, and not by a command (killed by signal 9)", "node start"),
+        (Signal::STOP, "was suspended by somebody else", "node thaw"),
+    ] {
+        let drill = region
+            .program()
+            .args(["drill", "run", "independent"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a drill");
+        region.wait("the drill holds", SOON, |status| {
+            status["conclusions"][2]["verdict"] == "holding" && status["producer"]["acked"] != 0
+        });
+        signal(&region, "b", "js2-zone-b", act);
+        let ended = drill.wait_with_output().expect("the drill ends");
+        let said = String::from_utf8_lossy(&ended.stdout);
+        assert_eq!(ended.status.code(), Some(2), "{told}: {said}");
+        let verdict = region.status()["conclusions"][2].clone();
+        assert_eq!(verdict["verdict"], "void", "{told}: {verdict:#}");
+        let why = verdict["evidence"].as_str().expect("evidence");
+        assert!(why.contains(&format!("js2-zone-b {told}")), "{told}: {why}");
+        assert!(why.contains("while the drill ran"), "{told}: {why}");
+        region.ok(&format!("{way_back} js2-zone-b"));
+        region.wait_zone("b", "up again", SOON, |b| state_of(b, "js2-zone-b") == "up");
+    }
+    // What a command does is no meddling.
+    region.ok("node kill js2-zone-b");
+    region.ok("node start js2-zone-b");
+    let events = std::fs::read_to_string(region.folder().join("events.jsonl")).expect("events");
+    let note = |line: &&str| line.contains("\"note\"") && line.contains("not by a command");
+    let told = events.lines().filter(note).count();
+    assert_eq!(told, 1, "{events}");
+}
+
+/// A full disk, of eight megabytes. It takes the right to mount.
+#[test]
+fn a_server_whose_disk_is_full_is_not_shown_as_up() {
+    let region = Region::up("full");
+    let name = "js2-zone-b";
+    let data = region.folder().join("servers").join(name).join("data");
+    region.ok(&format!("node stop {name}"));
+    let mount = |words: &[&str]| {
+        let done = std::process::Command::new(words[0]).args(&words[1..]).arg(&data).output();
+        done.is_ok_and(|done| done.status.success())
+    };
+    if !mount(&["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs"]) {
+        let _ = writeln!(
+            std::io::stderr().lock(),
+            "SKIPPED, nothing can be mounted here: a_server_whose_disk_is_full_is_not_shown_as_up"
+        );
+        return;
+    }
+    let _unmount = Unmount(data.clone());
+    region.ok(&format!("node start {name}"));
+    region.ok("produce --count 3000 --size 4096");
+    region.wait_zone("b", "its JetStream is off", SOON, |b| state_of(b, name) == "js-off");
+    let events = region.folder().join("events.jsonl");
+    let deadline = Instant::now() + SOON;
+    // In the words of the server's log, which depend on what it was writing.
+    let told = loop {
+        let events = std::fs::read_to_string(&events).expect("events");
+        let told = events.lines().find(|line| line.contains("has switched its JetStream off ("));
+        if let Some(told) = told {
+            break told.to_owned();
+        }
+        assert!(Instant::now() < deadline, "the reason is not told: {events}");
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    assert!(told.contains("no space left") || told.contains("DISABLED"), "{told}");
+    assert!(region.ok("status").contains("js2-zone-b js-off"), "{}", region.ok("status"));
+    let doctor = region.run(&["doctor"]).expect_code(3);
+    assert!(doctor.out.contains("its JetStream is off: free space"), "{doctor:?}");
+    assert_eq!(region.zone("b")["stream"]["replicas_current"], 2);
+    // With space, and started again, it is up and has everything.
+    region.ok(&format!("node stop {name}"));
+    assert!(mount(&["mount", "-o", "remount,size=64m"]));
+    region.ok(&format!("node start {name}"));
+    region.wait_zone("b", "up", SOON, |b| state_of(b, name) == "up");
+    region.wait_zone("b", "whole", RECOVERED, |b| b["stream"]["replicas_current"] == 3);
+    region.ok("down");
+    region.assert_gone();
+}
+
+/// Takes the full disk away whatever happens.
+struct Unmount(std::path::PathBuf);
+
+impl Drop for Unmount {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).output();
+    }
+}
+
+/// Everything a zone's own clients could do to a stream behind zonedrill's back.
+mod sabotage {
+    use async_nats::{ConnectOptions, HeaderMap, jetstream};
+
+    use super::*;
+
+    async fn client(region: &Region, zone: &str) -> async_nats::Client {
+        let status = region.status();
+        let zones = status["zones"].as_array().expect("zones");
+        let zone = zones.iter().find(|z| z["name"] == zone).expect("the zone");
+        let url = zone["nodes"][0]["url"].as_str().expect("a url").to_owned();
+        ConnectOptions::with_user_and_password("admin".into(), "admin".into())
+            .request_timeout(Some(Duration::from_secs(2)))
+            .connect(url)
+            .await
+            .expect("connected")
+    }
+
+    /// `verify --json`, which must say this word.
+    fn verdict(region: &Region, code: i32) -> Value {
+        let ran = region.run(&["verify", "--json"]).expect_code(code);
+        serde_json::from_str(&ran.out).expect("JSON")
+    }
+
+    fn finding<'a>(account: &'a Value, zone: &str) -> &'a Value {
+        let zones = account["zones"].as_array().expect("zones");
+        zones.iter().find(|z| z["zone"] == zone).expect("the zone")
+    }
+
+    fn troubles(account: &Value, zone: &str) -> Vec<String> {
+        let troubles = finding(account, zone)["troubles"].as_array().expect("troubles").clone();
+        troubles.iter().map(|t| t["kind"].as_str().expect("a kind").to_owned()).collect()
+    }
+
+    fn prepared(name: &str) -> Region {
+        let region = Region::up(name);
+        region.ok("produce --count 50");
+        for zone in ["a", "b"] {
+            region.wait_zone(zone, "received", SOON, |z| has_all(z, 50));
+        }
+        region
+    }
+
+    #[test]
+    fn nothing_produced_proves_nothing() {
+        let region = Region::up("nothing");
+        let account = verdict(&region, 2);
+        assert_eq!(account["verdict"], "void");
+    }
+
+    #[test]
+    fn what_is_produced_meanwhile_is_not_called_lost() {
+        let region = prepared("meanwhile");
+        region.ok("produce --rate 2000/s");
+        // Verified while it grows, and while it stops growing.
+        for _ in 0..3 {
+            let ran = region.run(&["verify"]);
+            assert!(ran.code == 0 || ran.code == 2, "{ran:?}");
+        }
+        let mut verifying =
+            region.program().args(["verify"]).stdout(Stdio::null()).spawn().expect("it runs");
+        region.ok("produce stop");
+        let code = verifying.wait().expect("it ends").code();
+        assert!(code == Some(0) || code == Some(2), "{code:?}");
+        region.ok("verify");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_zone_is_isolated() {
+        let region = prepared("isolated");
+        let b = client(&region, "b").await;
+        // A publish in the mirror zone reaches nobody.
+        let refused = b.request("EVENTS.REGION.x", "x".into()).await.expect_err("no responders");
+        assert_eq!(refused.kind(), async_nats::RequestErrorKind::NoResponders, "{refused}");
+        // The source's API cannot be reached, and its consumer cannot be touched, from there.
+        for call in [
+            "STREAM.NAMES",
+            "STREAM.DELETE.EVENTS_REGION",
+            "STREAM.PURGE.EVENTS_REGION",
+            "CONSUMER.DELETE.EVENTS_REGION.consumer-a",
+            "CONSUMER.RESET.EVENTS_REGION.consumer-a",
+            "CONSUMER.CREATE.EVENTS_REGION.consumer-a",
+        ] {
+            let answer = b.request(format!("$JS.zone-a.API.{call}"), "".into()).await;
+            let refused = answer.expect_err(call);
+            assert_eq!(refused.kind(), async_nats::RequestErrorKind::NoResponders, "{call}");
+        }
+        assert_eq!(verdict(&region, 0)["verdict"], "whole");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_message_removed_from_the_mirror_is_lost() {
+        let region = prepared("removed");
+        assert_eq!(verdict(&region, 0)["verdict"], "whole");
+        let b = jetstream::new(client(&region, "b").await);
+        let stream = b.get_stream("EVENTS_REGION").await.expect("the mirror");
+        stream.delete_message(17).await.expect("deleted");
+        let account = verdict(&region, 1);
+        assert_eq!(troubles(&account, "b"), ["lost"]);
+        let lost = &finding(&account, "b")["troubles"][0];
+        assert_eq!((lost["count"].as_u64(), lost["first"][0]["seq"].as_u64()), (Some(1), Some(17)));
+        assert_eq!(finding(&account, "a")["judgement"]["is"], "whole");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_duplicate_without_its_id_is_found_in_every_zone() {
+        let region = prepared("doubled");
+        let a = jetstream::new(client(&region, "a").await);
+        let stream = a.get_stream("EVENTS_REGION").await.expect("the stream");
+        let message = stream.get_raw_message(20).await.expect("a message");
+        a.publish("EVENTS.REGION.drill", message.payload)
+            .await
+            .expect("sent")
+            .await
+            .expect("acked");
+        for zone in ["a", "b"] {
+            region.wait_zone(zone, "found", SOON, |z| z["ledger"]["duplicates"] == 1);
+        }
+        let account = verdict(&region, 1);
+        for zone in ["a", "b"] {
+            assert!(troubles(&account, zone).contains(&"duplicates".to_owned()), "{account:#}");
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_damaged_message_and_a_foreign_one_are_found() {
+        let region = prepared("damaged");
+        let a = jetstream::new(client(&region, "a").await);
+        let stream = a.get_stream("EVENTS_REGION").await.expect("the stream");
+        let mut payload = stream.get_raw_message(20).await.expect("a message").payload.to_vec();
+        *payload.last_mut().expect("bytes") ^= 1;
+        let mut headers = HeaderMap::new();
+        headers.insert("Nats-Msg-Id", "somebody");
+        let sent = a.publish_with_headers("EVENTS.REGION.drill", headers, payload.into()).await;
+        sent.expect("sent").await.expect("acked");
+        a.publish("EVENTS.REGION.drill", "hello".into()).await.expect("sent").await.expect("acked");
+        for zone in ["a", "b"] {
+            region.wait_zone(zone, "found", SOON, |z| {
+                z["ledger"]["corrupt"] == 1 && z["ledger"]["unexpected"] == 1
+            });
+        }
+        let account = verdict(&region, 1);
+        for zone in ["a", "b"] {
+            assert_eq!(troubles(&account, zone), ["corrupt", "unexpected"], "{account:#}");
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn messages_purged_behind_a_cut_are_lost() {
+        let region = prepared("purged");
+        region.ok("cut b");
+        region.ok("produce --count 50");
+        region.wait_zone("a", "received", SOON, |z| has_all(z, 100));
+        let a = jetstream::new(client(&region, "a").await);
+        let stream = a.get_stream("EVENTS_REGION").await.expect("the stream");
+        stream.purge().sequence(81).await.expect("purged");
+        region.ok("heal b");
+        region.wait_zone("b", "the rest", RECOVERED, |z| z["stream"]["last_seq"] == 100);
+        region.wait_zone("b", "seen", RECOVERED, |z| z["ledger"]["lost"] == 30);
+        let account = verdict(&region, 1);
+        assert!(troubles(&account, "b").contains(&"lost".to_owned()), "{account:#}");
+    }
+}

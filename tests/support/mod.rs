@@ -1,0 +1,211 @@
+//! A region of its own for a test: the real program, real servers, free ports, a folder that goes
+//! away. Whatever happens in the test, nothing is left running.
+
+// Each test file uses its own part of this, and a fixture that fails is a test that fails.
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+
+#[path = "../server/mod.rs"]
+mod server;
+
+use std::{
+    path::PathBuf,
+    process::{Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+pub use server::nats_server;
+
+/// A region under test.
+pub struct Region {
+    pub name: String,
+    pub home: tempfile::TempDir,
+    pub port: u16,
+}
+
+/// What a command printed, and how it ended.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl Region {
+    /// A region that does not run yet.
+    pub fn new(name: &str) -> Self {
+        let home = tempfile::tempdir().expect("a folder");
+        let port = zonedrill::platform::local::ports::free_base(6).expect("free ports");
+        Self { name: name.to_owned(), home, port }
+    }
+
+    /// A region that is up, with zones a and b.
+    pub fn up(name: &str) -> Self {
+        let region = Self::new(name);
+        region.start(&[]).expect_code(0);
+        region
+    }
+
+    pub fn start(&self, more: &[&str]) -> Ran {
+        let port = self.port.to_string();
+        let server = nats_server().to_str().expect("a path").to_owned();
+        let mut words = vec!["up", "--port-base", &port, "--nats-server", &server];
+        words.extend_from_slice(more);
+        self.run(&words)
+    }
+
+    /// The program, with this region.
+    pub fn program(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_zonedrill"));
+        command
+            .env("ZONEDRILL_HOME", self.home.path())
+            .env("ZONEDRILL_REGION", &self.name)
+            .env_remove("ZONEDRILL_NATS_SERVER")
+            .env("USER", "tester")
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command line to its end.
+    pub fn run(&self, words: &[&str]) -> Ran {
+        let output: Output = self.program().args(words).output().expect("the program runs");
+        Ran {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// A command line that must end well; returns what it printed.
+    pub fn ok(&self, line: &str) -> String {
+        let words = shell_words::split(line).expect("words");
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        self.run(&words).expect_code(0).out
+    }
+
+    /// `status --json`.
+    pub fn status(&self) -> Value {
+        serde_json::from_str(&self.ok("status --json")).expect("JSON")
+    }
+
+    /// A zone of `status --json`.
+    pub fn zone(&self, name: &str) -> Value {
+        let status = self.status();
+        let zones = status["zones"].as_array().expect("zones");
+        zones.iter().find(|zone| zone["name"] == name).cloned().unwrap_or(Value::Null)
+    }
+
+    /// Waits until the status is as wanted.
+    pub fn wait(&self, what: &str, within: Duration, wanted: impl Fn(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + within;
+        loop {
+            let status = self.status();
+            if wanted(&status) {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "{what}: not within {within:?}: {status:#}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Waits until a zone is as wanted.
+    pub fn wait_zone(
+        &self,
+        name: &str,
+        what: &str,
+        within: Duration,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Value {
+        let status = self.wait(what, within, |status| {
+            status["zones"]
+                .as_array()
+                .is_some_and(|zones| zones.iter().any(|z| z["name"] == name && wanted(z)))
+        });
+        let zones = status["zones"].as_array().expect("zones");
+        zones.iter().find(|zone| zone["name"] == name).cloned().expect("the zone")
+    }
+
+    /// The folder of the region.
+    pub fn folder(&self) -> PathBuf {
+        self.home.path().join(&self.name)
+    }
+
+    /// The room's process.
+    pub fn room_pid(&self) -> i32 {
+        std::fs::read_to_string(self.folder().join("room.lock"))
+            .expect("a lock")
+            .trim()
+            .parse()
+            .expect("a pid")
+    }
+
+    /// The pids of every process that works in this region's folder or for it.
+    pub fn processes(&self) -> Vec<i32> {
+        let mark = self.home.path().to_str().expect("a path").as_bytes().to_vec();
+        let own = std::process::id().cast_signed();
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir("/proc").expect("proc").flatten() {
+            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok())
+            else {
+                continue;
+            };
+            let has = |file: &str| {
+                std::fs::read(entry.path().join(file))
+                    .is_ok_and(|text| text.windows(mark.len()).any(|part| part == mark))
+            };
+            if pid != own && (has("cmdline") || has("environ")) {
+                found.push(pid);
+            }
+        }
+        found
+    }
+
+    /// Asserts that nothing of the region runs or listens any more.
+    pub fn assert_gone(&self) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            let running = self.processes();
+            let listening: Vec<u16> = (0..30)
+                .map(|offset| self.port + offset)
+                .flat_map(|port| [port, port + 1000, port + 2000])
+                .filter(|port| !zonedrill::platform::local::ports::is_free(*port))
+                .collect();
+            let socket = self.folder().join("room.sock").exists();
+            if running.is_empty() && listening.is_empty() && !socket {
+                return;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "left behind: processes {running:?}, ports {listening:?}, socket {socket}"
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        let ended = self.run(&["down", "--purge"]);
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(self.folder().join("room.log")).unwrap_or_default();
+            let tail: Vec<&str> = log.lines().rev().take(40).collect();
+            println!("{ended:?}");
+            for line in tail.iter().rev() {
+                println!("{line}");
+            }
+        }
+        for pid in self.processes() {
+            if let Some(pid) = rustix::process::Pid::from_raw(pid) {
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            }
+        }
+    }
+}
+
+impl Ran {
+    #[track_caller]
+    pub fn expect_code(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "stdout: {}\nstderr: {}", self.out, self.err);
+        self
+    }
+}
