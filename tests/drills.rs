@@ -219,3 +219,29 @@ fn a_drill_that_is_ended_heals_and_says_void() {
     let refused = region.run(&["drill", "stop"]).expect_code(3);
     assert!(refused.err.contains("no drill runs"), "{}", refused.err);
 }
+
+/// The evidence of a drill outlives its room, and says what became of it.
+#[test]
+fn a_drill_whose_room_is_killed_is_void_and_can_be_reported() {
+    let region = Region::up("abandoned");
+    let drill = start(&region, &["drill", "run", "heal"]);
+    wait_until("zone b is cut", 30, || cut_state(&region) == "cut");
+    let pid = rustix::process::Pid::from_raw(region.room_pid()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    assert_ne!(finish(drill).code, 0);
+    region.assert_gone();
+
+    region.start(&[]).expect_code(0);
+    let heal = conclusion(&region, "heal");
+    assert_eq!(heal["verdict"], "void", "{heal}");
+    assert!(heal["evidence"].as_str().unwrap().contains("its room was killed"), "{heal}");
+    let bundle = region.home.path().join("what-there-is");
+    let bundle = bundle.to_str().unwrap();
+    region.run(&["report", bundle]).expect_code(0);
+    let verified = region.run(&["verify", bundle]).expect_code(2);
+    assert!(verified.out.contains("its room was killed"), "{}", verified.out);
+    // Told once: the next room knows that it is over.
+    region.ok("down");
+    region.start(&[]).expect_code(0);
+    assert_eq!(conclusion(&region, "heal")["verdict"], "waiting");
+}

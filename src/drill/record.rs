@@ -155,6 +155,30 @@ pub enum Entry {
     },
 }
 
+impl Entry {
+    /// When it was; latencies are of no moment.
+    #[must_use]
+    pub fn at(&self) -> Option<UnixMs> {
+        match self {
+            Self::Begin(begin) => Some(begin.at),
+            Self::Sample(sample) => Some(sample.at),
+            Self::Latency { .. } => None,
+            Self::Step { at, .. }
+            | Self::StepDone { at, .. }
+            | Self::Phase { at, .. }
+            | Self::Given { at, .. }
+            | Self::Answered { at, .. }
+            | Self::Waited { at, .. }
+            | Self::Servers { at, .. }
+            | Self::Stream { at, .. }
+            | Self::Unread { at, .. }
+            | Self::Sabotaged { at, .. }
+            | Self::Interrupted { at, .. }
+            | Self::End { at } => Some(*at),
+        }
+    }
+}
+
 /// What is drilled, and on what.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Begin {

@@ -10,7 +10,9 @@
 //! | [`closing`] | what is gathered at the end: latencies, servers, every replica |
 //! | [`sabotage`] | deliberate faults, and the table of what each came to |
 //! | [`bundle`] | where the evidence goes |
+//! | [`abandoned`] | drills whose room was killed, ended by the next room |
 
+pub mod abandoned;
 pub mod bundle;
 pub mod closing;
 pub mod desk;
@@ -48,6 +50,8 @@ use crate::{
 pub type Snapshots = watch::Receiver<Arc<Published>>;
 /// A run's record, in its folder.
 pub const RECORD: &str = "drill.jsonl";
+/// The region folder's place for the records of its drills.
+pub const RECORDS: &str = "drills";
 /// The word for the four conclusions.
 const ALL: &str = "all";
 /// A folder's own drills, beside the keymap.
@@ -154,7 +158,7 @@ pub async fn run(
         crew.cx.engine.desk.remember(tried.clone());
         Some(bundle::write(&crew.cx.engine, &tried, asked.report).await)
     };
-    let mut text = table(&ended);
+    let mut text = format!("{}\n{}", headline(&ended), table(&ended));
     let mut outcome = overall(&ended).0;
     let mut data = serde_json::json!({
         "verdict": overall(&ended).1,
@@ -302,6 +306,16 @@ fn overall(ended: &[Ended]) -> (Outcome, &'static str) {
     }
 }
 
+/// How many are proved, and which are not: `3 of 4 proved; heal is broken`.
+fn headline(ended: &[Ended]) -> String {
+    let proved = ended.iter().filter(|one| one.verdict == Verdict::Proved).count();
+    let mut text = format!("{proved} of {} proved", ended.len());
+    for one in ended.iter().filter(|one| one.verdict != Verdict::Proved) {
+        let _ = write!(text, "; {} is {}", one.drill, one.verdict.as_str());
+    }
+    text
+}
+
 /// The verdicts, and under each what was found.
 fn table(ended: &[Ended]) -> String {
     let width = ended.iter().map(|one| one.drill.len()).max().unwrap_or_default();
@@ -333,7 +347,7 @@ fn table(ended: &[Ended]) -> String {
 /// stay. Drills after them find it again.
 fn damaged(home: &Path, run: &str) -> Option<String> {
     let mut damage = Vec::new();
-    for entry in std::fs::read_dir(home.join("drills")).ok()?.flatten() {
+    for entry in std::fs::read_dir(home.join(RECORDS)).ok()?.flatten() {
         let Ok(file) = std::fs::File::open(entry.path().join(RECORD)) else { continue };
         let mut line = String::new();
         if std::io::BufReader::new(file).read_line(&mut line).is_err() {
@@ -358,7 +372,7 @@ fn damaged(home: &Path, run: &str) -> Option<String> {
 /// # Errors
 /// When it cannot be made.
 fn new_folder(home: &Path, name: &str) -> std::io::Result<PathBuf> {
-    let drills = home.join("drills");
+    let drills = home.join(RECORDS);
     std::fs::create_dir_all(&drills)?;
     let number = |entry: std::fs::DirEntry| -> Option<u64> {
         entry.file_name().to_str()?.split('-').next()?.parse().ok()

@@ -252,6 +252,12 @@ pub async fn run(home: Home, asked: Settings) -> Result<(), RoomError> {
     if keeper.mended {
         bus.change(|_, _| vec![EventKind::Note { severity: Severity::Warn, text: MENDED.into() }]);
     }
+    let records = home.folder.join(drills::RECORDS);
+    let abandoned = drills::abandoned::end_all(&records, keeper.run.as_str());
+    if !abandoned.is_empty() {
+        engine.desk.remember(abandoned.clone());
+        drills::abandoned::tell(&bus, abandoned);
+    }
     let _ = bus.give(Given::by_room(Command::Up));
 
     let owner = owner::Owner::new(owner::Parts {

@@ -68,7 +68,7 @@ impl Story {
         // A clock that was set back, and entries without a time: when the one before was written.
         let mut now = begin.at;
         for entry in entries {
-            now = now.max(entry_at(&entry).unwrap_or(now));
+            now = now.max(entry.at().unwrap_or(now));
             moments.push((now, Moment::Entry(entry)));
         }
         let ended = now;
@@ -156,26 +156,6 @@ fn concluded(begin: &Begin, events: &[Event], ended: UnixMs) -> UnixMs {
             matches!(&event.kind, EventKind::DrillEnded { drill, .. } if *drill == begin.drill)
         })
         .map_or(ended, |event| event.at_ms)
-}
-
-fn entry_at(entry: &Entry) -> Option<UnixMs> {
-    match entry {
-        Entry::Begin(begin) => Some(begin.at),
-        Entry::Sample(sample) => Some(sample.at),
-        Entry::Latency { .. } => None,
-        Entry::Step { at, .. }
-        | Entry::StepDone { at, .. }
-        | Entry::Phase { at, .. }
-        | Entry::Given { at, .. }
-        | Entry::Answered { at, .. }
-        | Entry::Waited { at, .. }
-        | Entry::Servers { at, .. }
-        | Entry::Stream { at, .. }
-        | Entry::Unread { at, .. }
-        | Entry::Sabotaged { at, .. }
-        | Entry::Interrupted { at, .. }
-        | Entry::End { at } => Some(*at),
-    }
 }
 
 /// The marker a moment is; `None` for most.

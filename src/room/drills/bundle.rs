@@ -36,7 +36,7 @@ pub async fn write(
     let home = engine.home.clone();
     let runs = ended.iter().map(|one| RunFolder { folder: one.folder.clone() }).collect();
     let writing = tokio::task::spawn_blocking(move || {
-        let lent = home.folder.join("drills").join(LENT);
+        let lent = home.folder.join(super::RECORDS).join(LENT);
         let server_configs = lend(&home.folder, &lent, "conf");
         let server_logs = lend(&home.folder, &lent, "log");
         let parts = Parts {

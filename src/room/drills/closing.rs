@@ -36,8 +36,8 @@ pub async fn gather(
 ) -> Vec<ReplicaAudit> {
     let engine = &crew.cx.engine;
     crew.cx.progress("waits for the consumers, then reads every replica of every zone");
-    saboteur.duplicate(end(crew).await).await;
     let last = end(crew).await;
+    let last = saboteur.duplicate(last).await.unwrap_or(last);
     for plan in engine.plans() {
         drain(crew, &plan, last).await;
     }

@@ -188,10 +188,11 @@ impl Saboteur {
         }
     }
 
-    /// After the last step, before the consumers are waited for: a second copy without an id.
-    pub async fn duplicate(&mut self, last: u64) {
+    /// After the last step, before the consumers are waited for: a second copy of the message at
+    /// `last` without an id. Returns the copy's sequence, the stream's new end.
+    pub async fn duplicate(&mut self, last: u64) -> Option<u64> {
         if self.kind != Some(Sabotage::Duplicate) || last == 0 {
-            return;
+            return None;
         }
         let copied = async {
             let source = self.engine.source_plan().ok()?;
@@ -201,14 +202,15 @@ impl Saboteur {
             let message = stream.get_raw_message(last).await.ok()?;
             context.publish(DRILL_SUBJECT, message.payload).await.ok()?.await.ok()
         };
-        if let Some(ack) = copied.await {
-            self.tell(format!(
-                "the message at sequence {last} was published again without its id, at {}",
-                ack.sequence
-            ));
-        } else {
+        let Some(ack) = copied.await else {
             tracing::warn!("sabotage: no duplicate could be published");
-        }
+            return None;
+        };
+        self.tell(format!(
+            "the message at sequence {last} was published again without its id, at {}",
+            ack.sequence
+        ));
+        Some(ack.sequence)
     }
 
     /// After the consumers have everything: a message of this drill disappears from the mirror.
