@@ -14,7 +14,7 @@ use super::{
 use crate::{
     command::{Command, DrillMatrix, Produce, units::format_duration},
     platform::version_at_least,
-    region::{MirrorKind, Snapshot, ZoneName, snapshot::Recovery},
+    region::{MirrorKind, Snapshot, ZoneName, recovery, snapshot::Recovery},
     room::{
         client::Client,
         drills::bundle,
@@ -101,7 +101,7 @@ async fn combination(
         moving_ms: None,
         caught_up_ms: None,
         behind: None,
-        expected: expected(version, mirror, *cut).into(),
+        expected: recovery::expected_after(version, mirror, *cut).into(),
         why,
     };
     let all = |why: &str| cuts.iter().map(|cut| row(cut, Some(why.to_owned()))).collect();
@@ -236,28 +236,6 @@ fn settled(snapshot: &Snapshot, mirror: &ZoneName, messages: u64) -> Option<Reco
     }
 }
 
-/// What was measured before, on one machine, with 200 messages missed and a refused link.
-fn expected(version: &str, mirror: MirrorKind, cut: Duration) -> &'static str {
-    if mirror == MirrorKind::Durable {
-        return if version_at_least(version, (2, 15, 0)) {
-            "0.1–1.1 s, once 4.6 s"
-        } else {
-            "none"
-        };
-    }
-    // The back-off came back with 2.12.9 and 2.14.1, and was in 2.10.
-    let backs_off = version_at_least(version, (2, 14, 1))
-        || (version_at_least(version, (2, 12, 9)) && !version_at_least(version, (2, 14, 0)))
-        || (version_at_least(version, (2, 10, 0)) && !version_at_least(version, (2, 11, 0)));
-    match cut.as_secs() {
-        _ if !backs_off => "0.3–2.8 s",
-        0..=9 => "about 2.5 s",
-        10..=29 => "35–40 s",
-        30..=60 => "11–15 s, up to 48 s",
-        _ => "up to 30 s and a back-off",
-    }
-}
-
 fn line(row: &Row) -> String {
     match &row.why {
         Some(why) => format!("  cut {:>5.1} s: {why}", row.cut_s),
@@ -295,20 +273,4 @@ fn markdown(rows: &[Row]) -> String {
         };
     }
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn slow_versions_are_expected_to_be_slow() {
-        let of = |version, secs| expected(version, MirrorKind::Classic, Duration::from_secs(secs));
-        for fast in ["2.11.11", "2.12.8", "2.14.0"] {
-            assert_eq!(of(fast, 20), "0.3–2.8 s", "{fast}");
-        }
-        for slow in ["2.10.26", "2.12.9", "2.14.6", "2.15.1"] {
-            assert_eq!(of(slow, 20), "35–40 s", "{slow}");
-        }
-    }
 }

@@ -65,7 +65,7 @@ pub(super) fn recovery(case: &Case<'_>) -> Finding {
     Finding::proved(
         CHECK,
         format!(
-            "{behind} messages made up for: link back after {}, mirror moving after {}, caught up after {} (nats-server {version} with a {} mirror: {expected})",
+            "{behind} messages made up for: link back after {}, mirror moving after {}, caught up after {} (expected of nats-server {version} with a {} mirror: {expected})",
             seconds(up),
             seconds(moving),
             seconds(done),

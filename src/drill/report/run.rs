@@ -256,7 +256,7 @@ pub fn tell(folder: &str, entries: &[Entry], conclusion: Conclusion) -> RunRepor
         .into_iter()
         // A clock of a heal before this run is another run's.
         .filter(|((_, healed), _)| *healed >= report.began_ms)
-        .map(|((zone, _), clock)| RecoveryReport { zone, clock, expected: expected.into() })
+        .map(|((zone, _), clock)| RecoveryReport { zone, clock, expected: expected.clone() })
         .collect();
     report
 }
