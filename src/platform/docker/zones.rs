@@ -31,8 +31,8 @@ use crate::{
 /// How long a node has from its container's start until it answers; one with data reads all of it
 /// first.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How often a starting node is asked.
-const POLL: Duration = Duration::from_millis(20);
+/// How often a node that is waited for is asked.
+pub(super) const POLL: Duration = Duration::from_millis(20);
 /// A zone's compose file in the servers' folder.
 const COMPOSE: &str = "yml";
 
