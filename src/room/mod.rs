@@ -7,7 +7,7 @@
 //! | [`bus`] | how everything reaches it |
 //! | [`task`] | long commands and what they claim |
 //! | [`engine`] | what is running: platform, connections, zones at work |
-//! | [`bringup`], [`links`], [`nodes`], [`produce`], [`verify`], [`doctor`] | the commands |
+//! | [`bringup`], [`zones`], [`links`], [`nodes`], [`produce`], [`verify`], [`doctor`] | the commands |
 //! | [`drills`] | scripts run, recorded, concluded |
 //! | [`evidence`] | the keeper of the ledger |
 //! | [`work`] | what consumers and ledger do, told as it changes |
@@ -35,6 +35,7 @@ pub mod server;
 pub mod task;
 pub mod verify;
 pub mod work;
+pub mod zones;
 
 use std::{
     collections::BTreeMap,
