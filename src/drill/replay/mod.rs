@@ -5,6 +5,7 @@
 //! by whatever way one came to it. What the record does not hold stays unknown: such a picture says
 //! less than a room's, never something else.
 
+mod picture;
 mod reel;
 #[cfg(test)]
 mod tests;
