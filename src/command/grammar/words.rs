@@ -4,12 +4,12 @@ use std::{path::PathBuf, str::FromStr, time::Duration};
 
 use clap::Subcommand;
 
-use super::parse_path;
 use crate::{
     command::{
         CastFormat, Control, CutKind, Group, Rate, ScreenSize, Wind,
         drill::DrillWords,
         produce::ProduceWords,
+        spelling::parse_path,
         units::{UnitError, parse_duration},
     },
     region::{NodeName, ZoneName, names::NameError},
