@@ -1,6 +1,11 @@
 //! A small model of a region with a known truth, through which the built-in drills are played.
 
+#[path = "../support_model/mod.rs"]
+mod support_model;
+
 use serde_json::{Value, json};
+use support_model::Stored;
+pub use support_model::run_id;
 use zonedrill::{
     command::{Command, Produce},
     drill::{
@@ -9,12 +14,7 @@ use zonedrill::{
         record::{Begin, Entry, ProducerSample, RecoverySample, Sample, ServerFacts, ZoneSample},
         script::{Action, Filling, Script},
     },
-    ledger::{
-        audit::{Entry as Read, StreamAudit},
-        book::Ledger,
-        message::{MessageId, RunId, encode},
-        record::Record,
-    },
+    ledger::{audit::StreamAudit, book::Ledger, record::Record},
     region::{MirrorKind, Role, ZoneName, snapshot::LinkState},
 };
 
@@ -85,10 +85,6 @@ struct World {
 
 fn name(text: &str) -> ZoneName {
     text.parse().unwrap()
-}
-
-pub fn run_id() -> RunId {
-    "k3f9q2".parse().unwrap()
 }
 
 impl World {
@@ -482,7 +478,6 @@ pub fn play(drill: &str, fault: Fault, at: u64, replica: usize) -> Played {
 }
 
 fn read(messages: &[(u32, u64)], zone: &ZoneName, fault: Fault, at: u64) -> StreamAudit {
-    let mut audit = StreamAudit::new(zone.clone(), run_id());
     let mut all: Vec<(u64, (u32, u64))> = (1..).zip(messages.iter().copied()).collect();
     let at = (at as usize) % all.len().saturating_sub(1).max(1);
     if !all.is_empty() {
@@ -499,19 +494,9 @@ fn read(messages: &[(u32, u64)], zone: &ZoneName, fault: Fault, at: u64) -> Stre
             _ => {}
         }
     }
-    for (i, (seq, (producer, number))) in all.into_iter().enumerate() {
-        let id = MessageId { run: run_id(), producer, number };
-        let mut payload = encode(&id, 1, 128).to_vec();
-        if fault == Fault::Corrupt && i == at {
-            payload[90] ^= 1;
-        }
-        audit.feed(&Read {
-            seq,
-            subject: "EVENTS.REGION.x",
-            subject_fits: true,
-            id: Some(&id.to_string()),
-            payload: &payload,
-        });
-    }
-    audit
+    let stored = all.into_iter().enumerate().map(|(i, (seq, (producer, number)))| {
+        let altered = fault == Fault::Corrupt && i == at;
+        Stored { seq, producer, number, altered }
+    });
+    support_model::read(zone.clone(), stored)
 }

@@ -8,18 +8,14 @@ use zonedrill::{
         law::ReplicaAudit,
         record::{Begin, Entry, ProducerSample, Sample, ZoneSample},
     },
-    ledger::{
-        audit::{Entry as Read, StreamAudit},
-        message::{MessageId, encode},
-        record::Record,
-    },
+    ledger::{audit::StreamAudit, record::Record},
     region::{MirrorKind, Role, snapshot::LinkState},
 };
 
 use super::{
-    Line, Woven, name,
+    Line, Stored, Woven, name,
     plan::{Fault, Harm, Message, Plan, SLOT},
-    run_id,
+    read, run_id,
     script::{Act, phase, produce, script},
 };
 
@@ -429,28 +425,19 @@ impl<'a> Loom<'a> {
     }
 
     fn read(&self, zone: usize, replica: usize) -> StreamAudit {
-        let mut audit = StreamAudit::new(name(zone), run_id());
-        for (seq, message) in (1..).zip(self.stored.iter().copied()) {
-            let (producer, number) = message;
-            let id = MessageId { run: run_id(), producer, number };
-            let mut payload = encode(&id, 1, 128).to_vec();
-            match self.plan.fault(message) {
+        let stored = (1..).zip(self.stored.iter().copied()).filter_map(|(seq, message)| {
+            let altered = match self.plan.fault(message) {
                 Some(Fault::Replica { zone: z, replica: r, harm }) if (z, r) == (zone, replica) => {
                     match harm {
-                        Harm::Gone => continue,
-                        Harm::Altered => payload[90] ^= 1,
+                        Harm::Gone => return None,
+                        Harm::Altered => true,
                     }
                 }
-                _ => {}
-            }
-            audit.feed(&Read {
-                seq,
-                subject: "EVENTS.REGION.x",
-                subject_fits: true,
-                id: Some(&id.to_string()),
-                payload: &payload,
-            });
-        }
-        audit
+                _ => false,
+            };
+            let (producer, number) = message;
+            Some(Stored { seq, producer, number, altered })
+        });
+        read(name(zone), stored)
     }
 }
