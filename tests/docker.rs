@@ -14,7 +14,7 @@ use std::{
     io::Write,
     os::unix::{fs::PermissionsExt, net::UnixListener},
     path::Path,
-    process::{Command, Stdio},
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -611,24 +611,11 @@ fn what_somebody_else_does_during_a_drill_makes_it_void_with_those_words() {
         (&|| on_the_wan("disconnect"), "was taken off the WAN network", "heal b"),
     ];
     for (act, told, way_back) in acts {
-        let drill = region
-            .program()
-            .args(["drill", "run", "independent"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("a drill");
-        region.wait("the drill holds", SOON, |status| {
-            status["conclusions"][2]["verdict"] == "holding" && status["producer"]["acked"] != 0
-        });
+        let drill = region.begin_drill();
         act();
         let began = Instant::now();
-        let ended = drill.wait_with_output().expect("the drill ends");
+        let why = region.why_void(drill);
         loudly(&format!("{told}: the drill ended after {:?}", began.elapsed()));
-        let said = String::from_utf8_lossy(&ended.stdout);
-        assert_eq!(ended.status.code(), Some(2), "{told}: {said}");
-        let verdict = region.status()["conclusions"][2].clone();
-        assert_eq!(verdict["verdict"], "void", "{told}: {verdict:#}");
-        let why = verdict["evidence"].as_str().unwrap();
         assert!(why.contains("js2-zone-b") && why.contains(told), "{told}: {why}");
         assert!(why.contains("somebody else while the drill ran"), "{told}: {why}");
         region.ok(way_back);
