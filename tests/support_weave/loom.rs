@@ -6,16 +6,16 @@ use serde_json::json;
 use zonedrill::{
     drill::{
         law::ReplicaAudit,
-        record::{Begin, Entry, ProducerSample, Sample, ZoneSample},
+        record::{Entry, ProducerSample, Sample, ZoneSample},
     },
     ledger::{audit::StreamAudit, record::Record},
-    region::{MirrorKind, Role, snapshot::LinkState},
+    region::{Role, snapshot::LinkState},
 };
 
 use super::{
-    Line, Stored, Woven, name,
+    Line, Stored, Woven, begin, name,
     plan::{Fault, Harm, Message, Plan, SLOT},
-    read, run_id,
+    read,
     script::{Act, phase, produce, script},
 };
 
@@ -110,25 +110,7 @@ impl<'a> Loom<'a> {
             looked: 0,
             looks: 0,
         };
-        loom.drill(Entry::Begin(Box::new(Begin {
-            format: 1,
-            zonedrill: "0.1.0".into(),
-            drill: "weave".into(),
-            script,
-            scale: 1,
-            sabotage: None,
-            run: run_id().to_string(),
-            damaged: None,
-            region: "east".into(),
-            platform: "local".into(),
-            server_version: "2.15.1".into(),
-            mirror_kind: MirrorKind::Durable,
-            source: name(0),
-            mirror: name(1),
-            new_zone: None,
-            actor: "test".into(),
-            at: loom.now,
-        })));
+        loom.drill(begin("weave", script, None, loom.now));
         loom.look();
         loom
     }

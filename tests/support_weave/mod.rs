@@ -20,7 +20,7 @@ use zonedrill::{
 };
 
 pub use loom::weave;
-use support_model::{Stored, read, run_id};
+use support_model::{Stored, begin, read, run_id};
 
 /// A line of a run's evidence, in the order in which it was written.
 #[derive(Clone, Debug)]
