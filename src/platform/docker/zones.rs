@@ -81,8 +81,10 @@ impl DockerPlatform {
             let unknown = found.iter().find(|one| !self.options.zones.contains(&one.node.zone));
             if let Some(one) = unknown {
                 return Err(refuse(format!(
-                    "{} runs, and the region knows no zone {}: name all zones, the source first (`zonedrill up --adopt --zones a,b,…`)",
-                    one.node, one.node.zone
+                    "{} runs, and the region knows no zone {}: name all zones, the source first (`zonedrill{} up --adopt --zones a,b,…`)",
+                    one.node,
+                    one.node.zone,
+                    region_flag(self.names.region())
                 )));
             }
             progress(&format!("adopting {}", census(&found)));

@@ -91,7 +91,10 @@ impl Owner {
             Command::Record(Record::Start { .. }) => answer(
                 &given,
                 Outcome::Refused,
-                "a room records nothing: `r` in a screen records that screen, `zonedrill record start FILE` in a shell one without a terminal",
+                &format!(
+                    "a room records nothing: `r` in a screen records that screen, `zonedrill{} record start FILE` in a shell one without a terminal",
+                    self.engine.home.flag()
+                ),
                 None,
             ),
             Command::Control(_) => {
