@@ -15,7 +15,8 @@ use crate::{
     region::{NodeName, ZoneName, names::NameError},
 };
 
-/// The verbs, for clap. Converted into [`Command`](crate::command::Command), where the impossible cannot be said.
+/// The verbs, for clap. Converted into [`Command`](crate::command::Command), where the impossible
+/// cannot be said.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Verb {
     /// Bring the region up: servers, stream, mirrors, consumers
