@@ -31,7 +31,6 @@ use support::Region;
 use tokio::sync::mpsc;
 use zonedrill::{
     command::keys::Keymap,
-    region::Snapshot,
     room::protocol::{Message, PROTOCOL},
     tui::{self, Feed, FromRoom, ScreenOptions, sample},
 };
@@ -204,13 +203,18 @@ fn ten_zones() {
         let feed = tokio::spawn(async move {
             let mut snapshot = sample::idle(10);
             sample::producing(&mut snapshot);
+            let began = now();
+            snapshot.started_ms = began - 724_000;
+            for task in &mut snapshot.tasks {
+                task.since_ms = began - 12_000;
+            }
             let mut tick = tokio::time::interval(PUBLISH);
             let mut messages = 0;
             loop {
                 tick.tick().await;
                 // 50 a second are five in two ticks.
                 messages = 5 - messages.clamp(2, 3);
-                advance(&mut snapshot, messages, now());
+                sample::advance(&mut snapshot, messages, now());
                 let snapshot = Box::new(snapshot.clone());
                 if to_screen.send(FromRoom::Message(Message::Snapshot { snapshot })).await.is_err()
                 {
@@ -228,41 +232,4 @@ fn ten_zones() {
 fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("after the epoch");
     u64::try_from(since.as_millis()).expect("in range")
-}
-
-/// Moves the region on: every leader has just told, every mirror has just heard.
-fn advance(snapshot: &mut Snapshot, messages: u64, now: u64) {
-    snapshot.at_ms = now;
-    snapshot.started_ms = snapshot.started_ms.max(now - 724_000);
-    let second = now / 1000 * 1000;
-    let passed = second > snapshot.history_ms;
-    snapshot.history_ms = second;
-    snapshot.producer.acked += messages;
-    for zone in &mut snapshot.zones {
-        zone.ledger.acked += messages;
-        zone.ledger.received += messages;
-        if let Some(stream) = &mut zone.stream {
-            stream.messages += messages;
-            stream.last_seq += messages;
-            stream.bytes += messages * 348;
-            stream.told_ms = now;
-        }
-        if let Some(consumer) = &mut zone.consumer {
-            consumer.delivered += messages;
-            consumer.ack_floor += messages;
-            consumer.told_ms = now;
-        }
-        if let Some(mirror) = &mut zone.mirror {
-            mirror.told_ms = now;
-            mirror.heard_ms = Some(now);
-        }
-        if passed && !zone.lag_history.is_empty() {
-            zone.lag_history.remove(0);
-            zone.lag_history.push(Some(messages % 3));
-        }
-    }
-    for task in &mut snapshot.tasks {
-        task.since_ms = task.since_ms.max(now - 12_000);
-        task.progress = format!("{} acked", snapshot.producer.acked);
-    }
 }

@@ -80,40 +80,6 @@ impl Screen {
     }
 }
 
-/// Moves a region on by `messages` and `ms`.
-fn advance(snapshot: &mut Snapshot, messages: u64, ms: u64) {
-    let second = snapshot.history_ms / 1000;
-    snapshot.at_ms += ms;
-    snapshot.history_ms += ms;
-    snapshot.producer.acked += messages;
-    for zone in &mut snapshot.zones {
-        zone.ledger.acked += messages;
-        zone.ledger.received += messages;
-        if let Some(stream) = &mut zone.stream {
-            stream.messages += messages;
-            stream.last_seq += messages;
-            stream.bytes += messages * 348;
-            stream.told_ms += ms;
-        }
-        if let Some(consumer) = &mut zone.consumer {
-            consumer.delivered += messages;
-            consumer.ack_floor += messages;
-            consumer.told_ms += ms;
-        }
-        if let Some(mirror) = &mut zone.mirror {
-            mirror.told_ms += ms;
-            mirror.heard_ms = Some(snapshot.at_ms);
-        }
-        if snapshot.history_ms / 1000 > second && !zone.lag_history.is_empty() {
-            zone.lag_history.remove(0);
-            zone.lag_history.push(Some(messages % 3));
-        }
-    }
-    if let Some(task) = snapshot.tasks.first_mut() {
-        task.progress = format!("{} acked", snapshot.producer.acked);
-    }
-}
-
 /// Bytes a second at 120x40, drawn as the screen draws: four frames of numbers a second, one
 /// second of ages when at rest, and at most twenty when things happen.
 fn report() {
@@ -130,7 +96,8 @@ fn report() {
         let first = screen.draw(&snapshot, snapshot.at_ms);
         let mut total = 0;
         for frame in 0..seconds * frames {
-            advance(&mut snapshot, messages / frames, 1000 / frames);
+            let now = snapshot.at_ms + 1000 / frames;
+            sample::advance(&mut snapshot, messages / frames, now);
             for line in 0..lines / frames {
                 screen.log(100 + frame * 100 + line, snapshot.at_ms);
             }
@@ -160,7 +127,8 @@ fn frame_200x60_ten_zones(bencher: Bencher) {
         screen.log(id, snapshot.at_ms);
     }
     bencher.counter(BytesCount::new(200_usize * 60)).bench_local(|| {
-        advance(&mut snapshot, 13, 50);
+        let now = snapshot.at_ms + 50;
+        sample::advance(&mut snapshot, 13, now);
         screen.draw(&snapshot, snapshot.at_ms)
     });
 }
@@ -170,7 +138,8 @@ fn frame_120x40_two_zones(bencher: Bencher) {
     let mut snapshot = sample::cut();
     let mut screen = Screen::new(120, 40);
     bencher.bench_local(|| {
-        advance(&mut snapshot, 13, 50);
+        let now = snapshot.at_ms + 50;
+        sample::advance(&mut snapshot, 13, now);
         screen.draw(&snapshot, snapshot.at_ms)
     });
 }

@@ -1,6 +1,7 @@
 //! zonedrill: a terminal control room for drills on a NATS JetStream region.
 //!
-//! The house has floors; a module uses only its own floor and those below it.
+//! The house has floors; a module uses only its own floor and those below it (`tests/floors.rs` reads
+//! this table and sees to that).
 //!
 //! | floor | rooms | what is inside |
 //! |---|---|---|

@@ -31,7 +31,7 @@ const GONE_WITHIN: Duration = Duration::from_secs(10);
 /// When there is no room, or the connection breaks.
 pub async fn give(home: &Home, name: &str, command: &Command) -> eyre::Result<u8> {
     let mut client = connect(home, name).await?;
-    let answer = converse(&mut client, command).await?;
+    let answer = converse(home, &mut client, command).await?;
     let json =
         matches!(command, Command::Status { json: true, .. } | Command::Verify { json: true, .. });
     Ok(match answer.data {
@@ -58,7 +58,7 @@ async fn connect(home: &Home, name: &str) -> Result<Client, ClientError> {
     Client::connect(&home.socket(), &home.region, name, ClientKind::Shell, false).await
 }
 
-async fn converse(client: &mut Client, command: &Command) -> eyre::Result<Answer> {
+async fn converse(home: &Home, client: &mut Client, command: &Command) -> eyre::Result<Answer> {
     client.send(&Request::Command { id: ONLY, line: command.to_string() }).await?;
     let mut line = ProgressLine::default();
     loop {
@@ -67,7 +67,10 @@ async fn converse(client: &mut Client, command: &Command) -> eyre::Result<Answer
             interrupt = tokio::signal::ctrl_c() => {
                 interrupt?;
                 line.clear();
-                eyre::bail!("no longer waiting; `{command}` goes on in the room (`zonedrill status` shows it)");
+                eyre::bail!(
+                    "no longer waiting; `{command}` goes on in the room (`zonedrill{} status` shows it)",
+                    home.flag()
+                );
             }
         };
         match message {
@@ -235,7 +238,7 @@ pub async fn down(home: &Home, name: &str, purge: bool) -> eyre::Result<u8> {
         Err(ClientError::NoRoom(_)) => return down_without_room(home, purge).await,
         Err(error) => return Err(error.into()),
     };
-    let answer = converse(&mut client, &Command::Down { purge }).await?;
+    let answer = converse(home, &mut client, &Command::Down { purge }).await?;
     if answer.outcome == Outcome::Done {
         let deadline = Instant::now() + GONE_WITHIN;
         while matches!(home.claim(), Err(HomeError::Held { .. })) {

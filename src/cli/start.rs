@@ -66,8 +66,9 @@ pub async fn ensure_room(home: &Home, asked: &StartArgs) -> eyre::Result<Started
     if listens(home).await? {
         if let Some(flag) = asked.first_given() {
             eyre::bail!(
-                "region `{}` is running already, so `{flag}` comes too late: `zonedrill down` first, or name another region with `--region`",
-                home.region
+                "region `{}` is running already, so `{flag}` comes too late: `zonedrill{} down` first, or name another region with `--region`",
+                home.region,
+                home.flag()
             );
         }
         return Ok(Started::Before);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     MirrorKind, ParseError, ScreenSize,
-    grammar::{flag, parse_path, write_path},
+    spelling::{flag, parse_path, write_path},
     units::{format_duration, parse_duration},
 };
 

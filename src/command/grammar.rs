@@ -7,17 +7,16 @@
 mod tests;
 mod words;
 
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-    str::FromStr,
-    time::Duration,
-};
+use std::{fmt, str::FromStr, time::Duration};
 
 use clap::{CommandFactory, FromArgMatches, Parser};
 
 pub use self::words::{ConsumerWords, NodeWords, RecordWords, Verb, ZoneWords};
-use super::{CastFormat, Command, NodeAct, Record, units::format_duration};
+use super::{
+    CastFormat, Command, NodeAct, ParseError, Record,
+    spelling::{flag, is_unruly, write_path},
+    units::format_duration,
+};
 pub use super::{
     drill::{DrillWords, LARGEST_SCALE},
     produce::{DEFAULT_INTERVAL, DEFAULT_SIZE, HIGHEST_NUMBER, ProduceWords},
@@ -25,20 +24,6 @@ pub use super::{
 
 /// The longest text of a mark, in bytes.
 pub const LONGEST_MARK: usize = 200;
-
-/// Why a line is not a command.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ParseError {
-    /// An empty line.
-    #[error("no command: try `status`, or `help` for the list")]
-    Empty,
-    /// A quote is not closed.
-    #[error("a quote is not closed")]
-    Quote,
-    /// The words are off; the text is ready to be shown.
-    #[error("{0}")]
-    Words(String),
-}
 
 /// The grammar as a clap command of its own, for lines that are not typed in a shell.
 #[derive(Debug, Parser)]
@@ -222,29 +207,4 @@ impl fmt::Display for Command {
             Self::Wind(wind) => write!(f, "wind {wind}"),
         }
     }
-}
-
-/// Would break a line, or turn round the order in which a terminal shows it.
-fn is_unruly(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-/// Reads a path. One that begins with `-` is written as `./-…` from here on, so that no line takes
-/// it for a flag.
-pub(super) fn parse_path(text: &str) -> Result<PathBuf, String> {
-    match text {
-        "" => Err("a path has at least one character".into()),
-        _ if text.contains(is_unruly) => Err("a path has no control characters".into()),
-        _ if text.starts_with('-') => Ok(Path::new(".").join(text)),
-        _ => Ok(text.into()),
-    }
-}
-
-/// Writes a path as a word of a line. [`parse_path`] is the inverse.
-pub(super) fn write_path(path: &Path) -> String {
-    shell_words::quote(&path.to_string_lossy()).into_owned()
-}
-
-pub(super) fn flag(set: bool, text: &'static str) -> &'static str {
-    if set { text } else { "" }
 }

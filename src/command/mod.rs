@@ -9,6 +9,7 @@
 //! | `produce`, `drill` | the two large families of verbs, each with its words and how they are written |
 //! | [`recording`] | words for recording a screen, and for handing over who drives |
 //! | [`wind`] | words for winding a past drill that is shown again |
+//! | `spelling` | paths, flags and quotes, and why a line is no command |
 //! | [`units`] | durations, rates and sizes |
 //! | [`complete`] | what can come next in a line |
 //! | [`keys`] | which key gives which line |
@@ -19,6 +20,7 @@ pub mod grammar;
 pub mod keys;
 mod produce;
 pub mod recording;
+mod spelling;
 pub mod units;
 pub mod wind;
 
@@ -28,9 +30,9 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     drill::{Drill, DrillMatrix, DrillRun, Sabotage},
-    grammar::ParseError,
     produce::Produce,
     recording::{CastFormat, Control, Record, ScreenSize},
+    spelling::ParseError,
     units::{Rate, Size},
     wind::Wind,
 };

@@ -3,7 +3,7 @@
 //! Each node is asked over its own connection, so the room never learns about one node through
 //! another. Silence is reported as a fact, not treated as an error.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use futures::{StreamExt, future::OptionFuture};
 use tokio::{
@@ -15,9 +15,9 @@ use tokio::{
 use super::{
     connect::{Kept, Login, PING_INTERVAL, keep_node_client},
     system,
+    wire::now_ms,
 };
 use crate::region::{
-    UnixMs,
     observation::{NodeReport, Observation},
     topology::{ACCOUNT, NodePlan},
 };
@@ -156,10 +156,4 @@ async fn poll(kept: &Kept, load: &mut Load) -> Option<NodeReport> {
         leafs,
         stream: jsz.data.stream(),
     })
-}
-
-fn now_ms() -> UnixMs {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| UnixMs::try_from(since.as_millis()).unwrap_or(UnixMs::MAX))
 }

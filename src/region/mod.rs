@@ -5,6 +5,7 @@
 
 pub mod actor;
 pub mod event;
+pub mod figures;
 pub mod history;
 pub mod names;
 pub mod observation;

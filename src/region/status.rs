@@ -98,8 +98,8 @@ pub struct Zone {
 pub struct Node {
     /// `"js2-zone-b"`.
     pub name: String,
-    /// `"starting"`, `"up"`, `"js-off"` (answers, its JetStream is off), `"silent"` (runs, does not answer), `"frozen"`, `"dead"` (ended
-    /// unasked), `"stopped"` (ended on purpose).
+    /// `"starting"`, `"up"`, `"js-off"` (answers, its JetStream is off), `"silent"` (runs, does not
+    /// answer), `"frozen"`, `"dead"` (ended unasked), `"stopped"` (ended on purpose).
     pub state: NodeState,
     /// Leads the stream.
     pub leader: bool,

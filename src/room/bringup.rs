@@ -1,8 +1,11 @@
-//! `up`, `zone add` and `zone remove`: the way a region, or one zone of it, comes and goes.
+//! `up` and the end: the way a region comes and goes.
 //!
 //! Whatever fails takes down what it began; nothing half-started stays.
 
-use std::{sync::Mutex, time::Instant};
+use std::{
+    sync::Mutex,
+    time::{Duration, Instant},
+};
 
 use futures::future::try_join_all;
 use tokio::sync::watch;
@@ -10,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     bus::Input,
-    engine::{BUSY_PACE, Engine, Failure, ZoneEngine},
+    engine::{Engine, Failure, ZoneEngine},
     task::{Cx, Result, Said},
     work,
 };
@@ -33,7 +36,7 @@ use crate::{
 
 /// How long an election may take: mostly under a second, six once, more with old data
 /// (nats-facts §H), and every vote that fails on a busy machine costs 4-9 s more.
-const ELECTED: std::time::Duration = std::time::Duration::from_secs(40);
+const ELECTED: Duration = Duration::from_secs(40);
 
 /// A step that is shown while it runs.
 async fn step<T>(
@@ -177,7 +180,8 @@ fn decide_mirror(engine: &Engine, version: &str) -> std::result::Result<(), Fail
     Ok(())
 }
 
-async fn start_servers(cx: &Cx, plan: &ZonePlan) -> std::result::Result<(), Failure> {
+/// Starts a zone's servers and waits until they have elected a leader of all.
+pub(super) async fn start_servers(cx: &Cx, plan: &ZonePlan) -> std::result::Result<(), Failure> {
     step(cx, &format!("start zone {}", plan.name), async {
         cx.engine.platform.start_zone(plan).await?;
         Ok(())
@@ -214,12 +218,13 @@ fn watch_zone(cx: &Cx, plan: &ZonePlan) {
     engine.watch(plan.name.clone(), watches);
 }
 
-async fn connect(plan: &ZonePlan) -> std::result::Result<async_nats::Client, Failure> {
+/// The drill's own connection to a zone, once it is served.
+pub(super) async fn connect(plan: &ZonePlan) -> std::result::Result<async_nats::Client, Failure> {
     Ok(zone_client_within(plan, Login::App, "zonedrill", ELECTED).await?)
 }
 
 /// The mirror zone's part: isolation, mirror, consumer.
-async fn open_mirror(
+pub(super) async fn open_mirror(
     cx: &Cx,
     source: &ZonePlan,
     plan: &ZonePlan,
@@ -312,7 +317,9 @@ pub fn plan_zone(
 ) -> std::result::Result<ZonePlan, Failure> {
     let plans = engine.plans();
     if plans.len() >= MOST_ZONES {
-        return Err(Failure::Refused(format!("a region has at most {MOST_ZONES} zones")));
+        return Err(Failure::Refused(format!(
+            "a region has at most {MOST_ZONES} zones: `zone remove ZONE` makes room for another"
+        )));
     }
     let taken = |name: &ZoneName| plans.iter().any(|plan| &plan.name == name);
     let name = match asked {
@@ -331,85 +338,6 @@ pub fn plan_zone(
         .find(|slot| plans.iter().all(|plan| plan.slot != *slot))
         .unwrap_or_default();
     Ok(ZonePlan::new(name, Role::Mirror, slot, port_base))
-}
-
-/// Adds a mirror zone while everything runs.
-///
-/// # Errors
-/// When a step fails; then nothing of the zone is left.
-pub async fn add_zone(cx: Cx, plan: ZonePlan) -> Result {
-    let began = Instant::now();
-    let engine = &cx.engine;
-    engine.platform.check_zone(&plan).await?;
-    let source = engine.source_plan()?;
-    engine.remember(plan.clone())?;
-    let shown = plan.clone();
-    cx.bus().change(move |state, now| state.zone_added(now, &shown));
-    engine.pace.send_replace(BUSY_PACE);
-    let raise = async {
-        start_servers(&cx, &plan).await?;
-        let client = connect(&plan).await?;
-        open_mirror(&cx, &source, &plan, client).await
-    };
-    let raised = tokio::select! {
-        raised = raise => raised,
-        () = cx.stop.cancelled() => Err(Failure::Broken("ended before the zone was up".into())),
-    };
-    match raised {
-        Ok(()) => Ok(Said::done(format!(
-            "zone {} is up in {}; its clients connect to localhost:{}-{}",
-            plan.name,
-            seconds(began.elapsed().as_millis() as u64),
-            plan.nodes[0].client_port,
-            plan.nodes[plan.nodes.len() - 1].client_port,
-        ))),
-        Err(failure) => {
-            if let Err(error) = take_down(&cx, &plan).await {
-                tracing::warn!("after a failed `zone add {}`: {error}", plan.name);
-            }
-            Err(failure)
-        }
-    }
-}
-
-/// Removes a mirror zone.
-///
-/// # Errors
-/// When something of it cannot be removed.
-pub async fn remove_zone(cx: Cx, zone: ZoneName) -> Result {
-    let plan = cx.engine.mirror_plan(&zone)?;
-    let name = zone.clone();
-    cx.bus().change(move |state, _| state.zone_removing(&name));
-    take_down(&cx, &plan).await?;
-    Ok(Said::done(format!(
-        "zone {zone} is gone: its servers, its data, and its durable at the source"
-    )))
-}
-
-async fn take_down(cx: &Cx, plan: &ZonePlan) -> std::result::Result<(), Failure> {
-    let engine = &cx.engine;
-    engine.count_cut(&plan.name);
-    engine.retire(&plan.name).await;
-    let removed = engine.platform.remove_zone(&plan.name, true).await;
-    // The durable goes last: while the mirror lives, it would be missed.
-    let dropped = match engine.source_plan() {
-        Ok(source) => match zone_client(&source, Login::App, "zonedrill set-up").await {
-            Ok(client) => streams::drop_zone(&client, plan).await,
-            Err(error) => Err(error),
-        },
-        Err(failure) => return Err(failure),
-    };
-    let record = crate::ledger::record::Record::ZoneRemoved {
-        z: plan.name.clone(),
-        at: super::clock::now_ms(),
-    };
-    let noted = engine.evidence.write(vec![record]).await;
-    engine.forget(&plan.name)?;
-    let name = plan.name.clone();
-    cx.bus().change(move |state, now| state.zone_removed(now, &name));
-    removed?;
-    dropped?;
-    noted.map_err(|error| Failure::Broken(error.to_string()))
 }
 
 /// Ends everything, in order: produces, consumers, watchers, servers.

@@ -32,8 +32,10 @@ pub enum ClientError {
     #[error("the room refused: {0}")]
     Refused(String),
     /// The room speaks another protocol.
-    #[error("the room runs zonedrill {version} (protocol {theirs}), this is {ours} (protocol {PROTOCOL}): use the same program, or `zonedrill down` with the old one first", ours = env!("CARGO_PKG_VERSION"))]
+    #[error("the room runs zonedrill {version} (protocol {theirs}), this is {ours} (protocol {PROTOCOL}): use the same program, or `zonedrill{flag} down` with the old one first", ours = env!("CARGO_PKG_VERSION"), flag = super::home::region_flag(region))]
     Version {
+        /// The region.
+        region: String,
         /// Its version.
         version: String,
         /// Its protocol.
@@ -130,7 +132,11 @@ impl Client {
         match hello? {
             Message::Hello { protocol, version, pid, screen, drives, returned, events } => {
                 if protocol != PROTOCOL {
-                    return Err(ClientError::Version { version, theirs: protocol });
+                    return Err(ClientError::Version {
+                        region: region.to_owned(),
+                        version,
+                        theirs: protocol,
+                    });
                 }
                 connection.hello = Hello { pid, screen, drives, returned, events };
                 Ok(connection)

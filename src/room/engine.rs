@@ -122,7 +122,7 @@ pub struct Engine {
     pub run: RunId,
     /// The watchers' pace.
     pub pace: watch::Sender<Duration>,
-    /// Zones at work, source first by role, otherwise by name.
+    /// Zones at work.
     zones: Mutex<BTreeMap<ZoneName, Arc<ZoneEngine>>>,
     /// Those who watch each zone's nodes.
     watches: Mutex<BTreeMap<ZoneName, Vec<NodeWatch>>>,
@@ -405,7 +405,7 @@ impl Engine {
         locked(&self.cuts).get(zone) == Some(&number)
     }
 
-    /// The path of a node's log, for messages.
+    /// A node's folder, in which its log is.
     #[must_use]
     pub fn node_folder(&self, node: &NodeName) -> PathBuf {
         self.home.folder.join("servers").join(node.to_string())

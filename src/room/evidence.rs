@@ -70,8 +70,10 @@ pub struct Keeper {
 
 /// The evidence of a region cannot be opened.
 #[derive(Debug, thiserror::Error)]
-#[error("the evidence in {} cannot be used: {why}\n  Keep a copy if it matters; `zonedrill down --purge` (or removing the file) starts a new ledger", path.display())]
+#[error("the evidence in {} cannot be used: {why}\n  Keep a copy if it matters; `zonedrill{flag} down --purge` (or removing the file) starts a new ledger", path.display())]
 pub struct KeeperError {
+    /// What a command line needs to mean this region.
+    flag: String,
     path: PathBuf,
     why: String,
 }
@@ -83,7 +85,7 @@ impl Keeper {
     /// When the file cannot be read or written, or is damaged other than at its very end.
     pub fn open(home: &Home, now: UnixMs) -> Result<Self, KeeperError> {
         let path = home.ledger();
-        let fail = |why: String| KeeperError { path: path.clone(), why };
+        let fail = |why: String| KeeperError { flag: home.flag(), path: path.clone(), why };
         let mut file = OpenOptions::new()
             .create(true)
             .read(true)

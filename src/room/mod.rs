@@ -3,11 +3,12 @@
 //! | file | inside |
 //! |---|---|
 //! | [`home`] | where the region lives on disk, and the claim on it |
+//! | `settle` | what it is made of: as it was before, or as asked |
 //! | [`owner`] | the one task that holds the state |
 //! | [`bus`] | how everything reaches it |
 //! | [`task`] | long commands and what they claim |
 //! | [`engine`] | what is running: platform, connections, zones at work |
-//! | [`bringup`], [`links`], [`nodes`], [`produce`], [`verify`], [`doctor`] | the commands |
+//! | [`bringup`], [`zones`], [`links`], [`nodes`], [`produce`], [`verify`], [`doctor`] | the commands |
 //! | [`drills`] | scripts run, recorded, concluded |
 //! | [`evidence`] | the keeper of the ledger |
 //! | [`work`] | what consumers and ledger do, told as it changes |
@@ -32,9 +33,11 @@ pub mod produce;
 pub mod protocol;
 pub mod roles;
 pub mod server;
+mod settle;
 pub mod task;
 pub mod verify;
 pub mod work;
+pub mod zones;
 
 use std::{
     collections::BTreeMap,
@@ -50,14 +53,15 @@ use crate::{
     command::Command,
     platform::{Common, Platform, docker, local},
     region::{
-        Role, Settings, ZoneName, ZonePlan,
+        Settings, ZonePlan,
         event::{EventKind, Severity},
         reduce::State,
         snapshot::Phase,
     },
 };
 use bus::{Bus, Given, Input};
-use home::{Home, HomeError, Kept};
+use home::{Home, HomeError};
+use settle::settle;
 
 /// What is told when the last room was killed while it wrote the ledger.
 const MENDED: &str = "the ledger's last line was torn (the room was killed while writing it, or the file was cut off) and has been removed: what it told is in no account, so `verify` may find messages that nobody sent or processed";
@@ -105,58 +109,6 @@ async fn claim(home: &Home) -> Result<home::Claim, HomeError> {
             other => return other,
         }
     }
-}
-
-/// What the region is made of: as it was, where it was before; as asked, where it is new.
-fn settle(home: &Home, asked: Settings) -> Result<(Settings, Vec<ZonePlan>), RoomError> {
-    let Some(Kept { settings: kept, zones }) = home.kept()? else {
-        let plans = asked
-            .zones
-            .iter()
-            .zip(0..)
-            .map(|(name, slot)| {
-                let role = if slot == 0 { Role::Source } else { Role::Mirror };
-                ZonePlan::new(name.clone(), role, slot, asked.port_base)
-            })
-            .collect();
-        return Ok((asked, plans));
-    };
-    if let (Some(asked), Some(kept)) = (asked.mirror, kept.mirror)
-        && asked != kept
-    {
-        return Err(RoomError::Settings(format!(
-            "region {} holds data of {} mirrors, not {}: `zonedrill down --purge` (or removing {}) starts afresh, `--region NAME` starts another region beside it",
-            home.region,
-            kept.as_str(),
-            asked.as_str(),
-            home.folder.display()
-        )));
-    }
-    if asked.platform != kept.platform {
-        return Err(RoomError::Settings(format!(
-            "region {} holds data on the {} platform, not {}: `zonedrill{flag} up --platform {}` goes on with it, `zonedrill{flag} down --purge` ends it, `--region NAME` starts another region beside it",
-            home.region,
-            kept.platform,
-            asked.platform,
-            kept.platform,
-            flag = home.flag(),
-        )));
-    }
-    let names: Vec<_> = zones.iter().map(|plan| plan.name.clone()).collect();
-    if asked.zones != kept.zones && asked.zones != names {
-        let names: Vec<&str> = names.iter().map(ZoneName::as_str).collect();
-        return Err(RoomError::Settings(format!(
-            "region {} has zones {} and data in them: leave `--zones` out, then `zone add` and `zone remove` change them; or `down --purge` first",
-            home.region,
-            names.join(",")
-        )));
-    }
-    let plans = zones
-        .into_iter()
-        .map(|plan| ZonePlan::new(plan.name, plan.role, plan.slot, asked.port_base))
-        .collect();
-    let mirror = asked.mirror.or(kept.mirror);
-    Ok((Settings { mirror, zones: kept.zones, ..asked }, plans))
 }
 
 fn platform(

@@ -2,6 +2,7 @@
 //! order, lets the pure reducer change the state, and publishes what came of it.
 
 mod commands;
+mod possible;
 
 use std::{
     collections::BTreeMap,
@@ -40,6 +41,8 @@ use crate::{
 const PUBLISH_EVERY: Duration = Duration::from_millis(50);
 /// The state's clock: histories, rates, ages.
 const TICK: Duration = Duration::from_secs(1);
+/// Why nothing can be done any more.
+const ENDING: &str = "the region is being ended: wait for it, then `up` brings it up again";
 /// After a heal the watchers stay keen for this long at most.
 const KEEN_AFTER_HEAL: u64 = 60_000;
 
@@ -64,7 +67,9 @@ pub struct Owner {
     running: BTreeMap<u64, Running>,
     next_task: u64,
     next_event: u64,
+    /// The revision that was published last.
     published: u64,
+    /// Messages acknowledged, and processed in all zones, at the last tick.
     activity: (u64, u64),
     /// Messages acknowledged when the rate was last taken, and when that was.
     rated: (u64, Instant),
@@ -176,7 +181,7 @@ impl Owner {
                 biased;
                 () = &mut done => break,
                 input = self.inbox.recv() => match input {
-                    Some(Input::Given(given)) => answer(&given, Outcome::Refused, "the region is being ended", None),
+                    Some(Input::Given(given)) => answer(&given, Outcome::Refused, ENDING, None),
                     Some(Input::Signal(_)) => {}
                     input => { self.take(input); }
                 },

@@ -3,7 +3,7 @@
 use std::{
     io::{self, Stdout},
     process,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use color_eyre::eyre::WrapErr;
@@ -28,8 +28,11 @@ use super::{
 use crate::{
     command::{CastFormat, ScreenSize},
     record::{BrokenOff, RecordError, Recorded, Tap},
-    region::{Snapshot, UnixMs},
-    room::protocol::{Message, Outcome},
+    region::Snapshot,
+    room::{
+        clock::now_ms as now,
+        protocol::{Message, Outcome},
+    },
 };
 
 /// At most 20 frames a second: nobody sees more, and a thin line carries no more.
@@ -418,10 +421,4 @@ impl Screen {
             Input::FocusGained | Input::FocusLost => (false, none),
         }
     }
-}
-
-/// The time of day, as snapshots and events keep it.
-pub(super) fn now() -> UnixMs {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,19 +1,11 @@
 //! Numbers, ages and sizes as a person reads them. An unknown number is `?`, never zero.
 
-use crate::region::UnixMs;
+use crate::region::{UnixMs, figures::thousands};
 
 /// `12,345`.
 #[must_use]
 pub fn count(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    thousands(n, ',')
 }
 
 /// `12,345`, or `?` for a number nobody knows.

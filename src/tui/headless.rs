@@ -10,7 +10,7 @@ use tokio::time::{Duration, Instant, MissedTickBehavior};
 
 use super::{
     Feed, FromRoom, ScreenOptions, ToRoom,
-    app::{NUMBERS, SOON, now},
+    app::{NUMBERS, SOON},
     draw,
     state::ViewState,
     terminal::Frames,
@@ -21,7 +21,7 @@ use crate::{
     command::{Command, Record, ScreenSize},
     record::{Recorded, Tap},
     region::{Event, EventKind, Snapshot},
-    room::protocol::Message,
+    room::{clock::now_ms as now, protocol::Message},
 };
 
 /// How long the last picture is waited for once the end was asked for.

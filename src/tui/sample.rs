@@ -1,8 +1,10 @@
 //! Hand-made snapshots, for the screen's tests and benchmarks.
 
 mod drills;
+mod passing;
 
 pub use drills::{drill_begun, drilled, drilling, presented, sabotaged};
+pub use passing::advance;
 
 use crate::region::{
     Snapshot, UnixMs, ZoneName,

@@ -1,9 +1,20 @@
 //! Snapshots of whole screens, drawn from hand-made regions and looked at by eye.
 
+/// A screen at each of these sizes, as it was looked at.
+macro_rules! sizes {
+    ($name:literal, $snapshot:expr, $view:expr, [$($w:literal x $h:literal),+]) => {
+        $(insta::assert_snapshot!(
+            concat!($name, "_", $w, "x", $h),
+            screen(($w, $h), $snapshot, $view)
+        );)+
+    };
+}
+
+mod anything;
+mod drills;
 mod hands;
 
 use jiff::tz::TimeZone;
-use proptest::prelude::*;
 use ratatui::{Terminal, backend::TestBackend, buffer::Buffer, style::Color};
 
 use super::{
@@ -101,15 +112,6 @@ fn typed(view: &mut ViewState, snapshot: &Snapshot, text: &str) {
     }
 }
 
-macro_rules! sizes {
-    ($name:literal, $snapshot:expr, $view:expr, [$($w:literal x $h:literal),+]) => {
-        $(insta::assert_snapshot!(
-            concat!($name, "_", $w, "x", $h),
-            screen(($w, $h), $snapshot, $view)
-        );)+
-    };
-}
-
 #[test]
 fn starting() {
     sizes!("starting", &sample::starting(), &view(), [80 x 24, 120 x 40, 40 x 10]);
@@ -170,250 +172,6 @@ fn zoomed_cut() {
     let mut snapshot = sample::cut();
     snapshot.zones[1].link.as_mut().unwrap().heals_at_ms = Some(NOW + 18_000);
     sizes!("zoomed_cut", &snapshot, &view, [80 x 24, 120 x 40]);
-}
-
-#[test]
-fn drill_running() {
-    sizes!(
-        "drill_running",
-        &sample::drilling(),
-        &view(),
-        [80 x 24, 120 x 40, 200 x 60, 40 x 10, 200 x 24]
-    );
-}
-
-#[test]
-fn drill_begun() {
-    sizes!("drill_begun", &sample::drill_begun(), &view(), [80 x 24, 120 x 40]);
-}
-
-#[test]
-fn drill_large() {
-    let snapshot = sample::drilling();
-    let mut view = view();
-    press(&mut view, &snapshot, &["d"]);
-    sizes!("drill_large", &snapshot, &view, [80 x 24, 120 x 40, 200 x 60]);
-}
-
-#[test]
-fn drill_verdicts() {
-    let view = view();
-    sizes!("drill_proved", &sample::drilled(Verdict::Proved), &view, [80 x 24, 120 x 40, 200 x 60]);
-    sizes!("drill_broken", &sample::drilled(Verdict::Broken), &view, [80 x 24, 120 x 40, 200 x 60]);
-    sizes!("drill_void", &sample::drilled(Verdict::Void), &view, [80 x 24, 120 x 40, 200 x 60]);
-}
-
-#[test]
-fn drill_sabotaged() {
-    let mut view = view();
-    view.focus = Some("b".parse().unwrap());
-    sizes!("drill_sabotaged", &sample::sabotaged(), &view, [80 x 24, 120 x 40, 200 x 60]);
-}
-
-#[test]
-fn drill_among_many_zones() {
-    let mut snapshot = sample::idle(10);
-    sample::producing(&mut snapshot);
-    sample::cut_off(&mut snapshot.zones[1], 12_000, 612);
-    snapshot.drill = sample::drilling().drill;
-    sizes!("drill_ten_zones", &snapshot, &view(), [80 x 24, 120 x 40]);
-    let drill = snapshot.drill.as_mut().unwrap();
-    drill.presented = true;
-    drill.waits_for = Some(Pause::Predict);
-    sizes!("present_ten_zones", &snapshot, &view(), [80 x 24, 120 x 40]);
-}
-
-#[test]
-fn presenting() {
-    let view = view();
-    let at = |pause| sample::presented(pause);
-    sizes!("present_predict", &at(Some(Pause::Predict)), &view, [80 x 24, 120 x 40, 200 x 60]);
-    sizes!("present_running", &at(None), &view, [80 x 24, 120 x 40]);
-    sizes!("present_reveal", &at(Some(Pause::Reveal)), &view, [80 x 24, 120 x 40]);
-    sizes!(
-        "present_revealed",
-        &at(Some(Pause::GoOn)),
-        &view,
-        [80 x 24, 120 x 40, 200 x 60, 40 x 10]
-    );
-    let mut over = sample::drilled(Verdict::Proved);
-    over.drill.as_mut().unwrap().presented = true;
-    sizes!("present_over", &over, &view, [80 x 24, 120 x 40]);
-}
-
-#[test]
-fn drill_in_plain_signs() {
-    let theme = Theme::new(false, true);
-    let mut shown = vec![sample::drilling(), sample::sabotaged()];
-    shown.extend([Verdict::Proved, Verdict::Broken, Verdict::Void].map(sample::drilled));
-    shown.extend([Pause::Predict, Pause::Reveal, Pause::GoOn].map(|p| sample::presented(Some(p))));
-    for snapshot in &shown {
-        for size in [(80, 24), (120, 40), (200, 60)] {
-            let buffer = buffer(size, snapshot, &view(), &theme);
-            let text = text(&buffer);
-            let odd: String = text.chars().filter(|c| !c.is_ascii()).collect();
-            assert_eq!(odd, "", "{text}");
-            assert!(buffer.content.iter().all(|c| c.fg == Color::Reset && c.bg == Color::Reset));
-        }
-    }
-    insta::assert_snapshot!(
-        "drill_ascii_120x40",
-        text(&buffer((120, 40), &shown[0], &view(), &theme))
-    );
-    insta::assert_snapshot!(
-        "present_ascii_120x40",
-        text(&buffer((120, 40), &shown[7], &view(), &theme))
-    );
-}
-
-/// A number that moves on redraws itself, and shifts nothing beside it.
-#[test]
-fn a_drills_numbers_cost_a_few_cells() {
-    let old = sample::drilling();
-    let mut new = old.clone();
-    let drill = new.drill.as_mut().unwrap();
-    drill.counters[0].value = "62 of 62".into();
-    drill.steps[2].detail = "162 of 200 acked".into();
-    for size in [(80, 24), (120, 40), (200, 60)] {
-        let theme = Theme::new(true, false);
-        let before = buffer(size, &old, &view(), &theme);
-        let after = buffer(size, &new, &view(), &theme);
-        let cells = before.diff(&after).len();
-        assert!((3..=6).contains(&cells), "{size:?}: {cells} cells");
-    }
-}
-
-/// Whatever the size, an audience reads what was expected only once it is revealed.
-#[test]
-fn an_expectation_is_kept_until_it_is_revealed() {
-    let expectation = "usual latency";
-    for look in [DrillLook::Pane, DrillLook::Large] {
-        for size in [(80, 24), (120, 40), (200, 60)] {
-            let told = |pause| {
-                let snapshot = sample::presented(pause);
-                let mut view = view();
-                view.show_drill(&snapshot, look);
-                let text = screen(size, &snapshot, &view);
-                text.split_whitespace().collect::<Vec<_>>().join(" ").contains(expectation)
-            };
-            for pause in [None, Some(Pause::Predict), Some(Pause::Reveal)] {
-                assert!(!told(pause), "{look:?} {size:?} {pause:?}");
-            }
-            if look == DrillLook::Pane {
-                assert!(told(Some(Pause::GoOn)) || size.0 == 80, "{size:?}");
-            }
-        }
-    }
-}
-
-#[test]
-fn drills_have_keys() {
-    let mut snapshot = sample::idle(2);
-    let mut view = view();
-    let send = |line: &str, id| Effect::Send { id, line: line.into() };
-    for (id, (key, line)) in (1..).zip([
-        ("1", "drill run cut"),
-        ("2", "drill run heal"),
-        ("3", "drill run independent"),
-        ("4", "drill run grow"),
-    ]) {
-        // They cut and produce: they ask.
-        assert_eq!(press(&mut view, &snapshot, &[key]), []);
-        assert_eq!(press(&mut view, &snapshot, &["y"]), [send(line, id)]);
-    }
-    assert_eq!(press(&mut view, &snapshot, &["x"]), []);
-    assert_eq!(view.toast.as_ref().unwrap().text, "no drill runs");
-    assert_eq!(press(&mut view, &snapshot, &["e"]), [send("report", 5)]);
-    snapshot = sample::drilling();
-    assert_eq!(press(&mut view, &snapshot, &["x", "y"]), [send("drill stop", 6)]);
-    assert_eq!(press(&mut view, &snapshot, &["space"]), [send("consumer pause a", 7)]);
-    // A presenter's key never touches the region, whether the drill waits or not.
-    for pause in [None, Some(Pause::Predict)] {
-        snapshot = sample::presented(pause);
-        let id = view.next_id;
-        assert_eq!(press(&mut view, &snapshot, &["space"]), [send("drill next", id)]);
-    }
-    snapshot.drill.as_mut().unwrap().ended_ms = Some(NOW);
-    let id = view.next_id;
-    assert_eq!(press(&mut view, &snapshot, &["space"]), [send("consumer pause a", id)]);
-}
-
-#[test]
-fn a_drill_is_shown_until_it_is_dismissed_or_replaced() {
-    let mut view = view();
-    let running = sample::drilling();
-    let look = |view: &ViewState, snapshot: &Snapshot| view.drill(snapshot).map(|(_, look)| look);
-    assert_eq!(look(&view, &running), Some(DrillLook::Pane));
-    // One that runs is hidden only on purpose.
-    press(&mut view, &running, &["esc"]);
-    assert_eq!(look(&view, &running), Some(DrillLook::Pane));
-    press(&mut view, &running, &["d"]);
-    assert_eq!(look(&view, &running), Some(DrillLook::Large));
-    press(&mut view, &running, &["esc", "d", "d"]);
-    assert_eq!(look(&view, &running), None);
-    press(&mut view, &running, &["d"]);
-    assert_eq!(look(&view, &running), Some(DrillLook::Pane));
-    let mut over = sample::drilled(Verdict::Broken);
-    press(&mut view, &over, &["esc"]);
-    assert_eq!(look(&view, &over), None);
-    over.drill.as_mut().unwrap().began_ms += 1;
-    assert_eq!(look(&view, &over), Some(DrillLook::Pane));
-}
-
-#[test]
-fn a_drills_numbers_wait_and_its_steps_do_not() {
-    let mut view = view();
-    let mut snapshot = sample::drilling();
-    let mut told = |new: &Snapshot| {
-        let message = Message::Snapshot { snapshot: Box::new(new.clone()) };
-        update::message(&mut view, &mut snapshot, message, NOW)
-    };
-    let mut new = sample::drilling();
-    let drill = new.drill.as_mut().unwrap();
-    drill.counters[0].value = "62 of 62".into();
-    drill.evidence = "b got nothing new for 13 s".into();
-    drill.steps[2].detail = "162 of 200 acked".into();
-    new.conclusions[0].evidence = "b got nothing new for 13 s".into();
-    assert!(!told(&new));
-    new.drill.as_mut().unwrap().verdict = Verdict::Broken;
-    assert!(told(&new));
-    new.drill.as_mut().unwrap().waits_for = Some(Pause::Predict);
-    assert!(told(&new));
-    new.drill = None;
-    assert!(told(&new));
-    assert!(update::ages(
-        &ViewState::new(Keymap::standard().unwrap(), TimeZone::UTC),
-        &{
-            let mut snapshot = sample::idle(2);
-            snapshot.drill = sample::drilling().drill;
-            snapshot
-        },
-        NOW
-    ));
-}
-
-#[test]
-fn every_size_is_drawn() {
-    let mut shown = vec![sample::drilling(), sample::sabotaged(), sample::drill_begun()];
-    shown.push(sample::drilled(Verdict::Void));
-    shown.extend([Pause::Predict, Pause::GoOn].map(|p| sample::presented(Some(p))));
-    let mut many = sample::idle(10);
-    many.drill = shown[0].drill.clone();
-    shown.push(many);
-    let large = |snapshot: &Snapshot| {
-        let mut view = view();
-        view.show_drill(snapshot, DrillLook::Large);
-        view
-    };
-    for snapshot in &shown {
-        for view in [view(), large(snapshot)] {
-            for width in (1..80).step_by(3).chain([80, 120, 200, 260]) {
-                for height in (1..24).step_by(2).chain([24, 31, 40, 60, 90]) {
-                    buffer((width, height), snapshot, &view, &Theme::new(true, false));
-                }
-            }
-        }
-    }
 }
 
 #[test]
@@ -529,115 +287,6 @@ fn tiny_terminals_get_a_sentence() {
         }
     }
     sizes!("tiny", &sample::cut(), &view(), [20 x 5]);
-}
-
-prop_compose! {
-    /// Regions with anything anywhere.
-    fn any_region()(
-        base in 0usize..6,
-        zones in 0u16..14,
-        numbers in proptest::collection::vec(any::<u64>(), 40),
-        flags in proptest::collection::vec(any::<bool>(), 40),
-        text in "\\PC{0,40}",
-    ) -> Snapshot {
-        let mut snapshot = match base {
-            0 => sample::starting(),
-            1 => sample::failed(),
-            2 => sample::troubled(),
-            3 => sample::recovering(),
-            4 => sample::cut(),
-            _ => sample::idle(zones),
-        };
-        let mut number = numbers.iter().copied().cycle();
-        let mut flag = flags.iter().copied().cycle();
-        let mut n = move || number.next().unwrap_or(0);
-        let mut f = move || flag.next().unwrap_or(false);
-        snapshot.history_ms = n();
-        snapshot.started_ms = n();
-        snapshot.region.clone_from(&text);
-        snapshot.producer.rate = n() as f64;
-        snapshot.producer.running = vec![text.clone(); 5];
-        for step in &mut snapshot.steps {
-            step.detail.clone_from(&text);
-            step.took_ms = Some(n());
-        }
-        for conclusion in &mut snapshot.conclusions {
-            conclusion.evidence.clone_from(&text);
-        }
-        for mark in &mut snapshot.marks {
-            mark.at_ms = if f() { n() } else { snapshot.history_ms.saturating_sub(n() % 300_000) };
-        }
-        for zone in &mut snapshot.zones {
-            zone.ledger.acked = n();
-            zone.ledger.received = n();
-            zone.ledger.lost = n();
-            if let Some(stream) = &mut zone.stream {
-                stream.first_seq = n();
-                stream.last_seq = n();
-                stream.bytes = n();
-                stream.told_ms = n();
-            }
-            if let Some(mirror) = &mut zone.mirror {
-                mirror.true_lag = f().then(&mut n);
-                mirror.heard_ms = f().then(&mut n);
-                mirror.error = f().then(|| text.clone());
-            }
-            if let Some(link) = &mut zone.link {
-                link.state = if f() { LinkState::Cut } else { LinkState::Down };
-                link.since_ms = n();
-                link.heals_at_ms = Some(n());
-                link.rtt_us = Some(n());
-            }
-            if f() { zone.nodes.clear(); }
-            if f() { zone.mirror = None; }
-            zone.lag_history = numbers.iter().zip(&flags).map(|(n, f)| f.then_some(*n)).collect();
-        }
-        if f() { snapshot.zones.reverse(); }
-        if f() {
-            snapshot.drill = sample::presented(None).drill;
-        }
-        if let Some(drill) = &mut snapshot.drill {
-            let pauses = [None, Some(Pause::Predict), Some(Pause::Reveal), Some(Pause::GoOn)];
-            drill.waits_for = pauses[usize::try_from(n() % 4).unwrap()];
-            drill.presented = f();
-            drill.ended_ms = f().then(&mut n);
-            drill.began_ms = n();
-            drill.scale = n();
-            drill.sabotage = f().then(|| text.clone());
-            drill.name.clone_from(&text);
-            drill.evidence = text.repeat(4);
-            drill.steps.truncate(usize::try_from(n() % 6).unwrap());
-            for step in &mut drill.steps {
-                step.title.clone_from(&text);
-                step.detail.clone_from(&text);
-                step.took_ms = f().then(&mut n);
-            }
-            for counter in &mut drill.counters {
-                counter.label.clone_from(&text);
-                counter.value.clone_from(&text);
-            }
-        }
-        snapshot
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
-    #[test]
-    fn any_region_is_drawn_at_any_size(
-        snapshot in any_region(), width in 0u16..210, height in 0u16..70, focus in 0usize..14,
-        zoom: bool, overlay in 0u8..6, unicode: bool,
-    ) {
-        let mut view = view();
-        view.focus = snapshot.zones.get(focus).map(|zone| zone.name.clone());
-        view.zoom = zoom;
-        let key = ["", "?", ":", "/", "k", "q"][usize::from(overlay)];
-        if !key.is_empty() {
-            press(&mut view, &snapshot, &[key]);
-        }
-        buffer((width, height), &snapshot, &view, &Theme::new(true, !unicode));
-    }
 }
 
 /// A region as a drill's record tells of it: of zone b nothing is known.

@@ -9,12 +9,18 @@ mod server;
 
 use std::{
     path::PathBuf,
-    process::{Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
 };
 
 use serde_json::Value;
 pub use server::nats_server;
+
+/// What happens at once, on a slow machine.
+pub const SOON: Duration = Duration::from_secs(15);
+/// The longest a 2.15.1 durable mirror took after a 20 s cut was 4.6 s (nats-facts §A); a slow
+/// machine gets much more.
+pub const RECOVERED: Duration = Duration::from_secs(90);
 
 /// A region under test.
 pub struct Region {
@@ -125,6 +131,28 @@ impl Region {
         zones.iter().find(|zone| zone["name"] == name).cloned().expect("the zone")
     }
 
+    /// Begins the drill `independent` in a shell; returns when it holds with something produced.
+    pub fn begin_drill(&self) -> Child {
+        let mut drill = self.program();
+        drill.args(["drill", "run", "independent"]).stdout(Stdio::piped());
+        let drill = drill.spawn().expect("a drill");
+        self.wait("the drill holds", 2 * SOON, |status| {
+            status["conclusions"][2]["verdict"] == "holding" && status["producer"]["acked"] != 0
+        });
+        drill
+    }
+
+    /// Waits for the end of [`Self::begin_drill`], which must be void. Returns why it is.
+    #[track_caller]
+    pub fn why_void(&self, drill: Child) -> String {
+        let ended = drill.wait_with_output().expect("the drill ends");
+        let said = String::from_utf8_lossy(&ended.stdout);
+        assert_eq!(ended.status.code(), Some(2), "{said}");
+        let conclusion = self.status()["conclusions"][2].clone();
+        assert_eq!(conclusion["verdict"], "void", "{conclusion:#}");
+        conclusion["evidence"].as_str().expect("evidence").to_owned()
+    }
+
     /// The folder of the region.
     pub fn folder(&self) -> PathBuf {
         self.home.path().join(&self.name)
@@ -208,4 +236,12 @@ impl Ran {
         assert_eq!(self.code, code, "stdout: {}\nstderr: {}", self.out, self.err);
         self
     }
+}
+
+/// Has a zone's consumer processed and acknowledged so many messages, and is nothing left?
+pub fn has_all(zone: &Value, count: u64) -> bool {
+    zone["ledger"]["received"] == count
+        && zone["consumer"]["pending"] == 0
+        && zone["consumer"]["unacked"] == 0
+        && zone["consumer"]["ack_floor"] == count
 }

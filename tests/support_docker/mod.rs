@@ -54,6 +54,9 @@ macro_rules! skip {
 }
 pub(crate) use skip;
 
+/// An election takes 4 to 9 s after a leader was lost, and may have to be repeated.
+pub const SOON: Duration = Duration::from_secs(40);
+
 /// One region after the other comes up: the machine has few cores, and elections have time limits.
 static TURN: Mutex<()> = Mutex::new(());
 

@@ -6,20 +6,16 @@ use serde_json::json;
 use zonedrill::{
     drill::{
         law::ReplicaAudit,
-        record::{Begin, Entry, ProducerSample, Sample, ZoneSample},
+        record::{Entry, ProducerSample, Sample, ZoneSample},
     },
-    ledger::{
-        audit::{Entry as Read, StreamAudit},
-        message::{MessageId, encode},
-        record::Record,
-    },
-    region::{MirrorKind, Role, snapshot::LinkState},
+    ledger::{audit::StreamAudit, record::Record},
+    region::{Role, snapshot::LinkState},
 };
 
 use super::{
-    Line, Woven, name,
+    Line, Stored, Woven, begin, name,
     plan::{Fault, Harm, Message, Plan, SLOT},
-    run_id,
+    read,
     script::{Act, phase, produce, script},
 };
 
@@ -114,25 +110,7 @@ impl<'a> Loom<'a> {
             looked: 0,
             looks: 0,
         };
-        loom.drill(Entry::Begin(Box::new(Begin {
-            format: 1,
-            zonedrill: "0.1.0".into(),
-            drill: "weave".into(),
-            script,
-            scale: 1,
-            sabotage: None,
-            run: run_id().to_string(),
-            damaged: None,
-            region: "east".into(),
-            platform: "local".into(),
-            server_version: "2.15.1".into(),
-            mirror_kind: MirrorKind::Durable,
-            source: name(0),
-            mirror: name(1),
-            new_zone: None,
-            actor: "test".into(),
-            at: loom.now,
-        })));
+        loom.drill(begin("weave", script, None, loom.now));
         loom.look();
         loom
     }
@@ -429,28 +407,19 @@ impl<'a> Loom<'a> {
     }
 
     fn read(&self, zone: usize, replica: usize) -> StreamAudit {
-        let mut audit = StreamAudit::new(name(zone), run_id());
-        for (seq, message) in (1..).zip(self.stored.iter().copied()) {
-            let (producer, number) = message;
-            let id = MessageId { run: run_id(), producer, number };
-            let mut payload = encode(&id, 1, 128).to_vec();
-            match self.plan.fault(message) {
+        let stored = (1..).zip(self.stored.iter().copied()).filter_map(|(seq, message)| {
+            let altered = match self.plan.fault(message) {
                 Some(Fault::Replica { zone: z, replica: r, harm }) if (z, r) == (zone, replica) => {
                     match harm {
-                        Harm::Gone => continue,
-                        Harm::Altered => payload[90] ^= 1,
+                        Harm::Gone => return None,
+                        Harm::Altered => true,
                     }
                 }
-                _ => {}
-            }
-            audit.feed(&Read {
-                seq,
-                subject: "EVENTS.REGION.x",
-                subject_fits: true,
-                id: Some(&id.to_string()),
-                payload: &payload,
-            });
-        }
-        audit
+                _ => false,
+            };
+            let (producer, number) = message;
+            Some(Stored { seq, producer, number, altered })
+        });
+        read(name(zone), stored)
     }
 }

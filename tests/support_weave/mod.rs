@@ -5,6 +5,8 @@
 mod loom;
 pub mod plan;
 mod script;
+#[path = "../support_model/mod.rs"]
+mod support_model;
 
 use proptest::sample::Index;
 use zonedrill::{
@@ -13,11 +15,12 @@ use zonedrill::{
         record::Entry,
         run::Run,
     },
-    ledger::{book::Ledger, message::RunId, record::Record},
+    ledger::{book::Ledger, record::Record},
     region::ZoneName,
 };
 
 pub use loom::weave;
+use support_model::{Stored, begin, read, run_id};
 
 /// A line of a run's evidence, in the order in which it was written.
 #[derive(Clone, Debug)]
@@ -34,10 +37,6 @@ pub struct Woven {
 
 fn name(zone: usize) -> ZoneName {
     char::from(b'a' + zone as u8).to_string().parse().unwrap()
-}
-
-fn run_id() -> RunId {
-    "k3f9q2".parse().unwrap()
 }
 
 impl Woven {

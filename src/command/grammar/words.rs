@@ -4,18 +4,19 @@ use std::{path::PathBuf, str::FromStr, time::Duration};
 
 use clap::Subcommand;
 
-use super::parse_path;
 use crate::{
     command::{
         CastFormat, Control, CutKind, Group, Rate, ScreenSize, Wind,
         drill::DrillWords,
         produce::ProduceWords,
+        spelling::parse_path,
         units::{UnitError, parse_duration},
     },
     region::{NodeName, ZoneName, names::NameError},
 };
 
-/// The verbs, for clap. Converted into [`Command`](crate::command::Command), where the impossible cannot be said.
+/// The verbs, for clap. Converted into [`Command`](crate::command::Command), where the impossible
+/// cannot be said.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Verb {
     /// Bring the region up: servers, stream, mirrors, consumers

@@ -1,10 +1,11 @@
 //! A past drill, shown again: from its record to the pictures a screen draws. Pure.
 //!
 //! A [`Story`] is the record and the events of the drill in the order of time; a [`Reel`] is wound
-//! on through it and gives a [`Snapshot`](crate::region::Snapshot) of any moment. Winding to a moment gives the same picture
-//! by whatever way one came to it. What the record does not hold stays unknown: such a picture says
-//! less than a room's, never something else.
+//! on through it and gives a [`Snapshot`](crate::region::Snapshot) of any moment. Winding to a
+//! moment gives the same picture by whatever way one came to it. What the record does not hold stays
+//! unknown: such a picture says less than a room's, never something else.
 
+mod picture;
 mod reel;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! Times and numbers as people read them.
 
-use crate::region::UnixMs;
+use crate::region::{UnixMs, figures::thousands};
 
 /// `2026-11-24 17:05:12.250 UTC`.
 #[must_use]
@@ -55,15 +55,7 @@ pub fn maybe_micros(us: Option<u64>) -> String {
 /// `10 000 000`, with spaces that do not break.
 #[must_use]
 pub fn number(value: u64) -> String {
-    let digits = value.to_string();
-    let mut out = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push('\u{a0}');
-        }
-        out.push(digit);
-    }
-    out
+    thousands(value, '\u{a0}')
 }
 
 /// The same, if known.

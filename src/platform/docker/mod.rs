@@ -8,19 +8,17 @@
 //! | `files` | compose files and server configurations |
 //! | `image` | the servers' image |
 //! | `containers` | what of a region is in the engine; plugging and unplugging |
-//! | `zones` | bring-up, adoption, end
+//! | `zones` | bring-up, adoption, end |
+//! | `link` | cut and heal |
 //! | `watch` | the engine's events, measures and logs |
 //! | `examine` | what `doctor` says |
-//!
-//! A cut takes a zone's containers off the WAN network. TCP notices nothing of that (facts §J): the
-//! servers find out by their pings, and since a container comes back with another address, no
-//! connection of before lives on.
 
 mod containers;
 mod engine;
 pub mod examine;
 mod files;
 mod image;
+mod link;
 mod names;
 mod tool;
 mod watch;
@@ -31,43 +29,30 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use async_trait::async_trait;
-use bollard::{
-    errors::Error,
-    query_parameters::{KillContainerOptions, StartContainerOptions, StopContainerOptionsBuilder},
+use bollard::query_parameters::{
+    KillContainerOptions, StartContainerOptions, StopContainerOptionsBuilder,
 };
 use futures::future::join_all;
-use tokio::{
-    sync::mpsc,
-    time::{Instant, sleep},
-};
+use tokio::sync::mpsc;
 
 use self::{
     containers::GRACE_S,
-    engine::{Engine, code, failed, refuse},
+    engine::{Engine, failed, refuse},
     image::Image,
     names::Names,
     tool::Tool,
     watch::{Asked, Plug, Watch},
     zones::private_folder,
 };
-use super::{
-    Common, Platform, PlatformError, PlatformEvent, Progress, choose_cut, greet::greets,
-    local::ports,
-};
+use super::{Common, Platform, PlatformError, PlatformEvent, Progress, choose_cut, local::ports};
 use crate::region::{
     NodeName, ZoneName, ZonePlan,
     observation::{ProcessState, ProcessTruth},
     topology::{CutKind, NodePlan, Role},
 };
-
-/// How often a starting node is asked.
-const POLL: Duration = Duration::from_millis(20);
-/// How long a node of a cut zone has to answer its clients.
-const STILL_THERE: Duration = Duration::from_secs(5);
 
 /// How the docker platform is set up.
 #[derive(Clone, Debug)]
@@ -148,15 +133,6 @@ impl DockerPlatform {
         zone.ok_or_else(|| PlatformError::NoZone(name.clone()))
     }
 
-    /// A mirror zone, which alone has a link.
-    fn linked(&self, name: &ZoneName) -> Result<Arc<Zone>, PlatformError> {
-        let zone = self.zone(name)?;
-        match zone.plan.role {
-            Role::Source => Err(PlatformError::NoLink(name.clone())),
-            Role::Mirror => Ok(zone),
-        }
-    }
-
     fn node(&self, node: &NodeName) -> Result<(Arc<Zone>, NodePlan), PlatformError> {
         let zone = self.zone(&node.zone)?;
         let plan = zone.plan.nodes.iter().find(|plan| &plan.name == node).cloned();
@@ -186,60 +162,6 @@ impl DockerPlatform {
         };
         Err(PlatformError::NodeState { node: node.clone(), why })
     }
-
-    /// A cut zone must keep its clients: where the engine took their ports along, the cut would test
-    /// nothing that can be observed.
-    async fn clients_remain(&self, ready: &Ready, zone: &ZonePlan) -> Result<(), PlatformError> {
-        let truths = ready.watch.truth().await;
-        let runs = |node: &&NodePlan| {
-            truths
-                .iter()
-                .any(|(name, truth)| name == &node.name && truth.state == ProcessState::Running)
-        };
-        let asked = zone.nodes.iter().filter(runs).map(|node| async {
-            let deadline = Instant::now() + STILL_THERE;
-            while !greets(node).await {
-                if Instant::now() > deadline {
-                    return Err(refuse(format!(
-                        "without its WAN network, {} does not answer its clients on port {}: Docker took the published port along. The cut has been taken back, for nothing could be seen of zone {}. Is there a network that sorts before {} on its container?",
-                        node.name,
-                        node.client_port,
-                        zone.name,
-                        self.names.zone_network(&zone.name)
-                    )));
-                }
-                sleep(POLL).await;
-            }
-            Ok(())
-        });
-        join_all(asked).await.into_iter().collect()
-    }
-
-    async fn each_container<F: Future<Output = Result<(), Error>>>(
-        &self,
-        zone: &ZonePlan,
-        doing: &str,
-        act: impl Fn(NodeName) -> F,
-    ) -> Result<(), PlatformError> {
-        let acts = zone.nodes.iter().map(|node| {
-            let doing = format!("{doing} {}", self.names.container(&node.name));
-            let act = act(node.name.clone());
-            async move {
-                match act.await {
-                    // A container that is gone is off every network.
-                    Err(error) if code(&error) == Some(404) && is_no_container(&error) => Ok(()),
-                    done => done.map_err(|error| failed(&doing, &error)),
-                }
-            }
-        });
-        join_all(acts).await.into_iter().collect()
-    }
-}
-
-/// Asked to take what is not there off a network, an engine misses its endpoint.
-fn is_no_container(error: &Error) -> bool {
-    let words = engine::words(error).to_lowercase();
-    words.contains("no such container") || words.starts_with("endpoint ")
 }
 
 #[async_trait]
@@ -420,42 +342,11 @@ impl Platform for DockerPlatform {
 
     async fn cut(&self, name: &ZoneName, kind: CutKind) -> Result<(), PlatformError> {
         choose_cut(self, Some(kind))?;
-        let ready = self.ready()?;
-        let zone = self.linked(name)?;
-        let _turn = zone.turn.lock().await;
-        let docker = &ready.engine.docker;
-        ready.watch.plug(name, Plug::Moving).await;
-        let unplug =
-            |node: NodeName| async move { containers::unplug(docker, &self.names, &node).await };
-        let mut cut = self.each_container(&zone.plan, "disconnect", unplug).await;
-        if cut.is_ok() {
-            cut = self.clients_remain(&ready, &zone.plan).await;
-        }
-        if cut.is_err() {
-            // Half a cut is none.
-            let plug =
-                |node: NodeName| async move { containers::plug(docker, &self.names, &node).await };
-            if let Err(error) = self.each_container(&zone.plan, "connect", plug).await {
-                tracing::error!("after a failed cut of zone {name}: {error}");
-            }
-        }
-        ready.watch.plug(name, if cut.is_ok() { Plug::Off } else { Plug::On }).await;
-        cut
+        self.unplug_zone(name).await
     }
 
     async fn heal(&self, name: &ZoneName) -> Result<(), PlatformError> {
-        let ready = self.ready()?;
-        let zone = self.linked(name)?;
-        let _turn = zone.turn.lock().await;
-        let docker = &ready.engine.docker;
-        let plug =
-            |node: NodeName| async move { containers::plug(docker, &self.names, &node).await };
-        ready.watch.plug(name, Plug::Moving).await;
-        let healed = self.each_container(&zone.plan, "connect", plug).await;
-        if healed.is_ok() {
-            ready.watch.plug(name, Plug::On).await;
-        }
-        healed
+        self.plug_zone(name).await
     }
 
     fn astray(&self) -> Vec<(NodeName, String)> {

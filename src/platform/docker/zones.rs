@@ -31,8 +31,8 @@ use crate::{
 /// How long a node has from its container's start until it answers; one with data reads all of it
 /// first.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How often a starting node is asked.
-const POLL: Duration = Duration::from_millis(20);
+/// How often a node that is waited for is asked.
+pub(super) const POLL: Duration = Duration::from_millis(20);
 /// A zone's compose file in the servers' folder.
 const COMPOSE: &str = "yml";
 
@@ -81,8 +81,10 @@ impl DockerPlatform {
             let unknown = found.iter().find(|one| !self.options.zones.contains(&one.node.zone));
             if let Some(one) = unknown {
                 return Err(refuse(format!(
-                    "{} runs, and the region knows no zone {}: name all zones, the source first (`zonedrill up --adopt --zones a,b,…`)",
-                    one.node, one.node.zone
+                    "{} runs, and the region knows no zone {}: name all zones, the source first (`zonedrill{} up --adopt --zones a,b,…`)",
+                    one.node,
+                    one.node.zone,
+                    region_flag(self.names.region())
                 )));
             }
             progress(&format!("adopting {}", census(&found)));

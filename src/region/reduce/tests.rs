@@ -11,8 +11,11 @@ use crate::region::{
     topology::{CutKind, DEFAULT_PORT_BASE, MirrorKind, ZonePlan},
 };
 
+mod book;
+mod link;
+mod mirror;
+mod nodes;
 mod properties;
-mod scenes;
 
 /// A region of zones a (source), b and c, whose servers answer when `poll` is called.
 pub(super) struct Lab {

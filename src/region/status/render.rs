@@ -6,6 +6,7 @@ use super::phase_word;
 use crate::region::{
     UnixMs,
     event::seconds,
+    figures::thousands,
     reduce::FRESH_MS,
     snapshot::{
         Consumer, Link, LinkState, Mirror, NodeState, Phase, Producer, Recovery, Snapshot,
@@ -317,17 +318,8 @@ fn stale(at: UnixMs, told: UnixMs) -> Option<String> {
     (age >= FRESH_MS).then(|| format!("({} old)", span(age)))
 }
 
-/// A number with its thousands apart.
 fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    thousands(number, ',')
 }
 
 fn bytes(number: u64) -> String {

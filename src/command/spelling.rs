@@ -1,0 +1,43 @@
+//! How the words of a line are spelled, whatever the verb, and why a line may be none.
+
+use std::path::{Path, PathBuf};
+
+/// Why a line is not a command.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ParseError {
+    /// An empty line.
+    #[error("no command: try `status`, or `help` for the list")]
+    Empty,
+    /// A quote is not closed.
+    #[error("a quote is not closed: close it, or write `\\` before it")]
+    Quote,
+    /// The words are off; the text is ready to be shown.
+    #[error("{0}")]
+    Words(String),
+}
+
+/// Would break a line, or turn round the order in which a terminal shows it.
+pub(super) fn is_unruly(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Reads a path. One that begins with `-` is written as `./-…` from here on, so that no line takes
+/// it for a flag.
+pub(super) fn parse_path(text: &str) -> Result<PathBuf, String> {
+    match text {
+        "" => Err("a path has at least one character".into()),
+        _ if text.contains(is_unruly) => Err("a path has no control characters".into()),
+        _ if text.starts_with('-') => Ok(Path::new(".").join(text)),
+        _ => Ok(text.into()),
+    }
+}
+
+/// Writes a path as a word of a line. [`parse_path`] is the inverse.
+pub(super) fn write_path(path: &Path) -> String {
+    shell_words::quote(&path.to_string_lossy()).into_owned()
+}
+
+/// A flag, if it is set.
+pub(super) fn flag(set: bool, text: &'static str) -> &'static str {
+    if set { text } else { "" }
+}

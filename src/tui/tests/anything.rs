@@ -1,0 +1,114 @@
+//! Whatever a room may say, and whatever the terminal: it is drawn.
+
+use proptest::prelude::*;
+
+use super::*;
+
+prop_compose! {
+    /// Regions with anything anywhere.
+    fn any_region()(
+        base in 0usize..6,
+        zones in 0u16..14,
+        numbers in proptest::collection::vec(any::<u64>(), 40),
+        flags in proptest::collection::vec(any::<bool>(), 40),
+        text in "\\PC{0,40}",
+    ) -> Snapshot {
+        let mut snapshot = match base {
+            0 => sample::starting(),
+            1 => sample::failed(),
+            2 => sample::troubled(),
+            3 => sample::recovering(),
+            4 => sample::cut(),
+            _ => sample::idle(zones),
+        };
+        let mut number = numbers.iter().copied().cycle();
+        let mut flag = flags.iter().copied().cycle();
+        let mut n = move || number.next().unwrap_or(0);
+        let mut f = move || flag.next().unwrap_or(false);
+        snapshot.history_ms = n();
+        snapshot.started_ms = n();
+        snapshot.region.clone_from(&text);
+        snapshot.producer.rate = n() as f64;
+        snapshot.producer.running = vec![text.clone(); 5];
+        for step in &mut snapshot.steps {
+            step.detail.clone_from(&text);
+            step.took_ms = Some(n());
+        }
+        for conclusion in &mut snapshot.conclusions {
+            conclusion.evidence.clone_from(&text);
+        }
+        for mark in &mut snapshot.marks {
+            mark.at_ms = if f() { n() } else { snapshot.history_ms.saturating_sub(n() % 300_000) };
+        }
+        for zone in &mut snapshot.zones {
+            zone.ledger.acked = n();
+            zone.ledger.received = n();
+            zone.ledger.lost = n();
+            if let Some(stream) = &mut zone.stream {
+                stream.first_seq = n();
+                stream.last_seq = n();
+                stream.bytes = n();
+                stream.told_ms = n();
+            }
+            if let Some(mirror) = &mut zone.mirror {
+                mirror.true_lag = f().then(&mut n);
+                mirror.heard_ms = f().then(&mut n);
+                mirror.error = f().then(|| text.clone());
+            }
+            if let Some(link) = &mut zone.link {
+                link.state = if f() { LinkState::Cut } else { LinkState::Down };
+                link.since_ms = n();
+                link.heals_at_ms = Some(n());
+                link.rtt_us = Some(n());
+            }
+            if f() { zone.nodes.clear(); }
+            if f() { zone.mirror = None; }
+            zone.lag_history = numbers.iter().zip(&flags).map(|(n, f)| f.then_some(*n)).collect();
+        }
+        if f() { snapshot.zones.reverse(); }
+        if f() {
+            snapshot.drill = sample::presented(None).drill;
+        }
+        if let Some(drill) = &mut snapshot.drill {
+            let pauses = [None, Some(Pause::Predict), Some(Pause::Reveal), Some(Pause::GoOn)];
+            drill.waits_for = pauses[usize::try_from(n() % 4).unwrap()];
+            drill.presented = f();
+            drill.ended_ms = f().then(&mut n);
+            drill.began_ms = n();
+            drill.scale = n();
+            drill.sabotage = f().then(|| text.clone());
+            drill.name.clone_from(&text);
+            drill.evidence = text.repeat(4);
+            drill.steps.truncate(usize::try_from(n() % 6).unwrap());
+            for step in &mut drill.steps {
+                step.title.clone_from(&text);
+                step.detail.clone_from(&text);
+                step.took_ms = f().then(&mut n);
+            }
+            for counter in &mut drill.counters {
+                counter.label.clone_from(&text);
+                counter.value.clone_from(&text);
+            }
+        }
+        snapshot
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_region_is_drawn_at_any_size(
+        snapshot in any_region(), width in 0u16..210, height in 0u16..70, focus in 0usize..14,
+        zoom: bool, overlay in 0u8..6, unicode: bool,
+    ) {
+        let mut view = view();
+        view.focus = snapshot.zones.get(focus).map(|zone| zone.name.clone());
+        view.zoom = zoom;
+        let key = ["", "?", ":", "/", "k", "q"][usize::from(overlay)];
+        if !key.is_empty() {
+            press(&mut view, &snapshot, &[key]);
+        }
+        buffer((width, height), &snapshot, &view, &Theme::new(true, !unicode));
+    }
+}

@@ -1,0 +1,86 @@
+//! Lines that a person gives: which of them this screen may send to the room, and which it does
+//! itself.
+
+use super::{Effect, key_of};
+use crate::{
+    command::{
+        Command, Record,
+        keys::{Action, ScreenAction},
+        wind::NOTHING_TO_WIND,
+    },
+    region::{Snapshot, UnixMs},
+    room::protocol::Outcome,
+    tui::state::{Connection, ViewState},
+};
+
+/// Gives a line to the room, if this screen may.
+pub(super) fn give(
+    view: &mut ViewState,
+    snapshot: &Snapshot,
+    line: String,
+    now: UnixMs,
+) -> Vec<Effect> {
+    let command = line.parse::<Command>();
+    let refused = match &command {
+        Ok(Command::Record(record)) if !view.guest => return self_record(view, record, now),
+        Ok(Command::Wind(wind)) if snapshot.replay.is_some() => return vec![Effect::Wind(*wind)],
+        Ok(Command::Wind(_)) => Some(NOTHING_TO_WIND.into()),
+        _ if snapshot.replay.is_some() => Some(in_a_replay(&line)),
+        Ok(command) if view.guest && !command.is_for_guests() => {
+            Some(format!("you are a guest here: `{line}` reaches files or ends the region"))
+        }
+        Ok(Command::Control(_)) => None,
+        Ok(command) if command.is_harmless() || view.drives => None,
+        Err(_) if view.drives => None,
+        _ => Some(format!("{} (`{line}` was not sent)", way_to_drive(view, snapshot))),
+    };
+    if let Some(why) = refused {
+        view.say(why, Some(Outcome::Refused), now);
+        return Vec::new();
+    }
+    if let Connection::Lost { .. } = view.connection {
+        view.say(format!("no way to the room: `{line}` was not sent"), Some(Outcome::Refused), now);
+        return Vec::new();
+    }
+    let id = view.next_id;
+    view.next_id += 1;
+    view.pending.insert(id, line.clone());
+    view.say(format!("{line} …"), None, now);
+    vec![Effect::Send { id, line }]
+}
+
+/// Why a command is of no use in a replay.
+fn in_a_replay(line: &str) -> String {
+    format!("this is a replay of what happened: `{line}` was not sent")
+}
+
+/// How an observer comes to drive.
+fn way_to_drive(view: &ViewState, snapshot: &Snapshot) -> String {
+    let me = snapshot.screens.iter().find(|screen| Some(screen.id) == view.me);
+    if me.is_some_and(|me| me.observes) {
+        return "this screen only observes".into();
+    }
+    let driver = snapshot.screens.iter().find(|screen| screen.drives);
+    let key = key_of(view, &Action::Screen(ScreenAction::Control));
+    match (driver, key) {
+        (Some(driver), Some(key)) => format!("{} drives: {key} asks for control", driver.name),
+        (None, Some(key)) => format!("nobody drives: {key} takes control"),
+        (_, None) => "you are observing: `control ask` asks for control".into(),
+    }
+}
+
+/// A screen records itself; the room has no part in it.
+fn self_record(view: &mut ViewState, record: &Record, now: UnixMs) -> Vec<Effect> {
+    match record {
+        Record::Start { size: Some(_), .. } => {
+            let why =
+                "a screen is recorded at its own size: leave --size out, or record from a shell";
+            view.say(why, Some(Outcome::Refused), now);
+            Vec::new()
+        }
+        Record::Start { file, format, size: None } => {
+            vec![Effect::Record { file: Some(file.clone()), format: *format }]
+        }
+        Record::Stop => vec![Effect::StopRecording],
+    }
+}
