@@ -74,12 +74,28 @@ pub(super) struct NodeBook {
     pub seen: Option<Seen>,
     /// Since when it is off the network of the links, though nobody cut its zone.
     pub astray_ms: Option<UnixMs>,
+    /// A round trip that began before the link was healed, in microseconds: its server tells it
+    /// until the next ping.
+    pub outlived_rtt: Option<u64>,
 }
 
 impl NodeBook {
     /// Its process runs, as far as anyone knows.
     pub fn runs(&self) -> bool {
         self.truth.is_none_or(|truth| truth.state == ProcessState::Running)
+    }
+
+    /// The round trip its server measured, unless that ping was under way before the heal: then it
+    /// measured the cut.
+    pub fn round_trip(&mut self, healed: Option<UnixMs>) -> Option<u64> {
+        let seen = self.seen.as_ref()?;
+        let rtt = seen.rtt_us?;
+        if let Some(healed) = healed
+            && (healed..healed + rtt / 1000).contains(&seen.at_ms)
+        {
+            self.outlived_rtt = Some(rtt);
+        }
+        (self.outlived_rtt != Some(rtt)).then_some(rtt)
     }
 
     /// Its process has ended: it has no connections for certain.

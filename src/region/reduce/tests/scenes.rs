@@ -316,6 +316,30 @@ fn cut_and_heal_with_the_clock() {
     assert_eq!(marks, [MarkKind::Cut, MarkKind::Heal]);
 }
 
+/// A ping that a silent cut held up comes back with the length of the cut.
+#[test]
+fn a_round_trip_that_began_in_the_cut_is_not_the_links() {
+    let mut lab = Lab::new();
+    lab.pass(3_000);
+    lab.cut(CutKind::Silent);
+    lab.linked = true;
+    lab.pass(3_000);
+    lab.state.heal_begun(lab.now, &zone("b"), None);
+    lab.rtt_us = 2_200_000;
+    lab.half_second();
+    assert_eq!(lab.shown("b").link.unwrap().rtt_us, None);
+    // Its server tells it until the next ping.
+    lab.pass(4_000);
+    assert_eq!(lab.shown("b").link.unwrap().rtt_us, None);
+    lab.rtt_us = 310;
+    lab.half_second();
+    assert_eq!(lab.shown("b").link.unwrap().rtt_us, Some(310));
+    // One that began afterwards counts, however long it took.
+    lab.rtt_us = 1_500_000;
+    lab.half_second();
+    assert_eq!(lab.shown("b").link.unwrap().rtt_us, Some(1_500_000));
+}
+
 #[test]
 fn a_cut_in_the_middle_of_a_recovery_ends_its_clock() {
     let mut lab = Lab::new();
