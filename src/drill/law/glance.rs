@@ -232,13 +232,30 @@ impl View<'_> {
     }
 
     fn whole(&self, counters: &mut Vec<Counter>) {
-        let acked: u64 = self.run.produced().map(|produced| produced.acked).sum();
+        // What a running `produce` has got acknowledged is in the samples alone.
+        let reported: u64 = self.run.produced().map(|produced| produced.acked).sum();
+        let sampled = self
+            .run
+            .samples
+            .first()
+            .zip(self.run.samples.last())
+            .map_or(0, |(was, is)| is.producer.acked.saturating_sub(was.producer.acked));
+        let acked = reported.max(sampled);
         counters.push(Counter {
             label: "acked in this drill".into(),
             value: acked.to_string(),
             good: None,
         });
-        let zone = &self.begin.mirror;
+        let (source, zone) = (&self.begin.source, &self.begin.mirror);
+        let got = |zone: &ZoneName| {
+            let first = self.run.samples.iter().find_map(|sample| sample.zone(zone))?;
+            Some(self.run.last(zone)?.received.saturating_sub(first.received))
+        };
+        let label = format!("received in {source}, {zone}");
+        counters.push(match got(source).zip(got(zone)) {
+            Some((there, here)) => Counter { label, value: format!("{there}, {here}"), good: None },
+            None => unknown(&label),
+        });
         let label = format!("{zone} true lag");
         counters.push(match self.run.last(zone).and_then(|zone| zone.true_lag) {
             Some(lag) => Counter { label, value: lag.to_string(), good: None },
