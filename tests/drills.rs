@@ -220,6 +220,61 @@ fn a_drill_that_is_ended_heals_and_says_void() {
     assert!(refused.err.contains("no drill runs"), "{}", refused.err);
 }
 
+/// Presented: every step is revealed, also the last, and each verdict stands until somebody goes on.
+#[test]
+fn a_presented_verdict_stands_until_somebody_goes_on() {
+    let region = Region::up("presented");
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["one", "two"] {
+        let script = format!(
+            r#"
+            name = "{name}"
+            claim = "Messages arrive."
+            about = "one step"
+            checks = ["whole"]
+            [[step]]
+            title = "a few"
+            do = "A few messages."
+            expect = "They arrive."
+            watch = "The ledger."
+            actions = [
+              {{ run = "produce 1 10" }},
+              {{ until = "new zones.b.ledger.received >= 10", within = "30s" }},
+              {{ until = "zones.b.consumer.ack_floor == zones.a.stream.last_seq and zones.a.consumer.ack_floor == zones.a.stream.last_seq", within = "30s" }},
+            ]
+            "#
+        );
+        std::fs::write(folder.path().join(format!("{name}.toml")), script).unwrap();
+    }
+    region.ok("down");
+    let up = |region: &Region| {
+        let mut up = region.program();
+        up.arg("up").env("ZONEDRILL_DRILLS", folder.path());
+        ran(&mut up).expect_code(0);
+    };
+    up(&region);
+    let mut run = region.program();
+    run.args(["drill", "run", "one", "two", "--present"]).env("ZONEDRILL_DRILLS", folder.path());
+    let drill = run.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+    // Predict, reveal, go on: the verdict comes with the third only.
+    for _ in 0..3 {
+        assert_eq!(ended_drills(&region), 0);
+        wait_until("it waits", 30, || region.run(&["drill", "next"]).code == 0);
+    }
+    wait_until("the first verdict", 30, || ended_drills(&region) == 1);
+    // Nothing is tested now: whoever does something disturbs no drill.
+    region.run(&["--as", "eve", "produce", "1", "5"]).expect_code(0);
+    assert_eq!(records(&region), 1, "the second has begun by itself");
+    region.ok("drill stop");
+    let ended = finish(drill).expect_code(2);
+    assert!(ended.out.contains("1 of 2 proved; not begun: two"), "{}", ended.out);
+}
+
+fn ended_drills(region: &Region) -> usize {
+    let events = std::fs::read_to_string(region.folder().join("events.jsonl")).unwrap_or_default();
+    events.lines().filter(|line| line.contains("drill-ended")).count()
+}
+
 /// The evidence of a drill outlives its room, and says what became of it.
 #[test]
 fn a_drill_whose_room_is_killed_is_void_and_can_be_reported() {
