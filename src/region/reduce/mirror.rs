@@ -37,6 +37,8 @@ struct View {
     /// under load even when the mirror is perfectly in step.
     behind: Option<u64>,
     link_up: bool,
+    /// Proved to be without a link: cut, and seen so at both ends.
+    severed: bool,
     link_since: UnixMs,
 }
 
@@ -71,6 +73,7 @@ impl State {
             silent_ms: mirror.heard_ms.map(|heard| mirror.told_ms.saturating_sub(heard)),
             behind,
             link_up: zone.link.as_ref().is_some_and(|link| link.state == LinkState::Up),
+            severed: zone.link.as_ref().is_some_and(|l| l.state == LinkState::Cut && l.effective),
             link_since: zone.link.as_ref().map_or(0, |link| link.since_ms),
         };
         let book = &mut self.books[i];
@@ -204,8 +207,10 @@ impl MirrorBook {
         } else {
             match view.behind {
                 None => MirrorState::Unknown,
+                // Nothing streams through a proved cut: it has only not been silent for long yet.
+                Some(_) if view.severed => MirrorState::Silent,
                 Some(0) => MirrorState::Streaming,
-                // Without a link nothing catches up: it has only not been silent for long yet.
+                // Without a link nothing catches up.
                 Some(_) if !view.link_up => MirrorState::Silent,
                 Some(_) => MirrorState::CatchingUp,
             }

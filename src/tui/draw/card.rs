@@ -185,10 +185,10 @@ fn verdict_sections(
     if let Some(line) = sections.last_mut().and_then(|section| section.lines.last_mut()) {
         *line = line.clone().style(style);
     }
-    sections.push(labelled("claim", &shown.claim, width, theme.value(), 2, theme));
+    sections.push(labelled("claim", &shown.claim, width, theme.value(), 1, theme));
     sections.push(labelled("reason", &shown.evidence, width, style, 0, theme));
     let cells = width.min(LINE);
-    sections.push(Section { readily: 1, lines: column(&counters(shown, theme), cells, theme) });
+    sections.push(Section { readily: 2, lines: column(&counters(shown, theme), cells, theme) });
     let bundle = shown.bundle.as_deref().unwrap_or_default();
     sections.push(labelled("evidence", bundle, width, theme.value(), 3, theme));
     let prompt = match (shown.waits_for, shown.queue.first()) {

@@ -316,6 +316,22 @@ fn cut_and_heal_with_the_clock() {
     assert_eq!(marks, [MarkKind::Cut, MarkKind::Heal]);
 }
 
+#[test]
+fn nothing_streams_through_an_effective_cut() {
+    let mut lab = Lab::new();
+    lab.pass(3_000);
+    lab.silent_ms = Some(300);
+    lab.cut(CutKind::Refuse);
+    lab.half_second();
+    assert!(lab.shown("b").link.unwrap().effective);
+    assert_eq!(lab.mirror_state(), MirrorState::Silent);
+    // One that leaks is not.
+    lab.linked = true;
+    lab.half_second();
+    assert!(!lab.shown("b").link.unwrap().effective);
+    assert_eq!(lab.mirror_state(), MirrorState::Streaming);
+}
+
 /// A ping that a silent cut held up comes back with the length of the cut.
 #[test]
 fn a_round_trip_that_began_in_the_cut_is_not_the_links() {
