@@ -396,7 +396,9 @@ fn a_verdicts_reason_is_read_to_its_end() {
     let drill = snapshot.drill.as_mut().unwrap();
     drill.evidence =
         format!("{}(the limit is 500.0 ms)", "zone a processed 100 of 100; ".repeat(14));
-    assert!(screen((120, 40), &snapshot, &view()).contains("(the limit is 500.0 ms)"));
+    let claim: String = drill.claim.chars().take(40).collect();
+    let text = screen((120, 40), &snapshot, &view());
+    assert!(text.contains("(the limit is 500.0 ms)") && text.contains(&claim), "{text}");
 }
 
 #[test]

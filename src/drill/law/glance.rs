@@ -224,7 +224,8 @@ impl View<'_> {
         counters.push(match got.zip(of) {
             Some((got, of)) => Counter {
                 label,
-                value: format!("{got}/{of}"),
+                // Under load the consumer's word is newer than its stream's.
+                value: format!("{got}/{}", of.max(got)),
                 good: (got >= of && of > 0).then_some(true),
             },
             None => unknown(&label),

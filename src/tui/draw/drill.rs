@@ -24,7 +24,7 @@ use crate::{
     },
     tui::{
         format,
-        layout::{DRILL_COLUMNS, DRILL_LOW},
+        layout::{DRILL_COLUMNS, DRILL_LOW, VERDICT_LINES},
         state::DrillLook,
         theme::Theme,
     },
@@ -67,7 +67,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, drill: &Drill, look: DrillLook, scene:
     }
     rows.extend(recoveries(drill, width, scene));
     // The rule that a verdict is by stands at the end of its reason.
-    verdict(&mut rows, drill, width, if large { 12 } else { 4 }, theme);
+    verdict(&mut rows, drill, width, if large { 12 } else { VERDICT_LINES }, theme);
     rest(&mut rows, drill, 2, width, scene);
     put_lines(buf, inner, &rows::fit(rows, usize::from(inner.height), theme));
 }
