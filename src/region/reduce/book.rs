@@ -221,6 +221,26 @@ impl ZoneBook {
         self.words.iter().rev().find(|(told, _)| *told <= moment).map(|(_, last_seq)| *last_seq)
     }
 
+    /// The last sequence it had at `moment`, as far as the words around it tell: under load a word
+    /// that is a second old is thousands of messages old.
+    pub fn had_at(&self, moment: UnixMs) -> Option<u64> {
+        let after = self.words.iter().position(|(told, _)| *told > moment);
+        let before = after.unwrap_or(self.words.len()).checked_sub(1)?;
+        let (from, low) = self.words[before];
+        let Some(&(to, high)) = after.and_then(|after| self.words.get(after)) else {
+            return Some(low);
+        };
+        let part = u128::from(high.saturating_sub(low)) * u128::from(moment - from)
+            / u128::from((to - from).max(1));
+        Some(low.saturating_add(u64::try_from(part).unwrap_or(u64::MAX)))
+    }
+
+    /// Its last two words were the same.
+    pub fn stands_still(&self) -> bool {
+        let mut newest = self.words.iter().rev().map(|(_, last_seq)| last_seq);
+        newest.next().zip(newest.next()).is_some_and(|(last, before)| last == before)
+    }
+
     /// Keeps the stream's creation time; true when the stream is another one than before. A change
     /// must be told twice before it counts: one odd answer must not declare a mirror diverged.
     pub fn created_told(&mut self, created: &str) -> bool {

@@ -54,13 +54,22 @@ impl State {
         let Some(mirror) = &zone.mirror else { return };
         let ends = there.zip(here);
         let true_lag = ends.map(|((_, source), (_, mirror))| source.saturating_sub(mirror));
-        let behind = ends.map(|((_, newest), (told, mirror))| {
-            let then = self.books[source].word_at(told.saturating_sub(SKEW_MS));
-            then.unwrap_or(newest).saturating_sub(mirror)
+        let behind = ends.map(|((there, newest), (here, mirror))| {
+            let (source, own) = (&self.books[source], &self.books[i]);
+            // The last moment of which both have told. A source that stands still has no more by
+            // the time of the mirror's word.
+            let moment = if source.stands_still() { here } else { here.min(there) };
+            let had = if moment == here { None } else { own.had_at(moment) };
+            let then = source.had_at(moment.saturating_sub(SKEW_MS));
+            then.unwrap_or(newest).saturating_sub(had.unwrap_or(mirror))
         });
         // Samples of two ends a few milliseconds apart differ by what flows in between. A mirror
         // that has everything the source had a moment before is in step.
-        let true_lag = if behind == Some(0) { Some(0) } else { true_lag };
+        // One whose word is newer than the source's may have passed that and be behind all the same.
+        let true_lag = match behind {
+            Some(0) => Some(0),
+            _ => true_lag.max(behind),
+        };
         // A mirror that has more than the source was last heard to have: how much the source has
         // by now is not known (its stream may be electing a leader).
         let outrun = ends.is_some_and(|((there, source), (here, mirror))| {
