@@ -7,7 +7,8 @@
 mod support;
 
 use std::{
-    io::Read,
+    io::{BufRead, BufReader, Read, Write},
+    os::unix::net::UnixStream,
     path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -15,7 +16,7 @@ use std::{
 
 use serde_json::Value;
 use support::{Ran, Region, nats_server};
-use zonedrill::drill::record::Entry;
+use zonedrill::{drill::record::Entry, room::protocol::PROTOCOL};
 
 /// The newest run's record in a region's folder.
 fn record(region: &Region) -> Vec<Entry> {
@@ -268,6 +269,22 @@ fn a_presented_verdict_stands_until_somebody_goes_on() {
     region.ok("drill stop");
     let ended = finish(drill).expect_code(2);
     assert!(ended.out.contains("1 of 2 proved; not begun: two"), "{}", ended.out);
+    let drill = drill_shown(&region);
+    assert_eq!(drill["queue"], serde_json::json!([]), "{drill}");
+}
+
+/// The drill as a screen would show it.
+fn drill_shown(region: &Region) -> Value {
+    let mut stream = UnixStream::connect(region.folder().join("room.sock")).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let hello = serde_json::json!({
+        "type": "hello", "protocol": PROTOCOL, "name": "looker", "client": "watch", "observe": true,
+    });
+    writeln!(stream, "{hello}").unwrap();
+    let lines = BufReader::new(stream).lines();
+    let mut messages = lines.map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
+    let snapshot = messages.find(|message| message["type"] == "snapshot").unwrap();
+    snapshot["snapshot"]["drill"].clone()
 }
 
 fn ended_drills(region: &Region) -> usize {

@@ -45,7 +45,7 @@ use crate::{
     drill::{law::Finding, library, record::Entry, script::Script},
     region::{
         event::seconds,
-        snapshot::{Pause, Verdict},
+        snapshot::{Drill, Pause, Verdict},
     },
 };
 
@@ -115,17 +115,20 @@ impl Crew {
         Ok((Self { cx, who, snapshots, next }, seat))
     }
 
+    /// Changes the picture of the drill.
+    fn change(&self, change: impl FnOnce(&mut Drill) + Send + 'static) {
+        self.cx.bus().change(move |state, _| {
+            let mut drill = state.peek().drill.clone();
+            if let Some(drill) = &mut drill {
+                change(drill);
+            }
+            state.drill(drill)
+        });
+    }
+
     /// Of several presented drills one has its verdict: it stands there until somebody goes on.
     async fn verdict_is_seen(&self) {
-        let waits = |waits: Option<Pause>| {
-            self.cx.bus().change(move |state, _| {
-                let mut drill = state.peek().drill.clone();
-                if let Some(drill) = &mut drill {
-                    drill.waits_for = waits;
-                }
-                state.drill(drill)
-            });
-        };
+        let waits = |pause| self.change(move |drill| drill.waits_for = pause);
         self.cx.engine.desk.between(true);
         waits(Some(Pause::GoOn));
         tokio::select! {
@@ -177,6 +180,8 @@ pub async fn run(
             break;
         }
     }
+    // Nothing is to come any more, whatever was.
+    crew.change(|drill| drill.queue.clear());
     let left: Vec<&str> = scripts.iter().skip(ended.len()).map(|one| one.name.as_str()).collect();
     let tried: Vec<Ended> = ended.iter().filter(|one| !one.untried).cloned().collect();
     // With the region's end there is nobody to hand anything to.
@@ -199,13 +204,7 @@ pub async fn run(
             let shown = folder.display().to_string();
             let _ = write!(text, "\nevidence: {shown}");
             data["bundle"] = shown.clone().into();
-            crew.cx.bus().change(move |state, _| {
-                let mut drill = state.peek().drill.clone();
-                if let Some(drill) = &mut drill {
-                    drill.bundle = Some(shown);
-                }
-                state.drill(drill)
-            });
+            crew.change(move |drill| drill.bundle = Some(shown));
         }
         Some(Err(failure)) => {
             let _ = write!(text, "\nthe evidence bundle could not be written: {failure}");
