@@ -233,13 +233,15 @@ impl View<'_> {
     }
 
     fn whole(&self, counters: &mut Vec<Counter>) {
-        // What a running `produce` has got acknowledged is in the samples alone.
+        let (first, last) = (self.run.samples.first(), self.run.samples.last());
         let reported: u64 = self.run.produced().map(|produced| produced.acked).sum();
-        let sampled = self
-            .run
-            .samples
-            .first()
-            .zip(self.run.samples.last())
+        // What a running `produce` has got acknowledged is in the samples alone.
+        let running = self.run.given.iter().any(|given| {
+            given.answer.is_none() && matches!(given.command, Some(Command::Produce(_)))
+        });
+        let sampled = first
+            .zip(last)
+            .filter(|_| running)
             .map_or(0, |(was, is)| is.producer.acked.saturating_sub(was.producer.acked));
         let acked = reported.max(sampled);
         counters.push(Counter {
@@ -249,8 +251,9 @@ impl View<'_> {
         });
         let (source, zone) = (&self.begin.source, &self.begin.mirror);
         let got = |zone: &ZoneName| {
-            let first = self.run.samples.iter().find_map(|sample| sample.zone(zone))?;
-            Some(self.run.last(zone)?.received.saturating_sub(first.received))
+            let (had, is) = (first?.zone(zone)?.received, self.run.last(zone)?.received);
+            // What was still on its way when the drill began is not of this drill.
+            Some(is.saturating_sub(had.max(first?.producer.acked)))
         };
         let label = format!("received in {source}, {zone}");
         counters.push(match got(source).zip(got(zone)) {
