@@ -269,12 +269,12 @@ fn a_presented_verdict_stands_until_somebody_goes_on() {
     region.ok("drill stop");
     let ended = finish(drill).expect_code(2);
     assert!(ended.out.contains("1 of 2 proved; not begun: two"), "{}", ended.out);
-    let drill = drill_shown(&region);
-    assert_eq!(drill["queue"], serde_json::json!([]), "{drill}");
+    // Nothing is said to be still to come.
+    wait_for_drill(&region, |drill| drill["queue"] == serde_json::json!([]));
 }
 
-/// The drill as a screen would show it.
-fn drill_shown(region: &Region) -> Value {
+/// Waits until a screen would show the drill so.
+fn wait_for_drill(region: &Region, wanted: impl Fn(&Value) -> bool) {
     let mut stream = UnixStream::connect(region.folder().join("room.sock")).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     let hello = serde_json::json!({
@@ -283,8 +283,7 @@ fn drill_shown(region: &Region) -> Value {
     writeln!(stream, "{hello}").unwrap();
     let lines = BufReader::new(stream).lines();
     let mut messages = lines.map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
-    let snapshot = messages.find(|message| message["type"] == "snapshot").unwrap();
-    snapshot["snapshot"]["drill"].clone()
+    messages.find(|message| wanted(&message["snapshot"]["drill"])).expect("it is shown so");
 }
 
 fn ended_drills(region: &Region) -> usize {
