@@ -7,7 +7,8 @@
 mod support;
 
 use std::{
-    io::Read,
+    io::{BufRead, BufReader, Read, Write},
+    os::unix::net::UnixStream,
     path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -15,7 +16,7 @@ use std::{
 
 use serde_json::Value;
 use support::{Ran, Region, nats_server};
-use zonedrill::drill::record::Entry;
+use zonedrill::{drill::record::Entry, room::protocol::PROTOCOL};
 
 /// The newest run's record in a region's folder.
 fn record(region: &Region) -> Vec<Entry> {
@@ -218,6 +219,76 @@ fn a_drill_that_is_ended_heals_and_says_void() {
     region.ok("heal b");
     let refused = region.run(&["drill", "stop"]).expect_code(3);
     assert!(refused.err.contains("no drill runs"), "{}", refused.err);
+}
+
+/// Presented: every step is revealed, also the last, and each verdict stands until somebody goes on.
+#[test]
+fn a_presented_verdict_stands_until_somebody_goes_on() {
+    let region = Region::up("presented");
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["one", "two"] {
+        let script = format!(
+            r#"
+            name = "{name}"
+            claim = "Messages arrive."
+            about = "one step"
+            checks = ["whole"]
+            [[step]]
+            title = "a few"
+            do = "A few messages."
+            expect = "They arrive."
+            watch = "The ledger."
+            actions = [
+              {{ run = "produce 1 10" }},
+              {{ until = "new zones.b.ledger.received >= 10", within = "30s" }},
+              {{ until = "zones.b.consumer.ack_floor == zones.a.stream.last_seq and zones.a.consumer.ack_floor == zones.a.stream.last_seq", within = "30s" }},
+            ]
+            "#
+        );
+        std::fs::write(folder.path().join(format!("{name}.toml")), script).unwrap();
+    }
+    region.ok("down");
+    let up = |region: &Region| {
+        let mut up = region.program();
+        up.arg("up").env("ZONEDRILL_DRILLS", folder.path());
+        ran(&mut up).expect_code(0);
+    };
+    up(&region);
+    let mut run = region.program();
+    run.args(["drill", "run", "one", "two", "--present"]).env("ZONEDRILL_DRILLS", folder.path());
+    let drill = run.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+    // Predict, reveal, go on: the verdict comes with the third only.
+    for _ in 0..3 {
+        assert_eq!(ended_drills(&region), 0);
+        wait_until("it waits", 30, || region.run(&["drill", "next"]).code == 0);
+    }
+    wait_until("the first verdict", 30, || ended_drills(&region) == 1);
+    // Nothing is tested now: whoever does something disturbs no drill.
+    region.run(&["--as", "eve", "produce", "1", "5"]).expect_code(0);
+    assert_eq!(records(&region), 1, "the second has begun by itself");
+    region.ok("drill stop");
+    let ended = finish(drill).expect_code(2);
+    assert!(ended.out.contains("1 of 2 proved; not begun: two"), "{}", ended.out);
+    // Nothing is said to be still to come.
+    wait_for_drill(&region, |drill| drill["queue"] == serde_json::json!([]));
+}
+
+/// Waits until a screen would show the drill so.
+fn wait_for_drill(region: &Region, wanted: impl Fn(&Value) -> bool) {
+    let mut stream = UnixStream::connect(region.folder().join("room.sock")).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let hello = serde_json::json!({
+        "type": "hello", "protocol": PROTOCOL, "name": "looker", "client": "watch", "observe": true,
+    });
+    writeln!(stream, "{hello}").unwrap();
+    let lines = BufReader::new(stream).lines();
+    let mut messages = lines.map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
+    messages.find(|message| wanted(&message["snapshot"]["drill"])).expect("it is shown so");
+}
+
+fn ended_drills(region: &Region) -> usize {
+    let events = std::fs::read_to_string(region.folder().join("events.jsonl")).unwrap_or_default();
+    events.lines().filter(|line| line.contains("drill-ended")).count()
 }
 
 /// The evidence of a drill outlives its room, and says what became of it.

@@ -43,7 +43,10 @@ use super::{
 use crate::{
     command::{DrillRun, Sabotage},
     drill::{law::Finding, library, record::Entry, script::Script},
-    region::{event::seconds, snapshot::Verdict},
+    region::{
+        event::seconds,
+        snapshot::{Drill, Pause, Verdict},
+    },
 };
 
 /// The newest snapshots.
@@ -112,6 +115,30 @@ impl Crew {
         Ok((Self { cx, who, snapshots, next }, seat))
     }
 
+    /// Changes the picture of the drill.
+    fn change(&self, change: impl FnOnce(&mut Drill) + Send + 'static) {
+        self.cx.bus().change(move |state, _| {
+            let mut drill = state.peek().drill.clone();
+            if let Some(drill) = &mut drill {
+                change(drill);
+            }
+            state.drill(drill)
+        });
+    }
+
+    /// Of several presented drills one has its verdict: it stands there until somebody goes on.
+    async fn verdict_is_seen(&self) {
+        let waits = |pause| self.change(move |drill| drill.waits_for = pause);
+        self.cx.engine.desk.between(true);
+        waits(Some(Pause::GoOn));
+        tokio::select! {
+            () = self.next.notified() => {}
+            () = self.cx.stop.cancelled() => {}
+        }
+        waits(None);
+        self.cx.engine.desk.between(false);
+    }
+
     /// Why the drill was ended, once it was.
     #[must_use]
     pub fn why_ended(&self) -> String {
@@ -145,10 +172,17 @@ pub async fn run(
             queue,
         };
         ended.push(stage::run(&crew, script, how).await?);
+        let more = index + 1 < scripts.len();
+        if more && asked.present && ended.last().is_some_and(|one| !one.untried) {
+            crew.verdict_is_seen().await;
+        }
         if crew.cx.stop.is_cancelled() {
             break;
         }
     }
+    // Nothing is to come any more, whatever was.
+    crew.change(|drill| drill.queue.clear());
+    let left: Vec<&str> = scripts.iter().skip(ended.len()).map(|one| one.name.as_str()).collect();
     let tried: Vec<Ended> = ended.iter().filter(|one| !one.untried).cloned().collect();
     // With the region's end there is nobody to hand anything to.
     let closing = crew.cx.stop.is_cancelled() && crew.cx.engine.desk.why().is_none();
@@ -158,10 +192,10 @@ pub async fn run(
         crew.cx.engine.desk.remember(tried.clone());
         Some(bundle::write(&crew.cx.engine, &tried, asked.report).await)
     };
-    let mut text = format!("{}\n{}", headline(&ended), table(&ended));
-    let mut outcome = overall(&ended).0;
+    let mut text = format!("{}\n{}", headline(&ended, &left), table(&ended));
+    let (mut outcome, word) = overall(&ended, &left);
     let mut data = serde_json::json!({
-        "verdict": overall(&ended).1,
+        "verdict": word,
         "drills": ended,
         "took_ms": began.elapsed().as_millis() as u64,
     });
@@ -170,13 +204,7 @@ pub async fn run(
             let shown = folder.display().to_string();
             let _ = write!(text, "\nevidence: {shown}");
             data["bundle"] = shown.clone().into();
-            crew.cx.bus().change(move |state, _| {
-                let mut drill = state.peek().drill.clone();
-                if let Some(drill) = &mut drill {
-                    drill.bundle = Some(shown);
-                }
-                state.drill(drill)
-            });
+            crew.change(move |drill| drill.bundle = Some(shown));
         }
         Some(Err(failure)) => {
             let _ = write!(text, "\nthe evidence bundle could not be written: {failure}");
@@ -294,24 +322,31 @@ pub fn list() -> Result {
     Ok(Said { outcome: Outcome::Done, text, data: Some(serde_json::Value::Array(data)) })
 }
 
-/// The verdict of several: broken if one is, else void if one is.
-fn overall(ended: &[Ended]) -> (Outcome, &'static str) {
+/// The verdict of several: broken if one is, else void if one is, or was never begun.
+fn overall(ended: &[Ended], left: &[&str]) -> (Outcome, &'static str) {
     let any = |verdict| ended.iter().any(|one| one.verdict == verdict);
     if any(Verdict::Broken) {
         (Outcome::Broken, "broken")
-    } else if !ended.is_empty() && ended.iter().all(|one| one.verdict == Verdict::Proved) {
+    } else if !ended.is_empty()
+        && left.is_empty()
+        && ended.iter().all(|one| one.verdict == Verdict::Proved)
+    {
         (Outcome::Done, "proved")
     } else {
         (Outcome::Void, "void")
     }
 }
 
-/// How many are proved, and which are not: `3 of 4 proved; heal is broken`.
-fn headline(ended: &[Ended]) -> String {
+/// How many are proved, and which are not: `3 of 4 proved; heal is broken`; and which were left
+/// when it ended before its time.
+fn headline(ended: &[Ended], left: &[&str]) -> String {
     let proved = ended.iter().filter(|one| one.verdict == Verdict::Proved).count();
-    let mut text = format!("{proved} of {} proved", ended.len());
+    let mut text = format!("{proved} of {} proved", ended.len() + left.len());
     for one in ended.iter().filter(|one| one.verdict != Verdict::Proved) {
         let _ = write!(text, "; {} is {}", one.drill, one.verdict.as_str());
+    }
+    if !left.is_empty() {
+        let _ = write!(text, "; not begun: {}", left.join(", "));
     }
     text
 }

@@ -77,6 +77,14 @@ pub async fn produce(cx: Cx, produce: Produce) -> Result {
     if end.sent > 0 {
         cx.engine.used_number(end.last_number);
     }
+    // A burst may be over before anybody asked how far it is.
+    if let Some(domain) = end.acked_by.clone() {
+        cx.bus().change(move |state, _| {
+            let mut producer = state.peek().producer.clone();
+            producer.acked_by = Some(domain);
+            state.producer(producer)
+        });
+    }
     let text = format!(
         "{} acked of {} sent as p{number} in {}{}{}{}",
         end.acked,

@@ -2,7 +2,10 @@
 
 use ratatui::layout::Rect;
 
-use super::state::{DrillLook, ViewState};
+use super::{
+    format,
+    state::{DrillLook, ViewState},
+};
 use crate::region::{
     Snapshot,
     snapshot::{Drill, Phase, StepState, Zone},
@@ -25,6 +28,8 @@ const PANE_HIGH: u16 = 18;
 const PANE_RICH: u16 = 4;
 /// Rows of a drill in a few lines, and the most of such a form.
 pub const DRILL_LOW: u16 = 8;
+/// The most lines of a verdict in its pane.
+pub const VERDICT_LINES: usize = 4;
 /// From this width a drill's steps and counters stand side by side.
 pub const DRILL_COLUMNS: u16 = 100;
 /// Rows of the presenter's card: fewer cannot be read, more do not help.
@@ -393,8 +398,10 @@ fn wanted(drill: &Drill, snapshot: &Snapshot, width: u16) -> u16 {
         |zone: &&Zone| zone.recovery.as_ref().is_some_and(|r| r.healed_ms >= drill.began_ms);
     // Its clock, and the sentence of a stall.
     let clocks = 3 * snapshot.zones.iter().filter(healed).count().min(3);
-    // Border, claim and verdict (two lines each), what is queued or where the evidence is.
-    u16::try_from(body + sabotage + clocks + 7).unwrap_or(u16::MAX)
+    let reason = format::wrap(&drill.evidence, usize::from(width.saturating_sub(4)).max(1)).len();
+    // Border, claim (two lines each), what is queued or where the evidence is; the verdict.
+    let verdict = reason.clamp(2, VERDICT_LINES);
+    u16::try_from(body + sabotage + clocks + 5 + verdict).unwrap_or(u16::MAX)
 }
 
 /// Which zones are shown, when not all can be: the source, and the page of mirrors with the

@@ -221,6 +221,12 @@ impl ViewState {
         (look != DrillLook::Hidden).then_some((drill, look))
     }
 
+    /// Whether the verdict of a presented drill still stands there.
+    #[must_use]
+    pub fn verdict_card(&self, snapshot: &Snapshot) -> bool {
+        self.drill(snapshot).is_some_and(|(drill, _)| drill.presented && drill.ended_ms.is_some())
+    }
+
     /// Says how the drill is to be shown from now on.
     pub fn show_drill(&mut self, snapshot: &Snapshot, look: DrillLook) {
         self.drill = snapshot.drill.as_ref().map(|drill| (drill.began_ms, look));

@@ -28,7 +28,7 @@ use crate::{
     region::{
         Event, EventKind, Snapshot, UnixMs, ZoneName,
         actor::{Actor, Via},
-        snapshot::{LinkState, MirrorState, NodeState, Pause, Verdict},
+        snapshot::{Counter, LinkState, MirrorState, NodeState, Pause, Verdict},
     },
     room::protocol::{Message, Outcome},
 };

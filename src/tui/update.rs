@@ -174,6 +174,13 @@ pub fn key(view: &mut ViewState, snapshot: &Snapshot, key: Key, now: UnixMs) -> 
         None => {
             let presented = running(snapshot).is_some_and(|drill| drill.presented);
             let map = &view.keymap;
+            let goes_on = map.get_presented(key).is_some_and(|b| b.when == When::Presented);
+            if goes_on && !presented && view.verdict_card(snapshot) {
+                // Pressed once more than there was to go on with, a key must not do what it does
+                // otherwise: `space` would pause a consumer.
+                view.show_drill(snapshot, DrillLook::Hidden);
+                return Vec::new();
+            }
             let binding = match () {
                 () if snapshot.replay.is_some() => map.get_replaying(key),
                 () if presented => map.get_presented(key),
@@ -239,7 +246,7 @@ pub fn tick(view: &mut ViewState, now: UnixMs) -> bool {
 
 /// The drill that runs.
 fn running(snapshot: &Snapshot) -> Option<&Drill> {
-    snapshot.drill.as_ref().filter(|drill| drill.ended_ms.is_none())
+    snapshot.drill.as_ref().filter(|drill| drill.under_way())
 }
 
 /// A key while nothing lies on top.

@@ -224,7 +224,8 @@ impl View<'_> {
         counters.push(match got.zip(of) {
             Some((got, of)) => Counter {
                 label,
-                value: format!("{got}/{of}"),
+                // Under load the consumer's word is newer than its stream's.
+                value: format!("{got}/{}", of.max(got)),
                 good: (got >= of && of > 0).then_some(true),
             },
             None => unknown(&label),
@@ -232,13 +233,33 @@ impl View<'_> {
     }
 
     fn whole(&self, counters: &mut Vec<Counter>) {
-        let acked: u64 = self.run.produced().map(|produced| produced.acked).sum();
+        let (first, last) = (self.run.samples.first(), self.run.samples.last());
+        let reported: u64 = self.run.produced().map(|produced| produced.acked).sum();
+        // What a running `produce` has got acknowledged is in the samples alone.
+        let running = self.run.given.iter().any(|given| {
+            given.answer.is_none() && matches!(given.command, Some(Command::Produce(_)))
+        });
+        let sampled = first
+            .zip(last)
+            .filter(|_| running)
+            .map_or(0, |(was, is)| is.producer.acked.saturating_sub(was.producer.acked));
+        let acked = reported.max(sampled);
         counters.push(Counter {
             label: "acked in this drill".into(),
             value: acked.to_string(),
             good: None,
         });
-        let zone = &self.begin.mirror;
+        let (source, zone) = (&self.begin.source, &self.begin.mirror);
+        let got = |zone: &ZoneName| {
+            let (had, is) = (first?.zone(zone)?.received, self.run.last(zone)?.received);
+            // What was still on its way when the drill began is not of this drill.
+            Some(is.saturating_sub(had.max(first?.producer.acked)))
+        };
+        let label = format!("received in {source}, {zone}");
+        counters.push(match got(source).zip(got(zone)) {
+            Some((there, here)) => Counter { label, value: format!("{there}, {here}"), good: None },
+            None => unknown(&label),
+        });
         let label = format!("{zone} true lag");
         counters.push(match self.run.last(zone).and_then(|zone| zone.true_lag) {
             Some(lag) => Counter { label, value: lag.to_string(), good: None },

@@ -74,12 +74,28 @@ pub(super) struct NodeBook {
     pub seen: Option<Seen>,
     /// Since when it is off the network of the links, though nobody cut its zone.
     pub astray_ms: Option<UnixMs>,
+    /// A round trip that began before the link was healed, in microseconds: its server tells it
+    /// until the next ping.
+    pub outlived_rtt: Option<u64>,
 }
 
 impl NodeBook {
     /// Its process runs, as far as anyone knows.
     pub fn runs(&self) -> bool {
         self.truth.is_none_or(|truth| truth.state == ProcessState::Running)
+    }
+
+    /// The round trip its server measured, unless that ping was under way before the heal: then it
+    /// measured the cut.
+    pub fn round_trip(&mut self, healed: Option<UnixMs>) -> Option<u64> {
+        let seen = self.seen.as_ref()?;
+        let rtt = seen.rtt_us?;
+        if let Some(healed) = healed
+            && (healed..healed + rtt / 1000).contains(&seen.at_ms)
+        {
+            self.outlived_rtt = Some(rtt);
+        }
+        (self.outlived_rtt != Some(rtt)).then_some(rtt)
     }
 
     /// Its process has ended: it has no connections for certain.
@@ -203,6 +219,26 @@ impl ZoneBook {
     /// The last sequence as it was known at `moment`.
     pub fn word_at(&self, moment: UnixMs) -> Option<u64> {
         self.words.iter().rev().find(|(told, _)| *told <= moment).map(|(_, last_seq)| *last_seq)
+    }
+
+    /// The last sequence it had at `moment`, as far as the words around it tell: under load a word
+    /// that is a second old is thousands of messages old.
+    pub fn had_at(&self, moment: UnixMs) -> Option<u64> {
+        let after = self.words.iter().position(|(told, _)| *told > moment);
+        let before = after.unwrap_or(self.words.len()).checked_sub(1)?;
+        let (from, low) = self.words[before];
+        let Some(&(to, high)) = after.and_then(|after| self.words.get(after)) else {
+            return Some(low);
+        };
+        let part = u128::from(high.saturating_sub(low)) * u128::from(moment - from)
+            / u128::from((to - from).max(1));
+        Some(low.saturating_add(u64::try_from(part).unwrap_or(u64::MAX)))
+    }
+
+    /// Its last two words were the same.
+    pub fn stands_still(&self) -> bool {
+        let mut newest = self.words.iter().rev().map(|(_, last_seq)| last_seq);
+        newest.next().zip(newest.next()).is_some_and(|(last, before)| last == before)
     }
 
     /// Keeps the stream's creation time; true when the stream is another one than before. A change

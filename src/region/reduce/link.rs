@@ -276,10 +276,10 @@ impl State {
         let dead: &[_] = if now < book.dead_until && !cut { &book.dead_leafs } else { &[] };
         let here = self.end(i, None, since, dead);
         let there = self.end(source, Some(&name), since, dead);
-        let rtt = (zone.nodes.iter().zip(&book.nodes))
-            .filter(|(node, _)| node.state == NodeState::Up)
-            .filter_map(|(_, book)| book.seen.as_ref().and_then(|seen| seen.rtt_us))
-            .min();
+        let healed = zone.recovery.as_ref().map(|recovery| recovery.healed_ms);
+        let up_here: Vec<bool> = zone.nodes.iter().map(|n| n.state == NodeState::Up).collect();
+        let nodes = self.books[i].nodes.iter_mut().zip(up_here).filter(|(_, up)| *up);
+        let rtt = nodes.filter_map(|(node, _)| node.round_trip(healed)).min();
         let up = here.seen > 0 && there.seen > 0;
         let down = here.all == Some(0) || there.all == Some(0);
         let hushed = self.hushed(i);

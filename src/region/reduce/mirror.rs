@@ -37,6 +37,8 @@ struct View {
     /// under load even when the mirror is perfectly in step.
     behind: Option<u64>,
     link_up: bool,
+    /// Proved to be without a link: cut, and seen so at both ends.
+    severed: bool,
     link_since: UnixMs,
 }
 
@@ -52,13 +54,22 @@ impl State {
         let Some(mirror) = &zone.mirror else { return };
         let ends = there.zip(here);
         let true_lag = ends.map(|((_, source), (_, mirror))| source.saturating_sub(mirror));
-        let behind = ends.map(|((_, newest), (told, mirror))| {
-            let then = self.books[source].word_at(told.saturating_sub(SKEW_MS));
-            then.unwrap_or(newest).saturating_sub(mirror)
+        let behind = ends.map(|((there, newest), (here, mirror))| {
+            let (source, own) = (&self.books[source], &self.books[i]);
+            // The last moment of which both have told. A source that stands still has no more by
+            // the time of the mirror's word.
+            let moment = if source.stands_still() { here } else { here.min(there) };
+            let had = if moment == here { None } else { own.had_at(moment) };
+            let then = source.had_at(moment.saturating_sub(SKEW_MS));
+            then.unwrap_or(newest).saturating_sub(had.unwrap_or(mirror))
         });
         // Samples of two ends a few milliseconds apart differ by what flows in between. A mirror
         // that has everything the source had a moment before is in step.
-        let true_lag = if behind == Some(0) { Some(0) } else { true_lag };
+        // One whose word is newer than the source's may have passed that and be behind all the same.
+        let true_lag = match behind {
+            Some(0) => Some(0),
+            _ => true_lag.max(behind),
+        };
         // A mirror that has more than the source was last heard to have: how much the source has
         // by now is not known (its stream may be electing a leader).
         let outrun = ends.is_some_and(|((there, source), (here, mirror))| {
@@ -71,6 +82,7 @@ impl State {
             silent_ms: mirror.heard_ms.map(|heard| mirror.told_ms.saturating_sub(heard)),
             behind,
             link_up: zone.link.as_ref().is_some_and(|link| link.state == LinkState::Up),
+            severed: zone.link.as_ref().is_some_and(|l| l.state == LinkState::Cut && l.effective),
             link_since: zone.link.as_ref().map_or(0, |link| link.since_ms),
         };
         let book = &mut self.books[i];
@@ -204,8 +216,10 @@ impl MirrorBook {
         } else {
             match view.behind {
                 None => MirrorState::Unknown,
+                // Nothing streams through a proved cut: it has only not been silent for long yet.
+                Some(_) if view.severed => MirrorState::Silent,
                 Some(0) => MirrorState::Streaming,
-                // Without a link nothing catches up: it has only not been silent for long yet.
+                // Without a link nothing catches up.
                 Some(_) if !view.link_up => MirrorState::Silent,
                 Some(_) => MirrorState::CatchingUp,
             }

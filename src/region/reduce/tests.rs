@@ -26,6 +26,7 @@ pub(super) struct Lab {
     /// What b's mirror says of its silence.
     pub silent_ms: Option<u64>,
     /// Each node of b has a leafnode connection, and a node of the source has it too.
+    pub rtt_us: u64,
     pub linked: bool,
     pub source_created: &'static str,
     pub events: Vec<EventKind>,
@@ -65,6 +66,7 @@ impl Lab {
             mirror_seq: 100,
             silent_ms: Some(300),
             linked: true,
+            rtt_us: 400,
             source_created: "2026-01-01T00:00:00Z",
             events: Vec::new(),
         };
@@ -98,7 +100,7 @@ impl Lab {
         let leaf = LeafReport {
             id: 7,
             name: format!("js{}-zone-{other}", node.number),
-            rtt_us: Some(400),
+            rtt_us: Some(self.rtt_us),
         };
         let consumer = ConsumerReport {
             name: format!("consumer-{}", node.zone),

@@ -83,6 +83,24 @@ pub struct Drill {
     pub bundle: Option<String>,
 }
 
+impl Drill {
+    /// Every step is over and the verdict is still to come: the streams are being read.
+    #[must_use]
+    pub fn closing(&self) -> bool {
+        let done = |step: &DrillStep| step.state == Some(StepState::Done);
+        self.ended_ms.is_none()
+            && self.waits_for.is_none()
+            && !self.steps.is_empty()
+            && self.steps.iter().all(done)
+    }
+
+    /// It runs, or has its verdict and another is to come once somebody goes on.
+    #[must_use]
+    pub fn under_way(&self) -> bool {
+        self.ended_ms.is_none() || self.waits_for.is_some()
+    }
+}
+
 /// What a presented drill waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -91,7 +109,7 @@ pub enum Pause {
     Predict,
     /// The step is over; the next key reveals what was expected and what happened.
     Reveal,
-    /// Revealed; the next key goes on.
+    /// Revealed, or with its verdict told and another drill to come; the next key goes on.
     GoOn,
 }
 

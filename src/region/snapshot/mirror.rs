@@ -34,7 +34,7 @@ pub enum MirrorState {
     Streaming,
     /// Hears from its source and is behind, moving.
     CatchingUp,
-    /// Has not heard for more than two seconds.
+    /// Has not heard for more than two seconds, or its cut is proved.
     Silent,
     /// Link up, behind, and not moving.
     Stalled,

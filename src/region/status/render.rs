@@ -250,7 +250,7 @@ fn link_facts(link: &Link, at: UnixMs) -> Vec<String> {
         leafs(link.leafs_there)
     ));
     if let Some(rtt) = link.rtt_us {
-        facts.push(format!("rtt {}.{} ms", rtt / 1000, rtt % 1000 / 100));
+        facts.push(format!("rtt {}.{:02} ms", rtt / 1000, rtt % 1000 / 10));
     }
     facts
 }

@@ -18,6 +18,8 @@ pub struct Active {
     next: Arc<Notify>,
     /// Why it is to end, or is worth nothing any more.
     why: Option<String>,
+    /// One of several has its verdict, and the next has not begun.
+    between: bool,
 }
 
 /// What is known of drills beside the state.
@@ -46,8 +48,13 @@ impl Desk {
             ));
         }
         let next = Arc::new(Notify::new());
-        *active =
-            Some(Active { command: command.to_owned(), stop, next: Arc::clone(&next), why: None });
+        *active = Some(Active {
+            command: command.to_owned(),
+            stop,
+            next: Arc::clone(&next),
+            why: None,
+            between: false,
+        });
         Ok(next)
     }
 
@@ -73,9 +80,20 @@ impl Desk {
 
     /// Somebody else's command changes what the drill tests: it is carried out, and the drill ends
     /// void, as its verdict could say nothing any more.
+    ///
+    /// Between two drills there is nothing to disturb: what then stands in the next one's way is
+    /// said before it begins.
     pub fn disturbed(&self, command: &Command, by: &str) {
-        if disturbs(command) {
+        let between = self.active().as_ref().is_some_and(|active| active.between);
+        if !between && disturbs(command) {
             self.end(&format!("{by} gave `{command}` while the drill ran"));
+        }
+    }
+
+    /// Says whether one of several drills is over and the next has not begun.
+    pub fn between(&self, between: bool) {
+        if let Some(active) = &mut *self.active() {
+            active.between = between;
         }
     }
 
@@ -145,6 +163,10 @@ mod tests {
         for line in ["heal b", "nudge b", "produce 1 5", "produce --rate 5/s", "produce stop"] {
             assert!(disturbs(&line.parse().unwrap()), "{line}");
         }
+        desk.between(true);
+        desk.disturbed(&"heal b".parse().unwrap(), "tom");
+        assert!(!stop.is_cancelled() && desk.why().is_none());
+        desk.between(false);
         desk.disturbed(&"heal b".parse().unwrap(), "eve");
         desk.end("drill stop");
         assert!(stop.is_cancelled());

@@ -97,9 +97,7 @@ impl Play<'_> {
             }
             if self.how.present {
                 self.pause(Pause::Reveal).await?;
-                if index + 1 < count {
-                    self.pause(Pause::GoOn).await?;
-                }
+                self.pause(Pause::GoOn).await?;
             } else if let Some(pace) = self.how.pace
                 && index + 1 < count
             {
@@ -147,11 +145,16 @@ impl Play<'_> {
             why: why.clone(),
             at: now_ms(),
         });
+        let presented = self.how.present;
         self.recorder.view(|view| {
             if let Some(step) = view.steps.get_mut(index) {
                 step.state = Some(if why.is_none() { StepState::Done } else { StepState::Failed });
                 step.took_ms = Some(took);
-                step.detail = why.unwrap_or_default();
+                step.detail = why.clone().unwrap_or_default();
+            }
+            // In the same breath, lest what was expected be seen for a moment.
+            if presented && why.is_none() {
+                view.waits_for = Some(Pause::Reveal);
             }
         });
     }

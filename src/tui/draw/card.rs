@@ -127,7 +127,8 @@ fn step_sections(
 ) -> (Vec<Section>, Line<'static>) {
     let Scene { theme, now, .. } = scene;
     let mut sections = opening(shown, &step.title, width, theme);
-    let revealed = shown.waits_for == Some(Pause::GoOn);
+    let closing = shown.closing();
+    let revealed = closing || shown.waits_for == Some(Pause::GoOn);
     // Once the step is over, what happened matters more than what was done.
     let readily = u8::from(revealed);
     sections.push(labelled("do", &step.does, width, theme.value(), readily, theme));
@@ -157,10 +158,16 @@ fn step_sections(
         let label = if step.state == Some(StepState::Running) { "now" } else { "done" };
         sections.push(labelled(label, &text, width, style, 2, theme));
     }
+    let last = shown.steps.iter().all(|step| step.state == Some(StepState::Done));
     let prompt = match shown.waits_for {
         Some(Pause::Predict) => ask("begins the step", scene),
         Some(Pause::Reveal) => ask("shows what was expected and what happened", scene),
+        Some(Pause::GoOn) if last => ask("goes on to the verdict", scene),
         Some(Pause::GoOn) => ask("goes on", scene),
+        None if closing => {
+            let text = "the streams are read, replica by replica: then the verdict";
+            Line::styled(format!("{} {text}", theme.pick("▸", ">")), theme.active())
+        }
         None => Line::styled(format!("{} the step runs", theme.pick("▸", ">")), theme.active()),
     };
     (sections, prompt)
@@ -178,16 +185,19 @@ fn verdict_sections(
     if let Some(line) = sections.last_mut().and_then(|section| section.lines.last_mut()) {
         *line = line.clone().style(style);
     }
-    sections.push(labelled("claim", &shown.claim, width, theme.value(), 2, theme));
+    sections.push(labelled("claim", &shown.claim, width, theme.value(), 1, theme));
     sections.push(labelled("reason", &shown.evidence, width, style, 0, theme));
     let cells = width.min(LINE);
-    sections.push(Section { readily: 1, lines: column(&counters(shown, theme), cells, theme) });
+    sections.push(Section { readily: 2, lines: column(&counters(shown, theme), cells, theme) });
     let bundle = shown.bundle.as_deref().unwrap_or_default();
     sections.push(labelled("evidence", bundle, width, theme.value(), 3, theme));
-    let prompt = Line::from(vec![
-        Span::styled("esc", theme.focus()),
-        Span::styled(" closes the card", theme.label()),
-    ]);
+    let prompt = match (shown.waits_for, shown.queue.first()) {
+        (Some(_), Some(next)) => ask(&format!("goes on to the drill {next}"), scene),
+        _ => Line::from(vec![
+            Span::styled("esc", theme.focus()),
+            Span::styled(" closes the card", theme.label()),
+        ]),
+    };
     (sections, prompt)
 }
 
@@ -254,7 +264,10 @@ fn revealing(shown: &Drill, step: &DrillStep, width: usize, theme: &Theme) -> Se
         let style = if failed { theme.bad() } else { theme.value() };
         happened.extend(wrapped(&parts.join(theme.dot()), right, style));
     }
-    happened.extend(column(&counters(shown, theme), right, theme));
+    // What is known by now goes before what later steps are to show.
+    let mut counters = counters(shown, theme);
+    counters.sort_by_key(drill::Counted::is_unknown);
+    happened.extend(column(&counters, right, theme));
     let n = expected.len().max(happened.len());
     let (mut expected, mut happened) = (expected.into_iter(), happened.into_iter());
     let lines = (0..n)

@@ -24,7 +24,7 @@ use crate::{
     },
     tui::{
         format,
-        layout::{DRILL_COLUMNS, DRILL_LOW},
+        layout::{DRILL_COLUMNS, DRILL_LOW, VERDICT_LINES},
         state::DrillLook,
         theme::Theme,
     },
@@ -66,8 +66,9 @@ pub fn draw(buf: &mut Buffer, area: Rect, drill: &Drill, look: DrillLook, scene:
         rows.extend(column(&counters, width, theme).into_iter().map(|line| Row::new(1, line)));
     }
     rows.extend(recoveries(drill, width, scene));
-    verdict(&mut rows, drill, width, theme);
-    rest(&mut rows, drill, 2, width, theme);
+    // The rule that a verdict is by stands at the end of its reason.
+    verdict(&mut rows, drill, width, if large { 12 } else { VERDICT_LINES }, theme);
+    rest(&mut rows, drill, 2, width, scene);
     put_lines(buf, inner, &rows::fit(rows, usize::from(inner.height), theme));
 }
 
@@ -238,6 +239,7 @@ pub(super) fn hides(drill: &Drill, step: usize) -> bool {
     drill.presented
         && drill.ended_ms.is_none()
         && drill.waits_for != Some(Pause::GoOn)
+        && !drill.closing()
         && current_presented(drill).is_none_or(|(at, _)| step >= at)
 }
 
@@ -257,6 +259,12 @@ pub(super) struct Counted {
     style: Style,
     label: String,
     value: String,
+}
+
+impl Counted {
+    pub(super) fn is_unknown(&self) -> bool {
+        self.value == "?"
+    }
 }
 
 pub(super) fn counters(drill: &Drill, theme: &Theme) -> Vec<Counted> {
@@ -360,20 +368,26 @@ fn recoveries(drill: &Drill, width: usize, scene: Scene<'_>) -> Vec<Row> {
 }
 
 /// The verdict with its reason.
-fn verdict(rows: &mut Vec<Row>, drill: &Drill, width: usize, theme: &Theme) {
+fn verdict(rows: &mut Vec<Row>, drill: &Drill, width: usize, most: usize, theme: &Theme) {
     let (glyph, word, style) = theme.verdict(drill.verdict);
     let text = match drill.evidence.trim() {
         "" => format!("{glyph} {word}"),
         evidence => format!("{glyph} {word}: {evidence}"),
     };
     let style = if drill.verdict == Verdict::Waiting { theme.value() } else { style };
-    push_text(rows, 0, &text, width, 3, style, theme);
+    push_text(rows, 0, &text, width, most, style, theme);
 }
 
 /// What is queued, and where the evidence is.
-fn rest(rows: &mut Vec<Row>, drill: &Drill, readily: u8, width: usize, theme: &Theme) {
+fn rest(rows: &mut Vec<Row>, drill: &Drill, readily: u8, width: usize, scene: Scene<'_>) {
+    let theme = scene.theme;
     if !drill.queue.is_empty() {
-        let text = format!("then: {}", drill.queue.join(", "));
+        let mut text = format!("then: {}", drill.queue.join(", "));
+        if drill.ended_ms.is_some() && drill.waits_for.is_some() {
+            let key = next_key(scene).map(|key| format!("{key} goes on"));
+            text.push_str(theme.dot());
+            text.push_str(&key.unwrap_or_else(|| "the presenter goes on".into()));
+        }
         push_text(rows, 3, &text, width, 1, theme.label(), theme);
     }
     if let Some(bundle) = &drill.bundle {

@@ -118,7 +118,7 @@ pub fn outcome(outcome: Option<Outcome>, theme: &Theme) -> (&'static str, Style)
 /// Whether a key does now what its binding says.
 fn fits(binding: &Binding, scene: Scene<'_>) -> bool {
     let Scene { snapshot, view, .. } = scene;
-    let running = snapshot.drill.as_ref().filter(|drill| drill.ended_ms.is_none());
+    let running = snapshot.drill.as_ref().filter(|drill| drill.under_way());
     let presented = running.is_some_and(|drill| drill.presented);
     let own = view.keymap.get_presented(binding.key).map(|b| b.when) == Some(When::Presented);
     if snapshot.replay.is_some() {
@@ -128,7 +128,7 @@ fn fits(binding: &Binding, scene: Scene<'_>) -> bool {
     match binding.when {
         When::Replay => false,
         When::Presented => presented,
-        _ if presented && own => false,
+        _ if own && (presented || view.verdict_card(snapshot)) => false,
         When::Always => true,
         When::Mirror => view.focused(snapshot).is_some_and(|zone| zone.role == Role::Mirror),
         When::Drill => running.is_some() || is_drill_to_see(binding, snapshot),

@@ -140,8 +140,9 @@ fn shortening(parts: &[String]) -> Vec<Vec<String>> {
 
 fn up(link: &Link) -> Vec<String> {
     let mut parts = vec!["up".to_owned()];
-    parts.extend(link.rtt_us.map(format::round_trip));
     parts.extend(leafs(link));
+    // Without its name it could be the time the link has been up.
+    parts.extend(link.rtt_us.map(|us| format!("rtt {}", format::round_trip(us))));
     parts
 }
 

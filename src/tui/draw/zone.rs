@@ -18,7 +18,7 @@ use crate::{
     region::{
         UnixMs,
         event::seconds,
-        snapshot::{Container, Mirror, Recorded, Recovery, Work, Zone, ZoneState},
+        snapshot::{Container, Mirror, MirrorState, Recorded, Recovery, Work, Zone, ZoneState},
         topology::Role,
     },
     tui::{
@@ -312,7 +312,10 @@ impl<'a> Pane<'a> {
         let heard = match silence {
             None if replayed => Fact::new("heard", "?", theme.stale()),
             None => Fact::new("heard", "never", theme.warn()),
-            Some(ms) if ms < STALE_MS => Fact::new("heard", "now", style),
+            // Beside the word `silent` the silence itself is told, however short.
+            Some(ms) if ms < STALE_MS && mirror.state != MirrorState::Silent => {
+                Fact::new("heard", "now", style)
+            }
             Some(ms) => Fact::new("silence", format::span(ms), theme.warn()),
         };
         let mut list = vec![

@@ -163,9 +163,83 @@ fn drills_have_keys() {
         let id = view.next_id;
         assert_eq!(press(&mut view, &snapshot, &["space"]), [send("drill next", id)]);
     }
+    // With its verdict told and another drill to come it still waits for the presenter.
     snapshot.drill.as_mut().unwrap().ended_ms = Some(NOW);
     let id = view.next_id;
-    assert_eq!(press(&mut view, &snapshot, &["space"]), [send("consumer pause a", id)]);
+    assert_eq!(press(&mut view, &snapshot, &["space"]), [send("drill next", id)]);
+    assert_eq!(press(&mut view, &snapshot, &["x", "y"]), [send("drill stop", id + 1)]);
+    // Pressed once more than there is to go on with, it closes the card.
+    snapshot.drill.as_mut().unwrap().waits_for = None;
+    assert_eq!(press(&mut view, &snapshot, &["space"]), []);
+    assert_eq!(view.drill(&snapshot), None);
+    assert_eq!(press(&mut view, &snapshot, &["space"]), [send("consumer pause a", id + 2)]);
+}
+
+/// The last step is revealed like the others, and its verdict stands until somebody goes on.
+#[test]
+fn a_presented_drill_ends_with_its_last_step_and_its_verdict() {
+    let mut snapshot = sample::presented(Some(Pause::GoOn));
+    let drill = snapshot.drill.as_mut().unwrap();
+    drill.steps.truncate(3);
+    let words = |snapshot: &Snapshot| {
+        let text = screen((120, 40), snapshot, &view());
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let shown = words(&snapshot);
+    assert!(shown.contains("SPACE goes on to the verdict"), "{shown}");
+    snapshot.drill.as_mut().unwrap().waits_for = None;
+    let shown = words(&snapshot);
+    assert!(shown.contains("the streams are read, replica by replica"), "{shown}");
+    assert!(shown.contains("WHAT HAPPENED") && !shown.contains("the step runs"), "{shown}");
+    let mut over = sample::drilled(Verdict::Proved);
+    let drill = over.drill.as_mut().unwrap();
+    (drill.presented, drill.waits_for) = (true, Some(Pause::GoOn));
+    drill.queue = vec!["heal".into()];
+    let shown = words(&over);
+    assert!(shown.contains("SPACE goes on to the drill heal"), "{shown}");
+    over.drill.as_mut().unwrap().presented = false;
+    let mut guest = view();
+    guest.drives = false;
+    let text = screen((120, 40), &over, &guest);
+    assert!(text.contains("then: heal · the presenter goes on"), "{text}");
+}
+
+/// What is known stands before what later steps are to show, where not all has room.
+#[test]
+fn a_reveal_begins_with_what_is_known() {
+    let mut snapshot = sample::presented(Some(Pause::GoOn));
+    let unknown = |n: usize| Counter { label: format!("later {n}"), value: "?".into(), good: None };
+    let drill = snapshot.drill.as_mut().unwrap();
+    drill.counters = (0..12).map(unknown).collect();
+    drill.counters.push(Counter {
+        label: "received in a, b".into(),
+        value: "50, 50".into(),
+        good: None,
+    });
+    let text = screen((80, 24), &snapshot, &view());
+    assert!(text.contains("received in a, b"), "{text}");
+}
+
+#[test]
+fn a_verdicts_reason_is_read_to_its_end() {
+    let mut snapshot = sample::drilled(Verdict::Proved);
+    let drill = snapshot.drill.as_mut().unwrap();
+    drill.evidence =
+        format!("{}(the limit is 500.0 ms)", "zone a processed 100 of 100; ".repeat(14));
+    let claim: String = drill.claim.chars().take(40).collect();
+    let text = screen((120, 40), &snapshot, &view());
+    assert!(text.contains("(the limit is 500.0 ms)") && text.contains(&claim), "{text}");
+}
+
+#[test]
+fn a_silent_mirror_is_not_said_to_be_heard() {
+    let mut snapshot = sample::cut();
+    let mirror = snapshot.zones[1].mirror.as_mut().unwrap();
+    mirror.state = MirrorState::Silent;
+    mirror.heard_ms = Some(NOW - 1_200);
+    let text = screen((120, 40), &snapshot, &view());
+    assert!(text.contains("silent") && text.contains("silence"), "{text}");
+    assert!(!text.contains("heard"), "{text}");
 }
 
 #[test]

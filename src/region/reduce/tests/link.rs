@@ -138,3 +138,43 @@ fn a_link_that_breaks_by_itself_is_down_and_comes_back() {
     lab.half_second();
     assert_eq!(lab.lines(), ["link to b is down", "link to b is up"]);
 }
+
+#[test]
+fn nothing_streams_through_an_effective_cut() {
+    let mut lab = Lab::new();
+    lab.pass(3_000);
+    lab.silent_ms = Some(300);
+    lab.cut(CutKind::Refuse);
+    lab.half_second();
+    assert!(lab.shown("b").link.unwrap().effective);
+    assert_eq!(lab.mirror_state(), MirrorState::Silent);
+    // One that leaks is not.
+    lab.linked = true;
+    lab.half_second();
+    assert!(!lab.shown("b").link.unwrap().effective);
+    assert_eq!(lab.mirror_state(), MirrorState::Streaming);
+}
+
+/// A ping that a silent cut held up comes back with the length of the cut.
+#[test]
+fn a_round_trip_that_began_in_the_cut_is_not_the_links() {
+    let mut lab = Lab::new();
+    lab.pass(3_000);
+    lab.cut(CutKind::Silent);
+    lab.linked = true;
+    lab.pass(3_000);
+    lab.state.heal_begun(lab.now, &zone("b"), None);
+    lab.rtt_us = 2_200_000;
+    lab.half_second();
+    assert_eq!(lab.shown("b").link.unwrap().rtt_us, None);
+    // Its server tells it until the next ping.
+    lab.pass(4_000);
+    assert_eq!(lab.shown("b").link.unwrap().rtt_us, None);
+    lab.rtt_us = 310;
+    lab.half_second();
+    assert_eq!(lab.shown("b").link.unwrap().rtt_us, Some(310));
+    // One that began afterwards counts, however long it took.
+    lab.rtt_us = 1_500_000;
+    lab.half_second();
+    assert_eq!(lab.shown("b").link.unwrap().rtt_us, Some(1_500_000));
+}

@@ -19,6 +19,26 @@ fn a_loaded_mirror_that_keeps_step_is_streaming() {
     assert!(lab.lines().is_empty());
 }
 
+/// The source's word before is a second old: a mirror that is beyond it may still be far behind.
+#[test]
+fn a_loaded_mirror_that_is_seconds_behind_is_not_said_to_have_everything() {
+    let mut lab = Lab::new();
+    lab.pass(1_000);
+    for round in 0..5 {
+        lab.now += 1_000;
+        lab.source_seq += 15_000;
+        lab.mirror_seq = lab.source_seq - 13_000;
+        for asked in ["b", "a"] {
+            lab.poll_zone(asked);
+            // That the source has begun to move is known once it has been asked.
+            let known = round > 0 || asked == "a";
+            assert!(!known || lab.shown("b").mirror.unwrap().true_lag != Some(0), "{asked}");
+        }
+        assert_eq!(lab.shown("b").mirror.unwrap().true_lag, Some(13_000));
+        assert_eq!(lab.mirror_state(), MirrorState::CatchingUp);
+    }
+}
+
 #[test]
 fn a_mirror_ahead_of_its_source_is_diverged_after_two_words() {
     let mut lab = Lab::new();

@@ -68,7 +68,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, drill: &Drill, scene: Scene<'_>) {
         push_text(&mut rows, 3, evidence, width, 1, style, theme);
         rows.extend(recoveries(drill, width, scene));
     }
-    rest(&mut rows, drill, 0, width, theme);
+    rest(&mut rows, drill, 0, width, scene);
     if !over && rows.len() < usize::from(body.height) {
         push_text(&mut rows, 5, &drill.claim, width, 1, theme.label(), theme);
     }
