@@ -227,7 +227,7 @@ fn a_glance_never_proves() {
     for (nth, mut entry) in play("cut", Fault::None, 0, 0).entries.into_iter().enumerate() {
         if let Entry::Sample(sample) = &mut entry {
             sample.producer.acked += 7;
-            let late = if nth < 10 { 1 } else { 0 };
+            let late = u64::from(nth < 10);
             sample.zones.iter_mut().for_each(|zone| zone.received += 7 - late);
         }
         run.push(entry);
