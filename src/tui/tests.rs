@@ -347,3 +347,23 @@ fn a_replay_looks_like_one_and_shows_no_number_it_has_not() {
     }
     assert!(zoomed.contains("messages") && zoomed.contains("lost"), "{zoomed}");
 }
+
+/// What comes back how, by where the servers ran; for the region it is about.
+#[test]
+fn a_lost_room_is_told_with_the_way_back() {
+    let mut view = view();
+    view.connection = Connection::Lost { why: "it hung up".into(), since_ms: NOW - 2_000 };
+    let mut snapshot = sample::idle(2);
+    snapshot.region = crate::region::topology::DEFAULT_REGION.into();
+    let said = |snapshot: &Snapshot| {
+        let text = screen((120, 40), snapshot, &view);
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let local = said(&snapshot);
+    assert!(local.contains("its servers ended with it"), "{local}");
+    assert!(local.contains("`zonedrill up` starts it again"), "{local}");
+    (snapshot.platform, snapshot.region) = ("docker".into(), "lab".into());
+    let docker = said(&snapshot);
+    assert!(docker.contains("its containers run on"), "{docker}");
+    assert!(docker.contains("`zonedrill --region lab up --adopt` takes them over"), "{docker}");
+}

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     command::keys::{Action, Binding, ScreenAction, When},
-    region::{UnixMs, snapshot::Phase},
+    region::{UnixMs, snapshot::Phase, topology::region_flag},
     tui::{
         format,
         state::{Connection, Overlay},
@@ -109,8 +109,11 @@ pub fn lost(buf: &mut Buffer, area: Rect, why: &str, since_ms: UnixMs, scene: Sc
         format!("no way to the room for {age}: {why}"),
         "everything behind this is as it was then, not as it is".to_owned(),
     ];
+    let contained = snapshot.platform == "docker";
     if !ended {
-        text.push("if the room was killed, its servers ended with it".to_owned());
+        // A region of processes ends with its room, one of containers does not.
+        let what = if contained { "containers run on" } else { "servers ended with it" };
+        text.push(format!("if the room was killed, its {what}"));
     }
     let mut lines: Vec<Line> =
         text.iter().flat_map(|line| format::wrap(line, most)).map(Line::raw).collect();
@@ -121,7 +124,13 @@ pub fn lost(buf: &mut Buffer, area: Rect, why: &str, since_ms: UnixMs, scene: Sc
         .iter()
         .find(|binding| matches!(&binding.action, Action::Screen(ScreenAction::Quit)))
     {
-        lines.push(keys(&quit.key.to_string(), "leave; `zonedrill up` starts it again", theme));
+        let region = region_flag(&snapshot.region);
+        let again = if contained && !ended {
+            format!("leave; `zonedrill{region} up --adopt` takes them over")
+        } else {
+            format!("leave; `zonedrill{region} up` starts it again")
+        };
+        lines.push(keys(&quit.key.to_string(), &again, theme));
     }
     let title = if ended { " the room has ended " } else { " the room is gone " };
     question(buf, area, title, &lines, theme);
