@@ -222,6 +222,22 @@ fn a_glance_never_proves() {
     let value = |label: &str| counters.iter().find(|c| c.label == label).unwrap().value.clone();
     assert_eq!(value("acked in this drill"), "225");
     assert_eq!(value("received in a, b"), "225, 225");
+    // The cut is told once it is proved, and not before.
+    let mut run = Run::default();
+    for entry in play("cut", Fault::None, 0, 0).entries {
+        if matches!(&entry, Entry::Phase { name, .. } if name == "during") {
+            break;
+        }
+        let cut = matches!(&entry, Entry::Sample(sample) if sample.zones[1].cut_effective);
+        run.push(entry);
+        let (_, _, counters) = law::glance(&run);
+        let counter = counters.iter().find(|c| c.label == "effective at both ends").unwrap();
+        assert!(!cut || (counter.value == "yes" && counter.good == Some(true)), "{counter:?}");
+        assert_ne!(counter.good, Some(false));
+    }
+    let (_, _, counters) = law::glance(&run);
+    let value = |label: &str| counters.iter().find(|c| c.label == label).unwrap().value.clone();
+    assert_eq!(value("effective at both ends"), "yes");
     // A message that was on its way when the drill began is not of the drill.
     let mut run = Run::default();
     for (nth, mut entry) in play("cut", Fault::None, 0, 0).entries.into_iter().enumerate() {
