@@ -269,6 +269,8 @@ fn a_presented_verdict_stands_until_somebody_goes_on() {
     region.ok("drill stop");
     let ended = finish(drill).expect_code(2);
     assert!(ended.out.contains("1 of 2 proved; not begun: two"), "{}", ended.out);
+    // Who presents from a shell is told what it waits for.
+    assert!(ended.out.contains("one: waits for `drill next`"), "{}", ended.out);
     // Nothing is said to be still to come.
     wait_for_drill(&region, |drill| drill["queue"] == serde_json::json!([]));
 }

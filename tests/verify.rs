@@ -215,6 +215,12 @@ fn the_table_fits_and_names_the_offenders() {
         "zone  verdict  acked  stream  received  redel  lost  dup  order  corr  unexp\n\
          a     whole     3000    3000      3000      0     0    0      0     0      0\n"
     );
+    // More on the stream than was acknowledged, and yet whole: that is told.
+    let more = ZoneFinding { recovered: 5, ..whole.clone() };
+    assert!(
+        render(&[more])
+            .ends_with("\nsent, never acknowledged, and received (no fault): 5 in zone a\n")
+    );
     let text = render(&[whole, broken]);
     assert_eq!(
         text,

@@ -46,6 +46,20 @@ pub fn render(findings: &[ZoneFinding]) -> String {
             }
         }
     }
+    let recovered: Vec<String> = findings
+        .iter()
+        .filter(|finding| finding.recovered > 0)
+        .map(|finding| format!("{} in zone {}", finding.recovered, finding.zone))
+        .collect();
+    if !recovered.is_empty() {
+        text.push('\n');
+        let recovered = recovered.join(", ");
+        wrap(
+            &mut text,
+            "",
+            &format!("sent, never acknowledged, and received (no fault): {recovered}"),
+        );
+    }
     let comes_up = |kind: &str| {
         findings.iter().flat_map(|finding| &finding.troubles).any(|trouble| trouble.kind == kind)
     };

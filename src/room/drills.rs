@@ -131,6 +131,7 @@ impl Crew {
         let waits = |pause| self.change(move |drill| drill.waits_for = pause);
         self.cx.engine.desk.between(true);
         waits(Some(Pause::GoOn));
+        self.cx.progress("waits for `drill next`".to_owned());
         tokio::select! {
             () = self.next.notified() => {}
             () = self.cx.stop.cancelled() => {}

@@ -85,7 +85,7 @@ pub async fn cut(cx: Cx, cut: Cut) -> Result {
         () = cx.stop.cancelled() => {
             return Ok(Said {
                 outcome: Outcome::Void,
-                text: format!("severed after {severed_ms} ms, and healed before it was proved at both ends"),
+                text: too_short(kind, severed_ms),
                 data: None,
             });
         }
@@ -113,6 +113,17 @@ pub async fn cut(cx: Cx, cut: Cut) -> Result {
         "{} cut of zone {zone} is effective: severed after {severed_ms} ms, no leafnode at either end after {proved_ms} ms{limit}",
         kind.as_str()
     )))
+}
+
+/// A cut that was over before it was proved: how long one must be.
+fn too_short(kind: CutKind, severed_ms: u64) -> String {
+    let notice = kind.notice_ms().map(|ms| {
+        format!("; servers find out about a {} cut within {} s", kind.as_str(), ms / 1000)
+    });
+    format!(
+        "severed after {severed_ms} ms, and healed before it was proved at both ends{}",
+        notice.unwrap_or_default()
+    )
 }
 
 fn heal_later(cx: &Cx, zone: ZoneName, number: u64, after: Duration) {
@@ -200,4 +211,16 @@ fn down(snapshots: &Snapshots) -> Vec<NodeName> {
 
 fn since(begun: Instant) -> u64 {
     begun.elapsed().as_millis() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cut_that_was_too_short_says_how_long_it_must_be() {
+        let silent = too_short(CutKind::Silent, 3);
+        assert!(silent.ends_with("servers find out about a silent cut within 20 s"), "{silent}");
+        assert!(too_short(CutKind::Refuse, 3).ends_with("at both ends"));
+    }
 }

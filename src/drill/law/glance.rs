@@ -45,6 +45,8 @@ struct View<'a> {
     begin: &'a Begin,
 }
 
+/// Whether the cut was proved.
+const EFFECTIVE: &str = "effective at both ends";
 /// A counter whose failure breaks the claim, rather than voids the test.
 const TOUCHED: &str = "producer's connections";
 
@@ -95,13 +97,21 @@ impl View<'_> {
         let zone = &self.begin.mirror;
         let ends = self.phase("during").and_then(|phase| self.ends(phase, zone));
         let Some((first, last)) = ends else {
-            counters.push(unknown("effective at both ends"));
+            // Proved before the messages come that it is to keep out: an audience is told then.
+            let proved = self.run.last(zone).is_some_and(|zone| {
+                zone.cut_effective && zone.leafs_here == Some(0) && zone.leafs_there == Some(0)
+            });
+            counters.push(if proved {
+                Counter { label: EFFECTIVE.into(), value: "yes".into(), good: Some(true) }
+            } else {
+                unknown(EFFECTIVE)
+            });
             counters.push(unknown(&format!("{zone} received new during the cut")));
             return;
         };
         let leafs = last.leafs_here.zip(last.leafs_there).map(|(here, there)| here + there);
         counters.push(Counter {
-            label: "effective at both ends".into(),
+            label: EFFECTIVE.into(),
             value: match leafs {
                 Some(0) if last.cut_effective => "yes".into(),
                 Some(leafs) if leafs > 0 => format!("no, {leafs} leafnode connections"),

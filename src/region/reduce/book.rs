@@ -91,7 +91,7 @@ impl NodeBook {
         let seen = self.seen.as_ref()?;
         let rtt = seen.rtt_us?;
         if let Some(healed) = healed
-            && (healed..healed + rtt / 1000).contains(&seen.at_ms)
+            && (healed..healed.saturating_add(rtt / 1000)).contains(&seen.at_ms)
         {
             self.outlived_rtt = Some(rtt);
         }

@@ -162,6 +162,7 @@ impl Play<'_> {
     /// A presented drill waits; the world runs on.
     async fn pause(&self, pause: Pause) -> Result<(), Halt> {
         self.recorder.view(|view| view.waits_for = Some(pause));
+        self.crew.cx.progress(format!("{}: waits for `drill next`", self.drill));
         let ended = tokio::select! {
             () = self.crew.next.notified() => false,
             () = self.stop().cancelled() => true,
