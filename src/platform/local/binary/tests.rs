@@ -1,6 +1,9 @@
-use std::sync::Mutex;
+use std::{os::unix::fs::PermissionsExt as _, sync::Mutex};
 
-use super::*;
+use super::{
+    fetch::{PINNED, check, unpack, versions},
+    *,
+};
 
 fn quiet(_: &str) {}
 
