@@ -14,7 +14,7 @@ mod support_screen;
 use std::{
     ffi::OsStr,
     fs,
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -63,7 +63,7 @@ impl Sshd {
             authorized.extend(["restrict,pty,command=\"", command, "\" ", &public]);
         }
         fs::write(path("authorized_keys"), authorized).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = zonedrill::platform::local::ports::free_base(1).unwrap();
         let show = |name: &str| path(name).display().to_string();
         let config = format!(
             "ListenAddress 127.0.0.1:{port}\nHostKey {}\nAuthorizedKeysFile {}\nPidFile none\n\

@@ -4,7 +4,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use std::{
-    net::TcpListener,
     path::Path,
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
@@ -17,17 +16,15 @@ use tokio::time::{Instant, sleep};
 use zonedrill::{
     ledger::record::Record,
     nats::evidence::Evidence,
-    region::topology::{STREAM, SUBJECTS},
+    platform::local::ports::free_base,
+    region::{
+        Role, ZonePlan,
+        topology::{STREAM, SUBJECTS},
+    },
 };
 
 #[path = "../server/mod.rs"]
 mod server;
-
-fn free_ports(count: usize) -> Vec<u16> {
-    let listeners: Vec<TcpListener> =
-        (0..count).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-    listeners.iter().map(|listener| listener.local_addr().unwrap().port()).collect()
-}
 
 /// One server or three, ended when dropped.
 pub struct Servers {
@@ -40,8 +37,12 @@ impl Servers {
     /// Starts `count` servers of one cluster, each with JetStream in domain `zone-a`.
     pub fn start(count: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let ports = free_ports(2 * count);
-        let (ports, routes) = ports.split_at(count);
+        // Ports that no outgoing connection of anyone gets before the servers listen.
+        let base = free_base(1).expect("free ports");
+        let zone = ZonePlan::new("a".parse().unwrap(), Role::Source, 0, base);
+        let nodes = &zone.nodes[..count];
+        let ports: Vec<u16> = nodes.iter().map(|node| node.client_port).collect();
+        let routes: Vec<u16> = nodes.iter().map(|node| node.cluster_port).collect();
         for (number, port) in ports.iter().enumerate() {
             let store = folder.path().join(format!("js{number}"));
             let cluster = if count == 1 {
@@ -63,8 +64,7 @@ impl Servers {
             );
             std::fs::write(folder.path().join(format!("{number}.conf")), text).unwrap();
         }
-        let mut servers =
-            Self { ports: ports.to_vec(), running: (0..count).map(|_| None).collect(), folder };
+        let mut servers = Self { ports, running: (0..count).map(|_| None).collect(), folder };
         for number in 0..count {
             servers.launch(number);
         }
