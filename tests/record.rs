@@ -212,7 +212,7 @@ fn a_shell_records_without_a_terminal_until_told_or_killed() {
     let words: Vec<&str> = taken.split(' ').collect();
     let again = region.run(&words).expect_code(3);
     assert!(again.err.contains("is there already"), "{}", again.err);
-    region.wait("three recorders", Duration::from_secs(10), |status| {
+    region.wait("three recorders", DEADLINE, |status| {
         status["screens"].as_array().is_some_and(|screens| screens.len() == 3)
     });
     region.ok("produce 1 10 --interval 10ms");
@@ -228,11 +228,11 @@ fn a_shell_records_without_a_terminal_until_told_or_killed() {
             .is_ok_and(|line| String::from_utf8_lossy(&line).contains("killed.cast"))
     });
     kill_process(Pid::from_raw(pid.unwrap()).unwrap(), Signal::KILL).unwrap();
-    region.wait("two recorders", Duration::from_secs(10), |status| {
+    region.wait("two recorders", DEADLINE, |status| {
         status["screens"].as_array().is_some_and(|screens| screens.len() == 2)
     });
     region.ok("record stop");
-    region.wait("no recorder", Duration::from_secs(10), |status| {
+    region.wait("no recorder", DEADLINE, |status| {
         status["screens"].as_array().is_some_and(Vec::is_empty)
     });
     let nothing = region.run(&["record", "stop"]).expect_code(3);

@@ -33,7 +33,7 @@ use zonedrill::{
 /// Set in the child: the file it writes what it sent, and how it left, to.
 const CHILD: &str = "ZONEDRILL_TEST_SCREEN";
 /// How long anything may take on a busy machine.
-const DEADLINE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Not a test of its own: the child of the tests below, with a made-up room.
 #[test]

@@ -17,7 +17,7 @@ use serde_json::Value;
 pub use server::nats_server;
 
 /// What happens at once, on a slow machine.
-pub const SOON: Duration = Duration::from_secs(15);
+pub const SOON: Duration = Duration::from_secs(40);
 /// The longest a 2.15.1 durable mirror took after a 20 s cut was 4.6 s (nats-facts §A); a slow
 /// machine gets much more.
 pub const RECOVERED: Duration = Duration::from_secs(90);
@@ -190,7 +190,7 @@ impl Region {
 
     /// Asserts that nothing of the region runs or listens any more.
     pub fn assert_gone(&self) {
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + SOON;
         loop {
             let running = self.processes();
             let listening: Vec<u16> = (0..30)

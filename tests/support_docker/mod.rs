@@ -55,7 +55,7 @@ macro_rules! skip {
 pub(crate) use skip;
 
 /// An election takes 4 to 9 s after a leader was lost, and may have to be repeated.
-pub const SOON: Duration = Duration::from_secs(40);
+pub const SOON: Duration = Duration::from_secs(60);
 
 /// One region after the other comes up: the machine has few cores, and elections have time limits.
 static TURN: Mutex<()> = Mutex::new(());
@@ -136,7 +136,7 @@ impl Lab {
     pub fn kill_room(&self) {
         let pid = rustix::process::Pid::from_raw(self.region.room_pid()).expect("a pid");
         rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("a room");
-        let deadline = std::time::Instant::now() + Duration::from_secs(5);
+        let deadline = std::time::Instant::now() + SOON;
         // The guard removes the socket when it has seen to the rest.
         while self.region.folder().join("room.sock").exists() {
             assert!(std::time::Instant::now() < deadline, "the guard did not clear up");

@@ -136,7 +136,7 @@ impl Servers {
             ..Default::default()
         };
         let context = jetstream::new(client.clone());
-        let deadline = Instant::now() + Duration::from_secs(15);
+        let deadline = Instant::now() + Duration::from_secs(60);
         let stream = loop {
             match context.create_stream(config.clone()).await {
                 Ok(stream) => break stream,
