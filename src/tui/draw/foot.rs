@@ -9,7 +9,10 @@ use ratatui::{
 
 use super::{Scene, canvas::put_line, overlay};
 use crate::{
-    command::keys::{Action, Binding, ScreenAction, When},
+    command::{
+        Command,
+        keys::{Action, Binding, ScreenAction, When},
+    },
     region::{Snapshot, snapshot::Task, topology::Role},
     room::protocol::Outcome,
     tui::{format, keys, theme::Theme, update},
@@ -67,7 +70,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
     let mut used: usize = spans.iter().map(Span::width).sum();
     let mut bindings: Vec<&Binding> =
         view.keymap.bindings().iter().filter(|b| fits(b, scene)).collect();
-    bindings.sort_by_key(|binding| rank(binding));
+    bindings.sort_by_key(|binding| rank(binding, view.drives));
     for binding in bindings {
         let Some(Ok(word)) = binding.hint.as_ref().map(|hint| keys::fill(hint, view, snapshot))
         else {
@@ -125,6 +128,9 @@ fn fits(binding: &Binding, scene: Scene<'_>) -> bool {
         let overlaid = view.keymap.get_replaying(binding.key) != Some(binding);
         return !overlaid && overlay::replays_too(binding);
     }
+    if !may(binding, scene) {
+        return false;
+    }
     match binding.when {
         When::Replay => false,
         When::Presented => presented,
@@ -135,6 +141,21 @@ fn fits(binding: &Binding, scene: Scene<'_>) -> bool {
     }
 }
 
+/// Whether this screen may do what a key does: who only looks is not offered what is not sent.
+fn may(binding: &Binding, scene: Scene<'_>) -> bool {
+    let Scene { snapshot, view, .. } = scene;
+    if view.drives {
+        return true;
+    }
+    match &binding.action {
+        Action::Line(line) => line.parse::<Command>().is_ok_and(|command| command.is_harmless()),
+        Action::Screen(ScreenAction::Control) => {
+            !snapshot.screens.iter().any(|screen| Some(screen.id) == view.me && screen.observes)
+        }
+        Action::Screen(_) => true,
+    }
+}
+
 /// A drill that is over can still be looked at.
 fn is_drill_to_see(binding: &Binding, snapshot: &Snapshot) -> bool {
     binding.action == Action::Screen(ScreenAction::Drill) && snapshot.drill.is_some()
@@ -142,8 +163,9 @@ fn is_drill_to_see(binding: &Binding, snapshot: &Snapshot) -> bool {
 
 /// Which keys are shown first where not all have room: the ways to everything else, then what
 /// fits the focus.
-fn rank(binding: &Binding) -> u8 {
+fn rank(binding: &Binding, drives: bool) -> u8 {
     match (&binding.action, binding.when) {
+        (Action::Screen(ScreenAction::Control), _) if !drives => 1,
         (Action::Screen(ScreenAction::Help | ScreenAction::Palette(_) | ScreenAction::Quit), _) => {
             0
         }
