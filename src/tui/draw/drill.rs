@@ -236,11 +236,12 @@ fn steps(drill: &Drill, width: usize, large: bool, scene: Scene<'_>) -> Vec<Row>
 /// Whether the expectation of a step is kept from the audience now.
 pub(super) fn hides(drill: &Drill, step: usize) -> bool {
     use crate::region::snapshot::Pause;
+    // Once it is revealed, the next ones are still to be predicted.
+    let revealed = drill.waits_for == Some(Pause::GoOn);
     drill.presented
         && drill.ended_ms.is_none()
-        && drill.waits_for != Some(Pause::GoOn)
         && !drill.closing()
-        && current_presented(drill).is_none_or(|(at, _)| step >= at)
+        && current_presented(drill).is_none_or(|(at, _)| step > at || (step == at && !revealed))
 }
 
 /// The step a presenter stands at: with the audience predicting it is the one that begins next,
