@@ -188,6 +188,20 @@ pub fn wrap_at_most(text: &str, cells: usize, lines: usize, ellipsis: &str) -> V
     wrapped
 }
 
+/// As many of `parts` as have room in one line, the first ones first: each whole or not at all.
+#[must_use]
+pub fn in_one_line(parts: &[&str], cells: usize) -> String {
+    let mut line = String::new();
+    for part in parts {
+        let gap = if line.is_empty() { "" } else { "  " };
+        if width(&line) + width(gap) + width(part) <= cells {
+            line.push_str(gap);
+            line.push_str(part);
+        }
+    }
+    line
+}
+
 /// Shortens a text to `cells`, saying so with `ellipsis`. A number is kept whole or left out: one
 /// that is cut is another number.
 #[must_use]

@@ -5,6 +5,7 @@ use ratatui::{
     layout::Rect,
     style::Style,
     text::{Line, Span},
+    widgets::{Clear, Widget},
 };
 
 use super::{Scene, canvas::put_line, overlay};
@@ -17,6 +18,9 @@ use crate::{
     room::protocol::Outcome,
     tui::{format, keys, theme::Theme, update},
 };
+
+/// The most lines of an answer that is told nowhere else.
+const TOLD_LINES: usize = 3;
 
 pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
     let Scene { snapshot, view, theme, now } = scene;
@@ -42,13 +46,22 @@ pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
     }
     if let Some(toast) = &view.toast {
         let (glyph, style) = outcome(toast.outcome, theme);
-        let text = format::clip(&toast.text, width.saturating_sub(4), theme.ellipsis());
-        put_line(
-            buf,
-            area,
-            0,
-            &Line::from(vec![Span::styled(format!(" {glyph} "), style), Span::styled(text, style)]),
-        );
+        // Why something was not done is told nowhere else, and says at its end what to do.
+        let most = if told_here_only(toast.outcome) { TOLD_LINES } else { 1 };
+        let room = width.saturating_sub(4);
+        let lines = match format::width(&toast.text) {
+            cells if most > 1 && cells > room => {
+                format::wrap_at_most(&toast.text, room, most, theme.ellipsis())
+            }
+            _ => vec![format::clip(&toast.text, room, theme.ellipsis())],
+        };
+        let above = u16::try_from(lines.len().saturating_sub(1)).unwrap_or(0).min(area.y);
+        let place = Rect { y: area.y - above, height: above + 1, ..area };
+        Clear.render(place.intersection(buf.area), buf);
+        for (y, text) in (0..).zip(lines) {
+            let glyph = if y == 0 { glyph } else { " " };
+            put_line(buf, place, y, &Line::styled(format!(" {glyph} {text}"), style));
+        }
         return;
     }
     if let Some(until) = update::asking(view, snapshot) {
@@ -86,6 +99,11 @@ pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
         spans.push(Span::styled(format!(" {word}  "), theme.label()));
     }
     put_line(buf, area, 0, &Line::from(spans));
+}
+
+/// Whether an answer stands at the foot and not in the log as well.
+fn told_here_only(outcome: Option<Outcome>) -> bool {
+    outcome == Some(Outcome::Refused)
 }
 
 /// What runs and how far it is, in so many cells: its age gives way first, then its words.

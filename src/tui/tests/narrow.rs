@@ -149,3 +149,28 @@ fn the_ledger_a_step_asks_to_watch_is_on_the_screen() {
         assert!(shown.contains(&counter.label), "{}\n{shown}", counter.label);
     }
 }
+
+#[test]
+fn why_something_was_refused_is_read_to_its_end() {
+    let snapshot = sample::idle(2);
+    let mut view = view();
+    view.say(
+        "no zone is called `q`: the zones are a, b; `zone add q` adds it, and it gets 12,345",
+        Some(Outcome::Refused),
+        NOW,
+    );
+    for size in [(40, 10), (60, 20), (80, 24), (120, 40)] {
+        let shown = screen(size, &snapshot, &view);
+        assert!(shown.contains("12,345\n"), "{size:?}\n{shown}");
+        assert_eq!(shown.matches(" ▲ no zone is called").count(), 1, "{size:?}\n{shown}");
+    }
+}
+
+#[test]
+fn hints_are_whole_or_not_there() {
+    let snapshot = sample::idle(2);
+    let mut view = view();
+    press(&mut view, &snapshot, &[":"]);
+    let shown = screen((40, 10), &snapshot, &view);
+    assert!(shown.contains("   tab completes  enter gives\n"), "{shown}");
+}
