@@ -174,3 +174,11 @@ fn hints_are_whole_or_not_there() {
     let shown = screen((40, 10), &snapshot, &view);
     assert!(shown.contains("   tab completes  enter gives\n"), "{shown}");
 }
+
+#[test]
+fn a_deliberate_fault_is_told_in_whole_words() {
+    let mut snapshot = sample::sabotaged();
+    snapshot.drill.as_mut().unwrap().presented = true;
+    let shown = screen((60, 24), &snapshot, &view());
+    assert!(shown.contains("SABOTAGE lose: this must not end proved"), "{shown}");
+}
