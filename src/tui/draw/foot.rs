@@ -81,8 +81,11 @@ pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
         spans.push(Span::raw("  "));
     }
     let mut used: usize = spans.iter().map(Span::width).sum();
+    let me = snapshot.screens.iter().find(|screen| Some(screen.id) == view.me);
     let mut bindings: Vec<&Binding> =
         view.keymap.bindings().iter().filter(|b| fits(b, scene)).collect();
+    // Nobody sits at a recorder, and who plays the recording has none of these keys.
+    bindings.retain(|_| !me.is_some_and(|screen| screen.records));
     bindings.sort_by_key(|binding| rank(binding, view.drives));
     for binding in bindings {
         let Some(Ok(word)) = binding.hint.as_ref().map(|hint| keys::fill(hint, view, snapshot))

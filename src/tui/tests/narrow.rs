@@ -104,7 +104,11 @@ fn who_only_looks_is_offered_nothing_that_is_not_sent() {
     assert!(told.contains("o control") && told.contains("v verify"), "{told}");
     snapshot.screens[1].observes = true;
     assert!(!foot(&snapshot, &view).contains("control"));
+    snapshot.screens[1].records = true;
+    let told = foot(&snapshot, &view);
+    assert!(told.contains("612 acked") && !told.contains("help"), "{told}");
     view.drives = true;
+    view.me = Some(1);
     assert!(foot(&snapshot, &view).contains("x end drill  space next"));
 }
 
