@@ -394,8 +394,13 @@ impl<'a> Pane<'a> {
         if open {
             lines.push(Line::styled(head, style));
         }
+        let begins = lines.len();
         lines.extend(format::wrap(&clock, self.room).into_iter().map(|l| Line::styled(l, style)));
+        let first = self.rows.len();
         self.titled("recovery", lines, if open { 0 } else { 3 });
+        for row in self.rows.iter_mut().skip(first + begins + 1) {
+            row.tail = true;
+        }
         if let Some(stall) = &recovery.stall {
             self.sentence(stall, theme.warn(), 0);
         }

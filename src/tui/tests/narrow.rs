@@ -186,3 +186,23 @@ fn a_deliberate_fault_is_told_in_whole_words() {
     let shown = screen((60, 24), &snapshot, &view());
     assert!(shown.contains("SABOTAGE lose: this must not end proved"), "{shown}");
 }
+
+#[test]
+fn a_recovery_that_is_cut_short_says_so() {
+    let mut snapshot = sample::recovering();
+    let recovery = snapshot.zones[1].recovery.as_mut().unwrap();
+    recovery.stall = None;
+    recovery.moving_after_ms = Some(550);
+    recovery.caught_up_after_ms = Some(12_550);
+    let mut view = view();
+    view.focus = Some("b".parse().unwrap());
+    let mut cut = 0;
+    for size in [60, 64, 72, 80, 92].into_iter().flat_map(|w| (10..40).map(move |h| (w, h))) {
+        let shown = screen(size, &snapshot, &view);
+        let clock = shown.lines().find(|line| line.contains("link 0."));
+        let Some(line) = clock.filter(|_| !shown.contains("12.5 s")) else { continue };
+        assert!(line.contains('…'), "{size:?}\n{shown}");
+        cut += 1;
+    }
+    assert!(cut > 0);
+}
