@@ -135,7 +135,8 @@ impl From<Command> for String {
     }
 }
 
-/// clap's error on one line, without its colours and its usage block.
+/// clap's error on one line, without its colours and its usage block, in the words of a person who
+/// types a command.
 fn plain(error: &clap::Error) -> String {
     let text = error.render().to_string();
     let text: Vec<&str> = text
@@ -144,7 +145,11 @@ fn plain(error: &clap::Error) -> String {
         .map(str::trim)
         .filter(|line| !line.is_empty())
         .collect();
-    text.join(" ").trim_start_matches("error: ").to_owned()
+    text.join(" ")
+        .trim_start_matches("error: ")
+        .replace(" tip: ", "; ")
+        .replace("unrecognized subcommand", "unknown command")
+        .replace("a similar subcommand exists", "there is a similar one")
 }
 
 impl fmt::Display for Command {

@@ -154,8 +154,6 @@ pub fn wrap(text: &str, cells: usize) -> Vec<String> {
 
 /// A text's words, each with the space after it; a number and its unit are one.
 fn words(text: &str) -> Vec<&str> {
-    const UNITS: [&str; 7] = ["ms", "s", "m", "h", "KiB", "MiB", "GiB"];
-    let is_unit = |word: &str| UNITS.contains(&word.trim_matches(|c: char| !c.is_alphabetic()));
     let mut words = Vec::new();
     let (mut start, mut end) = (0, 0);
     for word in text.split_inclusive(' ') {
@@ -168,6 +166,12 @@ fn words(text: &str) -> Vec<&str> {
     }
     words.push(&text[start..end]);
     words
+}
+
+/// Whether a word is the unit of the number before it.
+fn is_unit(word: &str) -> bool {
+    const UNITS: [&str; 7] = ["ms", "s", "m", "h", "KiB", "MiB", "GiB"];
+    UNITS.contains(&word.trim_matches(|c: char| !c.is_alphabetic()))
 }
 
 /// Breaks a text into at most `lines` lines; what has no room is told by `ellipsis`.
@@ -184,7 +188,22 @@ pub fn wrap_at_most(text: &str, cells: usize, lines: usize, ellipsis: &str) -> V
     wrapped
 }
 
-/// Shortens a text to `cells`, saying so with `ellipsis`.
+/// As many of `parts` as have room in one line, the first ones first: each whole or not at all.
+#[must_use]
+pub fn in_one_line(parts: &[&str], cells: usize) -> String {
+    let mut line = String::new();
+    for part in parts {
+        let gap = if line.is_empty() { "" } else { "  " };
+        if width(&line) + width(gap) + width(part) <= cells {
+            line.push_str(gap);
+            line.push_str(part);
+        }
+    }
+    line
+}
+
+/// Shortens a text to `cells`, saying so with `ellipsis`. A number is kept whole or left out: one
+/// that is cut is another number.
 #[must_use]
 pub fn clip(text: &str, cells: usize, ellipsis: &str) -> String {
     if width(text) <= cells {
@@ -201,10 +220,52 @@ pub fn clip(text: &str, cells: usize, ellipsis: &str) -> String {
         clipped.push(c);
         used += w;
     }
+    clipped.truncate(without_half_a_number(&clipped, text));
     if cells >= width(ellipsis) {
         clipped.push_str(ellipsis);
     }
     clipped
+}
+
+/// How much of `kept`, the beginning of `text`, ends before a number whose rest is cut off: its
+/// figures, or its unit.
+fn without_half_a_number(kept: &str, text: &str) -> usize {
+    let is_figure = |c: char| c.is_ascii_digit() || matches!(c, ',' | '.');
+    let next = text[kept.len()..].chars().next().unwrap_or(' ');
+    let mut head = kept;
+    let unit = kept.trim_end_matches(char::is_alphabetic);
+    if (1..=2).contains(&(kept.len() - unit.len())) && next.is_alphanumeric() {
+        // `12 m` of `12 ms` is another time.
+        head = unit.trim_end();
+    } else if is_unit(text[kept.len()..].split(' ').next().unwrap_or_default()) {
+        head = kept.trim_end();
+    }
+    let name = head.trim_end_matches(is_figure);
+    if name.len() == head.len() || !head.contains(|c: char| c.is_ascii_digit()) {
+        return kept.len();
+    }
+    // The number of a name (`js2`) is no amount.
+    let named = name.ends_with(|c: char| c.is_alphabetic() || matches!(c, '-' | '_'));
+    let goes_on = head.len() == kept.len() && is_figure(next);
+    if named && !goes_on {
+        return kept.len();
+    }
+    // Nor does a sign stay that led to it.
+    name.trim_end_matches([' ', '·', '|', ':', ';', ',', '(']).len()
+}
+
+/// A number in at most `cells` cells (three at least): exact, else ever rougher.
+#[must_use]
+pub fn within(n: u64, cells: usize) -> String {
+    let rough = match n {
+        0..1000 => n.to_string(),
+        1000..1_000_000 => format!("{}k", n / 1000),
+        1_000_000..1_000_000_000 => format!("{}M", n / 1_000_000),
+        _ => format!("{}G", n / 1_000_000_000),
+    };
+    let forms = [count(n), short(n), rough];
+    // Only a rough form is ever too long, from a hundred thousand on.
+    forms.into_iter().find(|form| width(form) <= cells).unwrap_or_else(|| ">99k".into())
 }
 
 #[cfg(test)]
@@ -261,6 +322,33 @@ mod tests {
         assert_eq!(clip("abcdef", 4, "…"), "abc…");
         assert_eq!(clip("abc", 4, "…"), "abc");
         assert_eq!(clip("abc", 0, "…"), "");
+    }
+
+    #[test]
+    fn a_number_that_is_cut_is_left_out() {
+        assert_eq!(clip("acked 12,345 of 20", 11, "…"), "acked…");
+        assert_eq!(clip("acked 12,345 of 20", 12, "…"), "acked…");
+        assert_eq!(clip("acked 12,345 of 20", 14, "…"), "acked 12,345 …");
+        assert_eq!(clip("took 12.5 ms or so", 11, "…"), "took…");
+        assert_eq!(clip("took 12.5 ms or so", 13, "…"), "took 12.5 ms…");
+        assert_eq!(clip("messages 101-200", 15, "…"), "messages 101-…");
+        assert_eq!(clip("stopped 1 h 07 m", 14, ""), "stopped 1 h");
+        assert_eq!(clip("1,234,567", 6, "…"), "…");
+        // What names a thing is no amount.
+        assert_eq!(clip("node js2 is dead", 9, "…"), "node js2…");
+        assert_eq!(clip("node js12 is dead", 9, "…"), "node js…");
+    }
+
+    #[test]
+    fn a_number_fits_its_cells_or_says_that_it_is_larger() {
+        assert_eq!(within(1_234, 5), "1,234");
+        assert_eq!(within(12_345, 5), "12.3k");
+        assert_eq!(within(12_345, 4), "12k");
+        assert_eq!(within(1_234, 3), "1k");
+        assert_eq!(within(123_456, 3), ">99k");
+        for n in (0..60).map(|bit| 1 << bit) {
+            assert!(width(&within(n, 4)) <= 4, "{n}");
+        }
     }
 
     proptest! {

@@ -35,6 +35,8 @@ pub const DRILL_COLUMNS: u16 = 100;
 /// Rows of the presenter's card: fewer cannot be read, more do not help.
 const CARD_LEAST: u16 = 8;
 const CARD_MOST: u16 = 21;
+/// Rows in which the card shows a drill's ten numbers.
+const CARD_WHOLE: u16 = 18;
 /// The fewest rows a pane is worth.
 const PANE_LEAST: u16 = 5;
 /// Title and three lines.
@@ -188,7 +190,8 @@ impl Plan {
         let bus = if room >= 31 { 2 } else { 1 };
         let known = u16::try_from(zones).unwrap_or(u16::MAX);
         if let Some((drill, _)) = view.drill(snapshot).filter(|_| !starting) {
-            let card = Sizes::with_card(room, lines, bus);
+            let watched = if drill.ended_ms.is_none() { known } else { 0 };
+            let card = Sizes::with_card(room, lines, bus, watched);
             let carded = drill.presented && card.drill >= CARD_LEAST;
             let sizes = if carded {
                 card
@@ -249,26 +252,24 @@ impl Plan {
         };
         let mirrors = snapshot.zones.iter().filter(|z| z.role == Role::Mirror).count();
         let mirrors = u16::try_from(mirrors).unwrap_or(u16::MAX);
+        // The steps of a zone that joins stand in the timeline's place, if it has one, so that
+        // nothing else moves while they come and go; the foot tells them anyway.
         if !starting {
-            if steps {
-                give(&mut spare, &mut third, steps_rows, 1);
-            } else {
-                give(&mut spare, &mut third, TIMELINE_LEAST, 1);
-                if third < TIMELINE_LEAST {
-                    log += third;
-                    third = 0;
-                }
+            give(&mut spare, &mut third, TIMELINE_LEAST, 1);
+            if third < TIMELINE_LEAST {
+                log += third;
+                third = 0;
             }
             let rest = (known + 1).saturating_sub(ledger);
             give(&mut spare, &mut ledger, rest, 1);
         }
         give(&mut spare, &mut pane, PANE_RICH / 2, lines);
-        if third > 0 && !steps {
+        if third > 0 && !starting {
             give(&mut spare, &mut third, mirrors.min(6), 1);
         }
         give(&mut spare, &mut log, 3, 1);
         give(&mut spare, &mut pane, PANE_RICH / 2, lines);
-        if third > 0 && !steps {
+        if third > 0 && !starting {
             give(&mut spare, &mut third, mirrors.min(9), 1);
             if spare > 16 {
                 give(&mut spare, &mut third, 4, 1);
@@ -369,15 +370,19 @@ impl Sizes {
         s
     }
 
-    /// The card is what the audience reads: the zones keep what they need most.
-    fn with_card(room: u16, lines: u16, bus: u16) -> Self {
+    /// The card is what the audience reads: the zones keep what they need most. Where the card has
+    /// all its numbers, the ledger of the `watched` zones stands above it: steps ask to watch it.
+    fn with_card(room: u16, lines: u16, bus: u16, watched: u16) -> Self {
         let lines = lines.max(1);
         let most = if room >= 50 { PANE_LOW } else { 8 };
         let pane = (room / 3 / lines).saturating_sub(bus).clamp(PANE_LEAST, most);
         let rest = room.saturating_sub((pane + bus) * lines);
-        let timeline = rest.saturating_sub(CARD_MOST);
+        let ledger = 1 + watched.min(4);
+        let ledger = if watched == 0 || rest < CARD_WHOLE + ledger { 0 } else { ledger };
+        let rest = rest - ledger;
+        let timeline = rest.saturating_sub(if ledger > 0 { CARD_WHOLE } else { CARD_MOST });
         let timeline = if timeline < TIMELINE_LEAST { 0 } else { timeline.min(TIMELINE_MOST) };
-        Self { bus, pane, ledger: 0, drill: rest - timeline, timeline }
+        Self { bus, pane, ledger, drill: rest - timeline, timeline }
     }
 
     fn total(self, lines: u16) -> u16 {

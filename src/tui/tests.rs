@@ -13,6 +13,7 @@ macro_rules! sizes {
 mod anything;
 mod drills;
 mod hands;
+mod narrow;
 
 use jiff::tz::TimeZone;
 use ratatui::{Terminal, backend::TestBackend, buffer::Buffer, style::Color};

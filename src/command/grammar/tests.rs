@@ -345,3 +345,10 @@ fn a_time_of_nothing_is_refused() {
     assert!(error("drill matrix --cut 5s,0s").contains("would cut nothing"));
     assert!(error("cut zone-zone-a").contains("zone name"));
 }
+
+#[test]
+fn an_unknown_command_is_told_in_a_sentence() {
+    let told = |line: &str| line.parse::<Command>().unwrap_err().to_string();
+    assert_eq!(told("frobnicate b"), "unknown command 'frobnicate'");
+    assert_eq!(told("prodcue 1 2"), "unknown command 'prodcue'; there is a similar one: 'produce'");
+}

@@ -40,14 +40,6 @@ impl State {
         self.changed(change);
     }
 
-    /// Forgets the steps of the last bring-up, before the steps of the next.
-    pub fn steps_cleared(&mut self) {
-        if !self.snapshot.steps.is_empty() {
-            self.snapshot.steps.clear();
-            self.touch();
-        }
-    }
-
     /// A step of a bring-up began. A title that is known begins again.
     pub fn step_started(&mut self, title: &str) -> Vec<EventKind> {
         let step = Step {
@@ -100,6 +92,12 @@ impl State {
     pub fn zone_added(&mut self, now: UnixMs, plan: &ZonePlan) -> Vec<EventKind> {
         if self.index(&plan.name).is_some() {
             return Vec::new();
+        }
+        // Steps that an earlier bring-up left are not this zone's; those of another zone that is
+        // still on its way stay beside them.
+        let alone = self.snapshot.zones.iter().all(|zone| zone.state != ZoneState::Starting);
+        if self.snapshot.phase == Phase::Up && alone {
+            self.snapshot.steps.clear();
         }
         let mirror = plan.role == Role::Mirror;
         let zone = Zone {

@@ -107,12 +107,44 @@ pub struct Fact {
     pub value: String,
     /// How the value looks.
     pub style: Style,
+    /// A label for where the first has no room.
+    short: Option<&'static str>,
+    /// A value for where the first has no room.
+    brief: Option<String>,
 }
 
 impl Fact {
     /// A fact.
     pub fn new(label: &str, value: impl Into<String>, style: Style) -> Self {
-        Self { label: label.to_owned(), value: value.into(), style }
+        Self { label: label.to_owned(), value: value.into(), style, short: None, brief: None }
+    }
+
+    /// The label where the first has no room.
+    pub fn or_label(self, short: &'static str) -> Self {
+        Self { short: Some(short), ..self }
+    }
+
+    /// The value where the first has no room.
+    pub fn or_value(self, brief: impl Into<String>) -> Self {
+        Self { brief: Some(brief.into()), ..self }
+    }
+
+    /// Label and value in so many cells: whole if that can be, else ever shorter. The value
+    /// matters more than the label.
+    fn within(&self, cells: usize, theme: &Theme) -> (String, String) {
+        let label = self.label.as_str();
+        let short = self.short.unwrap_or(label);
+        let brief = self.brief.as_ref().unwrap_or(&self.value);
+        let forms = [(label, &self.value), (short, &self.value), (label, brief), (short, brief)];
+        let fits = |(label, value): &(&str, &String)| {
+            format::width(label) + 1 + format::width(value) <= cells
+        };
+        if let Some((label, value)) = forms.into_iter().find(fits) {
+            return (label.to_owned(), value.clone());
+        }
+        let value = format::clip(brief, cells, theme.ellipsis());
+        let room = cells.saturating_sub(format::width(&value) + 1);
+        (format::clip(short, room, theme.ellipsis()), value)
     }
 }
 
@@ -132,10 +164,7 @@ pub fn facts(facts: &[Fact], columns: usize, width: usize, theme: &Theme) -> Vec
                 if i > 0 {
                     spans.push(Span::raw(" ".repeat(gap + if i == 1 { spare } else { 0 })));
                 }
-                // The value matters more than the label.
-                let value = format::clip(&fact.value, each, theme.ellipsis());
-                let room = each.saturating_sub(format::width(&value) + 1);
-                let label = format::clip(&fact.label, room, theme.ellipsis());
+                let (label, value) = fact.within(each, theme);
                 let pad = each.saturating_sub(format::width(&value) + format::width(&label));
                 spans.push(Span::styled(label, theme.label()));
                 spans.push(Span::raw(" ".repeat(pad)));
@@ -150,4 +179,27 @@ pub fn facts(facts: &[Fact], columns: usize, width: usize, theme: &Theme) -> Vec
 pub fn flat(line: Line<'static>) -> Line<'static> {
     let style = line.style;
     line.spans.into_iter().map(|span| span.patch_style(style)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fact_is_shortened_before_it_is_cut() {
+        let theme = Theme::new(false, false);
+        let fact = Fact::new("held at source", "12,345 (3 s old)", Style::new())
+            .or_label("held")
+            .or_value("12,345 old");
+        let at = |cells| {
+            let (label, value) = fact.within(cells, &theme);
+            format!("{label} {value}")
+        };
+        assert_eq!(at(31), "held at source 12,345 (3 s old)");
+        assert_eq!(at(30), "held 12,345 (3 s old)");
+        assert_eq!(at(20), "held 12,345 old");
+        assert_eq!(at(14), "he… 12,345 old");
+        assert_eq!(at(8), " 12,345 …");
+        assert_eq!(at(5), "he… …");
+    }
 }

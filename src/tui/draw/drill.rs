@@ -121,8 +121,14 @@ fn state(drill: &Drill, scene: Scene<'_>) -> Vec<Span<'static>> {
 /// A deliberate fault is said before anything else.
 pub(super) fn sabotage(drill: &Drill, width: usize, theme: &Theme) -> Option<Line<'static>> {
     let kind = drill.sabotage.as_ref()?;
-    let text = format!(" SABOTAGE {kind}: a deliberate fault is in; this must not end proved ");
-    Some(Line::styled(format::clip(&text, width, theme.ellipsis()), theme.alarm()))
+    let forms = [
+        format!(" SABOTAGE {kind}: a deliberate fault is in; this must not end proved "),
+        format!(" SABOTAGE {kind}: this must not end proved "),
+        format!(" SABOTAGE {kind} "),
+    ];
+    let whole = forms.iter().find(|form| format::width(form) <= width);
+    let text = whole.cloned().unwrap_or_else(|| format::clip(&forms[2], width, theme.ellipsis()));
+    Some(Line::styled(text, theme.alarm()))
 }
 
 fn push(rows: &mut Vec<Row>, readily: u8, line: Option<Line<'static>>) {
@@ -236,11 +242,12 @@ fn steps(drill: &Drill, width: usize, large: bool, scene: Scene<'_>) -> Vec<Row>
 /// Whether the expectation of a step is kept from the audience now.
 pub(super) fn hides(drill: &Drill, step: usize) -> bool {
     use crate::region::snapshot::Pause;
+    // Once it is revealed, the next ones are still to be predicted.
+    let revealed = drill.waits_for == Some(Pause::GoOn);
     drill.presented
         && drill.ended_ms.is_none()
-        && drill.waits_for != Some(Pause::GoOn)
         && !drill.closing()
-        && current_presented(drill).is_none_or(|(at, _)| step >= at)
+        && current_presented(drill).is_none_or(|(at, _)| step > at || (step == at && !revealed))
 }
 
 /// The step a presenter stands at: with the audience predicting it is the one that begins next,

@@ -5,15 +5,22 @@ use ratatui::{
     layout::Rect,
     style::Style,
     text::{Line, Span},
+    widgets::{Clear, Widget},
 };
 
 use super::{Scene, canvas::put_line, overlay};
 use crate::{
-    command::keys::{Action, Binding, ScreenAction, When},
+    command::{
+        Command,
+        keys::{Action, Binding, ScreenAction, When},
+    },
     region::{Snapshot, snapshot::Task, topology::Role},
     room::protocol::Outcome,
     tui::{format, keys, theme::Theme, update},
 };
+
+/// The most lines of an answer that is told nowhere else.
+const TOLD_LINES: usize = 3;
 
 pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
     let Scene { snapshot, view, theme, now } = scene;
@@ -39,13 +46,22 @@ pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
     }
     if let Some(toast) = &view.toast {
         let (glyph, style) = outcome(toast.outcome, theme);
-        let text = format::clip(&toast.text, width.saturating_sub(4), theme.ellipsis());
-        put_line(
-            buf,
-            area,
-            0,
-            &Line::from(vec![Span::styled(format!(" {glyph} "), style), Span::styled(text, style)]),
-        );
+        // Why something was not done is told nowhere else, and says at its end what to do.
+        let most = if told_here_only(toast.outcome) { TOLD_LINES } else { 1 };
+        let room = width.saturating_sub(4);
+        let lines = match format::width(&toast.text) {
+            cells if most > 1 && cells > room => {
+                format::wrap_at_most(&toast.text, room, most, theme.ellipsis())
+            }
+            _ => vec![format::clip(&toast.text, room, theme.ellipsis())],
+        };
+        let above = u16::try_from(lines.len().saturating_sub(1)).unwrap_or(0).min(area.y);
+        let place = Rect { y: area.y - above, height: above + 1, ..area };
+        Clear.render(place.intersection(buf.area), buf);
+        for (y, text) in (0..).zip(lines) {
+            let glyph = if y == 0 { glyph } else { " " };
+            put_line(buf, place, y, &Line::styled(format!(" {glyph} {text}"), style));
+        }
         return;
     }
     if let Some(until) = update::asking(view, snapshot) {
@@ -65,9 +81,12 @@ pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
         spans.push(Span::raw("  "));
     }
     let mut used: usize = spans.iter().map(Span::width).sum();
+    let me = snapshot.screens.iter().find(|screen| Some(screen.id) == view.me);
     let mut bindings: Vec<&Binding> =
         view.keymap.bindings().iter().filter(|b| fits(b, scene)).collect();
-    bindings.sort_by_key(|binding| rank(binding));
+    // Nobody sits at a recorder, and who plays the recording has none of these keys.
+    bindings.retain(|_| !me.is_some_and(|screen| screen.records));
+    bindings.sort_by_key(|binding| rank(binding, view.drives));
     for binding in bindings {
         let Some(Ok(word)) = binding.hint.as_ref().map(|hint| keys::fill(hint, view, snapshot))
         else {
@@ -83,6 +102,11 @@ pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
         spans.push(Span::styled(format!(" {word}  "), theme.label()));
     }
     put_line(buf, area, 0, &Line::from(spans));
+}
+
+/// Whether an answer stands at the foot and not in the log as well.
+fn told_here_only(outcome: Option<Outcome>) -> bool {
+    outcome == Some(Outcome::Refused)
 }
 
 /// What runs and how far it is, in so many cells: its age gives way first, then its words.
@@ -125,6 +149,9 @@ fn fits(binding: &Binding, scene: Scene<'_>) -> bool {
         let overlaid = view.keymap.get_replaying(binding.key) != Some(binding);
         return !overlaid && overlay::replays_too(binding);
     }
+    if !may(binding, scene) {
+        return false;
+    }
     match binding.when {
         When::Replay => false,
         When::Presented => presented,
@@ -135,6 +162,21 @@ fn fits(binding: &Binding, scene: Scene<'_>) -> bool {
     }
 }
 
+/// Whether this screen may do what a key does: who only looks is not offered what is not sent.
+fn may(binding: &Binding, scene: Scene<'_>) -> bool {
+    let Scene { snapshot, view, .. } = scene;
+    if view.drives {
+        return true;
+    }
+    match &binding.action {
+        Action::Line(line) => line.parse::<Command>().is_ok_and(|command| command.is_harmless()),
+        Action::Screen(ScreenAction::Control) => {
+            !snapshot.screens.iter().any(|screen| Some(screen.id) == view.me && screen.observes)
+        }
+        Action::Screen(_) => true,
+    }
+}
+
 /// A drill that is over can still be looked at.
 fn is_drill_to_see(binding: &Binding, snapshot: &Snapshot) -> bool {
     binding.action == Action::Screen(ScreenAction::Drill) && snapshot.drill.is_some()
@@ -142,8 +184,9 @@ fn is_drill_to_see(binding: &Binding, snapshot: &Snapshot) -> bool {
 
 /// Which keys are shown first where not all have room: the ways to everything else, then what
 /// fits the focus.
-fn rank(binding: &Binding) -> u8 {
+fn rank(binding: &Binding, drives: bool) -> u8 {
     match (&binding.action, binding.when) {
+        (Action::Screen(ScreenAction::Control), _) if !drives => 1,
         (Action::Screen(ScreenAction::Help | ScreenAction::Palette(_) | ScreenAction::Quit), _) => {
             0
         }

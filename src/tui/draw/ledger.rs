@@ -19,7 +19,7 @@ struct Column {
     cells: (usize, usize),
     value: fn(&Zone) -> Option<u64>,
     kind: Kind,
-    /// The strip needs this many cells to show it.
+    /// The strip needs this many cells to show it: a column is there whole or not at all.
     from: usize,
 }
 
@@ -62,12 +62,12 @@ fn acked(zone: &Zone) -> Option<u64> {
     zone.consumer.as_ref().map(|consumer| consumer.ack_floor).or(recorded)
 }
 
-const COLUMNS: [Column; 13] = [
+static COLUMNS: [Column; 13] = [
     column("produced", (9, 12), |z| Some(z.ledger.acked), Kind::Plain, 0),
-    column("stored", (10, 12), stored, Kind::Step, 0),
-    column("delivered", (11, 12), delivered, Kind::Step, 0),
+    column("stored", (10, 12), stored, Kind::Step, 43),
+    column("delivered", (11, 12), delivered, Kind::Step, 54),
     column("acked", (10, 12), acked, Kind::Step, 0),
-    column("behind", (8, 9), |z| Some(behind(z)), Kind::Plain, 56),
+    column("behind", (8, 9), |z| Some(behind(z)), Kind::Plain, 62),
     column("lost", (5, 6), |z| known(z, z.ledger.lost), Kind::Zero, 0),
     column("dup", (4, 6), |z| known(z, z.ledger.duplicates), Kind::Zero, 66),
     column("reord", (6, 7), |z| known(z, z.ledger.reordered), Kind::Zero, 72),
@@ -103,23 +103,32 @@ pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
         return;
     }
     let width = usize::from(area.width);
-    let columns: Vec<&Column> = COLUMNS.iter().filter(|c| width >= c.from).collect();
+    let columns = columns(width);
     let rows = usize::from(area.height) - 1;
     let focus = view.focus_index(snapshot).unwrap_or(0);
     let zones = chosen(&snapshot.zones, rows, focus);
 
-    let mut head = vec![Span::styled(format!(" {:<NAME$}", "ledger"), theme.strong())];
+    let left_out = snapshot.zones.len() - zones.len();
+    let more = format!("  +{left_out} zones");
+    let beside = left_out > 0 && cells(&columns, width) + format::width(&more) <= width;
+    let mut head = vec![match left_out {
+        n if n > 0 && !beside => {
+            Span::styled(format!(" {:<NAME$}", format!("+{n} more")), theme.focus())
+        }
+        _ => Span::styled(format!(" {:<NAME$}", "ledger"), theme.strong()),
+    }];
     for column in &columns {
         head.push(Span::styled(format!("{:>1$}", column.name, column.width(width)), theme.label()));
     }
-    let left_out = snapshot.zones.len() - zones.len();
-    if left_out > 0 {
-        head.push(Span::styled(format!("  +{left_out} zones"), theme.focus()));
+    if beside {
+        head.push(Span::styled(more, theme.focus()));
     }
     put_line(buf, area, 0, &Line::from(head));
     for (y, (i, zone)) in zones.iter().enumerate() {
-        let name = format!("zone {}", zone.name);
-        let name = format::clip(&name, NAME, theme.ellipsis());
+        let mut name = format!("zone {}", zone.name);
+        if format::width(&name) > NAME {
+            name = format::clip(zone.name.as_str(), NAME, theme.ellipsis());
+        }
         let style = if *i == focus { theme.focus() } else { theme.value() };
         let mut spans = vec![Span::styled(format!(" {name:<NAME$}"), style)];
         for column in &columns {
@@ -129,14 +138,21 @@ pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
     }
 }
 
+/// The columns that a strip of so many cells has room for.
+fn columns(width: usize) -> Vec<&'static Column> {
+    COLUMNS.iter().filter(|column| width >= column.from).collect()
+}
+
+/// The cells that these columns and the zone's name take.
+fn cells(columns: &[&Column], width: usize) -> usize {
+    1 + NAME + columns.iter().map(|column| column.width(width)).sum::<usize>()
+}
+
 fn cell(column: &Column, cells: usize, zone: &Zone, theme: &Theme) -> [Span<'static>; 2] {
     let value = (column.value)(zone);
-    let mut text = format::maybe(value);
     let arrow = if column.kind == Kind::Step { theme.pick(" →", " >") } else { "" };
     let room = cells - format::width(arrow);
-    if format::width(&text) > room.saturating_sub(1) {
-        text = value.map(format::short).unwrap_or(text);
-    }
+    let text = value.map_or_else(|| "?".into(), |n| format::within(n, room.saturating_sub(1)));
     let style = match (column.kind, value) {
         (_, None) => theme.stale(),
         (Kind::Zero, Some(n)) if n > 0 => theme.bad(),
@@ -161,4 +177,18 @@ fn is_wrong(ledger: &Ledger) -> bool {
     [ledger.lost, ledger.duplicates, ledger.reordered, ledger.corrupt, ledger.unexpected]
         .iter()
         .any(|n| *n > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_column_is_cut_by_the_edge() {
+        for width in 40..240 {
+            assert!(cells(&columns(width), width) <= width, "{width}");
+        }
+        let shown: Vec<&str> = columns(40).iter().map(|column| column.name).collect();
+        assert_eq!(shown, ["produced", "acked", "lost"]);
+    }
 }

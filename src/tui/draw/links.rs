@@ -58,7 +58,9 @@ pub fn draw(buf: &mut Buffer, bus: &Bus, plan: &Plan, scene: Scene<'_>) {
         }
         let x = x + DROP;
         let room = if source.is_some() || !is_hiding(plan) { *width } else { width - 12 };
-        let (down, label, style) = link(zone, room.saturating_sub(DROP + 1), scene);
+        // Up to the next link, and never over the edge.
+        let room = room.saturating_sub(DROP + 1).min(area.width.saturating_sub(x + 2));
+        let (down, label, style) = link(zone, room, scene);
         let corner = if x == last { theme.pick("╗", "+") } else { theme.pick("╦", "+") };
         if area.height > 1 {
             put(buf, area, x, 0, corner, trunk);

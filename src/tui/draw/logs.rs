@@ -12,7 +12,7 @@ use super::{
     Scene,
     canvas::{put, put_lines, rule},
 };
-use crate::tui::log::Look;
+use crate::tui::{format, log::Look};
 
 pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
     let Scene { view, theme, .. } = scene;
@@ -69,9 +69,15 @@ pub fn large(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
         .formatter(Box::new(look))
         .state(state)
         .render(lines, buf);
-    let keys = " arrows choose source and level  f only this source  h hide sources  \
-                page-up/page-down scroll  esc back";
-    put(buf, foot, 0, 0, keys, theme.label());
+    let keys = [
+        "esc back",
+        "arrows choose source and level",
+        "page-up/page-down scroll",
+        "f only this source",
+        "h hide sources",
+    ];
+    let keys = format::in_one_line(&keys, usize::from(foot.width.saturating_sub(1)));
+    put(buf, foot, 1, 0, &keys, theme.label());
 }
 
 fn block<'a>(scene: Scene<'_>, title: &'a str) -> Block<'a> {

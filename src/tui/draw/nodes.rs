@@ -26,7 +26,8 @@ pub fn leads(node: &Node, theme: &Theme) -> String {
     marks
 }
 
-/// All nodes in one line. While all are up it says who leads; otherwise who is not up.
+/// All nodes in one line. While all are up it says who leads; otherwise also who is not up, in a
+/// line of its own where the words have no room beside the names.
 pub fn low(zone: &Zone, width: usize, scene: Scene<'_>) -> Vec<Row> {
     let Scene { view, theme, .. } = scene;
     if let Some(told) = &zone.recorded {
@@ -38,33 +39,63 @@ pub fn low(zone: &Zone, width: usize, scene: Scene<'_>) -> Vec<Row> {
     }
     let selected = view.selected(zone).map(|node| node.name.number);
     let chosen = view.focused(scene.snapshot).is_some_and(|f| f.name == zone.name);
-    let all_up = zone.nodes.iter().all(|node| node.state == NodeState::Up);
     let each = width / n;
+    // Marker, name, glyph and the spaces around it, the longest of what is said.
+    let cells = |name: &str, tail: fn(&Node, &Theme) -> String| {
+        let longest = zone.nodes.iter().map(|node| format::width(&tail(node, theme))).max();
+        format::width(name) + 4 + longest.unwrap_or(0)
+    };
+    let told = ["js1", "1"].into_iter().find(|name| cells(name, words) <= each);
+    let tail: fn(&Node, &Theme) -> String = if told.is_some() { words } else { leads };
+    // Marks may stand close: they begin after a space.
+    let named = ["js1", "1"].into_iter().find(|name| cells(name, tail) <= each);
+    let prefix = if named == Some("js1") { "js" } else { "" };
     let mut spans = Vec::new();
     for node in &zone.nodes {
         let (glyph, style) = theme.node(node.state);
         let pick = chosen && selected == Some(node.name.number);
         let marker = if pick { theme.pick("▸", ">") } else { " " };
-        let number = node.name.number;
-        let name = if all_up || each >= 16 { format!("js{number}") } else { number.to_string() };
+        let name = format!("{prefix}{}", node.name.number);
         let up = node.state == NodeState::Up;
-        let (tail, tail_style) = if up {
-            (leads(node, theme), theme.label())
-        } else {
-            (node.state.as_str().to_owned(), style)
-        };
         let used = format::width(&name) + 4;
-        let tail = format::clip(&tail, each.saturating_sub(used), "");
+        let tail = tail(node, theme);
         let pad = each.saturating_sub(used + format::width(&tail));
         spans.push(Span::styled(marker, theme.focus()));
         spans.push(Span::styled(name, if pick { theme.focus() } else { theme.value() }));
         spans.push(Span::raw(" "));
         spans.push(Span::styled(glyph, style));
         spans.push(Span::raw(" "));
-        spans.push(Span::styled(tail, tail_style));
+        spans.push(Span::styled(tail, if up { theme.label() } else { style }));
         spans.push(Span::raw(" ".repeat(pad)));
     }
-    vec![Row::new(0, Line::from(spans))]
+    let mut rows = vec![Row::new(0, Line::from(spans))];
+    if told.is_none() {
+        let lines = format::wrap_at_most(&not_up(zone), width, 2, theme.ellipsis());
+        rows.extend(lines.into_iter().map(|line| Row::new(0, Line::styled(line, theme.warn()))));
+    }
+    rows
+}
+
+/// What is said beside a node: who leads, or why it does not.
+fn words(node: &Node, theme: &Theme) -> String {
+    match node.state {
+        NodeState::Up => leads(node, theme),
+        state => state.as_str().to_owned(),
+    }
+}
+
+/// The nodes that are not up, those of one state together: `js1 js2 dead`.
+fn not_up(zone: &Zone) -> String {
+    let mut groups: Vec<(NodeState, String)> = Vec::new();
+    for node in zone.nodes.iter().filter(|node| node.state != NodeState::Up) {
+        let name = format!("js{}", node.name.number);
+        match groups.iter_mut().find(|(state, _)| *state == node.state) {
+            Some((_, names)) => *names = format!("{names} {name}"),
+            None => groups.push((node.state, name)),
+        }
+    }
+    let told = groups.iter().map(|(state, names)| format!("{names} {}", state.as_str()));
+    told.collect::<Vec<_>>().join(", ")
 }
 
 /// Of a past drill only their number is known.

@@ -27,16 +27,14 @@ pub fn draw(buf: &mut Buffer, area: Rect, overlay: &Overlay, scene: Scene<'_>) {
     match overlay {
         Overlay::Help { scroll } => help(buf, area, *scroll, scene),
         Overlay::Confirm { line } => {
-            let lines = vec![
-                Line::from(vec![
-                    Span::raw("run `"),
-                    Span::styled(line.clone(), theme.strong()),
-                    Span::raw("`?"),
-                ]),
-                Line::default(),
-                keys("y", "or enter: yes", theme),
-                keys("n", "or esc: no", theme),
-            ];
+            let most = usize::from(area.width.saturating_sub(8));
+            let mut lines: Vec<Line> = format::wrap(&format!("run `{line}`?"), most)
+                .into_iter()
+                .map(|line| Line::styled(line, theme.strong()))
+                .collect();
+            lines.push(Line::default());
+            lines.push(keys("y", "or enter: yes", theme));
+            lines.push(keys("n", "or esc: no", theme));
             question(buf, area, " sure? ", &lines, theme);
         }
         Overlay::Leave => leave(buf, area, scene),
@@ -92,8 +90,8 @@ fn leave(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
     };
     let mut lines = vec![keys("enter", stays, theme)];
     if view.drives && !view.guest {
-        lines.push(keys("t", "tear the region down, keep its data", theme));
-        lines.push(keys("p", "tear it down and purge its data", theme));
+        lines.push(keys("t", "tear down, keep the data", theme));
+        lines.push(keys("p", "tear down, purge the data", theme));
     }
     lines.push(keys("esc", "stay", theme));
     question(buf, area, " leave ", &lines, theme);
@@ -130,7 +128,13 @@ pub fn lost(buf: &mut Buffer, area: Rect, why: &str, since_ms: UnixMs, scene: Sc
         } else {
             format!("leave; `zonedrill{region} up` starts it again")
         };
-        lines.push(keys(&quit.key.to_string(), &again, theme));
+        let (head, rest) = again.split_once("; ").unwrap_or((&again, ""));
+        if format::width(&again) + 7 <= most {
+            lines.push(keys(&quit.key.to_string(), &again, theme));
+        } else {
+            lines.push(keys(&quit.key.to_string(), head, theme));
+            lines.extend(format::wrap(rest, most).into_iter().map(Line::raw));
+        }
     }
     let title = if ended { " the room has ended " } else { " the room is gone " };
     question(buf, area, title, &lines, theme);
@@ -185,15 +189,20 @@ fn help(buf: &mut Buffer, area: Rect, scroll: usize, scene: Scene<'_>) {
         let whole = widest + column + cells(line_of) + 6;
         let column = if whole + 4 <= usize::from(area.width) { column } else { 0 };
         for (keys, binding) in listed() {
+            let room = usize::from(area.width).saturating_sub(widest + 8);
+            let mut help = format::wrap(&binding.help, room).into_iter();
             let mut spans = vec![
                 Span::styled(format!("  {keys:<widest$}  "), theme.focus()),
-                Span::raw(binding.help.clone()),
+                Span::raw(help.next().unwrap_or_default()),
             ];
-            if let Action::Line(line) = &binding.action {
+            if let Action::Line(line) = &binding.action
+                && column > 0
+            {
                 let gap = column.saturating_sub(format::width(&binding.help)) + 2;
                 spans.push(Span::styled(format!("{:gap$}{line}", ""), theme.label()));
             }
             lines.push(Line::from(spans));
+            lines.extend(help.map(|more| Line::raw(format!("  {:widest$}  {more}", ""))));
         }
     };
     if replays {
@@ -204,13 +213,16 @@ fn help(buf: &mut Buffer, area: Rect, scroll: usize, scene: Scene<'_>) {
         group("the region", |action| matches!(action, Action::Line(_)));
     }
     lines.push(Line::styled("signs", theme.strong()));
-    lines.extend(signs(theme));
-    if replays {
-        let what = "this is a replay of what happened: only `wind` commands do something";
-        lines.push(Line::styled(what, theme.warn()));
-    } else if !view.drives {
-        lines.push(Line::styled("you are observing: commands are not sent", theme.warn()));
-    }
+    lines.extend(signs(usize::from(area.width).saturating_sub(4), theme));
+    // What limits all of it is read first.
+    let limit = match (replays, view.drives) {
+        (true, _) => "this is a replay of what happened: only `wind` commands do something",
+        (false, false) => "you are observing: commands are not sent",
+        (false, true) => "",
+    };
+    let room = usize::from(area.width).saturating_sub(4);
+    let limit = format::wrap(limit, room).into_iter().map(|l| Line::styled(l, theme.warn()));
+    lines.splice(0..0, limit);
     scrolled(buf, area, Line::styled(" keys ", theme.strong()), &lines, scroll, theme);
 }
 
@@ -223,17 +235,33 @@ fn line_of(binding: &Binding) -> &str {
 }
 
 /// The glyphs and what they stand for.
-fn signs(theme: &Theme) -> Vec<Line<'static>> {
+fn signs(width: usize, theme: &Theme) -> Vec<Line<'static>> {
     use crate::region::snapshot::NodeState as N;
-    let mut nodes = vec![Span::raw("  ")];
-    for state in [N::Up, N::Starting, N::JsOff, N::Silent, N::Frozen, N::Dead, N::Stopped] {
-        let (glyph, style) = theme.node(state);
-        nodes.push(Span::styled(glyph, style));
-        nodes.push(Span::raw(format!(" {}  ", state.as_str())));
+    let states = [N::Up, N::Starting, N::JsOff, N::Silent, N::Frozen, N::Dead, N::Stopped];
+    let mut signs: Vec<(Span<'static>, String)> = states
+        .into_iter()
+        .map(|state| {
+            let (glyph, style) = theme.node(state);
+            (Span::styled(glyph, style), format!(" {}", state.as_str()))
+        })
+        .collect();
+    let leaders = signs.len();
+    for (glyph, of) in [(theme.pick("★", "S"), "stream"), ("C", "consumer"), ("M", "meta group")]
+    {
+        signs.push((Span::raw(glyph), format!(" leads the {of}")));
     }
-    let leads =
-        format!("  {} leads the stream  C the consumer  M the meta group", theme.pick("★", "S"));
-    vec![Line::from(nodes), Line::raw(leads)]
+    let mut lines: Vec<Line> = Vec::new();
+    for (i, (glyph, word)) in signs.into_iter().enumerate() {
+        let cells = 2 + glyph.width() + format::width(&word);
+        match lines.last_mut().filter(|line| i != leaders && line.width() + cells <= width) {
+            Some(line) => line.spans.push(Span::raw("  ")),
+            None => lines.push(Line::raw("  ")),
+        }
+        if let Some(line) = lines.last_mut() {
+            line.spans.extend([glyph, Span::raw(word)]);
+        }
+    }
+    lines
 }
 
 fn scrolled(
@@ -249,7 +277,8 @@ fn scrolled(
     let height = lines.len().min(most);
     let first = scroll.min(lines.len().saturating_sub(height));
     let right = if lines.len() > height {
-        format!(" {}-{} of {}  esc ", first + 1, first + height, lines.len())
+        let arrows = theme.pick("↑↓", "up/down");
+        format!(" {}-{} of {}  {arrows}  esc ", first + 1, first + height, lines.len())
     } else {
         " esc ".to_owned()
     };

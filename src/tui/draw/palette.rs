@@ -25,16 +25,15 @@ pub fn draw(
     let theme = scene.theme;
     let candidates = &palette.completions.candidates;
     let width = usize::from(area.width);
-    let mut below: Vec<Line> = match &palette.error {
-        Some(error) => format::wrap(error, width.saturating_sub(6))
+    let mut below: Vec<Line> = if let Some(error) = &palette.error {
+        format::wrap_at_most(error, width.saturating_sub(6), 3, theme.ellipsis())
             .into_iter()
-            .take(3)
             .map(|line| Line::styled(format!("     {line}"), theme.bad()))
-            .collect(),
-        None => vec![Line::styled(
-            "   tab completes  up recalls  enter gives  esc closes",
-            theme.label(),
-        )],
+            .collect()
+    } else {
+        let keys = ["tab completes", "enter gives", "esc closes", "up recalls"];
+        let keys = format::in_one_line(&keys, width.saturating_sub(3));
+        vec![Line::styled(format!("   {keys}"), theme.label())]
     };
     if palette.error.is_some()
         && let Some(first) = below.first_mut()

@@ -18,6 +18,9 @@ use crate::{
     tui::format,
 };
 
+/// Fewer cells are not worth a part of a detail.
+const DETAIL: usize = 8;
+
 pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
     let Scene { snapshot, theme, .. } = scene;
     if area.height < 3 {
@@ -48,7 +51,10 @@ pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
         let title = format::clip(&step.title, titles, theme.ellipsis());
         let pad = titles - format::width(&title) + 2;
         let took = step.took_ms.map(seconds).unwrap_or_default();
-        let detail = format::clip(&step.detail, room.saturating_sub(titles + 14), theme.ellipsis());
+        let rest = room.saturating_sub(titles + 14);
+        let fits = rest >= DETAIL || format::width(&step.detail) <= rest;
+        let detail = if fits { step.detail.as_str() } else { "" };
+        let detail = format::clip(detail, rest, theme.ellipsis());
         let emphasis =
             if step.state == StepState::Running { theme.strong() } else { theme.value() };
         lines.push(Line::from(vec![

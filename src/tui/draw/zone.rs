@@ -159,7 +159,8 @@ impl<'a> Pane<'a> {
             return (theme.value(), None);
         }
         let text = format!("{} ago", format::age(told, now));
-        (theme.stale(), Some(Fact::new("told", text, theme.warn())))
+        let brief = format!("{} ago", format::uptime(now.saturating_sub(told)));
+        (theme.stale(), Some(Fact::new("told", text, theme.warn()).or_value(brief)))
     }
 
     fn stream(&mut self, zone: &Zone) {
@@ -170,15 +171,15 @@ impl<'a> Pane<'a> {
         };
         let (style, old) = self.told(stream.told_ms);
         let current = stream.replicas_current == Some(stream.replicas);
-        let range = format!(
-            "{}{}{}",
-            format::count(stream.first_seq),
-            theme.to(),
-            format::count(stream.last_seq)
-        );
+        let range = |number: fn(u64) -> String| {
+            format!("{}{}{}", number(stream.first_seq), theme.to(), number(stream.last_seq))
+        };
+        let seq = if self.columns == 1 { "sequences" } else { "seq" };
         let mut list = vec![
             Fact::new("messages", format::count(stream.messages), style),
-            Fact::new(if self.columns == 1 { "sequences" } else { "seq" }, range, style),
+            Fact::new(seq, range(format::count), style)
+                .or_label("seq")
+                .or_value(range(format::short)),
             Fact::new("bytes", format::bytes(stream.bytes), style),
             Fact::new(
                 "replicas",
@@ -211,7 +212,8 @@ impl<'a> Pane<'a> {
             Fact::new("ack floor", format::count(consumer.ack_floor), style),
             Fact::new("pending", format::count(consumer.pending), style),
             Fact::new("unacked", format::count(consumer.unacked), style),
-            Fact::new("redelivered", format::count(consumer.redelivered), style),
+            Fact::new("redelivered", format::count(consumer.redelivered), style)
+                .or_label("redeliv"),
             work(&zone.work, theme),
         ];
         if let Some(limit) = zone.work.limit {
@@ -301,11 +303,16 @@ impl<'a> Pane<'a> {
             Some(0) => ("0".to_owned(), theme.strong()),
             Some(n) => (format::count(n), theme.warn().patch(theme.strong())),
         };
+        let says = |value: String| {
+            Fact::new("server says", value, style.patch(theme.label())).or_label("says")
+        };
         let reported = match (mirror.reported_lag, &old) {
-            (None, _) => "?".to_owned(),
-            (Some(n), None) => format::count(n),
+            (None, _) => says("?".to_owned()),
+            (Some(n), None) => says(format::count(n)),
             (Some(n), Some(_)) => {
-                format!("{} ({} old)", format::count(n), format::age(mirror.told_ms, now))
+                let n = format::count(n);
+                let age = format::age(mirror.told_ms, now);
+                says(format!("{n} ({age} old)")).or_value(format!("{n} old"))
             }
         };
         let silence = mirror.heard_ms.map(|heard| now.saturating_sub(heard));
@@ -319,13 +326,14 @@ impl<'a> Pane<'a> {
             Some(ms) => Fact::new("silence", format::span(ms), theme.warn()),
         };
         let mut list = vec![
-            Fact::new("true lag", lag.0, lag.1),
+            Fact::new("true lag", lag.0, lag.1).or_label("lag"),
             Fact::new("state", mirror.state.as_str(), theme.mirror(mirror.state)),
-            Fact::new("server says", reported, style.patch(theme.label())),
+            reported,
             heard,
         ];
         if let Some(pending) = mirror.source_pending.filter(|n| *n > 0) {
-            list.push(Fact::new("held at source", format::count(pending), theme.value()));
+            let held = Fact::new("held at source", format::count(pending), theme.value());
+            list.push(held.or_label("held"));
         }
         self.section("mirror", &list, 0);
         if let Some(error) = &mirror.error {
@@ -386,8 +394,13 @@ impl<'a> Pane<'a> {
         if open {
             lines.push(Line::styled(head, style));
         }
+        let begins = lines.len();
         lines.extend(format::wrap(&clock, self.room).into_iter().map(|l| Line::styled(l, style)));
+        let first = self.rows.len();
         self.titled("recovery", lines, if open { 0 } else { 3 });
+        for row in self.rows.iter_mut().skip(first + begins + 1) {
+            row.tail = true;
+        }
         if let Some(stall) = &recovery.stall {
             self.sentence(stall, theme.warn(), 0);
         }

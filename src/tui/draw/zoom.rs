@@ -24,7 +24,9 @@ use crate::{
 /// Cells for which the table of nodes has all its columns.
 const WIDE: usize = FIXED + 3;
 /// Cells of all columns but the last.
-const FIXED: usize = 2 + 18 + 16 + 24 + 8 + 8 + 10 + 7 + 10 + 2;
+const FIXED: usize = 2 + 18 + STATE + 24 + 8 + 8 + 10 + 7 + 10 + 2;
+/// Cells of a node's state: `● stopped 1 h 07 m`.
+const STATE: usize = 19;
 
 pub fn draw(buf: &mut Buffer, area: Rect, zone: &Zone, scene: Scene<'_>) {
     let theme = scene.theme;
@@ -47,10 +49,19 @@ pub fn draw(buf: &mut Buffer, area: Rect, zone: &Zone, scene: Scene<'_>) {
     if let Some(link) = &zone.link {
         let list = link_facts(link, scene);
         rows.push(Row::new(5, Line::default()));
-        let lines = facts(&list, if width < 60 { 2 } else { 3 }, width, theme);
+        let lines = facts(&list, columns(width), width, theme);
         rows.extend(lines.into_iter().map(|line| Row::new(3, line)));
     }
     put_lines(buf, inner, &rows::fit(rows, usize::from(inner.height), theme));
+}
+
+/// How many facts stand beside one another, the longest of them whole.
+fn columns(width: usize) -> usize {
+    match width {
+        0..50 => 1,
+        50..76 => 2,
+        _ => 3,
+    }
 }
 
 /// The link; of a cut also its kind, whether it is proved, and when it heals by itself.
@@ -98,7 +109,7 @@ fn nodes(zone: &Zone, width: usize, scene: Scene<'_>) -> Vec<Row> {
         return nodes::tall(zone, width, scene);
     }
     let head = format!(
-        "  {:<18}{:<16}{:<24}{:>8}{:>8}{:>10}{:>7}{:>10}  leads",
+        "  {:<18}{:<STATE$}{:<24}{:>8}{:>8}{:>10}{:>7}{:>10}  leads",
         "node", "state", "client url", "pid", "cpu", "memory", "leafs", "answered"
     );
     let mut rows = vec![Row::new(4, Line::styled(head, theme.label()))];
@@ -136,7 +147,7 @@ fn nodes(zone: &Zone, width: usize, scene: Scene<'_>) -> Vec<Row> {
                     format!("{:<18}", node.name),
                     if pick { theme.focus() } else { theme.value() },
                 ),
-                Span::styled(pad(&state, 16), style),
+                Span::styled(pad(&state, STATE), style),
                 Span::raw(format!("{:<24}", format!("nats://localhost:{}", node.client_port))),
                 Span::raw(format!(
                     "{:>8}{:>8}{:>10}{:>7}{:>10}  ",
@@ -186,7 +197,7 @@ fn account(zone: &Zone, width: usize, theme: &Theme) -> Vec<Row> {
             Fact::new("lost", "?", theme.stale()),
             Fact::new("duplicates", "?", theme.stale()),
         ];
-        let lines = facts(&list, if width < 60 { 2 } else { 3 }, width, theme);
+        let lines = facts(&list, columns(width), width, theme);
         return lines.into_iter().map(|line| Row::new(2, line)).collect();
     }
     let list = [
@@ -200,8 +211,5 @@ fn account(zone: &Zone, width: usize, theme: &Theme) -> Vec<Row> {
         Fact::new("processed twice", format::count(ledger.processed_twice), theme.value()),
         Fact::new("unexpected", format::count(ledger.unexpected), wrong(ledger.unexpected)),
     ];
-    facts(&list, if width < 60 { 2 } else { 3 }, width, theme)
-        .into_iter()
-        .map(|line| Row::new(2, line))
-        .collect()
+    facts(&list, columns(width), width, theme).into_iter().map(|line| Row::new(2, line)).collect()
 }

@@ -129,6 +129,15 @@ fn an_expectation_is_kept_until_it_is_revealed() {
             for pause in [None, Some(Pause::Predict), Some(Pause::Reveal)] {
                 assert!(!told(pause), "{look:?} {size:?} {pause:?}");
             }
+            if look == DrillLook::Large {
+                // What comes next stays with the presenter while this step's is read.
+                let mut snapshot = sample::presented(Some(Pause::GoOn));
+                let steps = &mut snapshot.drill.as_mut().unwrap().steps;
+                steps[3].expect = "a later expectation".into();
+                let mut view = view();
+                view.show_drill(&snapshot, look);
+                assert!(!screen(size, &snapshot, &view).contains("a later"), "{size:?}");
+            }
             if look == DrillLook::Pane {
                 assert!(told(Some(Pause::GoOn)) || size.0 == 80, "{size:?}");
             }

@@ -100,6 +100,30 @@ fn steps_begin_anew_with_every_bring_up() {
 }
 
 #[test]
+fn a_zone_that_joins_shows_its_own_steps() {
+    let mut state = State::new("drill", "local", 0);
+    let titles = |state: &State| -> Vec<String> {
+        state.peek().steps.iter().map(|step| step.title.clone()).collect()
+    };
+    state.phase(Phase::Starting);
+    for (name, slot) in [("a", 0), ("b", 1)] {
+        state.zone_added(0, &plan(name, slot));
+        state.step_started(&format!("start zone {name}"));
+        state.step_done(&format!("start zone {name}"), 5);
+        state.zone_ready(0, &zone(name));
+    }
+    assert_eq!(titles(&state), ["start zone a", "start zone b"]);
+    state.phase(Phase::Up);
+    state.zone_added(9, &plan("c", 2));
+    state.step_started("start zone c");
+    assert_eq!(titles(&state), ["start zone c"]);
+    // Of two that join together neither takes the other's away.
+    state.zone_added(9, &plan("d", 3));
+    state.step_started("start zone d");
+    assert_eq!(titles(&state), ["start zone c", "start zone d"]);
+}
+
+#[test]
 fn tasks_screens_and_marks() {
     let mut lab = Lab::new();
     let task = Task {

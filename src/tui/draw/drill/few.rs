@@ -92,23 +92,24 @@ fn step_line(drill: &Drill, width: usize, scene: Scene<'_>) -> Line<'static> {
         return Line::styled("no steps", theme.label());
     };
     let (glyph, style, time) = mark(step, scene);
-    let head = format!("{}/{} {}", at + 1, drill.steps.len(), step.title);
-    let head = format::clip(&head, width.saturating_sub(2), theme.ellipsis());
-    let mut rest = String::new();
     let waits = match (drill.waits_for.filter(|_| drill.ended_ms.is_none()), next_key(scene)) {
         (None, _) => String::new(),
         (Some(_), Some(key)) => format!("{key} goes on"),
         (Some(_), None) => "waits for the presenter".to_owned(),
     };
-    for part in [waits.as_str(), time.as_str(), step.detail.as_str()]
-        .into_iter()
-        .filter(|part| !part.is_empty())
-    {
+    let head = format!("{}/{} {}", at + 1, drill.steps.len(), step.title);
+    // The title gives way to how it goes on.
+    let way = if waits.is_empty() { waits } else { format!("{}{waits}", theme.dot()) };
+    let left = width.saturating_sub(2 + format::width(&way));
+    let head = format::clip(&head, left, theme.ellipsis());
+    let left = left.saturating_sub(format::width(&head));
+    let mut rest = String::new();
+    for part in [time.as_str(), step.detail.as_str()].into_iter().filter(|part| !part.is_empty()) {
         rest.push_str(theme.dot());
         rest.push_str(part);
     }
-    let room = width.saturating_sub(2 + format::width(&head));
-    let rest = if room < 6 { String::new() } else { format::clip(&rest, room, theme.ellipsis()) };
+    let rest = if left < 6 { String::new() } else { format::clip(&rest, left, theme.ellipsis()) };
+    let rest = format!("{way}{rest}");
     Line::from(vec![
         Span::styled(format!("{glyph} "), style),
         Span::styled(head, theme.strong()),

@@ -1,0 +1,208 @@
+//! What has little room: shortened by design, or left out, and never cut so that it says another
+//! thing. And what comes and goes without moving the rest.
+
+use super::*;
+use crate::{
+    region::snapshot::{Step, StepState},
+    tui::layout::{Plan, screen as whole},
+};
+
+/// A region whose leaders and numbers are as long as they get.
+fn long() -> Snapshot {
+    let mut snapshot = sample::cut();
+    for zone in &mut snapshot.zones {
+        for node in &mut zone.nodes {
+            let first = node.name.number == 1;
+            node.stream_leader = first;
+            node.consumer_leader = first;
+            node.meta_leader = first;
+        }
+        if let Some(stream) = &mut zone.stream {
+            (stream.first_seq, stream.last_seq) = (1_234_567, 23_456_789);
+        }
+        if let Some(mirror) = &mut zone.mirror {
+            mirror.reported_lag = Some(12_345);
+            mirror.source_pending = Some(1_234_567);
+            mirror.told_ms = NOW - 75_000;
+        }
+        zone.ledger.lost = 1_234_567;
+        zone.ledger.duplicates = 12_345;
+    }
+    snapshot
+}
+
+#[test]
+fn long_values() {
+    sizes!("long", &long(), &view(), [80 x 24, 60 x 20, 40 x 14]);
+}
+
+#[test]
+fn who_leads_is_told_in_the_narrowest_pane() {
+    let mut view = view();
+    for zone in ["a", "b"] {
+        view.focus = Some(zone.parse().unwrap());
+        for size in [(40, 10), (60, 20), (80, 24), (100, 30)] {
+            let shown = screen(size, &long(), &view);
+            let told = shown.matches("★CM").count();
+            let panes = shown.matches(" zone a ·").count() + shown.matches(" zone b ·").count();
+            assert_eq!(told, panes, "{size:?}\n{shown}");
+        }
+    }
+}
+
+#[test]
+fn a_state_is_told_in_whole_words() {
+    for size in [(40, 10), (60, 20), (80, 24), (90, 24)] {
+        let shown = screen(size, &sample::troubled(), &view());
+        for word in ["dead", "frozen", "silent"] {
+            assert!(shown.contains(word), "{word} at {size:?}\n{shown}");
+        }
+    }
+}
+
+#[test]
+fn a_table_tells_a_nodes_age_whole() {
+    let mut snapshot = sample::troubled();
+    snapshot.zones[0].nodes[1].since_ms = NOW - 4_052_000;
+    let mut view = view();
+    view.zoom = true;
+    let shown = screen((120, 40), &snapshot, &view);
+    assert!(shown.contains("frozen 1 h 07 m"), "{shown}");
+}
+
+#[test]
+fn a_zone_that_joins_moves_nothing() {
+    let view = view();
+    for size in [(80, 24), (100, 30), (120, 40), (132, 43), (200, 60)] {
+        let mut snapshot = sample::idle(2);
+        let before = Plan::new(whole(size), &snapshot, &view);
+        for (title, state) in [("start zone c", StepState::Done), ("mirror", StepState::Running)] {
+            let (detail, took_ms) = (String::new(), None);
+            snapshot.steps.push(Step { title: title.into(), state, detail, took_ms });
+            let mut during = Plan::new(whole(size), &snapshot, &view);
+            if state == StepState::Running {
+                std::mem::swap(&mut during.steps, &mut during.timeline);
+            }
+            assert_eq!(during, before, "{size:?}");
+        }
+    }
+}
+
+#[test]
+fn who_only_looks_is_offered_nothing_that_is_not_sent() {
+    let mut view = view();
+    view.drives = false;
+    view.me = Some(2);
+    let mut snapshot = sample::presented(Some(Pause::GoOn));
+    let foot = |snapshot: &Snapshot, view: &ViewState| {
+        screen((160, 40), snapshot, view).lines().last().unwrap_or_default().to_owned()
+    };
+    let told = foot(&snapshot, &view);
+    for word in ["end drill", "next", "stop", "burst", "cut", "add zone"] {
+        assert!(!told.contains(word), "{told}");
+    }
+    assert!(told.contains("o control") && told.contains("v verify"), "{told}");
+    snapshot.screens[1].observes = true;
+    assert!(!foot(&snapshot, &view).contains("control"));
+    snapshot.screens[1].records = true;
+    let told = foot(&snapshot, &view);
+    assert!(told.contains("612 acked") && !told.contains("help"), "{told}");
+    view.drives = true;
+    view.me = Some(1);
+    assert!(foot(&snapshot, &view).contains("x end drill  space next"));
+}
+
+#[test]
+fn questions_are_read_whole_on_the_smallest_screen() {
+    let snapshot = sample::idle(2);
+    let mut view = view();
+    press(&mut view, &snapshot, &["q"]);
+    let shown = screen((40, 12), &snapshot, &view);
+    for words in ["leave; the region runs on", "tear down, keep the data", "purge the data"] {
+        assert!(shown.contains(words), "{shown}");
+    }
+    let line = "drill run independent --scale 1000 --pace 3s";
+    view.overlay = Some(Overlay::Confirm { line: line.into() });
+    let shown = screen((40, 12), &snapshot, &view);
+    assert!(shown.contains("1000") && shown.contains("3s`?"), "{shown}");
+}
+
+#[test]
+fn keys_are_read_whole_on_a_narrow_screen() {
+    let mut view = view();
+    press(&mut view, &sample::idle(2), &["?"]);
+    sizes!("help", &sample::idle(2), &view, [60 x 60, 40 x 10]);
+    view.drives = false;
+    let shown = screen((60, 20), &sample::idle(2), &view);
+    assert!(shown.contains("you are observing"), "{shown}");
+}
+
+#[test]
+fn a_presented_drill_says_how_it_goes_on_in_one_line() {
+    let shown = screen((40, 10), &sample::presented(Some(Pause::GoOn)), &view());
+    assert!(shown.contains("SPACE goes on"), "{shown}");
+}
+
+#[test]
+fn the_ledger_a_step_asks_to_watch_is_on_the_screen() {
+    let shown = screen((120, 40), &sample::presented(Some(Pause::Predict)), &view());
+    assert!(shown.contains(" ledger "), "{shown}");
+    let shown = screen((120, 40), &sample::presented(Some(Pause::GoOn)), &view());
+    let last = &sample::drilling().drill.unwrap().counters;
+    for counter in last {
+        assert!(shown.contains(&counter.label), "{}\n{shown}", counter.label);
+    }
+}
+
+#[test]
+fn why_something_was_refused_is_read_to_its_end() {
+    let snapshot = sample::idle(2);
+    let mut view = view();
+    view.say(
+        "no zone is called `q`: the zones are a, b; `zone add q` adds it, and it gets 12,345",
+        Some(Outcome::Refused),
+        NOW,
+    );
+    for size in [(40, 10), (60, 20), (80, 24), (120, 40)] {
+        let shown = screen(size, &snapshot, &view);
+        assert!(shown.contains("12,345\n"), "{size:?}\n{shown}");
+        assert_eq!(shown.matches(" ▲ no zone is called").count(), 1, "{size:?}\n{shown}");
+    }
+}
+
+#[test]
+fn hints_are_whole_or_not_there() {
+    let snapshot = sample::idle(2);
+    let mut view = view();
+    press(&mut view, &snapshot, &[":"]);
+    let shown = screen((40, 10), &snapshot, &view);
+    assert!(shown.contains("   tab completes  enter gives\n"), "{shown}");
+}
+
+#[test]
+fn a_deliberate_fault_is_told_in_whole_words() {
+    let mut snapshot = sample::sabotaged();
+    snapshot.drill.as_mut().unwrap().presented = true;
+    let shown = screen((60, 24), &snapshot, &view());
+    assert!(shown.contains("SABOTAGE lose: this must not end proved"), "{shown}");
+}
+
+#[test]
+fn a_recovery_that_is_cut_short_says_so() {
+    let mut snapshot = sample::recovering();
+    let recovery = snapshot.zones[1].recovery.as_mut().unwrap();
+    recovery.stall = None;
+    recovery.moving_after_ms = Some(550);
+    recovery.caught_up_after_ms = Some(12_550);
+    let mut view = view();
+    view.focus = Some("b".parse().unwrap());
+    let mut cut = 0;
+    for size in [60, 64, 72, 80, 92].into_iter().flat_map(|w| (10..40).map(move |h| (w, h))) {
+        let shown = screen(size, &snapshot, &view);
+        let clock = shown.lines().find(|line| line.contains("link 0."));
+        let Some(line) = clock.filter(|_| !shown.contains("12.5 s")) else { continue };
+        assert!(line.contains('…'), "{size:?}\n{shown}");
+        cut += 1;
+    }
+    assert!(cut > 0);
+}
