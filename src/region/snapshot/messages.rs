@@ -50,4 +50,7 @@ pub struct Ledger {
     pub corrupt: u64,
     /// Messages on the stream that no producer of this region sent.
     pub unexpected: u64,
+    /// Messages of which the ledger cannot tell, because its file was cut short.
+    #[serde(default)]
+    pub unrecorded: u64,
 }

@@ -233,6 +233,7 @@ fn no_line_is_wider_than_80_columns() {
             reordered: u64::MAX,
             corrupt: u64::MAX,
             unexpected: u64::MAX,
+            unrecorded: u64::MAX,
         };
     }
     picture.region = "a-region-with-quite-a-long-name-for-a-drill".into();

@@ -8,6 +8,8 @@ use crate::{
     room::{
         clock::now_ms,
         engine::{Engine, Failure},
+        evidence::length_noted,
+        home::Home,
         task::{Cx, Result, Said},
     },
 };
@@ -34,6 +36,7 @@ pub async fn write(
             .map_err(|error| Failure::Broken(format!("{}: {error}", parent.display())))?;
     }
     let home = engine.home.clone();
+    uncut(&home)?;
     let runs = ended.iter().map(|one| RunFolder { folder: one.folder.clone() }).collect();
     let writing = tokio::task::spawn_blocking(move || {
         let lent = home.folder.join(super::RECORDS).join(LENT);
@@ -55,6 +58,23 @@ pub async fn write(
         Ok(Ok(folder)) => Ok(folder),
         Ok(Err(error)) => Err(Failure::Broken(error.to_string())),
         Err(crash) => Err(Failure::Broken(crash.to_string())),
+    }
+}
+
+/// What is not in the ledger's file any more would be missing in the bundle, and told of the region.
+fn uncut(home: &Home) -> std::result::Result<(), Failure> {
+    let ledger = home.ledger();
+    let lengths = || Ok((length_noted(home)?.unwrap_or(0), std::fs::metadata(&ledger)?.len()));
+    match lengths() {
+        Ok((noted, there)) if there >= noted => Ok(()),
+        Ok((noted, there)) => Err(Failure::Broken(format!(
+            "{} was cut short by another hand while the room ran: {} bytes are gone",
+            ledger.display(),
+            noted - there
+        ))),
+        Err::<_, std::io::Error>(error) => {
+            Err(Failure::Broken(format!("{}: {error}", ledger.display())))
+        }
     }
 }
 

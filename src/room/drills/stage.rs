@@ -19,9 +19,11 @@ use super::{
 use crate::{
     command::{Command, Produce, Sabotage},
     drill::{
+        check::Check,
         record::{Begin, Entry, FORMAT},
         script::{Action, Filling, Script},
     },
+    ledger::book::Ledger,
     region::{
         EventKind, MirrorKind, Snapshot, ZoneName,
         event::seconds,
@@ -50,6 +52,9 @@ pub struct How {
 /// # Errors
 /// When its record cannot be written, or it cannot be filled in.
 pub async fn run(crew: &Crew, script: &Script, how: How) -> Result<Ended, Failure> {
+    if let Some(why) = unprovable(crew, script).await {
+        return Ok(untried(crew, script, &how, &why));
+    }
     let (source, mirror) = match ready(crew, script).await {
         Ok(zones) => zones,
         Err(why) => return Ok(untried(crew, script, &how, &why)),
@@ -173,6 +178,16 @@ pub async fn run(crew: &Crew, script: &Script, how: How) -> Result<Ended, Failur
     };
     told(crew, &recorder, &result);
     Ok(result)
+}
+
+/// Why the drill could only end void: it judges by the ledger, and that is damaged.
+async fn unprovable(crew: &Crew, script: &Script) -> Option<String> {
+    if ![Check::Whole, Check::Faithful].iter().any(|check| script.checks.contains(check)) {
+        return None;
+    }
+    let damage = crew.cx.engine.asker.ask(Ledger::damage).await??;
+    let flag = crew.cx.engine.home.flag();
+    Some(format!("{damage}: `zonedrill{flag} down --purge` starts with a new ledger"))
 }
 
 /// The end, on every screen and in the log.
