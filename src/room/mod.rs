@@ -213,8 +213,8 @@ pub async fn run(home: Home, asked: Settings) -> Result<(), RoomError> {
     }
     let records = home.folder.join(drills::RECORDS);
     let abandoned = drills::abandoned::end_all(&records, keeper.run.as_str());
+    engine.desk.remember(drills::abandoned::last(&records, keeper.run.as_str()));
     if !abandoned.is_empty() {
-        engine.desk.remember(abandoned.clone());
         drills::abandoned::tell(&bus, abandoned);
     }
     let _ = bus.give(Given::by_room(Command::Up));

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Ended;
+use super::Recorded;
 use crate::{
     drill::bundle::{self, Parts, RunFolder},
     room::{
@@ -25,7 +25,7 @@ const LENT: &str = "servers";
 /// When it cannot be written.
 pub async fn write(
     engine: &Engine,
-    ended: &[Ended],
+    ended: &[Recorded],
     folder: Option<PathBuf>,
 ) -> std::result::Result<PathBuf, Failure> {
     let names: Vec<&str> = ended.iter().map(|one| one.drill.as_str()).collect();
@@ -100,12 +100,13 @@ fn lend(home: &Path, lent: &Path, kind: &str) -> Vec<PathBuf> {
 /// Writes the bundle of the last drills again.
 ///
 /// # Errors
-/// When no drill has ended in this room, or it cannot be written.
+/// When no drill has ended on this region's data, or it cannot be written.
 pub async fn report(cx: Cx, folder: Option<PathBuf>) -> Result {
     let last = cx.engine.desk.last();
     if last.is_empty() {
         return Err(Failure::Refused(
-            "no drill has ended in this room yet: `drill run all` runs the four conclusions".into(),
+            "no drill has ended on this region yet: `drill run all` runs the four conclusions"
+                .into(),
         ));
     }
     let folder = write(&cx.engine, &last, folder).await?;

@@ -25,7 +25,7 @@ use crate::{
     },
     ledger::book::Ledger,
     region::{
-        EventKind, MirrorKind, Snapshot, ZoneName,
+        EventKind, MirrorKind, Snapshot, UnixMs, ZoneName,
         event::seconds,
         snapshot::{Drill, DrillStep, Verdict},
     },
@@ -45,6 +45,8 @@ pub struct How {
     pub present: bool,
     /// What comes after it.
     pub queue: Vec<String>,
+    /// When the command was given.
+    pub series: UnixMs,
 }
 
 /// Runs a script and concludes.
@@ -85,6 +87,7 @@ pub async fn run(crew: &Crew, script: &Script, how: How) -> Result<Ended, Failur
         sabotage: how.sabotage,
         run: engine.run.to_string(),
         damaged: damaged(&engine.home.folder, engine.run.as_str()),
+        series: Some(how.series),
         region: engine.home.region.clone(),
         platform: snapshot.platform.clone(),
         server_version: snapshot.server_version.clone().unwrap_or_default(),
