@@ -314,6 +314,7 @@ impl From<&Account> for snapshot::Ledger {
         Self {
             acked: account.acked,
             received: account.received,
+            behind: account.behind + account.lost,
             lost: account.lost,
             duplicates: account.duplicates,
             redelivered: account.redelivered,

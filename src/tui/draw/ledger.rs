@@ -36,10 +36,10 @@ enum Kind {
     Zero,
 }
 
-/// Messages acknowledged and not processed here. Of a ledger that was cut short that is not known.
+/// Messages acknowledged and not come here. Of a ledger that was cut short that is not known.
 fn behind(zone: &Zone) -> Option<u64> {
-    let Ledger { acked, received, unrecorded, .. } = zone.ledger;
-    (unrecorded == 0).then(|| acked.saturating_sub(received))
+    let Ledger { behind, unrecorded, .. } = zone.ledger;
+    (unrecorded == 0).then_some(behind)
 }
 
 /// Likewise.
