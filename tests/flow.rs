@@ -28,7 +28,7 @@ use zonedrill::{
         audit::{Found, read_stream},
         consumer::{ConsumerReport, ConsumerTask, Control},
         evidence::Evidence,
-        producer::{Ended, Job, JobProgress, JobReport, Producer},
+        producer::{self, Ended, Job, JobProgress, JobReport, Producer},
     },
     region::topology::DRILL_SUBJECT,
 };
@@ -440,4 +440,24 @@ async fn an_audit_finds_holes_and_strangers() {
     stream.purge().await.unwrap();
     let found = read_stream(&client, 1..=5001, |_| {}, |_| {}).await.unwrap();
     assert_eq!(found, Found { messages: 0, holes: vec![(1, 5001)] });
+}
+
+/// Two messages in the wrong order are two of those that were asked for, and not one more.
+#[tokio::test]
+async fn a_swapped_pair_is_part_of_its_burst() {
+    let servers = Servers::start(1);
+    let client = servers.client().await;
+    let mut stream = servers.stream(&client, &[]).await;
+    let (evidence, kept) = Kept::keeper();
+    let producer = Producer::new(client.clone(), run_id(), evidence);
+    producer.put_fault(producer::Fault::Swap);
+    let (progress, _told) = watch::channel(JobProgress::default());
+    let job = Job { producer: 1, produce: burst(Some(100), None), first_number: 1 };
+    let report = producer.run(job, progress, CancellationToken::new()).await.unwrap();
+    assert_eq!((report.progress.sent, report.progress.acked), (100, 100));
+    assert_eq!((report.not_sent, report.ended), (0, Ended::Complete));
+    let mut acked = kept.acked();
+    acked.sort_unstable();
+    assert_eq!(acked[..3], [(1, 2), (2, 1), (3, 3)]);
+    assert_eq!((acked.len(), stream.info().await.unwrap().state.messages), (100, 100));
 }

@@ -13,7 +13,7 @@ use zonedrill::{
         record::Entry,
         run::Run,
     },
-    ledger::book::Ledger,
+    ledger::{book::Ledger, record::Record},
     region::snapshot::{Counter, Verdict},
 };
 
@@ -63,6 +63,26 @@ fn what_does_not_hold_is_broken_for_the_right_reason() {
     ends("grow", Fault::Restart, Verdict::Broken, "the producer's connection changed: 17, 18");
     ends("grow", Fault::Reconfigure, Verdict::Broken, "configuration changed");
     ends("grow", Fault::Reload, Verdict::Broken, "reloaded its configuration");
+}
+
+/// A ledger whose end is gone accuses nobody, and proves nothing; what the streams show, they show.
+#[test]
+fn a_damaged_ledger_makes_void_what_only_it_could_tell() {
+    for drill in DRILLS {
+        for (fault, verdict, reason) in [
+            (Fault::None, Verdict::Void, "the ledger was cut short after line 57"),
+            (Fault::Skip, Verdict::Void, "the ledger was cut short after line 57"),
+            (Fault::Lose, Verdict::Broken, "1 acknowledged message is not on the stream"),
+        ] {
+            let mut played = play(drill, fault, 17, 1);
+            played.ledger.apply(&Record::CutShort { after: 57, lost: Some(312), at: 1 });
+            let concluded = conclude(&played);
+            assert_eq!(concluded.verdict, verdict, "{drill} {fault:?}: {concluded:#?}");
+            let said = &concluded.evidence;
+            assert!(said.contains(reason), "{drill} {fault:?}: {said}");
+            assert!(!said.contains("never processed"), "{drill} {fault:?}: {said}");
+        }
+    }
 }
 
 #[test]

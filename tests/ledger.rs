@@ -252,3 +252,18 @@ fn nothing_is_behind_a_floor_at_the_end_of_numbers() {
     assert_eq!((account.lost, account.behind), (2, 0));
     assert_eq!((account.first.lost, account.first.behind), (vec![end, u64::MAX], vec![]));
 }
+
+/// What was received without an acknowledgement does not make up for what is missing.
+#[test]
+fn what_is_behind_is_not_hidden_by_what_was_never_acknowledged() {
+    let ledger = ledger(&[
+        intend(1, 1, 10),
+        received("b", (1, 1), 1, 10, 1),
+        intend(2, 1, 4),
+        acked((2, 1), 11, 4),
+    ]);
+    let shown = zonedrill::region::snapshot::Ledger::from(&ledger.account(&zone("b"), Some(10)));
+    assert_eq!((shown.acked, shown.received, shown.behind, shown.lost), (4, 10, 4, 0));
+    let shown = zonedrill::region::snapshot::Ledger::from(&ledger.account(&zone("b"), Some(11)));
+    assert_eq!((shown.behind, shown.lost), (4, 1));
+}

@@ -257,6 +257,38 @@ fn a_room_that_is_killed_leaves_nothing_and_loses_nothing() {
     region.ok("verify");
 }
 
+/// The last line is taken out of the ledger while no room runs: what it told is unknown then. It is
+/// neither a loss, nor is anything proved by what is left.
+#[test]
+fn a_ledger_that_was_cut_short_is_told_as_such() {
+    let region = Region::up("short");
+    // So that nothing is written after what zone b's consumer did.
+    region.ok("consumer pause b");
+    region.ok("produce --count 50");
+    region.ok("consumer resume b");
+    region.ok("verify");
+    region.ok("down");
+    let path = region.folder().join("ledger.jsonl");
+    let text = std::fs::read_to_string(&path).expect("a ledger");
+    let last = text.trim_end().lines().last().expect("lines");
+    assert!(last.starts_with(r#"{"k":"received","z":"b""#), "{last}");
+    std::fs::write(&path, &text[..text.len() - last.len() - 1]).expect("written");
+    region.start(&[]).expect_code(0);
+
+    region.wait_zone("b", "unrecorded", SOON, |z| z["ledger"]["unrecorded"] != 0);
+    assert_eq!(region.zone("b")["ledger"]["lost"], 0);
+    let verified = region.run(&["verify"]).expect_code(2);
+    let said = verified.out.replace('\n', " ");
+    assert!(said.contains("the ledger was cut short after line"), "{said}");
+    assert!(!said.contains("never processed") && !said.contains("whole"), "{said}");
+    let drilled = region.run(&["drill", "run", "cut"]).expect_code(2);
+    assert!(drilled.out.contains("not begun: the evidence is damaged"), "{}", drilled.out);
+    region.ok("down --purge");
+    region.start(&[]).expect_code(0);
+    region.ok("produce --count 50");
+    region.ok("verify");
+}
+
 #[test]
 fn a_terminated_room_goes_in_order() {
     let region = Region::up("termed");

@@ -232,7 +232,7 @@ b     broken    3000    2970      3000      0    30    0      0     1      0
 zone b:
   - 30 acknowledged messages are not on the stream (30 in the middle)
   - 1 message is not as sent
-  - the stream differs from the source's, first between sequences 1 and 3072
+  - the stream differs from the source's, first between sequences 1 and 3000
     lost at sequence 50 (k3f9q2-p1-50), 150 (k3f9q2-p1-150), 250
     (k3f9q2-p1-250), 350 (k3f9q2-p1-350), 450 (k3f9q2-p1-450), 550
     (k3f9q2-p1-550), 650 (k3f9q2-p1-650), 750 (k3f9q2-p1-750), 850
@@ -254,4 +254,42 @@ fn a_finding_is_plain_json() {
     assert_eq!(json["judgement"]["is"], "broken");
     assert_eq!(json["lost"]["middle"], 1);
     assert_eq!(json["troubles"][0]["first"][0]["message"], "k3f9q2-p1-8");
+}
+
+/// Zone b's consumer has acknowledged everything, and the ledger's lines that told of it are gone.
+#[test]
+fn a_ledger_that_was_cut_short_accuses_nobody_and_proves_nothing() {
+    let found = |received: u64, mirror: &[Stored]| {
+        let mut ledger = ledger(received);
+        ledger.apply(&Record::CutShort { after: 3, lost: Some(312), at: 1 });
+        let (source, mirror) = (audit("a", &stream()), audit("b", mirror));
+        let fidelity = compare(source.fingerprint(), mirror.fingerprint());
+        let evidence = Evidence {
+            account: &ledger.account(&zone("b"), Some(MESSAGES)),
+            stream: Some(&mirror),
+            fidelity: Some(&fidelity),
+            drained: true,
+        };
+        judge(&ledger, &zone("b"), &evidence)
+    };
+    let finding = found(2000, &stream());
+    assert_eq!(finding.judgement.as_str(), "void");
+    assert_eq!((finding.not_received, finding.unrecorded), (Lost::default(), 1000));
+    assert!(finding.troubles.is_empty());
+    insta::assert_snapshot!(render(&[finding]));
+    assert_eq!(found(MESSAGES, &stream()).judgement.as_str(), "void");
+
+    // A message of which the ledger knows nothing: the line that announced it may be gone.
+    let mut more = stream();
+    more.push(stored(MESSAGES + 1, MESSAGES + 1));
+    let finding = found(MESSAGES, &more);
+    assert_eq!((finding.unexpected, finding.unrecorded), (0, 1));
+
+    // What the streams show does not need the ledger's end.
+    let mut hole = stream();
+    hole.remove(41);
+    let finding = found(2000, &hole);
+    assert_eq!(kinds(&finding), ["lost"]);
+    let Judgement::Broken { reasons } = finding.judgement else { panic!("{finding:?}") };
+    assert!(reasons.last().is_some_and(|why| why.contains("cut short after line 3")));
 }

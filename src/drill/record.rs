@@ -199,6 +199,9 @@ pub struct Begin {
     /// What an earlier drill damaged on purpose in the same data: `lose in 1-cut`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub damaged: Option<String>,
+    /// When the command was given that ran this drill, and maybe others: one bundle tells of all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub series: Option<UnixMs>,
     /// The region's name.
     pub region: String,
     /// `local`, `docker`.

@@ -1,5 +1,7 @@
 //! What the ledger says of one zone.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::{book::Ledger, set::NumberSet, zone::Zone};
@@ -64,6 +66,10 @@ pub struct Account {
     pub mismatched: u64,
     /// Messages acknowledged, not received, and passed over by the consumer's ack floor.
     pub lost: u64,
+    /// Messages of which a ledger that was cut short cannot tell whether they were sent,
+    /// acknowledged or processed: they are in no other count.
+    #[serde(default)]
+    pub unrecorded: u64,
     /// Messages acknowledged and not received, but not passed over: they may still come.
     /// (Messages that came damaged are in `corrupt` alone.)
     pub behind: u64,
@@ -173,6 +179,10 @@ impl Ledger {
         account.first.mismatched = zone.mismatched.first(FIRST_OFFENDERS);
         self.count_missing(zone, floor.unwrap_or(0), &mut account);
         self.count_unexpected(zone, &mut account);
+        if self.gap.is_some() {
+            // So may its acknowledgement.
+            account.unrecorded += std::mem::take(&mut account.recovered);
+        }
         self.count_duplicates(zone, &mut account);
         self.count_late(zone, &mut account);
         account
@@ -180,9 +190,11 @@ impl Ledger {
 
     fn count_missing(&self, zone: &Zone, floor: u64, account: &mut Account) {
         let passed = zone.missing.count_up_to(floor);
-        account.lost = passed;
         account.behind = zone.missing.len() - passed;
-        let mut missing = zone.missing.first(FIRST_OFFENDERS);
+        let missing = zone.sure_missing(self);
+        account.lost = missing.count_up_to(floor);
+        account.unrecorded = passed - account.lost;
+        let mut missing = missing.first(FIRST_OFFENDERS);
         if passed > 0 || account.behind > 0 {
             let ahead =
                 floor.checked_add(1).into_iter().flat_map(|seq| zone.missing.iter_from(seq));
@@ -192,6 +204,8 @@ impl Ledger {
         for (p, producer) in self.producers.iter().enumerate() {
             for (number, seq) in &producer.homeless {
                 if zone.has(p, *number) {
+                } else if *seq <= floor && self.is_unsure(*seq) {
+                    account.unrecorded += 1;
                 } else if *seq <= floor {
                     account.lost += 1;
                     missing.push(*seq);
@@ -213,10 +227,15 @@ impl Ledger {
                 continue;
             }
             let refused = receipts.received.common(&producer.failed_open);
-            let unexpected = receipts.strays.with(&refused);
-            account.unexpected += unexpected.len();
+            let mut unexpected = receipts.strays.with(&refused);
             account.recovered =
                 account.recovered.saturating_sub(unexpected.without(&producer.acked).len());
+            if self.gap.is_some() {
+                // That it was to be sent may have been told by the lines that are gone.
+                account.unrecorded += unexpected.len() - refused.len();
+                unexpected = refused;
+            }
+            account.unexpected += unexpected.len();
             first.extend(seqs(&unexpected, |number| producer.places.get(number)));
         }
         account.first.unexpected = lowest(first);
@@ -244,12 +263,34 @@ impl Ledger {
                 continue;
             }
             let late = receipts.received.common(late);
-            let reordered = late.without(&producer.resent);
-            account.reordered += reordered.len();
+            let mut reordered = late.without(&producer.resent);
             account.late_by_resend += late.len() - reordered.len();
+            if self.gap.is_some() {
+                // And that it was sent again.
+                account.unrecorded += reordered.len();
+                reordered = NumberSet::default();
+            }
+            account.reordered += reordered.len();
             first.extend(seqs(&reordered, |number| producer.places.get(number)));
         }
         account.first.reordered = lowest(first);
+    }
+}
+
+impl Ledger {
+    /// Was it acknowledged before lines went missing that may have told of it?
+    fn is_unsure(&self, seq: u64) -> bool {
+        self.gap.as_ref().is_some_and(|gap| gap.unsure.contains(seq))
+    }
+}
+
+impl Zone {
+    /// What has not been received for certain: not because lines of the ledger are gone.
+    pub(super) fn sure_missing(&self, ledger: &Ledger) -> Cow<'_, NumberSet> {
+        match &ledger.gap {
+            None => Cow::Borrowed(&self.missing),
+            Some(gap) => Cow::Owned(self.missing.without(&gap.unsure)),
+        }
     }
 }
 
@@ -273,6 +314,7 @@ impl From<&Account> for snapshot::Ledger {
         Self {
             acked: account.acked,
             received: account.received,
+            behind: account.behind + account.lost,
             lost: account.lost,
             duplicates: account.duplicates,
             redelivered: account.redelivered,
@@ -280,6 +322,7 @@ impl From<&Account> for snapshot::Ledger {
             reordered: account.reordered,
             corrupt: account.corrupt,
             unexpected: account.unexpected + account.mismatched,
+            unrecorded: account.unrecorded,
         }
     }
 }

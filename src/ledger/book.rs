@@ -47,6 +47,19 @@ pub struct Ledger {
     acked_by: BTreeMap<String, u64>,
     /// Records that cannot be true: of another run, past the end of numbers, sequence zero.
     pub(super) impossible: u64,
+    /// Lines of the ledger's file are gone.
+    pub(super) gap: Option<Gap>,
+}
+
+/// Lines that were written and are gone, and what that leaves in doubt.
+#[derive(Clone, Debug)]
+pub(super) struct Gap {
+    /// Lines before it.
+    after: u64,
+    /// Bytes that are gone, if that is known.
+    lost: Option<u64>,
+    /// Sequences acknowledged before it: a zone may have processed them, with the record gone.
+    pub(super) unsure: NumberSet,
 }
 
 /// Does the run stay within what numbers can say and what anybody would write?
@@ -72,7 +85,24 @@ impl Ledger {
             clashed: NumberSet::default(),
             acked_by: BTreeMap::new(),
             impossible: 0,
+            gap: None,
         }
+    }
+
+    /// What of the evidence is gone, as a sentence, if anything is. Nothing can be proved by the
+    /// ledger then, and that something is not in it means nothing.
+    #[must_use]
+    pub fn damage(&self) -> Option<String> {
+        let gap = self.gap.as_ref()?;
+        let gone = match gap.lost {
+            Some(1) => "1 byte is gone".to_owned(),
+            Some(bytes) => format!("{bytes} bytes are gone"),
+            None => "how much is gone is not known".to_owned(),
+        };
+        Some(format!(
+            "the evidence is damaged: the ledger was cut short after line {} ({gone}), and what those lines told of messages is not known",
+            gap.after
+        ))
     }
 
     /// The run whose messages are kept here.
@@ -136,7 +166,7 @@ impl Ledger {
                 *s > 0 && is_possible(*n, *c) && is_possible(*s, *c)
             }
             Record::Corrupt { s, .. } | Record::Foreign { s, .. } => *s > 0,
-            Record::ZoneRemoved { .. } => true,
+            Record::CutShort { .. } | Record::ZoneRemoved { .. } => true,
         };
         if !possible {
             self.impossible += 1;
@@ -206,6 +236,17 @@ impl Ledger {
                 if known {
                     zone.mismatched.insert(*s, 1);
                 }
+            }
+            Record::CutShort { after, lost, .. } => {
+                let unsure = self.acked_seqs.clone();
+                self.gap = Some(match self.gap.take() {
+                    None => Gap { after: *after, lost: *lost, unsure },
+                    // The first one is named; all that is gone is counted.
+                    Some(gap) => {
+                        let lost = gap.lost.zip(*lost).map(|(one, two)| one.saturating_add(two));
+                        Gap { lost, unsure, ..gap }
+                    }
+                });
             }
             Record::ZoneRemoved { z, .. } => {
                 self.zones.retain(|zone| zone.name != *z);

@@ -31,6 +31,11 @@ pub enum Judgement {
         /// What is waited for.
         why: String,
     },
+    /// Nothing is wrong for certain, but evidence is damaged, so that nothing is proved either.
+    Void {
+        /// What of it.
+        why: String,
+    },
     /// No message was acknowledged: nothing was tested.
     Nothing,
 }
@@ -43,6 +48,7 @@ impl Judgement {
             Self::Whole => "whole",
             Self::Broken { .. } => "broken",
             Self::NotYet { .. } => "not yet",
+            Self::Void { .. } => "void",
             Self::Nothing => "untested",
         }
     }
@@ -116,6 +122,9 @@ pub struct ZoneFinding {
     pub lost: Lost,
     /// Acknowledged and never processed by the zone's consumer, which will not get them any more.
     pub not_received: Lost,
+    /// Messages of which the ledger, cut short, cannot tell whether they were sent, acknowledged or
+    /// processed.
+    pub unrecorded: u64,
     /// Acknowledged and still to come (to the stream or to the consumer, the greater).
     pub behind: u64,
     /// Messages at a second sequence.
@@ -193,7 +202,7 @@ fn look(ledger: &Ledger, zone: &Zone, evidence: &Evidence<'_>) -> ZoneFinding {
     let mut behind = if drained { 0 } else { account.behind };
     let not_received = {
         let count = if drained { account.lost + account.behind } else { account.lost };
-        Lost::split(&zone.missing, count, ends(&zone.seen))
+        Lost::split(&zone.sure_missing(ledger), count, ends(&zone.seen))
     };
     let mut lost = Lost::default();
     let mut mismatched = zone.mismatched.clone();
@@ -259,6 +268,7 @@ fn look(ledger: &Ledger, zone: &Zone, evidence: &Evidence<'_>) -> ZoneFinding {
         received: account.received,
         lost,
         not_received,
+        unrecorded: account.unrecorded.max(numbers.unrecorded),
         behind,
         duplicates: numbers.duplicates,
         redelivered: account.redelivered,
@@ -272,12 +282,12 @@ fn look(ledger: &Ledger, zone: &Zone, evidence: &Evidence<'_>) -> ZoneFinding {
         equal_through: fidelity.map(|f| f.equal_through),
         troubles,
     };
-    finding.judgement = conclude(&finding, evidence);
+    finding.judgement = conclude(&finding, evidence, ledger.damage());
     finding
 }
 
 /// Puts the numbers into words.
-fn conclude(finding: &ZoneFinding, evidence: &Evidence<'_>) -> Judgement {
+fn conclude(finding: &ZoneFinding, evidence: &Evidence<'_>, damage: Option<String>) -> Judgement {
     let where_lost = |lost: Lost| {
         let parts = [
             (lost.prefix, "at the start"),
@@ -328,11 +338,7 @@ fn conclude(finding: &ZoneFinding, evidence: &Evidence<'_>) -> Judgement {
     }
     if let Some(fidelity) = evidence.fidelity {
         if let Some(range) = fidelity.differing.first() {
-            reasons.push(format!(
-                "the stream differs from the source's, first between sequences {} and {}",
-                range.start(),
-                range.end()
-            ));
+            reasons.push(format!("the stream differs from the source's, first {}", within(range)));
         }
         if fidelity.beyond > 0 {
             reasons.push(format!(
@@ -353,7 +359,18 @@ fn conclude(finding: &ZoneFinding, evidence: &Evidence<'_>) -> Judgement {
         ));
     }
     if !reasons.is_empty() {
+        reasons.extend(damage);
         return Judgement::Broken { reasons };
+    }
+    if let Some(damage) = damage {
+        let why = match finding.unrecorded {
+            0 => damage,
+            count => format!(
+                "{damage}; {count} {} affected here",
+                plural(count, "message is", "messages are")
+            ),
+        };
+        return Judgement::Void { why };
     }
     if finding.acked == 0 {
         return Judgement::Nothing;
@@ -364,6 +381,15 @@ fn conclude(finding: &ZoneFinding, evidence: &Evidence<'_>) -> Judgement {
         count => Judgement::NotYet {
             why: format!("{count} {} still to come", plural(count, "message is", "messages are")),
         },
+    }
+}
+
+/// Where in a stream: `between sequences 1025 and 2048`.
+#[must_use]
+pub fn within(range: &RangeInclusive<u64>) -> String {
+    match (range.start(), range.end()) {
+        (start, end) if start == end => format!("at sequence {start}"),
+        (start, end) => format!("between sequences {start} and {end}"),
     }
 }
 
@@ -385,6 +411,9 @@ struct Numbers {
     late_by_resend: u64,
     unexpected: u64,
     unexpected_seqs: Vec<u64>,
+    /// What would be unexpected or reordered, if lines of the ledger that may have told of it were
+    /// not gone.
+    unrecorded: u64,
 }
 
 impl Numbers {
@@ -404,9 +433,14 @@ impl Numbers {
                 late = late.with(held.places.late());
                 here = here.with(&held.numbers);
             }
-            let reordered = late.without(&producer.resent);
-            let unexpected =
-                here.without(&producer.intended).with(&here.common(&producer.failed_open));
+            let mut reordered = late.without(&producer.resent);
+            all.late_by_resend += late.len() - reordered.len();
+            let refused = here.common(&producer.failed_open);
+            let mut unexpected = here.without(&producer.intended).with(&refused);
+            if ledger.gap.is_some() {
+                all.unrecorded += reordered.len() + unexpected.len() - refused.len();
+                (reordered, unexpected) = (NumberSet::default(), refused);
+            }
             let place = |number: u64| {
                 let held = held.and_then(|held| held.places.get(number));
                 held.or_else(|| producer.places.get(number))
@@ -414,13 +448,15 @@ impl Numbers {
             all.duplicates += moved.len();
             all.reordered += reordered.len();
             all.reordered_seqs.extend(reordered.iter().take(1000).filter_map(place));
-            all.late_by_resend += late.len() - reordered.len();
             all.unexpected += unexpected.len();
             all.unexpected_seqs.extend(unexpected.iter().take(1000).filter_map(place));
         }
         // Producers of this run that the ledger has never heard of.
         for (id, held) in stream.iter().flat_map(|stream| &stream.producers) {
-            if ledger.producers.iter().all(|producer| producer.id != *id) {
+            if ledger.producers.iter().any(|producer| producer.id == *id) {
+            } else if ledger.gap.is_some() {
+                all.unrecorded += held.numbers.len();
+            } else {
                 all.unexpected += held.numbers.len();
                 all.unexpected_seqs
                     .extend(held.places.runs().take(FIRST_OFFENDERS).map(|(_, seq, _)| seq));

@@ -141,8 +141,9 @@ pub struct Fidelity {
     /// Up to and with this sequence both hold the same (gaps included), in whole blocks; with
     /// equal ends it is the last sequence of both.
     pub equal_through: u64,
-    /// Sequences within which they differ, adjoining blocks joined. Blocks that the shorter of
-    /// both has only begun are not judged.
+    /// Sequences within which they differ, adjoining blocks joined; none is before the first
+    /// sequence of either or after the last. Blocks that the shorter of both has only begun are
+    /// not judged.
     pub differing: Vec<RangeInclusive<u64>>,
     /// Sequences the source has after the mirror's last.
     pub behind: u64,
@@ -183,6 +184,12 @@ pub fn compare(source: &Fingerprint, mirror: &Fingerprint) -> Fidelity {
         if ours.next_if(at) != theirs.next_if(at) {
             note(index);
         }
+    }
+    // A block begins and ends where blocks do; what can differ begins and ends with the streams.
+    let first = source.first.into_iter().chain(mirror.first).min().unwrap_or(1);
+    let last = source.last.max(mirror.last);
+    for range in &mut differing {
+        *range = first.max(*range.start())..=last.min(*range.end());
     }
     let equal_through = match differing.first() {
         Some(range) => range.start() - 1,
@@ -283,6 +290,9 @@ mod tests {
             prop_assert_eq!(&differences, &expected);
             let mirror_last = mirror.keys().last().copied().unwrap_or(0);
             prop_assert_eq!(fidelity.behind, length - mirror_last);
+            for range in &fidelity.differing {
+                prop_assert!(*range.start() >= 1 && *range.end() <= length, "{range:?}");
+            }
             let judged = if fidelity.behind == 0 { u64::MAX } else { mirror_last / BLOCK * BLOCK };
             for difference in &differences {
                 let (Difference::Missing(seq) | Difference::Changed(seq) | Difference::Extra(seq)) =
@@ -306,6 +316,19 @@ mod tests {
         assert_eq!(fidelity, expected);
         let other_way = compare(&fingerprint(&mirror), &fingerprint(&source));
         assert_eq!((other_way.beyond, other_way.differing), (500, vec![]));
+    }
+
+    #[test]
+    fn a_difference_is_named_within_what_there_is() {
+        let from_900 = |changed: u64| -> Fingerprint {
+            let hash = |seq: u64| u64::from(seq == changed);
+            fingerprint(&(900..=2500).map(|seq| (seq, hash(seq))).collect())
+        };
+        let differing = |changed| compare(&from_900(0), &from_900(changed)).differing;
+        assert_eq!(differing(2400), [2049..=2500]);
+        assert_eq!(differing(901), [900..=1024]);
+        assert_eq!(compare(&from_900(0), &from_900(901)).equal_through, 899);
+        assert_eq!(differing(1500), [1025..=2048]);
     }
 
     #[test]

@@ -133,6 +133,16 @@ pub enum Record {
         /// When.
         at: UnixMs,
     },
+    /// The file ended before its time when a room opened it: lines that had been written were
+    /// gone. Nobody knows what they told.
+    CutShort {
+        /// Lines that were left, this one not among them.
+        after: u64,
+        /// Bytes that were gone; `None` if it is not known how long the file had been.
+        lost: Option<u64>,
+        /// When the last line that was left was written: all that is later is in doubt.
+        at: UnixMs,
+    },
     /// A zone left the region; what its consumer received counts no longer.
     ZoneRemoved {
         /// The zone.
@@ -140,6 +150,27 @@ pub enum Record {
         /// When.
         at: UnixMs,
     },
+}
+
+impl Record {
+    /// When it was written.
+    #[must_use]
+    pub fn at(&self) -> UnixMs {
+        match self {
+            Self::Run { at, .. }
+            | Self::Intend { at, .. }
+            | Self::Acked { at, .. }
+            | Self::Withdrawn { at, .. }
+            | Self::Failed { at, .. }
+            | Self::Unknown { at, .. }
+            | Self::Resent { at, .. }
+            | Self::Received { at, .. }
+            | Self::Corrupt { at, .. }
+            | Self::Foreign { at, .. }
+            | Self::CutShort { at, .. }
+            | Self::ZoneRemoved { at, .. } => *at,
+        }
+    }
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature

@@ -1,6 +1,7 @@
 //! A ledger from the lines of a file.
 
 use super::{book::Ledger, message::RunId, record::Record};
+use crate::region::UnixMs;
 
 /// What was read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -10,6 +11,8 @@ pub struct Replay {
     /// Bytes of them, as they were handed in. With their line ends included, this is where the
     /// next record belongs in the file.
     pub bytes: u64,
+    /// When the last of them was written.
+    pub last_at: UnixMs,
     /// The last line was cut short: whoever wrote it was killed while doing so. Its record is not
     /// part of the ledger (and nothing was done that depends on it, because records that matter
     /// are written first).
@@ -58,7 +61,8 @@ impl Replayer {
                     self.doubt = Some(error);
                     return Ok(());
                 }
-                (Ok(Record::Run { run, region, .. }), None) => {
+                (Ok(Record::Run { run, region, at }), None) => {
+                    self.read.last_at = at;
                     let run: RunId =
                         run.parse().map_err(|error| wrong(format!("begins no run: {error}")))?;
                     self.ledger = Some(Ledger::new(run, region));
@@ -71,7 +75,10 @@ impl Replayer {
                 (Ok(Record::Run { run, .. }), Some(ledger)) if run != ledger.run().as_str() => {
                     return Err(wrong(format!("begins another run, {run}")));
                 }
-                (Ok(record), Some(ledger)) => ledger.apply(&record),
+                (Ok(record), Some(ledger)) => {
+                    self.read.last_at = record.at();
+                    ledger.apply(&record);
+                }
             }
         }
         self.read.lines = number;
@@ -125,7 +132,10 @@ mod tests {
         let text = [RUN, INTEND, ACKED].map(|line| format!("{line}\n")).concat();
         let (ledger, read) = Ledger::replay(text.split_inclusive('\n')).unwrap();
         assert_eq!((ledger.run().as_str(), ledger.region()), ("k3f9q2", "east"));
-        assert_eq!(read, Replay { lines: 3, bytes: text.len() as u64, torn_tail: false });
+        assert_eq!(
+            read,
+            Replay { lines: 3, bytes: text.len() as u64, last_at: 3, torn_tail: false }
+        );
         assert_eq!(ledger.place_of(1, 5), Some(5));
         assert_eq!(ledger.acked_by()["zone-a"], 5);
         assert_eq!((ledger.last_producer(), ledger.last_number()), (1, Some(5)));
@@ -137,7 +147,8 @@ mod tests {
         for cut in 1..ACKED.len() {
             let text = format!("{whole}{}", &ACKED[..cut]);
             let (ledger, read) = Ledger::replay(text.split_inclusive('\n')).unwrap();
-            assert_eq!(read, Replay { lines: 2, bytes: whole.len() as u64, torn_tail: true });
+            let bytes = whole.len() as u64;
+            assert_eq!(read, Replay { lines: 2, bytes, last_at: 2, torn_tail: true });
             assert_eq!(ledger.place_of(1, 1), None);
         }
     }

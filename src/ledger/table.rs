@@ -35,6 +35,10 @@ pub fn render(findings: &[ZoneFinding]) -> String {
             Judgement::NotYet { why } => {
                 let _ = writeln!(text, "\nzone {}: {why}", finding.zone);
             }
+            Judgement::Void { why } => {
+                text.push('\n');
+                wrap(&mut text, "", &format!("zone {}: {why}", finding.zone));
+            }
             Judgement::Broken { reasons } => {
                 let _ = writeln!(text, "\nzone {}:", finding.zone);
                 for reason in reasons {
@@ -86,7 +90,10 @@ fn table(findings: &[ZoneFinding]) -> String {
             f.on_stream.map_or_else(|| "?".into(), |count| count.to_string()),
             f.received.to_string(),
             f.redelivered.to_string(),
-            f.lost.total().max(f.not_received.total()).to_string(),
+            match f.lost.total().max(f.not_received.total()) {
+                0 if f.unrecorded > 0 => "?".into(),
+                lost => lost.to_string(),
+            },
             f.duplicates.to_string(),
             f.reordered.to_string(),
             f.corrupt.to_string(),

@@ -259,6 +259,8 @@ pub struct Ledger {
     pub corrupt: u64,
     /// Messages no producer of this region sent.
     pub unexpected: u64,
+    /// Messages of which the ledger cannot tell, because its file was cut short.
+    pub unrecorded: u64,
 }
 
 /// The producer.

@@ -10,7 +10,7 @@
 //! | [`closing`] | what is gathered at the end: latencies, servers, every replica |
 //! | [`sabotage`] | deliberate faults, and the table of what each came to |
 //! | [`bundle`] | where the evidence goes |
-//! | [`abandoned`] | drills whose room was killed, ended by the next room |
+//! | [`abandoned`] | what an earlier room left: drills it did not end, and those it ran last |
 
 pub mod abandoned;
 pub mod bundle;
@@ -35,6 +35,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, watch};
 
 use super::{
+    clock::now_ms,
     engine::{Engine, Failure},
     protocol::Outcome,
     server::Published,
@@ -79,6 +80,21 @@ pub struct Ended {
     pub folder: PathBuf,
     /// What it needed was not there: nothing was tried.
     pub untried: bool,
+}
+
+/// Where a drill that has ended is recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// Its name.
+    pub drill: String,
+    /// Where its record is.
+    pub folder: PathBuf,
+}
+
+impl From<&Ended> for Recorded {
+    fn from(ended: &Ended) -> Self {
+        Self { drill: ended.drill.clone(), folder: ended.folder.clone() }
+    }
 }
 
 /// Who runs drills, with what at hand.
@@ -161,7 +177,7 @@ pub async fn run(
     check(&asked)?;
     let scripts = chosen(&asked.names)?;
     let (crew, _seat) = Crew::seated(cx, who, snapshots, &line)?;
-    let began = std::time::Instant::now();
+    let (began, series) = (std::time::Instant::now(), now_ms());
     let mut ended = Vec::new();
     for (index, script) in scripts.iter().enumerate() {
         let queue = scripts[index + 1..].iter().map(|script| script.name.clone()).collect();
@@ -171,6 +187,7 @@ pub async fn run(
             pace: asked.pace,
             present: asked.present,
             queue,
+            series,
         };
         ended.push(stage::run(&crew, script, how).await?);
         let more = index + 1 < scripts.len();
@@ -190,6 +207,7 @@ pub async fn run(
     let bundle = if tried.is_empty() || closing {
         None
     } else {
+        let tried: Vec<Recorded> = tried.iter().map(Recorded::from).collect();
         crew.cx.engine.desk.remember(tried.clone());
         Some(bundle::write(&crew.cx.engine, &tried, asked.report).await)
     };

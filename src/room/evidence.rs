@@ -2,18 +2,25 @@
 //! the owner what the ledger says.
 //!
 //! Records reach the disk (the kernel, not the platters: no drill here claims to survive a power
-//! loss) before the consumer acknowledges and before the producer sends.
+//! loss) before the consumer acknowledges and before the producer sends. Beside the ledger lies its
+//! length, written after each record and before anybody acts on it: so a ledger that was cut short
+//! is told from one whose last record was under way when the room was killed.
+
+mod opening;
 
 use std::{
     collections::BTreeMap,
     fs::{File, OpenOptions},
-    io::{BufRead, BufReader, Seek, SeekFrom, Write},
+    io::Write,
+    os::unix::fs::FileExt,
     path::PathBuf,
     time::Duration,
 };
 
 use tokio::sync::{mpsc, oneshot, watch};
 
+pub use self::opening::length_noted;
+use self::opening::{load, missing_end, note_of_length};
 use super::home::Home;
 use crate::{
     ledger::{
@@ -21,12 +28,13 @@ use crate::{
         book::Ledger,
         message::RunId,
         record::Record,
-        replay::Replayer,
     },
     nats::evidence::{Batch, Evidence},
     region::{UnixMs, ZoneName, topology::consumer_name},
 };
 
+/// How far producers' numbers move on when lines of the ledger are gone.
+const FORGOTTEN_PRODUCERS: u32 = 1000;
 /// How often the ledger's figures are told at most.
 const TELL_EVERY: Duration = Duration::from_millis(100);
 
@@ -58,8 +66,11 @@ pub struct Keeper {
     pub last_producer: u32,
     /// The highest message number used so far.
     pub last_number: u64,
-    /// A torn last line was found and cut off: the room was killed while writing it.
+    /// A torn last line was found and cut off: the room was killed while writing it, and nobody
+    /// had acted on it.
     pub mended: bool,
+    /// What of the evidence is gone, as a sentence.
+    pub damage: Option<String>,
     /// What the ledger says, at most every 100 ms.
     pub figures: watch::Receiver<Figures>,
     /// Tells the keeper the floors.
@@ -70,7 +81,7 @@ pub struct Keeper {
 
 /// The evidence of a region cannot be opened.
 #[derive(Debug, thiserror::Error)]
-#[error("the evidence in {} cannot be used: {why}\n  Keep a copy if it matters; `zonedrill{flag} down --purge` (or removing the file) starts a new ledger", path.display())]
+#[error("the evidence in {} cannot be used: {why}\n  Keep a copy if it matters; `zonedrill{flag} down --purge` starts a new region and a new ledger", path.display())]
 pub struct KeeperError {
     /// What a command line needs to mean this region.
     flag: String,
@@ -92,19 +103,31 @@ impl Keeper {
             .append(true)
             .open(&path)
             .map_err(|error| fail(error.to_string()))?;
-        let (ledger, good, mended) = load(&mut file).map_err(&fail)?;
+        let (length, noted) = note_of_length(home).map_err(|error| fail(error.to_string()))?;
+        let (ledger, read) = load(&mut file).map_err(&fail)?;
         let mut files = Files {
             ledger: file,
-            good,
+            length,
+            good: read.bytes,
             home: home.clone(),
             consumers: BTreeMap::new(),
             line: Vec::with_capacity(64 * 1024),
         };
-        let ledger = if let Some(ledger) = ledger {
-            if mended {
-                files.ledger.set_len(good).map_err(|error| fail(error.to_string()))?;
+        let mut mended = false;
+        let ledger = if let Some(mut ledger) = ledger {
+            if read.torn_tail {
+                files.ledger.set_len(read.bytes).map_err(|error| fail(error.to_string()))?;
+            }
+            if let Some(gap) = missing_end(read, noted) {
+                files.write(std::slice::from_ref(&gap)).map_err(|error| fail(error.to_string()))?;
+                ledger.apply(&gap);
+            } else {
+                mended = read.torn_tail;
+                files.note();
             }
             ledger
+        } else if let Some(noted) = noted.filter(|noted| *noted > 0) {
+            return Err(fail(format!("it is empty, and {noted} bytes had been written to it")));
         } else {
             let run = RunId::from_number(now ^ u64::from(std::process::id()) << 40);
             let first = Record::Run { run: run.to_string(), region: home.region.clone(), at: now };
@@ -115,8 +138,15 @@ impl Keeper {
         let (tell, figures) = watch::channel(Figures::default());
         let (floors, floors_seen) = watch::channel(Floors::new());
         let (questions, asked) = mpsc::unbounded_channel();
-        let (run, last_producer, last_number) =
-            (ledger.run().clone(), ledger.last_producer(), ledger.last_number().unwrap_or(0));
+        let damage = ledger.damage();
+        // A producer that is not in the ledger any more may have used the next numbers; the server
+        // would take another's message of the same id for a copy of it.
+        let forgotten = if damage.is_some() { FORGOTTEN_PRODUCERS } else { 0 };
+        let (run, last_producer, last_number) = (
+            ledger.run().clone(),
+            ledger.last_producer() + forgotten,
+            ledger.last_number().unwrap_or(0),
+        );
         let keeping =
             Keeping { ledger, files, tell, floors: floors_seen, trouble: None, told: true };
         let thread = std::thread::Builder::new()
@@ -129,6 +159,7 @@ impl Keeper {
             last_producer,
             last_number,
             mended,
+            damage,
             figures,
             floors,
             questions,
@@ -174,35 +205,10 @@ impl Asker {
     }
 }
 
-/// Reads a ledger file: the ledger (none in an empty file), how many bytes of it are good, and
-/// whether a torn tail follows them.
-fn load(file: &mut File) -> Result<(Option<Ledger>, u64, bool), String> {
-    file.seek(SeekFrom::Start(0)).map_err(|e| e.to_string())?;
-    let mut reader = BufReader::with_capacity(1 << 20, file);
-    let mut replayer = Replayer::default();
-    let (mut line, mut torn, mut any) = (String::new(), false, false);
-    loop {
-        line.clear();
-        let length = reader.read_line(&mut line).map_err(|e| e.to_string())?;
-        if length == 0 {
-            break;
-        }
-        any = true;
-        // Without its line end a line may be cut short in a way that still reads: never trust it.
-        torn = !line.ends_with('\n');
-        if !torn {
-            replayer.line(&line).map_err(|error| error.to_string())?;
-        }
-    }
-    if !any {
-        return Ok((None, 0, false));
-    }
-    let (ledger, read) = replayer.finish().map_err(|error| error.to_string())?;
-    Ok((Some(ledger), read.bytes, torn || read.torn_tail))
-}
-
 struct Files {
     ledger: File,
+    /// Holds `good`, as text.
+    length: File,
     /// Bytes of the ledger file that are whole lines.
     good: u64,
     home: Home,
@@ -223,7 +229,16 @@ impl Files {
             return Err(error);
         }
         self.good += self.line.len() as u64;
+        self.note();
         Ok(())
+    }
+
+    fn note(&self) {
+        // Without it a later room cannot tell that the end is gone; that is no reason to stop.
+        let note = format!("{:<20}\n", self.good);
+        if let Err(error) = self.length.write_all_at(note.as_bytes(), 0) {
+            tracing::warn!("{}: {error}", self.home.ledger_length().display());
+        }
     }
 
     /// The seed's `consumer-a.log`: for people, `tail -f` and `grep`; the ledger is the evidence.

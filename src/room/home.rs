@@ -73,10 +73,11 @@ pub enum HomeError {
 }
 
 /// What a purge removes, besides the consumers' logs.
-const DATA: [&str; 9] = [
+const DATA: [&str; 10] = [
     "servers",
     "drills",
     "ledger.jsonl",
+    "ledger.length",
     "events.jsonl",
     "region.toml",
     "region.toml.new",
@@ -226,6 +227,12 @@ impl Home {
     #[must_use]
     pub fn ledger(&self) -> PathBuf {
         self.folder.join("ledger.jsonl")
+    }
+
+    /// How many bytes have been written to the ledger.
+    #[must_use]
+    pub fn ledger_length(&self) -> PathBuf {
+        self.folder.join("ledger.length")
     }
 
     /// The log of a zone's consumer, one line a message.

@@ -64,7 +64,7 @@ use home::{Home, HomeError};
 use settle::settle;
 
 /// What is told when the last room was killed while it wrote the ledger.
-const MENDED: &str = "the ledger's last line was torn (the room was killed while writing it, or the file was cut off) and has been removed: what it told is in no account, so `verify` may find messages that nobody sent or processed";
+const MENDED: &str = "the ledger's last line was torn (the room was killed while writing it) and has been removed: nobody had acted on it yet, so nothing is missing";
 /// How long a room whose bring-up failed stays, so that somebody can read why.
 const FAILED_STAY: Duration = Duration::from_secs(3);
 /// How long a starting room waits for a dying one (or its guard) to let go of the region.
@@ -204,10 +204,17 @@ pub async fn run(home: Home, asked: Settings) -> Result<(), RoomError> {
     if keeper.mended {
         bus.change(|_, _| vec![EventKind::Note { severity: Severity::Warn, text: MENDED.into() }]);
     }
+    if let Some(damage) = &keeper.damage {
+        let text = format!(
+            "{damage}: `verify` and drills cannot say whole or proved here any more; `zonedrill{} down --purge` starts anew",
+            home.flag()
+        );
+        bus.change(|_, _| vec![EventKind::Note { severity: Severity::Warn, text }]);
+    }
     let records = home.folder.join(drills::RECORDS);
     let abandoned = drills::abandoned::end_all(&records, keeper.run.as_str());
+    engine.desk.remember(drills::abandoned::last(&records, keeper.run.as_str()));
     if !abandoned.is_empty() {
-        engine.desk.remember(abandoned.clone());
         drills::abandoned::tell(&bus, abandoned);
     }
     let _ = bus.give(Given::by_room(Command::Up));

@@ -22,8 +22,8 @@ use super::{
 use crate::{
     ledger::{
         audit::StreamAudit,
-        finding::{Evidence, Judgement, ZoneFinding, judge},
-        fingerprint::compare,
+        finding::{Evidence, Judgement, ZoneFinding, judge, within},
+        fingerprint::{Fidelity, compare},
         table::render,
     },
     nats::{audit, replicas::read_replicas},
@@ -65,7 +65,12 @@ pub async fn verify(cx: Cx, only: Option<ZoneName>, _json: bool, snapshots: Snap
         if moved && tries > 0 && !snapshots.borrow().snapshot.producer.active {
             continue;
         }
-        return Ok(said(&findings, &replicas));
+        let mut said = said(&findings, &replicas);
+        if findings.iter().any(|finding| matches!(finding.judgement, Judgement::Void { .. })) {
+            let flag = cx.engine.home.flag();
+            let _ = write!(said.text, "\n`zonedrill{flag} down --purge` starts with a new ledger");
+        }
+        return Ok(said);
     }
 }
 
@@ -174,8 +179,7 @@ async fn each_replica(
                 Ok(content) => {
                     let against = compare(own.fingerprint(), content.audit.fingerprint());
                     let equal = against.is_equal();
-                    let why = format!("the same only up to sequence {}", against.equal_through);
-                    (Some(equal), (!equal).then_some(why))
+                    (Some(equal), (!equal).then(|| difference(&against)))
                 }
                 Err(error) => (None, Some(error.to_string())),
             };
@@ -189,6 +193,15 @@ async fn each_replica(
         why: Some(format!("it is {}", state.as_str())),
     }));
     Ok(found)
+}
+
+/// How a replica is not like the stream, as its leader gives it.
+fn difference(against: &Fidelity) -> String {
+    match against.differing.first() {
+        Some(range) => format!("first {}", within(range)),
+        None if against.beyond > 0 => format!("it goes on for {} sequences more", against.beyond),
+        None => format!("it ends {} sequences earlier", against.behind),
+    }
 }
 
 /// The zone with only the nodes that answer, and the others.

@@ -273,6 +273,7 @@ pub fn cut_off(zone: &mut Zone, ago: u64, lag: u64) {
         consumer.ack_floor -= lag;
     }
     zone.ledger.received -= lag;
+    zone.ledger.behind += lag;
     let seconds = usize::try_from(ago / 1000).unwrap_or(0).min(zone.lag_history.len());
     let start = zone.lag_history.len() - seconds;
     for (i, sample) in (1..).zip(zone.lag_history.iter_mut().skip(start)) {

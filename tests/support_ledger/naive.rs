@@ -40,7 +40,7 @@ impl Naive {
                 }
                 Record::Corrupt { z, s, .. } => drop(naive.corrupt.insert((z, s))),
                 Record::Foreign { z, s, .. } => drop(naive.foreign.insert((z, s))),
-                Record::Run { .. } | Record::ZoneRemoved { .. } => {}
+                Record::Run { .. } | Record::CutShort { .. } | Record::ZoneRemoved { .. } => {}
             }
         }
         naive

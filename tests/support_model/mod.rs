@@ -39,6 +39,7 @@ pub fn begin(drill: &str, script: String, new_zone: Option<ZoneName>, at: u64) -
         sabotage: None,
         run: run_id().to_string(),
         damaged: None,
+        series: None,
         region: "east".into(),
         platform: "local".into(),
         server_version: "2.15.1".into(),

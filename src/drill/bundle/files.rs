@@ -242,7 +242,7 @@ pub fn ledger(path: &Path, until: Option<UnixMs>) -> Result<Ledger, BundleError>
 
 #[cfg(test)]
 mod tests {
-    use super::{bad_path, events};
+    use super::{bad_path, events, ledger};
 
     #[test]
     fn lines_that_are_no_events_are_counted() {
@@ -253,6 +253,23 @@ mod tests {
         std::fs::write(&path, format!("{event}\n{{\"at_ms\":1}}\n\n{event}\n")).unwrap();
         let (events, unknown) = events(&path).unwrap();
         assert_eq!((events.len(), unknown), (2, 1));
+    }
+
+    /// A drill that was over, with more written after it, lost nothing with the ledger's end.
+    #[test]
+    fn a_ledgers_damage_counts_for_what_was_not_over_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.jsonl");
+        let lines = [
+            r#"{"k":"run","run":"k3f9q2","region":"east","at":1}"#,
+            r#"{"k":"intend","p":1,"n":1,"c":5,"at":5}"#,
+            r#"{"k":"cut-short","after":2,"lost":80,"at":5}"#,
+            r#"{"k":"intend","p":1001,"n":1,"c":5,"at":90}"#,
+        ];
+        std::fs::write(&path, lines.map(|line| line.to_owned() + "\n").concat()).unwrap();
+        let damage = |until| ledger(&path, until).unwrap().damage();
+        assert!(damage(None).is_some() && damage(Some(50)).is_some() && damage(Some(5)).is_some());
+        assert_eq!(damage(Some(4)), None);
     }
 
     #[test]

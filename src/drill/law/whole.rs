@@ -125,7 +125,9 @@ fn received(case: &Case<'_>, zone: &ZoneName) -> Finding {
                 "zone {zone} is known to have received {got} of {acked} messages of this drill"
             ),
         ),
-        Judgement::NotYet { why } => Finding::void(WHOLE, format!("zone {zone}: {why}")),
+        Judgement::NotYet { why } | Judgement::Void { why } => {
+            Finding::void(WHOLE, format!("zone {zone}: {why}"))
+        }
         Judgement::Nothing => {
             Finding::void(WHOLE, format!("zone {zone}: no message was acknowledged"))
         }
@@ -223,7 +225,7 @@ fn replicas(case: &Case<'_>, zone: &ZoneName, reference: Option<&ReplicaAudit>) 
             Judgement::Whole => {
                 void.get_or_insert(format!("there is nothing to compare {node} with"));
             }
-            Judgement::NotYet { why } => {
+            Judgement::NotYet { why } | Judgement::Void { why } => {
                 void.get_or_insert(format!("replica {node}: {why}"));
             }
             Judgement::Nothing => {

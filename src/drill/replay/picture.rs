@@ -73,7 +73,12 @@ pub(super) fn zone(
             nudged: clock.nudged,
             stall: None,
         }),
-        ledger: Ledger { acked, received: seen.received, ..Ledger::default() },
+        ledger: Ledger {
+            acked,
+            received: seen.received,
+            behind: acked.saturating_sub(seen.received),
+            ..Ledger::default()
+        },
         lag_history,
         recorded: Some(Recorded {
             nodes_up: seen.nodes_up,

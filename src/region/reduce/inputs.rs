@@ -230,8 +230,12 @@ impl State {
 
     /// What the producer has done. Its troubles, a new connection and an acknowledgement from
     /// anywhere but the source's domain get a line.
-    pub fn producer(&mut self, producer: Producer) -> Vec<EventKind> {
+    pub fn producer(&mut self, mut producer: Producer) -> Vec<EventKind> {
         let mut events = Vec::new();
+        if !producer.active {
+            // The rate is that of the last second, in which it may still have been.
+            producer.rate = 0.0;
+        }
         let old = &self.snapshot.producer;
         trouble("the producer", old.trouble.as_deref(), producer.trouble.as_deref(), &mut events);
         if producer.reconnects > old.reconnects {

@@ -36,6 +36,10 @@ pub struct Ledger {
     pub acked: u64,
     /// Distinct messages the zone's consumer has received and processed.
     pub received: u64,
+    /// Acknowledged messages that have not come to the zone's consumer: they may still come, or
+    /// are lost. (`received` counts also what was never acknowledged.)
+    #[serde(default)]
+    pub behind: u64,
     /// Acknowledged messages that this zone has for certain passed over.
     pub lost: u64,
     /// Messages found at a second stream sequence.
@@ -50,4 +54,7 @@ pub struct Ledger {
     pub corrupt: u64,
     /// Messages on the stream that no producer of this region sent.
     pub unexpected: u64,
+    /// Messages of which the ledger cannot tell, because its file was cut short.
+    #[serde(default)]
+    pub unrecorded: u64,
 }

@@ -181,6 +181,7 @@ impl From<&snapshot::Ledger> for Ledger {
             reordered: ledger.reordered,
             corrupt: ledger.corrupt,
             unexpected: ledger.unexpected,
+            unrecorded: ledger.unrecorded,
         }
     }
 }

@@ -153,20 +153,21 @@ fn block(page: &mut Page, zone: &Zone, at: UnixMs) {
         }
     }
     let ledger = &zone.ledger;
-    page.row(
-        "ledger",
-        &[
-            format!("acked {}", count(ledger.acked)),
-            format!("received {}", count(ledger.received)),
-            format!("lost {}", count(ledger.lost)),
-            format!("duplicates {}", count(ledger.duplicates)),
-            format!("redelivered {}", count(ledger.redelivered)),
-            format!("processed twice {}", count(ledger.processed_twice)),
-            format!("reordered {}", count(ledger.reordered)),
-            format!("corrupt {}", count(ledger.corrupt)),
-            format!("unexpected {}", count(ledger.unexpected)),
-        ],
-    );
+    let mut facts = vec![
+        format!("acked {}", count(ledger.acked)),
+        format!("received {}", count(ledger.received)),
+        format!("lost {}", count(ledger.lost)),
+        format!("duplicates {}", count(ledger.duplicates)),
+        format!("redelivered {}", count(ledger.redelivered)),
+        format!("processed twice {}", count(ledger.processed_twice)),
+        format!("reordered {}", count(ledger.reordered)),
+        format!("corrupt {}", count(ledger.corrupt)),
+        format!("unexpected {}", count(ledger.unexpected)),
+    ];
+    if ledger.unrecorded > 0 {
+        facts.push(format!("unrecorded {} (the ledger was cut short)", count(ledger.unrecorded)));
+    }
+    page.row("ledger", &facts);
 }
 
 fn unknown() -> Vec<String> {

@@ -226,6 +226,7 @@ fn no_line_is_wider_than_80_columns() {
         zone.ledger = ShownLedger {
             acked: u64::MAX,
             received: u64::MAX,
+            behind: u64::MAX,
             lost: u64::MAX,
             duplicates: u64::MAX,
             redelivered: u64::MAX,
@@ -233,6 +234,7 @@ fn no_line_is_wider_than_80_columns() {
             reordered: u64::MAX,
             corrupt: u64::MAX,
             unexpected: u64::MAX,
+            unrecorded: u64::MAX,
         };
     }
     picture.region = "a-region-with-quite-a-long-name-for-a-drill".into();

@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Ended;
+use super::Recorded;
 use crate::{
     drill::bundle::{self, Parts, RunFolder},
     room::{
         clock::now_ms,
         engine::{Engine, Failure},
+        evidence::length_noted,
+        home::Home,
         task::{Cx, Result, Said},
     },
 };
@@ -23,7 +25,7 @@ const LENT: &str = "servers";
 /// When it cannot be written.
 pub async fn write(
     engine: &Engine,
-    ended: &[Ended],
+    ended: &[Recorded],
     folder: Option<PathBuf>,
 ) -> std::result::Result<PathBuf, Failure> {
     let names: Vec<&str> = ended.iter().map(|one| one.drill.as_str()).collect();
@@ -34,6 +36,7 @@ pub async fn write(
             .map_err(|error| Failure::Broken(format!("{}: {error}", parent.display())))?;
     }
     let home = engine.home.clone();
+    uncut(&home)?;
     let runs = ended.iter().map(|one| RunFolder { folder: one.folder.clone() }).collect();
     let writing = tokio::task::spawn_blocking(move || {
         let lent = home.folder.join(super::RECORDS).join(LENT);
@@ -55,6 +58,23 @@ pub async fn write(
         Ok(Ok(folder)) => Ok(folder),
         Ok(Err(error)) => Err(Failure::Broken(error.to_string())),
         Err(crash) => Err(Failure::Broken(crash.to_string())),
+    }
+}
+
+/// What is not in the ledger's file any more would be missing in the bundle, and told of the region.
+fn uncut(home: &Home) -> std::result::Result<(), Failure> {
+    let ledger = home.ledger();
+    let lengths = || Ok((length_noted(home)?.unwrap_or(0), std::fs::metadata(&ledger)?.len()));
+    match lengths() {
+        Ok((noted, there)) if there >= noted => Ok(()),
+        Ok((noted, there)) => Err(Failure::Broken(format!(
+            "{} was cut short by another hand while the room ran: {} bytes are gone",
+            ledger.display(),
+            noted - there
+        ))),
+        Err::<_, std::io::Error>(error) => {
+            Err(Failure::Broken(format!("{}: {error}", ledger.display())))
+        }
     }
 }
 
@@ -80,12 +100,13 @@ fn lend(home: &Path, lent: &Path, kind: &str) -> Vec<PathBuf> {
 /// Writes the bundle of the last drills again.
 ///
 /// # Errors
-/// When no drill has ended in this room, or it cannot be written.
+/// When no drill has ended on this region's data, or it cannot be written.
 pub async fn report(cx: Cx, folder: Option<PathBuf>) -> Result {
     let last = cx.engine.desk.last();
     if last.is_empty() {
         return Err(Failure::Refused(
-            "no drill has ended in this room yet: `drill run all` runs the four conclusions".into(),
+            "no drill has ended on this region yet: `drill run all` runs the four conclusions"
+                .into(),
         ));
     }
     let folder = write(&cx.engine, &last, folder).await?;

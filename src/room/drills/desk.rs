@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::Ended;
+use super::Recorded;
 use crate::command::Command;
 
 /// A drill, or several in a row, that run.
@@ -27,7 +27,7 @@ pub struct Active {
 pub struct Desk {
     active: Mutex<Option<Active>>,
     /// The last ones, for `report`.
-    last: Mutex<Vec<Ended>>,
+    last: Mutex<Vec<Recorded>>,
 }
 
 impl Desk {
@@ -115,13 +115,13 @@ impl Desk {
     }
 
     /// Remembers the last ones.
-    pub fn remember(&self, runs: Vec<Ended>) {
+    pub fn remember(&self, runs: Vec<Recorded>) {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = runs;
     }
 
     /// The last ones.
     #[must_use]
-    pub fn last(&self) -> Vec<Ended> {
+    pub fn last(&self) -> Vec<Recorded> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -19,11 +19,13 @@ use super::{
 use crate::{
     command::{Command, Produce, Sabotage},
     drill::{
+        check::Check,
         record::{Begin, Entry, FORMAT},
         script::{Action, Filling, Script},
     },
+    ledger::book::Ledger,
     region::{
-        EventKind, MirrorKind, Snapshot, ZoneName,
+        EventKind, MirrorKind, Snapshot, UnixMs, ZoneName,
         event::seconds,
         snapshot::{Drill, DrillStep, Verdict},
     },
@@ -43,6 +45,8 @@ pub struct How {
     pub present: bool,
     /// What comes after it.
     pub queue: Vec<String>,
+    /// When the command was given.
+    pub series: UnixMs,
 }
 
 /// Runs a script and concludes.
@@ -50,6 +54,9 @@ pub struct How {
 /// # Errors
 /// When its record cannot be written, or it cannot be filled in.
 pub async fn run(crew: &Crew, script: &Script, how: How) -> Result<Ended, Failure> {
+    if let Some(why) = unprovable(crew, script).await {
+        return Ok(untried(crew, script, &how, &why));
+    }
     let (source, mirror) = match ready(crew, script).await {
         Ok(zones) => zones,
         Err(why) => return Ok(untried(crew, script, &how, &why)),
@@ -80,6 +87,7 @@ pub async fn run(crew: &Crew, script: &Script, how: How) -> Result<Ended, Failur
         sabotage: how.sabotage,
         run: engine.run.to_string(),
         damaged: damaged(&engine.home.folder, engine.run.as_str()),
+        series: Some(how.series),
         region: engine.home.region.clone(),
         platform: snapshot.platform.clone(),
         server_version: snapshot.server_version.clone().unwrap_or_default(),
@@ -173,6 +181,16 @@ pub async fn run(crew: &Crew, script: &Script, how: How) -> Result<Ended, Failur
     };
     told(crew, &recorder, &result);
     Ok(result)
+}
+
+/// Why the drill could only end void: it judges by the ledger, and that is damaged.
+async fn unprovable(crew: &Crew, script: &Script) -> Option<String> {
+    if ![Check::Whole, Check::Faithful].iter().any(|check| script.checks.contains(check)) {
+        return None;
+    }
+    let damage = crew.cx.engine.asker.ask(Ledger::damage).await??;
+    let flag = crew.cx.engine.home.flag();
+    Some(format!("{damage}: `zonedrill{flag} down --purge` starts with a new ledger"))
 }
 
 /// The end, on every screen and in the log.

@@ -36,10 +36,16 @@ enum Kind {
     Zero,
 }
 
-/// Messages acknowledged and not processed here.
-fn behind(zone: &Zone) -> u64 {
-    let Ledger { acked, received, .. } = zone.ledger;
-    acked.saturating_sub(received)
+/// Messages acknowledged and not come here. Of a ledger that was cut short that is not known.
+fn behind(zone: &Zone) -> Option<u64> {
+    let Ledger { behind, unrecorded, .. } = zone.ledger;
+    (unrecorded == 0).then_some(behind)
+}
+
+/// Likewise.
+fn lost(zone: &Zone) -> Option<u64> {
+    let Ledger { lost, unrecorded, .. } = zone.ledger;
+    known(zone, lost).filter(|lost| unrecorded == 0 || *lost > 0)
 }
 
 /// What a drill's record does not hold.
@@ -67,8 +73,8 @@ static COLUMNS: [Column; 13] = [
     column("stored", (10, 12), stored, Kind::Step, 43),
     column("delivered", (11, 12), delivered, Kind::Step, 54),
     column("acked", (10, 12), acked, Kind::Step, 0),
-    column("behind", (8, 9), |z| Some(behind(z)), Kind::Plain, 62),
-    column("lost", (5, 6), |z| known(z, z.ledger.lost), Kind::Zero, 0),
+    column("behind", (8, 9), behind, Kind::Plain, 62),
+    column("lost", (5, 6), lost, Kind::Zero, 0),
     column("dup", (4, 6), |z| known(z, z.ledger.duplicates), Kind::Zero, 66),
     column("reord", (6, 7), |z| known(z, z.ledger.reordered), Kind::Zero, 72),
     column("corrupt", (8, 9), |z| known(z, z.ledger.corrupt), Kind::Zero, 80),

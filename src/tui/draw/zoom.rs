@@ -200,7 +200,7 @@ fn account(zone: &Zone, width: usize, theme: &Theme) -> Vec<Row> {
         let lines = facts(&list, columns(width), width, theme);
         return lines.into_iter().map(|line| Row::new(2, line)).collect();
     }
-    let list = [
+    let mut list = vec![
         Fact::new("acked at source", format::count(ledger.acked), theme.value()),
         Fact::new("received here", format::count(ledger.received), theme.value()),
         Fact::new("lost", format::count(ledger.lost), wrong(ledger.lost)),
@@ -211,5 +211,10 @@ fn account(zone: &Zone, width: usize, theme: &Theme) -> Vec<Row> {
         Fact::new("processed twice", format::count(ledger.processed_twice), theme.value()),
         Fact::new("unexpected", format::count(ledger.unexpected), wrong(ledger.unexpected)),
     ];
+    if ledger.unrecorded > 0 {
+        // The ledger was cut short: these are in no other count.
+        let count = format::count(ledger.unrecorded);
+        list.push(Fact::new("unrecorded", count, theme.warn()));
+    }
     facts(&list, columns(width), width, theme).into_iter().map(|line| Row::new(2, line)).collect()
 }

@@ -69,7 +69,8 @@ impl Running {
         let window = self.most();
         let room = (window - self.window.len().min(window)) as u64;
         let due = self.pacer.take(Instant::now(), room.min(self.announced - self.next).min(TURN));
-        for _ in 0..due {
+        let until = self.next + due;
+        while self.next < until {
             let number = self.next;
             if number + 2 <= self.announced && self.shared.takes(Fault::Swap) {
                 if !self.send_swapped().await? {

@@ -197,6 +197,16 @@ fn producer_and_consumer_troubles_get_a_line() {
 }
 
 #[test]
+fn an_idle_producer_has_no_rate() {
+    let mut lab = Lab::new();
+    let busy = Producer { active: true, rate: 300.0, ..Producer::default() };
+    lab.state.producer(busy.clone());
+    assert!((lab.state.peek().producer.rate - 300.0).abs() < 0.1);
+    lab.state.producer(Producer { active: false, ..busy });
+    assert!(lab.state.peek().producer.rate.abs() < 0.1);
+}
+
+#[test]
 fn a_conclusion_changes_by_name() {
     let mut lab = Lab::new();
     lab.state.conclude("heal", Verdict::Proved, "200 of 200");
