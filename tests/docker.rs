@@ -140,6 +140,13 @@ fn a_region_in_containers_from_end_to_end() {
 }
 
 #[test]
+fn a_frozen_container_does_not_keep_a_cut_waiting() {
+    skip!();
+    let lab = Lab::up("frozen");
+    lab.region.a_frozen_node_is_told("cut b");
+}
+
+#[test]
 fn what_somebody_else_does_to_a_container_is_seen_within_a_second() {
     skip!();
     let lab = Lab::up("alien");
