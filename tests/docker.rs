@@ -259,6 +259,40 @@ fn a_killed_room_leaves_its_containers_to_be_adopted_or_removed() {
     assert_eq!(lab.everything(), Vec::<String>::new());
 }
 
+/// A region for one shell goes with its data: the next one would find messages there that it never
+/// produced. One whose folder is gone leaves data that a new region of its name must not take.
+#[test]
+fn data_of_another_region_is_nobodys() {
+    skip!();
+    let lab = Lab::new("once");
+    let region = &lab.region;
+    let ran = region
+        .program()
+        .args(["drill", "run", "independent", "--platform", "docker", "--report", "proof"])
+        .args(["--nats-server"])
+        .arg(nats_server())
+        .current_dir(region.home.path())
+        .env("TMPDIR", region.home.path())
+        .output()
+        .expect("a drill");
+    assert_eq!(ran.status.code(), Some(0), "{ran:?}");
+    let left = Lab::raw_docker(&["volume", "ls", "--format", "{{.Name}}"]);
+    let ours = format!("zonedrill-{}-", region.name);
+    assert!(!left.contains(&ours), "{left}");
+
+    let volume = format!("{ours}js1-zone-a");
+    let label = format!("zonedrill.region={}", region.name);
+    Lab::raw_docker(&["volume", "create", "--label", &label, &volume]);
+    let refused = lab.start(&[]);
+    assert_ne!(refused.code, 0);
+    let told = format!("{}{}", refused.out, refused.err);
+    assert!(told.contains(&volume) && told.contains("down --purge` removes it"), "{told}");
+    let said = region.ok("down --purge");
+    assert!(said.contains("its data is removed"), "{said}");
+    assert_eq!(lab.everything(), Vec::<String>::new());
+    lab.start(&[]).expect_code(0);
+}
+
 #[test]
 fn two_regions_side_by_side() {
     skip!();
