@@ -19,7 +19,7 @@ use zonedrill::{
     nats::{
         connect::{Login, zone_client_within},
         leaders,
-        links::LinkProbe,
+        links::{LinkProbe, Mute},
     },
     region::{Role, ZonePlan},
 };
@@ -70,17 +70,17 @@ fn by_hand_with_the_compose_files_alone() {
         }
         let probe = LinkProbe::new(&a, &b).await.unwrap();
         let hundred = Duration::from_millis(100);
-        assert!(probe.prove_link(&Vec::new, hundred, SOON, None).await.proved);
+        assert!(probe.prove_link(&Mute::default, hundred, SOON, None).await.proved);
         for node in &b.nodes {
             lab.docker_network("disconnect", &node.name);
         }
-        let cut = probe.prove_cut(&Vec::new, SOON).await;
+        let cut = probe.prove_cut(&Mute::default, SOON).await;
         assert!(cut.proved, "{cut}");
         // Without an alias: what a person types.
         for node in &b.nodes {
             lab.docker_network("connect", &node.name);
         }
-        let up = probe.prove_link(&Vec::new, hundred, SOON, None).await;
+        let up = probe.prove_link(&Mute::default, hundred, SOON, None).await;
         assert!(up.proved, "{up}");
     });
     lab.start(&["--adopt", "--mirror", "classic"]).expect_code(0);

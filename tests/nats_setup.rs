@@ -20,13 +20,13 @@ use zonedrill::{
         NatsError,
         connect::{Login, jetstream, zone_client_within},
         leaders,
-        links::LinkProbe,
+        links::{LinkProbe, Mute},
         observe::NodeWatch,
         preflight::{Finding, prove_isolation},
         streams,
     },
     region::{
-        MirrorKind, ZonePlan,
+        MirrorKind, NodeName, ZonePlan,
         observation::{NodeReport, Observation},
         topology::STREAM,
     },
@@ -308,6 +308,10 @@ async fn a_watcher_sees_a_node_freeze_restart_and_its_streams() {
     drop(watcher);
 }
 
+fn down(down: Vec<NodeName>) -> Mute {
+    Mute { down, ..Mute::default() }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cut_and_a_link_are_proved_at_both_ends() {
     let mut region = Region::start(&["b"], as_shipped);
@@ -315,9 +319,9 @@ async fn a_cut_and_a_link_are_proved_at_both_ends() {
     let zone = region.mirror().clone();
     let probe = LinkProbe::new(&region.source, &zone).await.unwrap();
 
-    let up = probe.prove_link(&Vec::new, Duration::from_millis(100), PATIENCE, None).await;
+    let up = probe.prove_link(&Mute::default, Duration::from_millis(100), PATIENCE, None).await;
     assert!(up.proved, "{up}");
-    let no_cut = probe.prove_cut(&Vec::new, Duration::from_millis(300)).await;
+    let no_cut = probe.prove_cut(&Mute::default, Duration::from_millis(300)).await;
     assert!(!no_cut.proved, "{no_cut}");
     assert!(no_cut.here.iter().all(|end| end.leafs == Some(1)), "{no_cut}");
 
@@ -328,17 +332,17 @@ async fn a_cut_and_a_link_are_proved_at_both_ends() {
     report_where(&mut seen, |r| r.is_some_and(|r| r.leafs.len() == 1)).await;
 
     region.set_link(&zone, false);
-    let cut = probe.prove_cut(&Vec::new, PATIENCE).await;
+    let cut = probe.prove_cut(&Mute::default, PATIENCE).await;
     assert!(cut.proved, "{cut}");
     report_where(&mut seen, |r| r.is_some_and(|r| r.leafs.is_empty())).await;
 
     // A node that may be anything leaves the proof open; one known not to run does not.
     let dead = region.source.nodes[2].name.clone();
     region.kill(&dead);
-    let open = probe.prove_cut(&Vec::new, Duration::from_millis(800)).await;
+    let open = probe.prove_cut(&Mute::default, Duration::from_millis(800)).await;
     assert!(!open.proved, "{open}");
     assert!(open.there.iter().any(|end| end.leafs.is_none()), "{open}");
-    let closed = probe.prove_cut(&|| vec![dead.clone()], PATIENCE).await;
+    let closed = probe.prove_cut(&|| down(vec![dead.clone()]), PATIENCE).await;
     assert!(closed.proved, "{closed}");
 
     // A node that ends while it is asked is left out from then on, and an end at which nobody runs
@@ -348,18 +352,19 @@ async fn a_cut_and_a_link_are_proved_at_both_ends() {
     region.kill(&second);
     let known_late = || {
         let known = asked.fetch_add(1, Ordering::Relaxed) > 3;
-        if known { vec![dead.clone(), second.clone()] } else { vec![dead.clone()] }
+        down(if known { vec![dead.clone(), second.clone()] } else { vec![dead.clone()] })
     };
     let closed = probe.prove_cut(&known_late, PATIENCE).await;
     assert!(closed.proved && closed.excluded.len() == 2, "{closed}");
-    let all = || region.source.nodes.iter().map(|node| node.name.clone()).collect();
+    let all = || down(region.source.nodes.iter().map(|node| node.name.clone()).collect());
     let nobody = probe.prove_cut(&all, PATIENCE).await;
     assert!(!nobody.proved && nobody.empty_end() == Some("the source's"), "{nobody}");
     assert!(nobody.after_ms < 2_000, "{nobody:?}");
     region.start_node(&second);
 
     region.set_link(&zone, true);
-    let back =
-        probe.prove_link(&|| vec![dead.clone()], Duration::from_millis(100), PATIENCE, None).await;
+    let back = probe
+        .prove_link(&|| down(vec![dead.clone()]), Duration::from_millis(100), PATIENCE, None)
+        .await;
     assert!(back.proved, "{back}");
 }

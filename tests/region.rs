@@ -236,6 +236,12 @@ fn nodes_die_freeze_and_come_back() {
 }
 
 #[test]
+fn a_frozen_node_does_not_keep_a_silent_cut_waiting() {
+    let region = Region::up("frozen");
+    region.a_frozen_node_is_told("cut b --kind silent");
+}
+
+#[test]
 fn a_room_that_is_killed_leaves_nothing_and_loses_nothing() {
     let region = Region::up("killed");
     region.ok("produce --count 500");

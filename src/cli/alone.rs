@@ -1,4 +1,5 @@
-//! A region for one shell only: on free ports, in a temporary folder, gone with the shell.
+//! A region for one shell only: on free ports, in a temporary folder, gone with the shell with all
+//! its data.
 //!
 //! The room is tethered: it reads from a pipe whose other end only this process holds, and ends in
 //! order when that end is closed, by whatever death.
@@ -11,8 +12,9 @@ use std::{
 
 use color_eyre::eyre::{self, WrapErr};
 
-use super::{PortBase, StartArgs, shell, start};
+use super::{PortBase, StartArgs, print, shell, start};
 use crate::{
+    platform::docker,
     region::{MirrorKind, snapshot::Phase},
     room::{
         client::Client,
@@ -31,6 +33,14 @@ pub struct Alone {
     pub home: Home,
     root: PathBuf,
     room: Child,
+    docker: bool,
+}
+
+/// A region's name that no other region of the same engine has: there the data of one would be the
+/// other's.
+fn of_its_own(region: &str, pid: u32, nanos: u32) -> String {
+    let short: String = region.chars().take(14).collect();
+    format!("{short}-{:08x}", pid.wrapping_mul(0x9e37_79b9) ^ nanos)
 }
 
 /// Another server or mirror kind than the shell's words say.
@@ -63,7 +73,10 @@ impl Alone {
             .map_or(0, |since| since.subsec_nanos());
         let root = std::env::temp_dir().join(format!("zonedrill-{}-{nanos}", std::process::id()));
         home::private_folder(&root)?;
-        let home = Home { region: region.to_owned(), folder: root.join(region) };
+        let docker = asked.platform.as_deref() == Some("docker");
+        let region =
+            if docker { of_its_own(region, std::process::id(), nanos) } else { region.to_owned() };
+        let home = Home { folder: root.join(&region), region };
         let started = async {
             let settings = asked.settings(&home, None)?;
             let mut room = start::spawn(&home, &settings, true).wrap_err("no region")?;
@@ -71,7 +84,7 @@ impl Alone {
             Ok(room)
         };
         match started.await {
-            Ok(room) => Ok(Self { home, root, room }),
+            Ok(room) => Ok(Self { home, root, room, docker }),
             Err(error) => {
                 let _ = std::fs::remove_dir_all(&root);
                 Err(error)
@@ -116,6 +129,14 @@ impl Alone {
         while Instant::now() < deadline && matches!(self.room.try_wait(), Ok(None)) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+        let in_order = matches!(self.room.try_wait(), Ok(Some(status)) if status.success());
+        if self.docker && !in_order {
+            // Containers outlive a room that was killed.
+            let _ = self.room.kill();
+            if let Err(error) = docker::remove_region(&self.home.region, true).await {
+                print(&format!("not all of the region is removed: {error}"));
+            }
+        }
     }
 }
 
@@ -128,5 +149,19 @@ impl Drop for Alone {
             let _ = self.room.wait();
         }
         let _ = std::fs::remove_dir_all(&self.root);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn regions_of_one_shell_each_have_their_own_name() {
+        let long = "a-region-with-a-long-name";
+        let one = of_its_own(long, 4711, 5);
+        assert!(one.len() <= 24 && one.starts_with("a-region-with-"), "{one}");
+        assert_ne!(one, of_its_own(long, 4711, 6));
+        assert_ne!(one, of_its_own(long, 4712, 5));
     }
 }

@@ -8,7 +8,10 @@ use std::{
 
 use color_eyre::eyre;
 
-use super::{print, said, start::Started};
+use super::{
+    print, said,
+    start::{self, Started},
+};
 use crate::{
     command::{Command, Drill},
     platform::docker,
@@ -233,6 +236,11 @@ fn ready(snapshot: &crate::region::Snapshot) -> String {
 /// # Errors
 /// When the connection breaks, or the room does not go.
 pub async fn down(home: &Home, name: &str, purge: bool) -> eyre::Result<u8> {
+    // It has begun nothing and would remove nothing: what was in its way would stay.
+    if start::end_failed(home).await? {
+        gone(home).await;
+        return down_without_room(home, purge).await;
+    }
     let mut client = match connect(home, name).await {
         Ok(client) => client,
         Err(ClientError::NoRoom(_)) => return down_without_room(home, purge).await,
@@ -240,15 +248,11 @@ pub async fn down(home: &Home, name: &str, purge: bool) -> eyre::Result<u8> {
     };
     let answer = converse(home, &mut client, &Command::Down { purge }).await?;
     if answer.outcome == Outcome::Done {
-        let deadline = Instant::now() + GONE_WITHIN;
-        while matches!(home.claim(), Err(HomeError::Held { .. })) {
-            if Instant::now() > deadline {
-                eyre::bail!(
-                    "the region is down, but its room (pid {}) has not ended",
-                    client.hello.pid
-                );
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+        if !gone(home).await {
+            eyre::bail!(
+                "the region is down, but its room (pid {}) has not ended",
+                client.hello.pid
+            );
         }
         if purge {
             home.remove()?;
@@ -257,13 +261,25 @@ pub async fn down(home: &Home, name: &str, purge: bool) -> eyre::Result<u8> {
     Ok(said(answer.outcome, &answer.text))
 }
 
+/// Waits until no room holds the region any more.
+async fn gone(home: &Home) -> bool {
+    let deadline = Instant::now() + GONE_WITHIN;
+    while matches!(home.claim(), Err(HomeError::Held { .. })) {
+        if Instant::now() > deadline {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    true
+}
+
 async fn down_without_room(home: &Home, purge: bool) -> eyre::Result<u8> {
     let kept = home.kept().ok().flatten().map(|kept| kept.settings.platform);
-    let mut containers = 0;
+    let (mut containers, mut volumes) = (0, 0);
     if kept.as_deref() != Some("local") {
         // Of a room that was killed, or started by hand.
         match docker::remove_region(&home.region, purge).await? {
-            Some(count) => containers = count,
+            Some(swept) => (containers, volumes) = (swept.containers, swept.volumes),
             None if kept.is_some() => eyre::bail!(
                 "no Docker engine answers, so what region {} left there cannot be looked for: `zonedrill doctor --platform docker` says why",
                 home.region
@@ -290,6 +306,11 @@ async fn down_without_room(home: &Home, purge: bool) -> eyre::Result<u8> {
         let data = if purge { "" } else { "; its data is kept" };
         print(&format!(
             "no room ran for region {}; its {containers} containers are removed{data}",
+            home.region
+        ));
+    } else if volumes > 0 {
+        print(&format!(
+            "no room ran for region {}; its data in Docker ({volumes} volumes) is removed",
             home.region
         ));
     } else {

@@ -128,15 +128,18 @@ pub async fn listens(home: &Home) -> eyre::Result<bool> {
     }
 }
 
-/// A room whose bring-up failed stays a moment so that the reason can be read; whoever tries again
-/// need not wait for it.
-async fn end_failed(home: &Home) -> eyre::Result<()> {
+/// A room whose bring-up failed stays a moment so that the reason can be read; whoever tries again,
+/// or removes what was in its way, need not wait for it. Was there one?
+///
+/// # Errors
+/// When the connection breaks.
+pub async fn end_failed(home: &Home) -> eyre::Result<bool> {
     let connected =
         Client::connect(&home.socket(), &home.region, "", ClientKind::Shell, false).await;
-    let Ok(mut client) = connected else { return Ok(()) };
-    let Message::Snapshot { snapshot } = client.next().await? else { return Ok(()) };
+    let Ok(mut client) = connected else { return Ok(false) };
+    let Message::Snapshot { snapshot } = client.next().await? else { return Ok(false) };
     if !matches!(snapshot.phase, Phase::Failed(_)) {
-        return Ok(());
+        return Ok(false);
     }
     let line = Line::Down { purge: false }.to_string();
     client.send(&Request::Command { id: 1, line }).await?;
@@ -144,7 +147,7 @@ async fn end_failed(home: &Home) -> eyre::Result<()> {
     while Instant::now() < deadline && listens(home).await? {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Starts a room's process. A tethered one ends with this shell: its standard input is a pipe
@@ -205,7 +208,7 @@ pub fn be_the_room(home: Home, settings: Settings, tethered: bool) -> eyre::Resu
         .build()
         .wrap_err("cannot start the room's runtime")?;
     outgrown_files_are_errors(&runtime);
-    let ended = runtime.block_on(room::run(home, settings));
+    let ended = runtime.block_on(room::run(home, settings, tethered));
     runtime.shutdown_timeout(Duration::from_secs(2));
     if tethered && let Some(root) = root {
         // The folder was made for this one run.

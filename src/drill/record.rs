@@ -7,6 +7,7 @@ use crate::{
     command::Sabotage,
     region::{
         NodeName, UnixMs, ZoneName,
+        observation::ServerFacts,
         snapshot::{LinkState, MirrorState},
         topology::{MirrorKind, Role},
     },
@@ -316,19 +317,4 @@ pub struct ProducerSample {
     pub config_hash: Option<String>,
     /// The domain that acknowledged last.
     pub acked_by: Option<String>,
-}
-
-/// What a server says about itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ServerFacts {
-    /// `js1-zone-a`.
-    pub node: String,
-    /// Its unique id: another after every start.
-    pub server_id: String,
-    /// `2.15.1`.
-    pub version: String,
-    /// When it was started, as it prints it.
-    pub start: String,
-    /// When its configuration was last loaded, as it prints it.
-    pub config_load_time: String,
 }

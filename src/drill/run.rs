@@ -2,12 +2,12 @@
 
 use super::{
     latency::Histogram,
-    record::{Begin, Entry, Sample, ServerFacts, ZoneSample},
+    record::{Begin, Entry, Sample, ZoneSample},
     script::Script,
 };
 use crate::{
     command::{Command, Produce, Sabotage},
-    region::{NodeName, UnixMs, ZoneName},
+    region::{NodeName, UnixMs, ZoneName, observation::ServerFacts},
 };
 
 /// A run as its record tells it, complete or not yet.

@@ -9,10 +9,7 @@ use super::{
     connect::{Login, node_client},
     system,
 };
-use crate::{
-    drill::record::ServerFacts,
-    region::{ZonePlan, topology::NodePlan},
-};
+use crate::region::{ZonePlan, observation::ServerFacts, topology::NodePlan};
 
 /// How long a node may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_millis(1500);

@@ -26,6 +26,8 @@ const ANSWER_TIMEOUT: Duration = Duration::from_millis(300);
 /// These connections rest between cuts and every look has its own deadline, so they need not
 /// look for a frozen server; in a region of ten zones their pings would be the room's main work.
 const PING_INTERVAL: Duration = Duration::from_secs(60);
+/// How long a node that is known to be frozen may keep a proof waiting: it may thaw.
+const FROZEN_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Connections to every node at both ends of a link, kept so that a proof takes milliseconds.
 #[derive(Debug)]
@@ -57,6 +59,8 @@ pub struct LinkProof {
     pub there: Vec<EndSeen>,
     /// Nodes that were not asked because they are known not to run.
     pub excluded: Vec<NodeName>,
+    /// Nodes whose answer is missing because they are known to be frozen.
+    pub frozen: Vec<NodeName>,
 }
 
 impl LinkProof {
@@ -77,6 +81,9 @@ impl fmt::Display for LinkProof {
             let comma = if i == 0 { "" } else { ", " };
             match end.leafs {
                 Some(leafs) => write!(f, "{comma}{}: {leafs} leafnodes", end.node)?,
+                None if self.frozen.contains(&end.node) => {
+                    write!(f, "{comma}{}: frozen", end.node)?;
+                }
                 None => write!(f, "{comma}{}: no answer", end.node)?,
             }
         }
@@ -100,9 +107,33 @@ pub struct Dead {
     pub until: Instant,
 }
 
-/// Asked before every look: the nodes that are known not to run just now. They have no connections,
-/// and are not asked for any.
-pub type Down<'a> = &'a (dyn Fn() -> Vec<NodeName> + Send + Sync);
+/// Nodes that are known not to answer just now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mute {
+    /// They do not run: they have no connections, and are not asked for any.
+    pub down: Vec<NodeName>,
+    /// They stand still. What connections they have nobody can tell; they are asked all the same.
+    pub frozen: Vec<NodeName>,
+}
+
+/// Asked before every look: who is known not to answer.
+pub type Muted<'a> = &'a (dyn Fn() -> Mute + Send + Sync);
+
+/// How long frozen nodes have kept a proof waiting.
+#[derive(Debug, Default)]
+struct Standstill(Option<Instant>);
+
+impl Standstill {
+    /// Takes over what the look of `looked` waits for; has that been so for too long?
+    fn too_long(&mut self, waits: bool, looked: Instant) -> bool {
+        if !waits {
+            self.0 = None;
+        } else if self.0.is_none() {
+            self.0 = Some(looked);
+        }
+        self.0.is_some_and(|since| since.elapsed() >= FROZEN_PATIENCE)
+    }
+}
 
 /// One look at both ends: the connections of this link at every node asked.
 struct Look {
@@ -148,7 +179,15 @@ impl Look {
         (!ids.is_empty() && there >= ids.len()).then_some(ids)
     }
 
-    fn proof(self, proved: bool, began: Instant, excluded: &[NodeName]) -> LinkProof {
+    /// The nodes that did not answer and are known to be frozen: of the zone, or of both ends.
+    fn frozen(&self, mute: &Mute, both: bool) -> Vec<NodeName> {
+        let there = self.there.iter().filter(|_| both);
+        let silent = self.here.iter().chain(there).filter(|(_, leafs)| leafs.is_none());
+        silent.map(|(node, _)| node).filter(|node| mute.frozen.contains(node)).cloned().collect()
+    }
+
+    fn proof(self, proved: bool, began: Instant, mute: Mute) -> LinkProof {
+        let frozen = self.frozen(&mute, true);
         let seen = |end: Vec<(NodeName, Option<Vec<LeafReport>>)>| {
             end.into_iter()
                 .map(|(node, leafs)| EndSeen { node, leafs: leafs.map(|leafs| leafs.len()) })
@@ -159,7 +198,8 @@ impl Look {
             after_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
             here: seen(self.here),
             there: seen(self.there),
-            excluded: excluded.to_vec(),
+            excluded: mute.down,
+            frozen,
         }
     }
 }
@@ -179,26 +219,29 @@ impl LinkProbe {
 
     /// Looks until every node of both ends has said twice, at least 20 ms apart, that this link
     /// has no leafnode connection; or until that cannot be any more, because no node of one end
-    /// runs; or until `patience` runs out. A silent node that is not known to be down leaves the
-    /// proof incomplete.
-    pub async fn prove_cut(&self, down: Down<'_>, patience: Duration) -> LinkProof {
+    /// runs, or a node stays frozen; or until `patience` runs out. A silent node that is not known
+    /// to be down leaves the proof incomplete.
+    pub async fn prove_cut(&self, muted: Muted<'_>, patience: Duration) -> LinkProof {
         let began = Instant::now();
+        let mut standstill = Standstill::default();
         let mut cut_since: Option<Instant> = None;
         loop {
             let looked = Instant::now();
-            let excluded = &down();
-            let look = self.look(excluded).await;
+            let mute = muted();
+            let look = self.look(&mute.down).await;
             if look.cut() {
                 if cut_since.is_some_and(|since| looked.duration_since(since) >= LOOK_EVERY) {
-                    return look.proof(true, began, excluded);
+                    return look.proof(true, began, mute);
                 }
                 // Counted from when the answers were in: they were true by then.
                 cut_since.get_or_insert_with(Instant::now);
             } else {
                 cut_since = None;
             }
-            if began.elapsed() + LOOK_EVERY >= patience || look.one_sided() {
-                return look.proof(false, began, excluded);
+            let waits = !look.frozen(&mute, true).is_empty();
+            let frozen = standstill.too_long(waits, looked);
+            if frozen || began.elapsed() + LOOK_EVERY >= patience || look.one_sided() {
+                return look.proof(false, began, mute);
             }
             sleep_until(Instant::now().max(looked) + LOOK_EVERY).await;
         }
@@ -206,11 +249,11 @@ impl LinkProbe {
 
     /// The connections every node of both ends lists, once all have answered or `patience` has run
     /// out.
-    pub async fn connections(&self, down: Down<'_>, patience: Duration) -> Connections {
+    pub async fn connections(&self, muted: Muted<'_>, patience: Duration) -> Connections {
         let began = Instant::now();
         let mut known = Connections::new();
         loop {
-            let look = self.look(&down()).await;
+            let look = self.look(&muted().down).await;
             let mut whole = true;
             for (node, leafs) in look.here.iter().chain(&look.there) {
                 whole &= leafs.is_some();
@@ -224,21 +267,22 @@ impl LinkProbe {
     }
 
     /// Looks until every node of the zone has had the same leafnode connections for `steady`,
-    /// and the source knows them; or until no node of one end runs, or `patience` runs out. Dead
-    /// connections do not count.
+    /// and the source knows them; or until no node of one end runs, a node of the zone stays frozen,
+    /// or `patience` runs out. Dead connections do not count.
     pub async fn prove_link(
         &self,
-        down: Down<'_>,
+        muted: Muted<'_>,
         steady: Duration,
         patience: Duration,
         dead: Option<&Dead>,
     ) -> LinkProof {
         let began = Instant::now();
+        let mut standstill = Standstill::default();
         let mut since: Option<(BTreeMap<NodeName, Vec<u64>>, Instant)> = None;
         loop {
             let looked = Instant::now();
-            let excluded = &down();
-            let look = self.look(excluded).await;
+            let mute = muted();
+            let look = self.look(&mute.down).await;
             let look = match dead {
                 Some(dead) if Instant::now() < dead.until => look.without(&dead.connections),
                 _ => look,
@@ -248,15 +292,17 @@ impl LinkProbe {
             since = match (ids, since) {
                 (Some(ids), Some((before, first))) if ids == before => {
                     if looked.duration_since(first) >= steady {
-                        return look.proof(true, began, excluded);
+                        return look.proof(true, began, mute);
                     }
                     Some((before, first))
                 }
                 (Some(ids), _) => Some((ids, Instant::now())),
                 (None, _) => None,
             };
-            if began.elapsed() + LOOK_EVERY >= patience || look.one_sided() {
-                return look.proof(false, began, excluded);
+            let waits = !look.frozen(&mute, false).is_empty();
+            let frozen = standstill.too_long(waits, looked);
+            if frozen || began.elapsed() + LOOK_EVERY >= patience || look.one_sided() {
+                return look.proof(false, began, mute);
             }
             sleep_until(Instant::now() + LOOK_EVERY).await;
         }

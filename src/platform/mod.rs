@@ -145,6 +145,15 @@ pub enum PlatformEvent {
         /// is where it belongs.
         told: Option<String>,
     },
+    /// A node was taken off its own zone's network, or is on it again.
+    Alone {
+        /// Which.
+        node: NodeName,
+        /// Somebody took it off.
+        off: bool,
+        /// What was done to it; continues the node's name like the words above.
+        told: String,
+    },
     /// What the engine tells of a node's container.
     Container {
         /// Which.
@@ -240,8 +249,8 @@ pub trait Platform: Send + Sync {
         None
     }
 
-    /// Nodes that are off the network of the links, though nobody cut their zone, each with what
-    /// brings it back. As of the last [`Self::truth`] or event.
+    /// Nodes that are off a network they belong on, each with which, and what brings it back: "off
+    /// the WAN network: `heal b` …". As of the last [`Self::truth`] or event.
     fn astray(&self) -> Vec<(NodeName, String)> {
         Vec::new()
     }

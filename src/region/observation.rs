@@ -1,5 +1,7 @@
 //! What the watchers report: raw facts of one moment, before the reducer makes sense of them.
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     UnixMs,
     names::{NodeName, ZoneName},
@@ -165,4 +167,19 @@ pub struct ConsumerReport {
     pub redelivered: u64,
     /// Server name of its leader, as this node sees it.
     pub leader: Option<String>,
+}
+
+/// What a server says about itself when a drill asks; kept in the drill's record.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerFacts {
+    /// `js1-zone-a`.
+    pub node: String,
+    /// Its unique id: another after every start.
+    pub server_id: String,
+    /// `2.15.1`.
+    pub version: String,
+    /// When it was started, as it prints it.
+    pub start: String,
+    /// When its configuration was last loaded, as it prints it.
+    pub config_load_time: String,
 }

@@ -30,7 +30,7 @@ use crate::{
     platform::{default_mirror, version_at_least},
     region::{
         MirrorKind, Role, ZoneName, ZonePlan, event::seconds, observation::Observation,
-        snapshot::Phase, topology::MOST_ZONES,
+        snapshot::Phase,
     },
 };
 
@@ -304,40 +304,6 @@ async fn open_zone(
     let name = plan.name.clone();
     cx.bus().change(move |state, now| state.zone_ready(now, &name));
     Ok(())
-}
-
-/// The name and ports of a zone to be added.
-///
-/// # Errors
-/// When the name is taken, or there are too many.
-pub fn plan_zone(
-    engine: &Engine,
-    asked: Option<ZoneName>,
-    port_base: u16,
-) -> std::result::Result<ZonePlan, Failure> {
-    let plans = engine.plans();
-    if plans.len() >= MOST_ZONES {
-        return Err(Failure::Refused(format!(
-            "a region has at most {MOST_ZONES} zones: `zone remove ZONE` makes room for another"
-        )));
-    }
-    let taken = |name: &ZoneName| plans.iter().any(|plan| &plan.name == name);
-    let name = match asked {
-        Some(name) if taken(&name) => {
-            return Err(Failure::Refused(format!(
-                "there is a zone {name} already: choose another name"
-            )));
-        }
-        Some(name) => name,
-        None => ('b'..='z')
-            .filter_map(|letter| letter.to_string().parse().ok())
-            .find(|name| !taken(name))
-            .ok_or_else(|| Failure::Refused("every letter is taken: name the zone".into()))?,
-    };
-    let slot = (0..=u16::try_from(MOST_ZONES).unwrap_or(u16::MAX))
-        .find(|slot| plans.iter().all(|plan| plan.slot != *slot))
-        .unwrap_or_default();
-    Ok(ZonePlan::new(name, Role::Mirror, slot, port_base))
 }
 
 /// Ends everything, in order: produces, consumers, watchers, servers.

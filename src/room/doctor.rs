@@ -137,10 +137,7 @@ pub async fn in_room(cx: Cx, snapshots: Snapshots) -> Result {
             ),
             Running => match astray.get(&node) {
                 None => (Health::Well, "runs".to_owned()),
-                Some(way_back) => {
-                    let words = format!("runs, and is off the WAN network: {way_back}");
-                    (Health::Ill, words)
-                }
+                Some(off) => (Health::Ill, format!("runs, and is {off}")),
             },
             Frozen => (Health::Mind, format!("is frozen: `node thaw {node}` resumes it")),
             Stopped => (Health::Mind, format!("was stopped: `node start {node}` starts it")),

@@ -181,7 +181,7 @@ pub async fn run(
     let mut ended = Vec::new();
     for (index, script) in scripts.iter().enumerate() {
         let queue = scripts[index + 1..].iter().map(|script| script.name.clone()).collect();
-        let how = stage::How {
+        let how = play::How {
             scale: asked.scale,
             sabotage: asked.sabotage,
             pace: asked.pace,

@@ -11,13 +11,8 @@ use super::{
 };
 use crate::{
     command::{Command, units::format_duration},
-    nats::links::{Dead, Down, LinkProbe},
-    region::{
-        NodeName, UnixMs, ZoneName,
-        event::seconds,
-        snapshot::{Node, NodeState},
-        topology::CutKind,
-    },
+    nats::links::{Dead, LinkProbe, LinkProof, Mute, Muted},
+    region::{NodeName, UnixMs, ZoneName, event::seconds, snapshot::NodeState, topology::CutKind},
 };
 
 /// A reset is seen by both servers at once; five seconds cover a machine that is very busy.
@@ -79,9 +74,9 @@ pub async fn cut(cx: Cx, cut: Cut) -> Result {
     cx.progress(format!("severed after {severed_ms} ms; asking both ends"));
     let deadline = if kind.notice_ms().is_some() { SILENT_PROOF } else { REFUSE_PROOF };
     let probe = LinkProbe::new(&source, &plan).await?;
-    let down = || down(&snapshots);
+    let muted = || mute(&snapshots);
     let proof = tokio::select! {
-        proof = probe.prove_cut(&down, deadline) => proof,
+        proof = probe.prove_cut(&muted, deadline) => proof,
         () = cx.stop.cancelled() => {
             return Ok(Said {
                 outcome: Outcome::Void,
@@ -95,9 +90,10 @@ pub async fn cut(cx: Cx, cut: Cut) -> Result {
         .map(|after| format!("; heals after {}", format_duration(after)))
         .unwrap_or_default();
     if !proof.proved {
-        let why = match proof.empty_end() {
-            Some(end) => format!("of {end} nodes none runs that could be asked ({proof})"),
-            None => format!("not within {}: {proof}", format_duration(deadline)),
+        let why = match (proof.empty_end(), standstill(&proof)) {
+            (Some(end), _) => format!("of {end} nodes none runs that could be asked ({proof})"),
+            (None, Some(frozen)) => format!("{frozen} ({proof})"),
+            (None, None) => format!("not within {}: {proof}", format_duration(deadline)),
         };
         return Err(Failure::Broken(format!(
             "severed, but not proved at both ends: {why}. Do not score this cut; `heal {zone}` restores the link"
@@ -152,9 +148,9 @@ pub struct Heal {
 /// When a link does not come up.
 pub async fn heal(cx: Cx, zones: Vec<Heal>, snapshots: Snapshots) -> Result {
     cx.engine.pace.send_replace(KEEN_PACE);
-    let down = || down(&snapshots);
+    let muted = || mute(&snapshots);
     let healed =
-        futures::future::join_all(zones.iter().map(|zone| heal_one(&cx, zone, &down))).await;
+        futures::future::join_all(zones.iter().map(|zone| heal_one(&cx, zone, &muted))).await;
     let mut said = Vec::new();
     for one in healed {
         said.push(one?);
@@ -162,7 +158,7 @@ pub async fn heal(cx: Cx, zones: Vec<Heal>, snapshots: Snapshots) -> Result {
     Ok(Said::done(said.join("; ")))
 }
 
-async fn heal_one(cx: &Cx, heal: &Heal, down: Down<'_>) -> std::result::Result<String, Failure> {
+async fn heal_one(cx: &Cx, heal: &Heal, muted: Muted<'_>) -> std::result::Result<String, Failure> {
     let Heal { zone, unplugged_ms } = heal;
     let plan = cx.engine.mirror_plan(zone)?;
     let source = cx.engine.source_plan()?;
@@ -175,7 +171,7 @@ async fn heal_one(cx: &Cx, heal: &Heal, down: Down<'_>) -> std::result::Result<S
             let notice = CutKind::Unplug.notice_ms().map_or(Duration::ZERO, Duration::from_millis);
             let left = (notice + NOTICE_MARGIN).saturating_sub(age);
             let until = tokio::time::Instant::now() + left;
-            Some(Dead { connections: probe.connections(down, LISTED).await, until })
+            Some(Dead { connections: probe.connections(muted, LISTED).await, until })
         }
     };
     cx.engine.count_cut(zone);
@@ -185,15 +181,16 @@ async fn heal_one(cx: &Cx, heal: &Heal, down: Down<'_>) -> std::result::Result<S
     cx.engine.platform.heal(zone).await?;
     let begun = Instant::now();
     let proof = tokio::select! {
-        proof = probe.prove_link(down, STEADY, LINK_UP, dead.as_ref()) => proof,
+        proof = probe.prove_link(muted, STEADY, LINK_UP, dead.as_ref()) => proof,
         () = cx.stop.cancelled() => return Ok(format!("zone {zone} healed")),
     };
     if !proof.proved {
-        let why = match proof.empty_end() {
-            Some(end) => format!("of {end} nodes none runs ({proof})"),
-            None => format!("not after {}: {proof}", format_duration(LINK_UP)),
+        let why = match (proof.empty_end(), standstill(&proof)) {
+            (Some(end), _) => format!("is not up: of {end} nodes none runs ({proof})"),
+            (None, Some(frozen)) => format!("is not proved at every node: {frozen} ({proof})"),
+            (None, None) => format!("is not up: not after {}: {proof}", format_duration(LINK_UP)),
         };
-        return Err(Failure::Broken(format!("zone {zone} healed, but the link is not up: {why}")));
+        return Err(Failure::Broken(format!("zone {zone} healed, but the link {why}")));
     }
     Ok(format!(
         "zone {zone} is healed: the link is up at both ends (proved after {}); the mirror catches up by its own clock, see `status`",
@@ -201,12 +198,24 @@ async fn heal_one(cx: &Cx, heal: &Heal, down: Down<'_>) -> std::result::Result<S
     ))
 }
 
-/// The nodes that do not run, as was last published.
-fn down(snapshots: &Snapshots) -> Vec<NodeName> {
-    let down = |node: &&Node| matches!(node.state, NodeState::Dead | NodeState::Stopped);
-    let published = snapshots.borrow();
-    let nodes = published.snapshot.zones.iter().flat_map(|zone| &zone.nodes);
-    nodes.filter(down).map(|node| node.name.clone()).collect()
+/// Of a proof that frozen nodes kept waiting: which, and what makes them answer.
+fn standstill(proof: &LinkProof) -> Option<String> {
+    let thaw = |node: &NodeName| format!("{node} is frozen (`node thaw {node}` resumes it)");
+    let told: Vec<String> = proof.frozen.iter().map(thaw).collect();
+    (!told.is_empty()).then(|| format!("{}, and cannot be asked", told.join(", ")))
+}
+
+/// The nodes that do not answer, as was last published.
+fn mute(snapshots: &Snapshots) -> Mute {
+    let mut mute = Mute::default();
+    for node in snapshots.borrow().snapshot.zones.iter().flat_map(|zone| &zone.nodes) {
+        match node.state {
+            NodeState::Dead | NodeState::Stopped => mute.down.push(node.name.clone()),
+            NodeState::Frozen => mute.frozen.push(node.name.clone()),
+            NodeState::Starting | NodeState::Up | NodeState::JsOff | NodeState::Silent => {}
+        }
+    }
+    mute
 }
 
 fn since(begun: Instant) -> u64 {

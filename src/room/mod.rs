@@ -116,6 +116,7 @@ fn platform(
     settings: &Settings,
     plans: &[ZonePlan],
     source: &ZonePlan,
+    fresh: bool,
 ) -> Result<Box<dyn Platform>, RoomError> {
     let common =
         Common { home: home.folder.clone(), region: home.region.clone(), source: source.clone() };
@@ -136,24 +137,27 @@ fn platform(
             nats_server,
             cache,
             adopt: settings.adopt,
+            fresh,
         }))),
         other => Err(RoomError::Platform(other.to_owned())),
     }
 }
 
 /// A room's whole life: claims the region, brings it up, serves until it is ended, takes it down.
+/// Of a region that was made for one run (`once`), the data goes too.
 ///
 /// # Errors
 /// When there cannot be a room here; nothing is running then.
-pub async fn run(home: Home, asked: Settings) -> Result<(), RoomError> {
+pub async fn run(home: Home, asked: Settings, once: bool) -> Result<(), RoomError> {
     home.create()?;
     let claim = claim(&home).await?;
+    let fresh = home.kept()?.is_none();
     let (settings, plans) = settle(&home, asked)?;
     let source = plans
         .first()
         .cloned()
         .ok_or_else(|| RoomError::Settings("a region needs at least its source zone".into()))?;
-    let platform = platform(&home, &settings, &plans, &source)?;
+    let platform = platform(&home, &settings, &plans, &source, fresh)?;
     // Said for this start only.
     let settings = Settings { adopt: false, ..settings };
     let keeper = evidence::Keeper::open(&home, clock::now_ms())?;
@@ -231,7 +235,7 @@ pub async fn run(home: Home, asked: Settings) -> Result<(), RoomError> {
     });
     // A panic of the owner must still take the region down.
     let lived = tokio::spawn(owner.run()).await;
-    let purge = lived.as_ref().is_ok_and(|(_, end)| end.purge);
+    let purge = once || lived.as_ref().is_ok_and(|(_, end)| end.purge);
     let mut down = Ok(());
     let taking_down = async { down = bringup::down(&engine, purge).await };
     let ended = match lived {

@@ -258,6 +258,10 @@ impl Owner {
                 }
                 Observation::Astray { node, off }
             }
+            PlatformEvent::Alone { node, off, told } => {
+                let told = format!("{node} {told}");
+                return if off { self.meddled(told) } else { self.note(Severity::Info, told) };
+            }
             PlatformEvent::Container { node, container } => {
                 Observation::Container { node, container: Box::new(container) }
             }

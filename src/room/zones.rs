@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::{
     bringup::{connect, open_mirror, start_servers},
     clock::now_ms,
-    engine::{BUSY_PACE, Failure},
+    engine::{BUSY_PACE, Engine, Failure},
     task::{Cx, Result, Said},
 };
 use crate::{
@@ -14,8 +14,42 @@ use crate::{
         connect::{Login, zone_client},
         streams,
     },
-    region::{ZoneName, ZonePlan, event::seconds},
+    region::{Role, ZoneName, ZonePlan, event::seconds, topology::MOST_ZONES},
 };
+
+/// The name and ports of a zone to be added.
+///
+/// # Errors
+/// When the name is taken, or there are too many.
+pub fn plan(
+    engine: &Engine,
+    asked: Option<ZoneName>,
+    port_base: u16,
+) -> std::result::Result<ZonePlan, Failure> {
+    let plans = engine.plans();
+    if plans.len() >= MOST_ZONES {
+        return Err(Failure::Refused(format!(
+            "a region has at most {MOST_ZONES} zones: `zone remove ZONE` makes room for another"
+        )));
+    }
+    let taken = |name: &ZoneName| plans.iter().any(|plan| &plan.name == name);
+    let name = match asked {
+        Some(name) if taken(&name) => {
+            return Err(Failure::Refused(format!(
+                "there is a zone {name} already: choose another name"
+            )));
+        }
+        Some(name) => name,
+        None => ('b'..='z')
+            .filter_map(|letter| letter.to_string().parse().ok())
+            .find(|name| !taken(name))
+            .ok_or_else(|| Failure::Refused("every letter is taken: name the zone".into()))?,
+    };
+    let slot = (0..=u16::try_from(MOST_ZONES).unwrap_or(u16::MAX))
+        .find(|slot| plans.iter().all(|plan| plan.slot != *slot))
+        .unwrap_or_default();
+    Ok(ZonePlan::new(name, Role::Mirror, slot, port_base))
+}
 
 /// Adds a mirror zone while everything runs.
 ///

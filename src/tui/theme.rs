@@ -5,7 +5,10 @@ use ratatui::{
     symbols::border,
 };
 
-use crate::region::snapshot::{LinkState, MarkKind, MirrorState, NodeState, StepState, Verdict};
+use crate::{
+    region::snapshot::{LinkState, MarkKind, MirrorState, NodeState, StepState, Verdict},
+    room::protocol::Outcome,
+};
 
 /// How things look on this screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,6 +153,18 @@ impl Theme {
     #[must_use]
     pub fn to(&self) -> &'static str {
         self.pick("–", "-")
+    }
+
+    /// How a command came out; `None` while it runs.
+    #[must_use]
+    pub fn outcome(&self, outcome: Option<Outcome>) -> (&'static str, Style) {
+        match outcome {
+            None => (self.pick("▸", ">"), self.active()),
+            Some(Outcome::Done) => (self.pick("✓", "+"), self.good()),
+            Some(Outcome::Broken) => (self.pick("✗", "x"), self.bad()),
+            Some(Outcome::Void) => (self.pick("∅", "0"), self.warn()),
+            Some(Outcome::Refused) => (self.pick("▲", "!"), self.warn()),
+        }
     }
 
     /// A node's state as a glyph and its style.

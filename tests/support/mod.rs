@@ -131,6 +131,26 @@ impl Region {
         zones.iter().find(|zone| zone["name"] == name).cloned().expect("the zone")
     }
 
+    /// A cut with a frozen node is not proved, and says so long before the servers' pings would
+    /// leave off; nor is the heal. Neither waits once the node goes on.
+    pub fn a_frozen_node_is_told(&self, cut: &str) {
+        self.ok("node freeze js2-zone-b");
+        for (line, not_proved) in [(cut, "not proved at both ends"), ("heal b", "not proved")] {
+            let began = Instant::now();
+            let told = self.run(&line.split(' ').collect::<Vec<_>>()).expect_code(1).err;
+            assert!(began.elapsed() < Duration::from_secs(14), "{line}: {:?}", began.elapsed());
+            let why = "js2-zone-b is frozen (`node thaw js2-zone-b` resumes it)";
+            assert!(told.contains(not_proved) && told.contains(why), "{told}");
+            assert_eq!(self.zone("b")["link"]["effective"], false);
+        }
+        self.ok("node thaw js2-zone-b");
+        self.wait_zone("b", "thawed, and linked", SOON, |b| {
+            b["nodes"][1]["state"] == "up" && b["link"]["leafs_here"] == 3
+        });
+        self.ok(cut);
+        self.ok("heal b");
+    }
+
     /// Begins the drill `independent` in a shell; returns when it holds with something produced.
     pub fn begin_drill(&self) -> Child {
         let mut drill = self.program();

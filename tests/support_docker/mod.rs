@@ -144,7 +144,8 @@ impl Lab {
         }
     }
 
-    fn container(&self, node: &str) -> String {
+    /// How a node's container is called.
+    pub fn container(&self, node: &str) -> String {
         format!("{}-{node}", self.region.name)
     }
 

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 use zonedrill::{
     command::{Command, Produce},
-    drill::record::{Entry, ProducerSample, RecoverySample, Sample, ServerFacts, ZoneSample},
+    drill::record::{Entry, ProducerSample, RecoverySample, Sample, ZoneSample},
     ledger::{book::Ledger, record::Record},
-    region::{Role, ZoneName, snapshot::LinkState},
+    region::{Role, ZoneName, observation::ServerFacts, snapshot::LinkState},
 };
 
 use super::{Fault, name, run_id};

@@ -17,6 +17,16 @@ impl Action {
     pub fn winds(&self) -> bool {
         matches!(self, Self::Line(line) if after(line, "wind").is_some())
     }
+
+    /// Does something in a replay.
+    #[must_use]
+    pub fn replays(&self) -> bool {
+        match self {
+            Self::Screen(ScreenAction::Palette(words)) => words.is_empty(),
+            Self::Screen(action) => *action != ScreenAction::Control,
+            Self::Line(_) => self.winds(),
+        }
+    }
 }
 
 /// What a screen does by itself, without the room.

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::{Case, Finding, ran::PROGRESS};
 use crate::{
     command::Command,
-    drill::record::{ProducerSample, ServerFacts},
-    region::{MirrorKind, UnixMs, ZoneName, snapshot::Verdict},
+    drill::record::ProducerSample,
+    region::{MirrorKind, UnixMs, ZoneName, observation::ServerFacts, snapshot::Verdict},
 };
 
 /// The producer was not touched while the zone joined: same connection, server, configuration, no

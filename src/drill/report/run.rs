@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     drill::{
         law::Conclusion,
-        record::{Entry, ProducerSample, RecoverySample, ServerFacts},
+        record::{Entry, ProducerSample, RecoverySample},
     },
-    region::{MirrorKind, UnixMs, ZoneName, recovery},
+    region::{MirrorKind, UnixMs, ZoneName, observation::ServerFacts, recovery},
 };
 
 /// What is told of a run.

@@ -75,6 +75,31 @@ pub async fn list(
     Ok(found)
 }
 
+/// What was removed of a region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Swept {
+    /// So many containers.
+    pub containers: usize,
+    /// So many volumes, its data.
+    pub volumes: usize,
+}
+
+/// The volumes of a region, or of one of its zones.
+pub async fn volumes(
+    docker: &Docker,
+    names: &Names,
+    zone: Option<&ZoneName>,
+) -> Result<Vec<String>, PlatformError> {
+    let options = ListVolumesOptionsBuilder::new().filters(&names.filter(zone)).build();
+    let listed = docker.list_volumes(Some(options)).await;
+    let listed = listed.map_err(|error| failed("list the region's volumes", &error))?;
+    let volumes = listed.volumes.unwrap_or_default().into_iter();
+    let mut ours: Vec<String> =
+        volumes.filter(|one| names.owns(&one.labels, zone)).map(|one| one.name).collect();
+    ours.sort();
+    Ok(ours)
+}
+
 /// Ends and removes what is found of a region, or of one of its zones: containers, networks, and
 /// with `purge` the data. Goes on after an error and returns the first.
 pub async fn sweep(
@@ -82,7 +107,7 @@ pub async fn sweep(
     names: &Names,
     zone: Option<&ZoneName>,
     purge: bool,
-) -> Result<usize, PlatformError> {
+) -> Result<Swept, PlatformError> {
     let mut first = Ok(());
     let mut note = |done: Result<(), PlatformError>| {
         if first.is_ok() {
@@ -106,20 +131,18 @@ pub async fn sweep(
         }
         Err(error) => note(Err(failed("list the region's networks", &error))),
     }
+    let mut data = Vec::new();
     if purge {
-        let options = ListVolumesOptionsBuilder::new().filters(&names.filter(zone)).build();
-        match docker.list_volumes(Some(options)).await {
-            Ok(volumes) => {
-                let volumes = volumes.volumes.unwrap_or_default();
-                for volume in volumes.iter().filter(|one| names.owns(&one.labels, zone)) {
-                    let gone = docker.remove_volume(&volume.name, None::<RemoveVolumeOptions>);
-                    note(fine_if_gone(gone.await, &format!("remove volume {}", volume.name)));
-                }
-            }
-            Err(error) => note(Err(failed("list the region's volumes", &error))),
+        match volumes(docker, names, zone).await {
+            Ok(volumes) => data = volumes,
+            Err(error) => note(Err(error)),
         }
     }
-    first.map(|()| found.len())
+    for volume in &data {
+        let gone = docker.remove_volume(volume, None::<RemoveVolumeOptions>);
+        note(fine_if_gone(gone.await, &format!("remove volume {volume}")));
+    }
+    first.map(|()| Swept { containers: found.len(), volumes: data.len() })
 }
 
 async fn remove(docker: &Docker, one: &Found) -> Result<(), PlatformError> {

@@ -53,12 +53,22 @@ impl DockerPlatform {
         cut
     }
 
-    /// Puts a zone's containers back on the WAN network.
+    /// Puts a zone's containers back on the WAN network, and those of the source that somebody has
+    /// taken off it: a link has two ends. Who took all of them off may have removed the network too.
     pub(super) async fn plug_zone(&self, name: &ZoneName) -> Result<(), PlatformError> {
         let ready = self.ready()?;
         let zone = self.linked(name)?;
         let _turn = zone.turn.lock().await;
+        let docker = &ready.engine.docker;
+        containers::ensure_wan(docker, &self.names).await?;
         ready.watch.plug(name, Plug::Moving).await;
+        let source = &self.options.common.source;
+        let off = |node: &&NodePlan| ready.watch.is_off_the_wan(&node.name);
+        for node in source.nodes.iter().filter(off) {
+            let plugged = containers::plug(docker, &self.names, &node.name).await;
+            let doing = format!("connect {}", self.names.container(&node.name));
+            plugged.map_err(|error| failed(&doing, &error))?;
+        }
         let healed = self.plug_all(&ready, &zone.plan).await;
         if healed.is_ok() {
             ready.watch.plug(name, Plug::On).await;

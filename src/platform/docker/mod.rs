@@ -38,6 +38,7 @@ use bollard::query_parameters::{
 use futures::future::join_all;
 use tokio::sync::mpsc;
 
+pub use self::containers::Swept;
 use self::{
     containers::GRACE_S,
     engine::{Engine, failed, refuse},
@@ -69,6 +70,8 @@ pub struct DockerOptions {
     pub cache: PathBuf,
     /// Take over containers that run already.
     pub adopt: bool,
+    /// The region has no data: what the engine holds under its name is another's.
+    pub fresh: bool,
 }
 
 /// Servers in containers. Dropping it leaves them running.
@@ -389,12 +392,12 @@ impl Platform for DockerPlatform {
     }
 }
 
-/// Removes what is left in the engine of a region that has no room. Returns how many containers
-/// there were; `None` where no engine answers.
+/// Removes what is left in the engine of a region that has no room. Returns what there was; `None`
+/// where no engine answers.
 ///
 /// # Errors
 /// When something cannot be removed.
-pub async fn remove_region(region: &str, purge: bool) -> Result<Option<usize>, PlatformError> {
+pub async fn remove_region(region: &str, purge: bool) -> Result<Option<Swept>, PlatformError> {
     let Ok(engine) = engine::find().await else { return Ok(None) };
     let names = Names::new(region);
     containers::sweep(&engine.docker, &names, None, purge).await.map(Some)

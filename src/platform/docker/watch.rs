@@ -21,7 +21,11 @@ use tokio::{
 };
 
 use self::follow::Follower;
-use super::{engine::failed, locked, names::Names};
+use super::{
+    engine::failed,
+    locked,
+    names::{Names, lan},
+};
 use crate::{
     platform::{PlatformError, PlatformEvent},
     region::{
@@ -68,6 +72,8 @@ struct Known {
     container: Container,
     /// Whether it is on the WAN network, where the room has not put it.
     astray: Option<bool>,
+    /// It is off its own zone's network.
+    alone: bool,
 }
 
 impl Known {
@@ -76,6 +82,9 @@ impl Known {
         let mut container = self.container.clone();
         if self.astray == Some(false) {
             container.state.push_str(", off the WAN");
+        }
+        if self.alone {
+            container.state.push_str(", off its zone");
         }
         container
     }
@@ -186,11 +195,24 @@ impl Watch {
         self.shared.plug(zone)
     }
 
-    /// Nodes that were taken off the WAN network by somebody else, each with what brings it back.
+    /// Nodes that were taken off a network by somebody else, each with what brings it back.
     pub fn astray(&self) -> Vec<(NodeName, String)> {
         let nodes = self.shared.nodes.borrow();
-        let off = nodes.iter().filter(|(_, known)| known.astray == Some(false));
-        off.map(|(node, _)| (node.clone(), self.shared.way_back(node))).collect()
+        let off = |node: &NodeName, known: &Known| {
+            let wan = (known.astray == Some(false))
+                .then(|| format!("off the WAN network: {}", self.shared.way_back(node)));
+            let zone = known
+                .alone
+                .then(|| format!("off its zone's network: {}", self.shared.way_to_its_zone(node)));
+            let off: Vec<String> = wan.into_iter().chain(zone).collect();
+            (!off.is_empty()).then(|| (node.clone(), off.join("; ")))
+        };
+        nodes.iter().filter_map(|(node, known)| off(node, known)).collect()
+    }
+
+    /// Did somebody else take it off the WAN network?
+    pub fn is_off_the_wan(&self, node: &NodeName) -> bool {
+        self.shared.nodes.borrow().get(node).is_some_and(|known| known.astray == Some(false))
     }
 
     /// Looks at a node's container now.
@@ -297,6 +319,17 @@ impl Shared {
         } else {
             format!("`heal {}` or {by_hand}", node.zone)
         }
+    }
+
+    /// How a node that was taken off its own zone's network comes back, under the name by which the
+    /// zone's other nodes call it.
+    fn way_to_its_zone(&self, node: &NodeName) -> String {
+        format!(
+            "`docker network connect --alias {} {} {}` brings it back",
+            lan(node),
+            self.names.zone_network(&node.zone),
+            self.names.container(node)
+        )
     }
 
     fn asked(&self, node: &NodeName) -> Option<Asked> {

@@ -73,10 +73,13 @@ impl DockerPlatform {
         progress: Progress<'_>,
     ) -> Result<Vec<Found>, PlatformError> {
         let found = containers::list(&engine.docker, &self.names, None).await?;
+        let lives: Vec<&Found> = found.iter().filter(|one| one.lives()).collect();
+        if self.options.fresh && !self.options.adopt && lives.is_empty() {
+            self.no_data(engine).await?;
+        }
         if found.is_empty() {
             return Ok(found);
         }
-        let lives: Vec<&Found> = found.iter().filter(|one| one.lives()).collect();
         if self.options.adopt {
             let unknown = found.iter().find(|one| !self.options.zones.contains(&one.node.zone));
             if let Some(one) = unknown {
@@ -100,6 +103,20 @@ impl DockerPlatform {
             "containers of region {} are there already, started by hand or left by a room that was killed ({}): `zonedrill{region} up --adopt` takes them over with their data, `zonedrill{region} down` removes them",
             self.names.region(),
             census(&found),
+        )))
+    }
+
+    /// Refuses a new region where the engine holds data under its name: messages that this region
+    /// never produced would be on its streams, and its `down --purge` would take them.
+    async fn no_data(&self, engine: &Engine) -> Result<(), PlatformError> {
+        let volumes = containers::volumes(&engine.docker, &self.names, None).await?;
+        let Some(first) = volumes.first() else { return Ok(()) };
+        let region = region_flag(self.names.region());
+        Err(refuse(format!(
+            "Docker holds data of a region {name} that {folder} knows nothing of ({count} volumes: {first}, …): `zonedrill{region} down --purge` removes it, `--region NAME` starts another region beside it",
+            name = self.names.region(),
+            folder = self.options.common.home.display(),
+            count = volumes.len(),
         )))
     }
 

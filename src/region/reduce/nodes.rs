@@ -275,7 +275,8 @@ impl State {
     }
 
     /// The outcome of a vote. While nobody can be asked, the last known leader counts on unless it
-    /// has ended.
+    /// has ended. One that gave up JetStream leads nothing, though the others take seconds to vote
+    /// again.
     fn tally(&self, i: usize, group: RaftGroup) -> Option<u8> {
         let zone = &self.snapshot.zones[i];
         let book = &self.books[i];
@@ -284,7 +285,7 @@ impl State {
                 node.name.number == number
                     && !matches!(
                         node.state,
-                        NodeState::Dead | NodeState::Stopped | NodeState::Frozen
+                        NodeState::Dead | NodeState::Stopped | NodeState::Frozen | NodeState::JsOff
                     )
             })
         };

@@ -13,10 +13,9 @@ use super::{
     hand::{Answer, Hand, Pending},
     recorder::Recorder,
     sabotage::Saboteur,
-    stage::How,
 };
 use crate::{
-    command::Command,
+    command::{Command, Sabotage},
     drill::{
         condition::Condition,
         record::Entry,
@@ -24,7 +23,7 @@ use crate::{
     },
     nats::facts,
     region::{
-        EventKind, Snapshot,
+        EventKind, Snapshot, UnixMs,
         event::seconds,
         snapshot::{DrillStep, Pause, StepState},
         status::Status,
@@ -36,6 +35,23 @@ use crate::{
 const LOOK: Duration = Duration::from_millis(100);
 /// How long what the drill started may take to end once it is told to.
 const LET_GO: Duration = Duration::from_secs(20);
+
+/// How a script is run.
+#[derive(Clone, Debug)]
+pub struct How {
+    /// How many times the seed's numbers.
+    pub scale: u64,
+    /// A deliberate fault.
+    pub sabotage: Option<Sabotage>,
+    /// The pause between steps.
+    pub pace: Option<Duration>,
+    /// Steps wait for `drill next`.
+    pub present: bool,
+    /// What comes after it.
+    pub queue: Vec<String>,
+    /// When the command was given.
+    pub series: UnixMs,
+}
 
 /// Why a script did not come to its end.
 pub enum Halt {

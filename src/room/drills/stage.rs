@@ -1,9 +1,6 @@
 //! The stage: one script from its beginning to its verdict.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
 use tokio_util::sync::CancellationToken;
 
@@ -11,13 +8,13 @@ use super::{
     Crew, Ended, closing, damaged,
     hand::Hand,
     new_folder,
-    play::{Halt, Play, status},
+    play::{Halt, How, Play, status},
     ready::ready,
     recorder::Recorder,
     sabotage::Saboteur,
 };
 use crate::{
-    command::{Command, Produce, Sabotage},
+    command::{Command, Produce},
     drill::{
         check::Check,
         record::{Begin, Entry, FORMAT},
@@ -25,29 +22,12 @@ use crate::{
     },
     ledger::book::Ledger,
     region::{
-        EventKind, MirrorKind, Snapshot, UnixMs, ZoneName,
+        EventKind, MirrorKind, Snapshot, ZoneName,
         event::seconds,
         snapshot::{Drill, DrillStep, Verdict},
     },
-    room::{bringup, clock::now_ms, engine::Failure},
+    room::{clock::now_ms, engine::Failure, zones},
 };
-
-/// How a script is run.
-#[derive(Clone, Debug)]
-pub struct How {
-    /// How many times the seed's numbers.
-    pub scale: u64,
-    /// A deliberate fault.
-    pub sabotage: Option<Sabotage>,
-    /// The pause between steps.
-    pub pace: Option<Duration>,
-    /// Steps wait for `drill next`.
-    pub present: bool,
-    /// What comes after it.
-    pub queue: Vec<String>,
-    /// When the command was given.
-    pub series: UnixMs,
-}
 
 /// Runs a script and concludes.
 ///
@@ -63,7 +43,7 @@ pub async fn run(crew: &Crew, script: &Script, how: How) -> Result<Ended, Failur
     };
     let engine = &crew.cx.engine;
     let base = engine.settings.lock().map_or(0, |settings| settings.port_base);
-    let free = bringup::plan_zone(engine, None, base).ok().map(|plan| plan.name);
+    let free = zones::plan(engine, None, base).ok().map(|plan| plan.name);
     let filling = Filling {
         scale: how.scale,
         source: source.clone(),

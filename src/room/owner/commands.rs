@@ -113,7 +113,7 @@ impl Owner {
         }
         let zone_plan = match &command {
             Command::ZoneAdd { zone } => {
-                match bringup::plan_zone(&self.engine, zone.clone(), self.port_base) {
+                match zones::plan(&self.engine, zone.clone(), self.port_base) {
                     Ok(plan) => Some(plan),
                     Err(failure) => return self.refuse(&given, &failure.to_string()),
                 }

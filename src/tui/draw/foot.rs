@@ -3,12 +3,11 @@
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
-    style::Style,
     text::{Line, Span},
     widgets::{Clear, Widget},
 };
 
-use super::{Scene, canvas::put_line, overlay};
+use super::{Scene, canvas::put_line};
 use crate::{
     command::{
         Command,
@@ -16,7 +15,7 @@ use crate::{
     },
     region::{Snapshot, snapshot::Task, topology::Role},
     room::protocol::Outcome,
-    tui::{format, keys, theme::Theme, update},
+    tui::{format, keys, update},
 };
 
 /// The most lines of an answer that is told nowhere else.
@@ -45,7 +44,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
         return;
     }
     if let Some(toast) = &view.toast {
-        let (glyph, style) = outcome(toast.outcome, theme);
+        let (glyph, style) = theme.outcome(toast.outcome);
         // Why something was not done is told nowhere else, and says at its end what to do.
         let most = if told_here_only(toast.outcome) { TOLD_LINES } else { 1 };
         let room = width.saturating_sub(4);
@@ -128,17 +127,6 @@ fn under_way(task: &Task, more: usize, cells: usize, scene: Scene<'_>) -> String
     format!("{glyph} {words}{rest}")
 }
 
-/// How an outcome looks.
-pub fn outcome(outcome: Option<Outcome>, theme: &Theme) -> (&'static str, Style) {
-    match outcome {
-        None => (theme.pick("▸", ">"), theme.active()),
-        Some(Outcome::Done) => (theme.pick("✓", "+"), theme.good()),
-        Some(Outcome::Broken) => (theme.pick("✗", "x"), theme.bad()),
-        Some(Outcome::Void) => (theme.pick("∅", "0"), theme.warn()),
-        Some(Outcome::Refused) => (theme.pick("▲", "!"), theme.warn()),
-    }
-}
-
 /// Whether a key does now what its binding says.
 fn fits(binding: &Binding, scene: Scene<'_>) -> bool {
     let Scene { snapshot, view, .. } = scene;
@@ -147,7 +135,7 @@ fn fits(binding: &Binding, scene: Scene<'_>) -> bool {
     let own = view.keymap.get_presented(binding.key).map(|b| b.when) == Some(When::Presented);
     if snapshot.replay.is_some() {
         let overlaid = view.keymap.get_replaying(binding.key) != Some(binding);
-        return !overlaid && overlay::replays_too(binding);
+        return !overlaid && binding.action.replays();
     }
     if !may(binding, scene) {
         return false;

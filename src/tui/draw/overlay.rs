@@ -10,7 +10,6 @@ use ratatui::{
 use super::{
     Scene,
     canvas::{popup, put_lines},
-    foot,
 };
 use crate::{
     command::keys::{Action, Binding, ScreenAction, When},
@@ -39,7 +38,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, overlay: &Overlay, scene: Scene<'_>) {
         }
         Overlay::Leave => leave(buf, area, scene),
         Overlay::Answer { title, outcome, text, scroll } => {
-            let (glyph, style) = foot::outcome(Some(*outcome), theme);
+            let (glyph, style) = theme.outcome(Some(*outcome));
             let most = usize::from(area.width.saturating_sub(8));
             let lines: Vec<Line> =
                 text.lines().flat_map(|line| keep_columns(line, most)).map(Line::raw).collect();
@@ -147,15 +146,6 @@ fn keys(key: &str, what: &str, theme: &Theme) -> Line<'static> {
     ])
 }
 
-/// Whether a key does something in a replay.
-pub fn replays_too(binding: &Binding) -> bool {
-    match &binding.action {
-        Action::Screen(ScreenAction::Palette(words)) => words.is_empty(),
-        Action::Screen(action) => *action != ScreenAction::Control,
-        Action::Line(_) => binding.action.winds(),
-    }
-}
-
 /// The keys, generated from the keymap; two keys of one action share a line.
 fn help(buf: &mut Buffer, area: Rect, scroll: usize, scene: Scene<'_>) {
     let Scene { view, theme, snapshot, .. } = scene;
@@ -166,7 +156,7 @@ fn help(buf: &mut Buffer, area: Rect, scroll: usize, scene: Scene<'_>) {
         if !replays {
             return binding.when != When::Replay;
         }
-        view.keymap.get_replaying(binding.key) == Some(*binding) && replays_too(binding)
+        view.keymap.get_replaying(binding.key) == Some(*binding) && binding.action.replays()
     };
     for binding in view.keymap.bindings().iter().filter(listed) {
         let same =

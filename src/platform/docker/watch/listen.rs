@@ -111,7 +111,11 @@ impl Shared {
         if matches!(action.as_str(), "connect" | "disconnect") {
             let network = attributes.get("name").map(String::as_str);
             let node = attributes.get("container").and_then(|id| self.node_of(id));
-            if let Some(node) = node.filter(|_| network == Some(&self.names.wan())) {
+            let ours = |node: &NodeName| {
+                network == Some(&self.names.wan())
+                    || network == Some(&self.names.zone_network(&node.zone))
+            };
+            if let Some(node) = node.filter(ours) {
                 // Where it is now is asked, not concluded: many such events are the room's doing.
                 let _ = self.look(&node).await;
             }

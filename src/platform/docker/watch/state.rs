@@ -67,7 +67,7 @@ impl Shared {
             word.clone_into(&mut known.container.state);
             if !lives {
                 (known.container.cpu_percent, known.container.memory_bytes) = (None, None);
-                known.astray = None;
+                (known.astray, known.alone) = (None, false);
             }
             news = Some((truth, known.shown()));
             true
@@ -123,6 +123,29 @@ impl Shared {
             }
         });
         self.tell(PlatformEvent::Astray { node: node.clone(), off: astray == Some(false), told });
+        self.tell(PlatformEvent::Container { node: node.clone(), container });
+    }
+
+    /// Takes over whether a container that lives is on its own zone's network, where the room never
+    /// takes it off, and tells if that has changed.
+    fn is_in_its_zone(&self, node: &NodeName, there: bool) {
+        let mut news = None;
+        self.nodes.send_if_modified(|known| {
+            let Some(known) = known.get_mut(node).filter(|known| known.alone == there) else {
+                return false;
+            };
+            known.alone = !there;
+            news = Some(known.shown());
+            false
+        });
+        let Some(container) = news else { return };
+        let told = if there {
+            "is on its zone's network again".to_owned()
+        } else {
+            let way_back = self.way_to_its_zone(node);
+            format!("was taken off its zone's network by somebody else: {way_back}")
+        };
+        self.tell(PlatformEvent::Alone { node: node.clone(), off: !there, told });
         self.tell(PlatformEvent::Container { node: node.clone(), container });
     }
 
@@ -229,6 +252,8 @@ impl Shared {
         let networks = told.network_settings.and_then(|settings| settings.networks);
         if let Some(networks) = networks.filter(|_| lives && asked.is_none()) {
             self.is_on_the_wan(node, networks.contains_key(&self.names.wan()));
+            let its_zone = self.names.zone_network(&node.zone);
+            self.is_in_its_zone(node, networks.contains_key(&its_zone));
         }
         if started && self.is_tracked(node) {
             let follower = Follower::start(self, node, &id);

@@ -158,6 +158,23 @@ fn a_server_without_jetstream_is_not_up() {
 }
 
 #[test]
+fn a_server_without_jetstream_leads_nothing() {
+    let mut lab = Lab::new();
+    let leader = |lab: &Lab| lab.shown("b").stream.and_then(|stream| stream.leader);
+    let name = node("js1-zone-b");
+    assert_eq!(leader(&lab), Some(name.to_string()));
+    for _ in 0..2 {
+        lab.now += 500;
+        let mut report = lab.answer(&name);
+        (report.jetstream_off, report.stream) = (true, None);
+        lab.observe(Observation::Node { node: name.clone(), report: Some(Box::new(report)) });
+    }
+    assert_eq!(lab.node_state("js1-zone-b"), NodeState::JsOff);
+    // The others still name it.
+    assert_eq!(leader(&lab), None);
+}
+
+#[test]
 fn a_node_off_the_network_has_no_link_whatever_its_server_lists() {
     let mut lab = Lab::new();
     let link = |lab: &Lab| lab.shown("b").link.unwrap();
