@@ -1,7 +1,9 @@
-//! The true-lag history: one sample a second for the timeline, gaps kept as gaps.
+//! The true-lag history: the highest of each second for the timeline, gaps kept as gaps.
+
+use std::collections::BTreeMap;
 
 use super::{
-    UnixMs,
+    UnixMs, ZoneName,
     snapshot::{HISTORY_LEN, HISTORY_STEP_MS, Zone},
 };
 
@@ -19,21 +21,40 @@ pub fn due(newest: UnixMs, now: UnixMs) -> (u64, UnixMs) {
     (steps, newest + steps * HISTORY_STEP_MS)
 }
 
+/// The highest true lag of each zone since the newest sample: what rises and falls between two
+/// samples was there all the same.
+#[derive(Clone, Debug, Default)]
+pub struct Peaks(BTreeMap<ZoneName, u64>);
+
+impl Peaks {
+    /// A zone's true lag as it is now; `None` while it is unknown.
+    pub fn saw(&mut self, zone: &ZoneName, lag: Option<u64>) {
+        let Some(lag) = lag else { return };
+        match self.0.get_mut(zone) {
+            Some(peak) => *peak = lag.max(*peak),
+            None => drop(self.0.insert(zone.clone(), lag)),
+        }
+    }
+}
+
 /// Appends `steps` samples to every zone: the seconds nobody looked at are unknown, the last one
-/// is the zone's present true lag. Zones without a mirror have no lag and stay unknown.
-pub fn append(zones: &mut [Zone], steps: u64) {
+/// is the zone's peak, the highest true lag since the sample before. Zones without a mirror have no
+/// lag and stay unknown.
+pub fn append(zones: &mut [Zone], peaks: &mut Peaks, steps: u64) {
     let steps = usize::try_from(steps).unwrap_or(HISTORY_LEN).min(HISTORY_LEN);
     if steps == 0 {
         return;
     }
     for zone in zones {
-        let lag = zone.mirror.as_ref().and_then(|mirror| mirror.true_lag);
+        let lag = peaks.0.remove(&zone.name);
         let history = &mut zone.lag_history;
         history.extend(std::iter::repeat_n(None, steps - 1));
         history.push(lag);
         let excess = history.len().saturating_sub(HISTORY_LEN);
         history.drain(..excess);
     }
+    // Also of zones that are there no more.
+    peaks.0.clear();
 }
 
 #[cfg(test)]

@@ -45,6 +45,7 @@ pub struct State {
     snapshot: Snapshot,
     /// One book per zone, in the order of `snapshot.zones`.
     books: Vec<ZoneBook>,
+    peaks: history::Peaks,
     revision: u64,
     /// Something changed that is not worth a revision of its own.
     quiet_change: bool,
@@ -70,7 +71,13 @@ impl State {
             conclusions,
             ..Snapshot::default()
         };
-        Self { snapshot, books: Vec::new(), revision: 1, quiet_change: false }
+        Self {
+            snapshot,
+            books: Vec::new(),
+            peaks: history::Peaks::default(),
+            revision: 1,
+            quiet_change: false,
+        }
     }
 
     /// The picture at `now`. A lag whose ends have become stale since the last input is unknown, and
@@ -149,7 +156,7 @@ impl State {
         if !self.snapshot.zones.is_empty() {
             let (steps, newest) = history::due(self.snapshot.history_ms, now);
             if steps > 0 {
-                history::append(&mut self.snapshot.zones, steps);
+                history::append(&mut self.snapshot.zones, &mut self.peaks, steps);
                 self.snapshot.history_ms = newest;
                 self.touch();
             }

@@ -31,6 +31,7 @@ pub struct Reel {
     at: UnixMs,
     run: Run,
     snapshot: Snapshot,
+    peaks: history::Peaks,
     /// How each zone was cut, where the command said it, and when that heals by itself.
     cuts: BTreeMap<ZoneName, (Option<CutKind>, Option<UnixMs>)>,
     given: Vec<(u64, String, UnixMs)>,
@@ -47,6 +48,7 @@ impl Reel {
             next: 0,
             at,
             run: Run::default(),
+            peaks: history::Peaks::default(),
             cuts: BTreeMap::new(),
             given: Vec::new(),
         };
@@ -302,9 +304,12 @@ impl Reel {
             running: std::mem::take(&mut self.snapshot.producer.running),
             ..Producer::default()
         };
+        for seen in &sample.zones {
+            self.peaks.saw(&seen.zone, seen.true_lag);
+        }
         let (steps, newest) = history::due(self.snapshot.history_ms, at);
         if steps > 0 {
-            history::append(&mut self.snapshot.zones, steps);
+            history::append(&mut self.snapshot.zones, &mut self.peaks, steps);
             self.snapshot.history_ms = newest;
         }
     }

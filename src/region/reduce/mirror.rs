@@ -94,7 +94,9 @@ impl State {
         // Two different streams: the difference of their numbers means nothing.
         let true_lag = true_lag.filter(|_| state != MirrorState::Diverged);
         let pending = book.source_pending.filter(|_| there.is_some());
-        let Some(mirror) = &mut self.snapshot.zones[i].mirror else { return };
+        let zone = &mut self.snapshot.zones[i];
+        self.peaks.saw(&zone.name, true_lag);
+        let Some(mirror) = &mut zone.mirror else { return };
         let change = set(&mut mirror.true_lag, true_lag)
             .max(set(&mut mirror.source_pending, pending))
             .max(set(&mut mirror.state, state));

@@ -30,7 +30,7 @@ pub struct Zone {
     pub recovery: Option<Recovery>,
     /// The account of messages.
     pub ledger: Ledger,
-    /// True lag once a second, oldest first, `None` where it was unknown.
+    /// The highest true lag of each second, oldest first, `None` where it was unknown.
     pub lag_history: Vec<Option<u64>>,
     /// In a replay: all that is known of the zone's nodes, stream and consumer. `nodes` is empty
     /// then, `stream` and `consumer` are `None`, and of `ledger` only `acked` and `received` say

@@ -50,6 +50,22 @@ fn the_history_keeps_gaps_and_its_length() {
     assert_eq!(lab.state.peek().history_ms, lab.now);
 }
 
+/// What rose and fell between two samples was there all the same.
+#[test]
+fn the_history_keeps_the_peak_of_a_second() {
+    let mut lab = Lab::new();
+    lab.pass(2_000);
+    lab.source_seq += 100;
+    lab.half_second();
+    assert_eq!(lab.shown("b").mirror.unwrap().true_lag, Some(100));
+    lab.mirror_seq = lab.source_seq;
+    lab.half_second();
+    assert_eq!(lab.shown("b").mirror.unwrap().true_lag, Some(0));
+    assert_eq!(lab.shown("b").lag_history.last(), Some(&Some(100)));
+    lab.pass(1_000);
+    assert_eq!(lab.shown("b").lag_history.last(), Some(&Some(0)));
+}
+
 #[test]
 fn zones_come_in_order_and_go() {
     let mut lab = Lab::new();
