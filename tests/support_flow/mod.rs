@@ -217,6 +217,11 @@ impl Kept {
     }
 }
 
+/// Which of the servers a client is connected to.
+pub fn server_of(client: &Client) -> usize {
+    client.server_info().server_name.strip_prefix("js").unwrap().parse().unwrap()
+}
+
 /// Waits until something holds, up to `seconds`.
 pub async fn until(what: &str, seconds: u64, mut holds: impl AsyncFnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(seconds);
