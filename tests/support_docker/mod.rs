@@ -19,6 +19,7 @@ use std::{
     time::Duration,
 };
 
+use serde_json::Value;
 pub use support::{Ran, Region, nats_server};
 use zonedrill::{platform::docker, region::NodeName};
 
@@ -56,6 +57,12 @@ pub(crate) use skip;
 
 /// An election takes 4 to 9 s after a leader was lost, and may have to be repeated.
 pub const SOON: Duration = Duration::from_secs(60);
+
+/// A node of a zone of `status --json`.
+pub fn node<'a>(zone: &'a Value, name: &str) -> &'a Value {
+    let nodes = zone["nodes"].as_array().expect("nodes");
+    nodes.iter().find(|node| node["name"] == name).expect("the node")
+}
 
 /// One region after the other comes up: the machine has few cores, and elections have time limits.
 static TURN: Mutex<()> = Mutex::new(());
