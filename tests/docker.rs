@@ -195,14 +195,22 @@ fn data_of_another_region_is_nobodys() {
     let volume = format!("{ours}js1-zone-a");
     let label = format!("zonedrill.region={}", region.name);
     Lab::raw_docker(&["volume", "create", "--label", &label, &volume]);
+    let doctor = region.run(&["doctor", "--platform", "docker"]).expect_code(3).out;
     let refused = lab.start(&[]);
     assert_ne!(refused.code, 0);
-    let told = format!("{}{}", refused.out, refused.err);
-    assert!(told.contains(&volume) && told.contains("down --purge` removes it"), "{told}");
+    for told in [doctor, format!("{}{}", refused.out, refused.err)] {
+        assert!(told.contains(&volume) && told.contains("down --purge` removes it"), "{told}");
+    }
     let said = region.ok("down --purge");
     assert!(said.contains("its data is removed"), "{said}");
     assert_eq!(lab.everything(), Vec::<String>::new());
+    let doctor = region.run(&["doctor", "--platform", "docker"]).expect_code(0).out;
+    assert!(doctor.contains("no volumes of this region"), "{doctor}");
     lab.start(&[]).expect_code(0);
+    // Its own data is in nobody's way.
+    region.ok("down");
+    let doctor = region.run(&["doctor", "--platform", "docker"]).expect_code(0).out;
+    assert!(doctor.contains("6 volumes of this region"), "{doctor}");
 }
 
 #[test]
