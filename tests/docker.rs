@@ -14,12 +14,12 @@ use std::{
     fs,
     io::Write,
     os::unix::{fs::PermissionsExt, net::UnixListener},
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
     time::{Duration, Instant},
 };
 
-use support_docker::{Lab, SOON, engine, loudly, nats_server, node, skip};
+use support_docker::{Lab, Left, SOON, engine, loudly, nats_server, node, skip};
 
 #[test]
 fn without_an_engine_everything_here_is_skipped() {
@@ -211,6 +211,46 @@ fn data_of_another_region_is_nobodys() {
     region.ok("down");
     let doctor = region.run(&["doctor", "--platform", "docker"]).expect_code(0).out;
     assert!(doctor.contains("6 volumes of this region"), "{doctor}");
+}
+
+/// Killed while it comes up, with a compose tool at work; while a drill runs; and while the shell
+/// lives on, which then sees to it.
+#[test]
+fn nothing_stays_of_a_region_for_one_shell_that_was_killed() {
+    skip!();
+    let lab = Lab::new("killed");
+    let region = &lab.region;
+    let begin = || {
+        let run = region.begin_one_run(&["--platform", "docker"]);
+        let left = Left::of(&run);
+        (run, left)
+    };
+    let nothing_stays = |left: &Left, when: &str| {
+        region.wait_for_processes_to_end(Duration::from_secs(150));
+        assert_eq!(left.everything(), Vec::<String>::new(), "{when}");
+        assert_eq!(region.one_runs(), Vec::<PathBuf>::new(), "{when}");
+    };
+    let (mut run, left) = begin();
+    let deadline = Instant::now() + SOON;
+    // The tool begins with the zones' networks.
+    while !left.everything().iter().any(|name| name.contains("-zone-")) {
+        assert!(Instant::now() < deadline, "no compose tool");
+    }
+    run.kill_room();
+    run.kill_shell();
+    nothing_stays(&left, "coming up");
+
+    let (mut run, left) = begin();
+    run.wait_for_the_drill();
+    run.kill_shell();
+    run.kill_room();
+    nothing_stays(&left, "while a drill runs");
+
+    let (mut run, left) = begin();
+    run.wait_for_the_drill();
+    run.kill_room();
+    assert_ne!(run.shell.wait().expect("it ends").code(), Some(0));
+    nothing_stays(&left, "its shell lives");
 }
 
 #[test]

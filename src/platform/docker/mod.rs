@@ -9,6 +9,7 @@
 //! | `image` | the servers' image |
 //! | `containers` | what of a region is in the engine; plugging and unplugging |
 //! | `zones` | bring-up, adoption, end |
+//! | `leftovers` | what is left of a region that has no room |
 //! | `nodes` | one node started, stopped, killed, frozen, thawed |
 //! | `link` | cut and heal |
 //! | `watch` | the engine's events, measures and logs |
@@ -19,6 +20,7 @@ mod engine;
 pub mod examine;
 mod files;
 mod image;
+mod leftovers;
 mod link;
 mod names;
 mod nodes;
@@ -37,7 +39,10 @@ use async_trait::async_trait;
 use futures::future::join_all;
 use tokio::sync::mpsc;
 
-pub use self::containers::Swept;
+pub use self::{
+    containers::Swept,
+    leftovers::{clear_region, remove_region},
+};
 use self::{
     engine::{Engine, refuse},
     image::Image,
@@ -314,17 +319,6 @@ impl Platform for DockerPlatform {
         let purged = if purge { remove_folder(&self.servers).await } else { Ok(()) };
         ended.into_iter().chain([swept.map(drop), purged]).collect()
     }
-}
-
-/// Removes what is left in the engine of a region that has no room. Returns what there was; `None`
-/// where no engine answers.
-///
-/// # Errors
-/// When something cannot be removed.
-pub async fn remove_region(region: &str, purge: bool) -> Result<Option<Swept>, PlatformError> {
-    let Ok(engine) = engine::find().await else { return Ok(None) };
-    let names = Names::new(region);
-    containers::sweep(&engine.docker, &names, None, purge).await.map(Some)
 }
 
 async fn remove_folder(folder: &Path) -> Result<(), PlatformError> {
