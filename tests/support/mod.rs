@@ -139,23 +139,40 @@ impl Region {
     }
 
     /// A cut with a frozen node is not proved, and says so long before the servers' pings would
-    /// leave off; nor is the heal. Neither waits once the node goes on.
+    /// leave off; nor is the heal. Neither waits once the node goes on: the cut is proved by another
+    /// `cut`, which one that is effective refuses.
     pub fn a_frozen_node_is_told(&self, cut: &str) {
         self.ok("node freeze js2-zone-b");
-        for (line, not_proved) in [(cut, "not proved at both ends"), ("heal b", "not proved")] {
-            let began = Instant::now();
-            let told = self.run(&line.split(' ').collect::<Vec<_>>()).expect_code(1).err;
-            assert!(began.elapsed() < Duration::from_secs(14), "{line}: {:?}", began.elapsed());
-            let why = "js2-zone-b is frozen (`node thaw js2-zone-b` resumes it)";
-            assert!(told.contains(not_proved) && told.contains(why), "{told}");
-            assert_eq!(self.zone("b")["link"]["effective"], false);
-        }
-        self.ok("node thaw js2-zone-b");
-        self.wait_zone("b", "thawed, and linked", SOON, |b| {
-            b["nodes"][1]["state"] == "up" && b["link"]["leafs_here"] == 3
-        });
+        let told = self.not_proved(cut, "not proved at both ends");
+        assert!(told.contains(&format!("`{cut}` tries again")), "{told}");
+        self.not_proved(cut, "not proved at both ends");
+        self.thaw(|b| b["link"]["state"] == "cut");
+        assert_eq!(self.zone("b")["link"]["effective"], false, "nobody has proved it");
+        assert!(self.ok(cut).contains("is effective"));
+        assert_eq!(self.zone("b")["link"]["effective"], true);
+        let refused = self.run(&cut.split(' ').collect::<Vec<_>>()).expect_code(3).err;
+        assert!(refused.contains("cut already"), "{refused}");
+
+        self.ok("node freeze js2-zone-b");
+        self.not_proved("heal b", "not proved");
+        self.thaw(|b| b["link"]["leafs_here"] == 3);
         self.ok(cut);
         self.ok("heal b");
+    }
+
+    fn not_proved(&self, line: &str, how: &str) -> String {
+        let began = Instant::now();
+        let told = self.run(&line.split(' ').collect::<Vec<_>>()).expect_code(1).err;
+        assert!(began.elapsed() < Duration::from_secs(14), "{line}: {:?}", began.elapsed());
+        let why = "js2-zone-b is frozen (`node thaw js2-zone-b` resumes it)";
+        assert!(told.contains(how) && told.contains(why), "{told}");
+        assert_eq!(self.zone("b")["link"]["effective"], false);
+        told
+    }
+
+    fn thaw(&self, wanted: impl Fn(&Value) -> bool) {
+        self.ok("node thaw js2-zone-b");
+        self.wait_zone("b", "thawed", SOON, |b| b["nodes"][1]["state"] == "up" && wanted(b));
     }
 
     /// Begins the drill `independent` in a region for one shell; returns when its room runs.
