@@ -104,6 +104,17 @@ fn what_somebody_else_does_to_a_container_is_seen_within_a_second() {
             .flat_map(|zone| zone["nodes"].as_array().unwrap())
             .all(|node| node["container"]["state"] == "running, off the WAN")
     });
+    // Nobody can be put on a network that is not there.
+    let gone = "the WAN network was removed by somebody else: `heal b` makes it anew";
+    let events = region.folder().join("events.jsonl");
+    let deadline = Instant::now() + SOON;
+    while !fs::read_to_string(&events).unwrap().contains(gone) {
+        assert!(Instant::now() < deadline, "{}", fs::read_to_string(&events).unwrap());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let doctor = region.run(&["doctor"]).expect_code(3).out;
+    assert!(doctor.contains("is off the WAN network: `heal b` makes it anew"), "{doctor}");
+    assert!(!doctor.contains("docker network connect"), "{doctor}");
     region.ok("heal b");
     assert_eq!(lab.on_the_wan().len(), 6);
     region.ok("doctor");
