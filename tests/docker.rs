@@ -1,4 +1,5 @@
-//! The docker platform against a real engine: bring-up, cuts, nodes, orphans, and what goes wrong.
+//! The docker platform against a real engine: regions as they come up, run and go, what they leave,
+//! and what stands in their way. What somebody else does to one is in `docker_meddled`.
 //!
 //! Where no engine answers, every test here says so on standard error and tests nothing;
 //! `ZONEDRILL_NEED_DOCKER=1` makes the first of them fail then.
@@ -13,24 +14,12 @@ use std::{
     fs,
     io::Write,
     os::unix::{fs::PermissionsExt, net::UnixListener},
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
     time::{Duration, Instant},
 };
 
-use serde_json::Value;
-use support_docker::{Lab, Proxy, SOON, engine, loudly, nats_server, skip};
-use zonedrill::region::NodeName;
-
-fn now_ms() -> u64 {
-    let since = std::time::UNIX_EPOCH.elapsed().expect("a clock");
-    u64::try_from(since.as_millis()).expect("a moment")
-}
-
-fn node<'a>(zone: &'a Value, name: &str) -> &'a Value {
-    let nodes = zone["nodes"].as_array().expect("nodes");
-    nodes.iter().find(|node| node["name"] == name).expect("the node")
-}
+use support_docker::{Lab, Left, SOON, engine, loudly, nats_server, node, skip};
 
 #[test]
 fn without_an_engine_everything_here_is_skipped() {
@@ -147,115 +136,6 @@ fn a_frozen_container_does_not_keep_a_cut_waiting() {
 }
 
 #[test]
-fn what_somebody_else_does_to_a_container_is_seen_within_a_second() {
-    skip!();
-    let lab = Lab::up("alien");
-    let region = &lab.region;
-    // By the room's own clock: on a busy machine a `status` takes longer than the room.
-    let told_in_time = |what: &str, name: &str, acted: u64| {
-        let events = fs::read_to_string(region.folder().join("events.jsonl")).unwrap();
-        let told = events.lines().rev().find(|line| line.contains(what) && line.contains(name));
-        let told = told.unwrap_or_else(|| panic!("{what} of {name} was not told")).to_owned();
-        let event: Value = serde_json::from_str(&told).unwrap();
-        let after = event["at_ms"].as_u64().unwrap().saturating_sub(acted);
-        loudly(&format!("{what}: told {after} ms after the command had ended"));
-        assert!(after < 1_000, "{what}: told after {after} ms");
-        told
-    };
-    let seen = |what: &str, name: &str, state: &str| {
-        let acted = now_ms();
-        region.wait_zone("b", what, SOON, |b| node(b, name)["state"] == state);
-        told_in_time(what, name, acted);
-    };
-    lab.docker(&["pause", "js1-zone-b"]);
-    seen("was paused by somebody else", "js1-zone-b", "frozen");
-    lab.docker(&["unpause", "js1-zone-b"]);
-    region.wait_zone("b", "goes on", SOON, |b| node(b, "js1-zone-b")["state"] != "frozen");
-    lab.docker(&["kill", "js2-zone-b"]);
-    seen("was killed (signal 9) by somebody else", "js2-zone-b", "dead");
-    region.ok("node start js2-zone-b");
-    region.wait_zone("b", "up again", SOON, |b| node(b, "js2-zone-b")["state"] == "up");
-    // Taken off the network of the links: the servers would find out by their pings, seconds later.
-    let js1: NodeName = "js1-zone-b".parse().unwrap();
-    let wan = format!("zonedrill-{}-zz-wan", region.name);
-    let off_the_wan = "was taken off the WAN network by somebody else";
-    lab.docker_network("disconnect", &js1);
-    let acted = now_ms();
-    region.wait_zone("b", off_the_wan, SOON, |b| {
-        node(b, "js1-zone-b")["container"]["state"] == "running, off the WAN"
-            && b["link"]["leafs_here"] == 2
-    });
-    let told = told_in_time(off_the_wan, "js1-zone-b", acted);
-    assert!(told.contains("`heal b`") && told.contains("docker network connect"), "{told}");
-    let doctor = region.run(&["doctor"]).expect_code(3);
-    assert!(doctor.out.contains("is off the WAN network: `heal b`"), "{doctor:?}");
-    for other in ["js2-zone-b", "js3-zone-b"] {
-        lab.docker_network("disconnect", &other.parse().unwrap());
-    }
-    // The servers' pings would take 8 s.
-    let few = Duration::from_secs(7);
-    region.wait_zone("b", "nothing is left of the link", few, |b| b["link"]["state"] == "down");
-    let healed = region.ok("heal b");
-    assert!(healed.contains("the link is up at both ends"), "{healed}");
-    assert_eq!(lab.on_the_wan().len(), 6);
-    region.ok("doctor");
-    // Off its own zone's network, whose other nodes it no longer reaches.
-    let zone_network = format!("zonedrill-{}-zone-b", region.name);
-    let container = lab.container("js1-zone-b");
-    Lab::raw_docker(&["network", "disconnect", &zone_network, &container]);
-    let acted = now_ms();
-    region.wait_zone("b", "off its zone", SOON, |b| {
-        node(b, "js1-zone-b")["container"]["state"] == "running, off its zone"
-    });
-    let told =
-        told_in_time("was taken off its zone's network by somebody else", "js1-zone-b", acted);
-    let way_back = told.split('`').nth(1).expect("a way back");
-    assert!(region.run(&["doctor"]).expect_code(3).out.contains(way_back), "{told}");
-    let words: Vec<&str> = way_back.split(' ').skip(1).collect();
-    Lab::raw_docker(&words);
-    region.wait_zone("b", "in its zone again", SOON, |b| {
-        node(b, "js1-zone-b")["container"]["state"] == "running"
-    });
-    // Everybody off the network of the links, and the network removed: a heal makes it anew.
-    for name in lab.on_the_wan() {
-        Lab::raw_docker(&["network", "disconnect", &wan, &name]);
-    }
-    Lab::raw_docker(&["network", "rm", &wan]);
-    region.wait("all are off", SOON, |status| {
-        let zones = status["zones"].as_array().unwrap().iter();
-        zones
-            .flat_map(|zone| zone["nodes"].as_array().unwrap())
-            .all(|node| node["container"]["state"] == "running, off the WAN")
-    });
-    region.ok("heal b");
-    assert_eq!(lab.on_the_wan().len(), 6);
-    region.ok("doctor");
-    // By hand it comes back just as well.
-    lab.docker_network("disconnect", &js1);
-    region.wait_zone("b", "off", SOON, |b| {
-        node(b, "js1-zone-b")["container"]["state"] == "running, off the WAN"
-    });
-    lab.docker_network("connect", &js1);
-    region.wait_zone("b", "on", SOON, |b| node(b, "js1-zone-b")["container"]["state"] == "running");
-    // Removed while the zone is cut: what takes its place must not be on the WAN.
-    region.ok("cut b");
-    lab.docker(&["rm", "-f", "js3-zone-b"]);
-    seen("its container was removed by somebody else", "js3-zone-b", "dead");
-    region.ok("node start js3-zone-b");
-    region.wait_zone("b", "made anew", SOON, |b| node(b, "js3-zone-b")["state"] == "up");
-    assert_eq!(lab.on_the_wan().len(), 3, "{:?}", lab.on_the_wan());
-    region.ok("heal b");
-    region.ok("produce 1 20 --interval 1ms");
-    region.wait_zone("b", "b has 20", SOON, |b| b["ledger"]["received"] == 20);
-    // A cut with a container missing is a cut all the same.
-    lab.docker(&["rm", "-f", "js1-zone-b"]);
-    seen("its container was removed by somebody else", "js1-zone-b", "dead");
-    region.ok("cut b");
-    region.ok("heal b");
-    region.ok("verify");
-}
-
-#[test]
 fn a_killed_room_leaves_its_containers_to_be_adopted_or_removed() {
     skip!();
     let lab = Lab::up("orphan");
@@ -315,14 +195,62 @@ fn data_of_another_region_is_nobodys() {
     let volume = format!("{ours}js1-zone-a");
     let label = format!("zonedrill.region={}", region.name);
     Lab::raw_docker(&["volume", "create", "--label", &label, &volume]);
+    let doctor = region.run(&["doctor", "--platform", "docker"]).expect_code(3).out;
     let refused = lab.start(&[]);
     assert_ne!(refused.code, 0);
-    let told = format!("{}{}", refused.out, refused.err);
-    assert!(told.contains(&volume) && told.contains("down --purge` removes it"), "{told}");
+    for told in [doctor, format!("{}{}", refused.out, refused.err)] {
+        assert!(told.contains(&volume) && told.contains("down --purge` removes it"), "{told}");
+    }
     let said = region.ok("down --purge");
     assert!(said.contains("its data is removed"), "{said}");
     assert_eq!(lab.everything(), Vec::<String>::new());
+    let doctor = region.run(&["doctor", "--platform", "docker"]).expect_code(0).out;
+    assert!(doctor.contains("no volumes of this region"), "{doctor}");
     lab.start(&[]).expect_code(0);
+    // Its own data is in nobody's way.
+    region.ok("down");
+    let doctor = region.run(&["doctor", "--platform", "docker"]).expect_code(0).out;
+    assert!(doctor.contains("6 volumes of this region"), "{doctor}");
+}
+
+/// Killed while it comes up, with a compose tool at work; while a drill runs; and while the shell
+/// lives on, which then sees to it.
+#[test]
+fn nothing_stays_of_a_region_for_one_shell_that_was_killed() {
+    skip!();
+    let lab = Lab::new("killed");
+    let region = &lab.region;
+    let begin = || {
+        let run = region.begin_one_run(&["--platform", "docker"]);
+        let left = Left::of(&run);
+        (run, left)
+    };
+    let nothing_stays = |left: &Left, when: &str| {
+        region.wait_for_processes_to_end(Duration::from_secs(150));
+        assert_eq!(left.everything(), Vec::<String>::new(), "{when}");
+        assert_eq!(region.one_runs(), Vec::<PathBuf>::new(), "{when}");
+    };
+    let (mut run, left) = begin();
+    let deadline = Instant::now() + SOON;
+    // The tool begins with the zones' networks.
+    while !left.everything().iter().any(|name| name.contains("-zone-")) {
+        assert!(Instant::now() < deadline, "no compose tool");
+    }
+    run.kill_room();
+    run.kill_shell();
+    nothing_stays(&left, "coming up");
+
+    let (mut run, left) = begin();
+    run.wait_for_the_drill();
+    run.kill_shell();
+    run.kill_room();
+    nothing_stays(&left, "while a drill runs");
+
+    let (mut run, left) = begin();
+    run.wait_for_the_drill();
+    run.kill_room();
+    assert_ne!(run.shell.wait().expect("it ends").code(), Some(0));
+    nothing_stays(&left, "its shell lives");
 }
 
 #[test]
@@ -391,50 +319,6 @@ fn a_network_of_that_name_is_refused_not_used() {
     lab.region.run(&["down"]);
     // The zone's own network in the way is the compose tool's to notice, or to take over.
     lab.start(&[]).expect_code(0);
-}
-
-#[test]
-fn an_engine_that_stops_answering_is_told_and_survived() {
-    skip!();
-    let mut lab = Lab::new("stall");
-    let proxy = Proxy::start(&lab.region.home.path().join("engine.sock"));
-    lab.host = Some(proxy.host());
-    lab.start(&[]).expect_code(0);
-    lab.region.ok("produce 1 10 --interval 1ms");
-    proxy.freeze(true);
-    let began = Instant::now();
-    let failed = lab.region.run(&["cut", "b"]);
-    assert_eq!(failed.code, 1, "{failed:?}");
-    assert!(failed.err.contains("did not answer"), "{failed:?}");
-    assert!(began.elapsed() < Duration::from_secs(120), "{:?}", began.elapsed());
-    let events = lab.region.folder().join("events.jsonl");
-    let events = || fs::read_to_string(&events).unwrap();
-    assert!(events().contains("the Docker engine does not answer"), "{}", events());
-    // The servers go on meanwhile.
-    lab.region.ok("produce 11 20 --interval 1ms");
-    proxy.freeze(false);
-    let deadline = Instant::now() + SOON;
-    while !events().contains("the Docker engine answers again") {
-        assert!(Instant::now() < deadline, "{}", events());
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    // The failed cut may have been made half by the engine when it woke up; a heal and a cut settle it.
-    lab.region.run(&["heal", "b"]);
-    lab.region.ok("cut b");
-    lab.region.ok("heal b");
-    lab.region.wait_zone("b", "b has 20", SOON, |b| b["ledger"]["received"] == 20);
-    lab.region.ok("verify");
-    // The same in the middle of a drill: its cut cannot be made, so nothing was tested.
-    let mut drill = lab.region.program().args(["drill", "run", "heal"]).spawn().expect("a drill");
-    lab.region
-        .wait("the first step", SOON, |status| status["producer"]["acked"].as_u64() > Some(20));
-    proxy.freeze(true);
-    assert_eq!(drill.wait().expect("the drill ends").code(), Some(2));
-    proxy.freeze(false);
-    let conclusions = lab.region.status()["conclusions"].clone();
-    assert_eq!(conclusions[1]["verdict"], "void", "{conclusions:#}");
-    lab.region.ok("down --purge");
-    assert_eq!(lab.everything(), Vec::<String>::new());
 }
 
 /// Needs no engine: what is missing is told with the way out, and nothing is left behind.
@@ -516,53 +400,4 @@ fn the_four_conclusions_hold_in_containers() {
     let status = lab.region.status();
     let conclusions = status["conclusions"].as_array().expect("conclusions");
     assert!(conclusions.iter().all(|c| c["verdict"] == "proved"), "{conclusions:?}");
-}
-
-#[test]
-fn what_somebody_else_does_during_a_drill_makes_it_void_with_those_words() {
-    type Act<'a> = (&'a dyn Fn(), &'a str, &'a str);
-    skip!();
-    let lab = Lab::up("meddle");
-    let region = &lab.region;
-    let js2: NodeName = "js2-zone-b".parse().unwrap();
-    let on_the_wan = |verb: &str| lab.docker_network(verb, &js2);
-    let acts: [Act<'_>; 5] = [
-        (&|| lab.docker(&["pause", "js2-zone-b"]), "was paused", "node thaw js2-zone-b"),
-        (&|| lab.docker(&["kill", "js2-zone-b"]), "was killed", "node start js2-zone-b"),
-        (&|| lab.docker(&["stop", "js2-zone-b"]), "has ended", "node start js2-zone-b"),
-        (&|| lab.docker(&["rm", "-f", "js2-zone-b"]), "js2-zone-b", "node start js2-zone-b"),
-        (&|| on_the_wan("disconnect"), "was taken off the WAN network", "heal b"),
-    ];
-    for (act, told, way_back) in acts {
-        let drill = region.begin_drill();
-        act();
-        let began = Instant::now();
-        let why = region.why_void(drill);
-        loudly(&format!("{told}: the drill ended after {:?}", began.elapsed()));
-        assert!(why.contains("js2-zone-b") && why.contains(told), "{told}: {why}");
-        assert!(why.contains("somebody else while the drill ran"), "{told}: {why}");
-        region.ok(way_back);
-        region.wait_zone("b", "all is well again", SOON, |b| {
-            node(b, "js2-zone-b")["state"] == "up" && b["link"]["leafs_here"] == 3
-        });
-    }
-}
-
-#[test]
-fn a_container_removed_during_a_drill_is_never_called_proved() {
-    skip!();
-    let lab = Lab::up("harmed");
-    let mut drill = lab.region.program().args(["drill", "run", "heal"]).spawn().expect("a drill");
-    lab.region.wait("the cut is proved", Duration::from_secs(40), |status| {
-        status["zones"][1]["link"]["effective"] == true
-    });
-    lab.docker(&["rm", "-f", "js3-zone-b"]);
-    let code = drill.wait().expect("the drill ends").code();
-    assert!(matches!(code, Some(1 | 2)), "{code:?}");
-    let heal = lab.region.status()["conclusions"][1].clone();
-    assert!(heal["verdict"] == "void" || heal["verdict"] == "broken", "{heal:#}");
-    // What it cut is healed all the same.
-    lab.region.wait_zone("b", "the link is back", Duration::from_secs(40), |b| {
-        b["link"]["state"] == "up"
-    });
 }

@@ -15,7 +15,7 @@ use std::{
 };
 
 use serde_json::Value;
-use support::{Ran, Region, nats_server};
+use support::{Ran, Region, SOON, nats_server};
 use zonedrill::{drill::record::Entry, room::protocol::PROTOCOL};
 
 /// The newest run's record in a region's folder.
@@ -320,4 +320,15 @@ fn a_drill_whose_room_is_killed_is_void_and_can_be_reported() {
     region.ok("down");
     region.start(&[]).expect_code(0);
     assert_eq!(conclusion(&region, "heal")["verdict"], "waiting");
+}
+
+#[test]
+fn nothing_stays_of_a_region_for_one_shell_that_was_killed() {
+    let region = Region::new("killed");
+    let mut run = region.begin_one_run(&[]);
+    run.wait_for_the_drill();
+    run.kill_room();
+    run.kill_shell();
+    region.wait_for_processes_to_end(SOON);
+    assert_eq!(region.one_runs(), Vec::<std::path::PathBuf>::new());
 }

@@ -14,10 +14,10 @@ use color_eyre::eyre::{self, WrapErr};
 
 use super::{PortBase, StartArgs, print, shell, start};
 use crate::{
-    platform::docker,
     region::{MirrorKind, snapshot::Phase},
     room::{
         client::Client,
+        guard,
         home::{self, Home},
         protocol::{ClientKind, Message},
     },
@@ -25,6 +25,8 @@ use crate::{
 
 /// How long the room may take to end in order.
 const ENDS_WITHIN: Duration = Duration::from_secs(20);
+/// How long what a killed room left may take to go. An engine that gives nothing up is told before.
+const CLEARED_WITHIN: Duration = Duration::from_secs(300);
 
 /// A region of this shell's own.
 #[derive(Debug)]
@@ -33,7 +35,7 @@ pub struct Alone {
     pub home: Home,
     root: PathBuf,
     room: Child,
-    docker: bool,
+    platform: String,
 }
 
 /// A region's name that no other region of the same engine has: there the data of one would be the
@@ -81,10 +83,10 @@ impl Alone {
             let settings = asked.settings(&home, None)?;
             let mut room = start::spawn(&home, &settings, true).wrap_err("no region")?;
             start::until_it_listens(&home, &mut room).await?;
-            Ok(room)
+            Ok((room, settings.platform))
         };
         match started.await {
-            Ok(room) => Ok(Self { home, root, room, docker }),
+            Ok((room, platform)) => Ok(Self { home, root, room, platform }),
             Err(error) => {
                 let _ = std::fs::remove_dir_all(&root);
                 Err(error)
@@ -129,12 +131,16 @@ impl Alone {
         while Instant::now() < deadline && matches!(self.room.try_wait(), Ok(None)) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        let in_order = matches!(self.room.try_wait(), Ok(Some(status)) if status.success());
-        if self.docker && !in_order {
-            // Containers outlive a room that was killed.
-            let _ = self.room.kill();
-            if let Err(error) = docker::remove_region(&self.home.region, true).await {
-                print(&format!("not all of the region is removed: {error}"));
+        if matches!(self.room.try_wait(), Ok(Some(status)) if status.success()) {
+            return;
+        }
+        let _ = self.room.kill();
+        let _ = self.room.wait();
+        // Its guard clears up; where that was killed too, this shell does.
+        let deadline = Instant::now() + CLEARED_WITHIN;
+        while self.home.folder.exists() && Instant::now() < deadline {
+            if let Err(error) = guard::clear_up(&self.home, Some(&self.platform)).await {
+                return print(&error.to_string());
             }
         }
     }

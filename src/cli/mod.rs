@@ -96,8 +96,10 @@ fn dispatch(cli: Cli) -> eyre::Result<u8> {
         );
     }
     match cli.words {
-        Some(Words::Guard) => {
-            guard::stand(&home)?;
+        Some(Words::Guard { once }) => {
+            if guard::outlives_the_room() {
+                runtime()?.block_on(guard::clear_up(&home, once.as_deref()))?;
+            }
             Ok(0)
         }
         Some(Words::Room { settings, tethered }) => {

@@ -17,7 +17,7 @@ use crate::{
     platform::local,
     region::{Settings, snapshot::Phase},
     room::{
-        self,
+        self, RoomError,
         client::{Client, ClientError},
         home::Home,
         protocol::{ClientKind, Message, Request},
@@ -210,8 +210,11 @@ pub fn be_the_room(home: Home, settings: Settings, tethered: bool) -> eyre::Resu
     outgrown_files_are_errors(&runtime);
     let ended = runtime.block_on(room::run(home, settings, tethered));
     runtime.shutdown_timeout(Duration::from_secs(2));
-    if tethered && let Some(root) = root {
-        // The folder was made for this one run.
+    if tethered
+        && let Some(root) = root
+        && !matches!(ended, Err(RoomError::LeftBehind(_)))
+    {
+        // The folder was made for this one run; what is left of that is the guard's.
         let _ = std::fs::remove_dir_all(root);
     }
     match ended {

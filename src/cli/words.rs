@@ -156,7 +156,11 @@ pub enum Words {
     },
     /// The room's guard (started by the room)
     #[command(hide = true, name = guard::SUBCOMMAND)]
-    Guard,
+    Guard {
+        /// The region was made for one run, on this platform: nothing of it stays
+        #[arg(long, value_name = "PLATFORM")]
+        once: Option<String>,
+    },
 }
 
 impl StartArgs {

@@ -91,7 +91,7 @@ pub async fn examine(home: &Home, settings: &Settings) -> Report {
     machine(&mut report, home);
     if settings.platform == "docker" {
         let plans: Vec<ZonePlan> = plans(settings).collect();
-        in_docker(&mut report, &home.region, settings, &plans).await;
+        in_docker(&mut report, home, settings, &plans).await;
     } else {
         binary(&mut report, settings).await;
         free_ports(&mut report, settings);
@@ -123,7 +123,7 @@ pub async fn in_room(cx: Cx, snapshots: Snapshots) -> Result {
             // A bring-up that failed runs nothing: then what it would need is what matters.
             let wanted: Vec<ZonePlan> =
                 if nodes.is_empty() { plans(&settings).collect() } else { Vec::new() };
-            in_docker(&mut report, &cx.engine.home.region, &settings, &wanted).await;
+            in_docker(&mut report, &cx.engine.home, &settings, &wanted).await;
         }
     }
     let runs = !nodes.is_empty();
@@ -284,12 +284,18 @@ async fn binary(report: &mut Report, settings: &Settings) {
 }
 
 /// What the docker platform needs; with `plans`, of zones that are yet to start.
-async fn in_docker(report: &mut Report, region: &str, settings: &Settings, plans: &[ZonePlan]) {
+async fn in_docker(report: &mut Report, home: &Home, settings: &Settings, plans: &[ZonePlan]) {
     let cache = match cache_folder() {
         Ok(cache) => cache,
         Err(error) => return report.add("docker", Health::Ill, error.to_string()),
     };
-    for (what, how, words) in examine::examine(region, settings, cache, plans).await {
+    let examined = examine::Examined {
+        region: &home.region,
+        folder: &home.folder,
+        fresh: matches!(home.kept(), Ok(None)),
+        plans,
+    };
+    for (what, how, words) in examine::examine(examined, settings, cache).await {
         let health = match how {
             examine::How::Well => Health::Well,
             examine::How::Mind => Health::Mind,

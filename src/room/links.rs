@@ -95,8 +95,11 @@ pub async fn cut(cx: Cx, cut: Cut) -> Result {
             (None, Some(frozen)) => format!("{frozen} ({proof})"),
             (None, None) => format!("not within {}: {proof}", format_duration(deadline)),
         };
+        let usual = cx.engine.platform.cut_kinds().first() == Some(&kind);
+        let kind = (!usual).then_some(kind);
+        let again = Command::Cut { zone: zone.clone(), kind, heal_after };
         return Err(Failure::Broken(format!(
-            "severed, but not proved at both ends: {why}. Do not score this cut; `heal {zone}` restores the link"
+            "severed, but not proved at both ends: {why}. Do not score this cut; `{again}` tries again to prove it, `heal {zone}` restores the link"
         )));
     }
     if !cx.engine.is_cut_number(&zone, number) {

@@ -90,6 +90,9 @@ pub enum RoomError {
     /// Settings that do not fit the region's data.
     #[error("{0}")]
     Settings(String),
+    /// A region that was made for one run is over, and not all of it could be removed.
+    #[error("not all of the region is removed: {0}")]
+    LeftBehind(String),
     /// A platform that does not exist (yet).
     #[error("there is no platform `{0}`: this release has `local` and `docker`")]
     Platform(String),
@@ -167,8 +170,9 @@ pub async fn run(home: Home, asked: Settings, once: bool) -> Result<(), RoomErro
     }
     let socket = server::Socket::bind(&socket_path)
         .map_err(|source| RoomError::Socket { path: socket_path.clone(), source })?;
-    let guard =
-        guard::Guard::start(&home).inspect_err(|error| tracing::warn!("no guard: {error}")).ok();
+    let guard = guard::Guard::start(&home, once.then_some(&settings.platform))
+        .inspect_err(|error| tracing::warn!("no guard: {error}"))
+        .ok();
 
     let (bus, inbox) = Bus::new();
     let started = clock::now_ms();
@@ -251,6 +255,7 @@ pub async fn run(home: Home, asked: Settings, once: bool) -> Result<(), RoomErro
     };
     drop(engine);
     let mut result = down.map_err(|failure| failure.to_string());
+    let left_behind = result.as_ref().err().filter(|_| once).cloned();
     if let Some((mut owner, end)) = ended {
         if purge && result.is_ok() {
             result = home.purge().map_err(|error| error.to_string());
@@ -264,8 +269,11 @@ pub async fn run(home: Home, asked: Settings, once: bool) -> Result<(), RoomErro
         // Whoever still holds a way to the keeper must not hold up the end.
         let _ = tokio::time::timeout(Duration::from_secs(2), closed).await;
     }
-    if let Some(guard) = guard {
-        guard.dismiss();
+    match (guard, left_behind) {
+        // Nobody comes back for it: the guard tries again.
+        (_, Some(why)) => return Err(RoomError::LeftBehind(why)),
+        (Some(guard), None) => guard.dismiss(),
+        (None, None) => {}
     }
     drop(claim);
     Ok(())

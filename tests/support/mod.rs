@@ -8,7 +8,7 @@
 mod server;
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
 };
@@ -27,6 +27,13 @@ pub struct Region {
     pub name: String,
     pub home: tempfile::TempDir,
     pub port: u16,
+}
+
+/// A region for one shell, as `drill run` makes it where no room runs.
+pub struct OneRun {
+    pub shell: Child,
+    /// Its folder, in the temporary folder of the [`Region`] that began it.
+    pub folder: PathBuf,
 }
 
 /// What a command printed, and how it ended.
@@ -132,23 +139,84 @@ impl Region {
     }
 
     /// A cut with a frozen node is not proved, and says so long before the servers' pings would
-    /// leave off; nor is the heal. Neither waits once the node goes on.
+    /// leave off; nor is the heal. Neither waits once the node goes on: the cut is proved by another
+    /// `cut`, which one that is effective refuses.
     pub fn a_frozen_node_is_told(&self, cut: &str) {
         self.ok("node freeze js2-zone-b");
-        for (line, not_proved) in [(cut, "not proved at both ends"), ("heal b", "not proved")] {
-            let began = Instant::now();
-            let told = self.run(&line.split(' ').collect::<Vec<_>>()).expect_code(1).err;
-            assert!(began.elapsed() < Duration::from_secs(14), "{line}: {:?}", began.elapsed());
-            let why = "js2-zone-b is frozen (`node thaw js2-zone-b` resumes it)";
-            assert!(told.contains(not_proved) && told.contains(why), "{told}");
-            assert_eq!(self.zone("b")["link"]["effective"], false);
-        }
-        self.ok("node thaw js2-zone-b");
-        self.wait_zone("b", "thawed, and linked", SOON, |b| {
-            b["nodes"][1]["state"] == "up" && b["link"]["leafs_here"] == 3
-        });
+        let told = self.not_proved(cut, "not proved at both ends");
+        assert!(told.contains(&format!("`{cut}` tries again")), "{told}");
+        self.not_proved(cut, "not proved at both ends");
+        self.thaw(|b| b["link"]["state"] == "cut");
+        assert_eq!(self.zone("b")["link"]["effective"], false, "nobody has proved it");
+        assert!(self.ok(cut).contains("is effective"));
+        assert_eq!(self.zone("b")["link"]["effective"], true);
+        let refused = self.run(&cut.split(' ').collect::<Vec<_>>()).expect_code(3).err;
+        assert!(refused.contains("cut already"), "{refused}");
+
+        self.ok("node freeze js2-zone-b");
+        self.not_proved("heal b", "not proved");
+        self.thaw(|b| b["link"]["leafs_here"] == 3);
         self.ok(cut);
         self.ok("heal b");
+    }
+
+    fn not_proved(&self, line: &str, how: &str) -> String {
+        let began = Instant::now();
+        let told = self.run(&line.split(' ').collect::<Vec<_>>()).expect_code(1).err;
+        assert!(began.elapsed() < Duration::from_secs(14), "{line}: {:?}", began.elapsed());
+        let why = "js2-zone-b is frozen (`node thaw js2-zone-b` resumes it)";
+        assert!(told.contains(how) && told.contains(why), "{told}");
+        assert_eq!(self.zone("b")["link"]["effective"], false);
+        told
+    }
+
+    fn thaw(&self, wanted: impl Fn(&Value) -> bool) {
+        self.ok("node thaw js2-zone-b");
+        self.wait_zone("b", "thawed", SOON, |b| b["nodes"][1]["state"] == "up" && wanted(b));
+    }
+
+    /// Begins the drill `independent` in a region for one shell; returns when its room runs.
+    pub fn begin_one_run(&self, more: &[&str]) -> OneRun {
+        let mut shell = self.program();
+        shell
+            .args(["drill", "run", "independent", "--report", "proof", "--nats-server"])
+            .arg(nats_server())
+            .args(more)
+            .current_dir(self.home.path())
+            .env("TMPDIR", self.home.path())
+            .stdout(Stdio::null());
+        let shell = shell.spawn().expect("a drill");
+        OneRun { shell, folder: self.room_of_one_run() }
+    }
+
+    fn room_of_one_run(&self) -> PathBuf {
+        let deadline = Instant::now() + SOON;
+        loop {
+            let mut rooms = self.one_runs().into_iter().flat_map(|root| folders(&root));
+            if let Some(folder) = rooms.find(|folder| pid_of_room(folder).is_some()) {
+                return folder;
+            }
+            assert!(Instant::now() < deadline, "no room for one shell");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// What there is of regions for one shell in the temporary folder.
+    pub fn one_runs(&self) -> Vec<PathBuf> {
+        let ours = |path: &PathBuf| {
+            path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("zonedrill-"))
+        };
+        // The bundle is called `proof`.
+        folders(self.home.path()).into_iter().filter(ours).collect()
+    }
+
+    /// Waits until no process of the region runs any more.
+    pub fn wait_for_processes_to_end(&self, within: Duration) {
+        let deadline = Instant::now() + within;
+        while !self.processes().is_empty() {
+            assert!(Instant::now() < deadline, "{:?} run", self.processes());
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// Begins the drill `independent` in a shell; returns when it holds with something produced.
@@ -228,6 +296,45 @@ impl Region {
             );
             std::thread::sleep(Duration::from_millis(50));
         }
+    }
+}
+
+fn folders(of: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(of).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
+}
+
+fn pid_of_room(folder: &Path) -> Option<i32> {
+    std::fs::read_to_string(folder.join("room.lock")).ok()?.trim().parse().ok()
+}
+
+fn kill(pid: i32) {
+    let pid = rustix::process::Pid::from_raw(pid).expect("a pid");
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("it runs");
+}
+
+impl OneRun {
+    /// The region's name.
+    pub fn name(&self) -> String {
+        self.folder.file_name().expect("a name").to_string_lossy().into_owned()
+    }
+
+    /// Waits until the drill has begun.
+    pub fn wait_for_the_drill(&self) {
+        let deadline = Instant::now() + 2 * SOON;
+        while folders(&self.folder.join("drills")).is_empty() {
+            assert!(Instant::now() < deadline, "no drill begins");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    pub fn kill_room(&self) {
+        kill(pid_of_room(&self.folder).expect("a room"));
+    }
+
+    pub fn kill_shell(&mut self) {
+        kill(self.shell.id().cast_signed());
+        self.shell.wait().expect("it has ended");
     }
 }
 

@@ -19,7 +19,8 @@ use std::{
     time::Duration,
 };
 
-pub use support::{Ran, Region, nats_server};
+use serde_json::Value;
+pub use support::{OneRun, Ran, Region, nats_server};
 use zonedrill::{platform::docker, region::NodeName};
 
 /// Says it where a passing test's output is not swallowed.
@@ -57,6 +58,12 @@ pub(crate) use skip;
 /// An election takes 4 to 9 s after a leader was lost, and may have to be repeated.
 pub const SOON: Duration = Duration::from_secs(60);
 
+/// A node of a zone of `status --json`.
+pub fn node<'a>(zone: &'a Value, name: &str) -> &'a Value {
+    let nodes = zone["nodes"].as_array().expect("nodes");
+    nodes.iter().find(|node| node["name"] == name).expect("the node")
+}
+
 /// One region after the other comes up: the machine has few cores, and elections have time limits.
 static TURN: Mutex<()> = Mutex::new(());
 
@@ -67,11 +74,34 @@ pub struct Lab {
     pub binary: PathBuf,
     /// The engine's address, if not the usual one.
     pub host: Option<String>,
-    _left: Left,
+    left: Left,
 }
 
 /// Removes what a region left in the engine, after its room has had its chance.
-struct Left(String);
+pub struct Left(String);
+
+impl Left {
+    /// Of a region for one shell.
+    pub fn of(run: &OneRun) -> Self {
+        Self(run.name())
+    }
+
+    /// Everything of it that is in the engine.
+    pub fn everything(&self) -> Vec<String> {
+        let label = format!("label=zonedrill.region={}", self.0);
+        let all = [
+            ("container", vec!["ps", "-a", "--format", "{{.Names}}", "--filter", &label]),
+            ("network", vec!["network", "ls", "--format", "{{.Name}}", "--filter", &label]),
+            ("volume", vec!["volume", "ls", "--format", "{{.Name}}", "--filter", &label]),
+        ];
+        all.iter()
+            .flat_map(|(kind, words)| {
+                let names = Lab::raw_docker(words);
+                names.lines().map(|name| format!("{kind} {name}")).collect::<Vec<_>>()
+            })
+            .collect()
+    }
+}
 
 impl Drop for Left {
     fn drop(&mut self) {
@@ -101,7 +131,7 @@ impl Lab {
             region: Region::new(&name),
             binary: nats_server().to_owned(),
             host: None,
-            _left: Left(name),
+            left: Left(name),
         }
     }
 
@@ -198,18 +228,7 @@ impl Lab {
 
     /// Everything of the region that is in the engine.
     pub fn everything(&self) -> Vec<String> {
-        let label = self.label();
-        let all = [
-            ("container", vec!["ps", "-a", "--format", "{{.Names}}", "--filter", &label]),
-            ("network", vec!["network", "ls", "--format", "{{.Name}}", "--filter", &label]),
-            ("volume", vec!["volume", "ls", "--format", "{{.Name}}", "--filter", &label]),
-        ];
-        all.iter()
-            .flat_map(|(kind, words)| {
-                let names = Self::raw_docker(words);
-                names.lines().map(|name| format!("{kind} {name}")).collect::<Vec<_>>()
-            })
-            .collect()
+        self.left.everything()
     }
 
     /// The image of a node's container.

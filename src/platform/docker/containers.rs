@@ -80,8 +80,18 @@ pub async fn list(
 pub struct Swept {
     /// So many containers.
     pub containers: usize,
+    /// So many networks.
+    pub networks: usize,
     /// So many volumes, its data.
     pub volumes: usize,
+}
+
+impl Swept {
+    /// There was nothing.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        (self.containers, self.networks, self.volumes) == (0, 0, 0)
+    }
 }
 
 /// The volumes of a region, or of one of its zones.
@@ -118,6 +128,7 @@ pub async fn sweep(
     for done in join_all(found.iter().map(|one| remove(docker, one))).await {
         note(done);
     }
+    let mut networks_found = 0;
     let options = ListNetworksOptionsBuilder::new().filters(&names.filter(zone)).build();
     match docker.list_networks(Some(options)).await {
         Ok(networks) => {
@@ -125,6 +136,7 @@ pub async fn sweep(
                 .into_iter()
                 .filter(|one| one.labels.as_ref().is_some_and(|labels| names.owns(labels, zone)));
             for network in ours.filter_map(|network| network.name) {
+                networks_found += 1;
                 let gone = docker.remove_network(&network).await;
                 note(fine_if_gone(gone, &format!("remove network {network}")));
             }
@@ -142,7 +154,7 @@ pub async fn sweep(
         let gone = docker.remove_volume(volume, None::<RemoveVolumeOptions>);
         note(fine_if_gone(gone.await, &format!("remove volume {volume}")));
     }
-    first.map(|()| Swept { containers: found.len(), volumes: data.len() })
+    first.map(|()| Swept { containers: found.len(), networks: networks_found, volumes: data.len() })
 }
 
 async fn remove(docker: &Docker, one: &Found) -> Result<(), PlatformError> {

@@ -1,6 +1,6 @@
 //! What `doctor` says of Docker: what is there, what is missing, and the way out.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bollard::models::Network;
 
@@ -10,7 +10,7 @@ use super::{
     image,
     names::{Names, REGION_LABEL},
     tool,
-    zones::census,
+    zones::{census, nobodys},
 };
 use crate::{
     platform::local::binary::{self, Wanted},
@@ -31,14 +31,22 @@ pub enum How {
 /// One thing that was examined: what, how it is, in words with the way out.
 pub type Finding = (String, How, String);
 
-/// Examines everything the docker platform needs. `plans` are the zones that would be started;
-/// none where they run already.
-pub async fn examine(
-    region: &str,
-    settings: &Settings,
-    cache: PathBuf,
-    plans: &[ZonePlan],
-) -> Vec<Finding> {
+/// Which region is examined.
+#[derive(Clone, Copy, Debug)]
+pub struct Examined<'a> {
+    /// Its name.
+    pub region: &'a str,
+    /// Its folder.
+    pub folder: &'a Path,
+    /// The folder knows of no region: data in the engine is another's.
+    pub fresh: bool,
+    /// The zones that would be started; none where they run already.
+    pub plans: &'a [ZonePlan],
+}
+
+/// Examines everything the docker platform needs.
+pub async fn examine(examined: Examined<'_>, settings: &Settings, cache: PathBuf) -> Vec<Finding> {
+    let Examined { region, folder, fresh, plans } = examined;
     let mut findings = Vec::new();
     let mut add =
         |what: &str, how: How, words: String| findings.push((what.to_owned(), how, words));
@@ -79,6 +87,11 @@ pub async fn examine(
                 format!("{}; `up` makes them anew, with their data", census(&found))
             };
             add("containers", How::Well, words);
+            let (how, words) = match containers::volumes(&engine.docker, &names, None).await {
+                Ok(volumes) => the_data(&volumes, &names, folder, fresh && !settings.adopt),
+                Err(error) => (How::Ill, error.to_string()),
+            };
+            add("data", how, words);
             let (how, words) = the_ports(&engine, plans).await;
             add("ports", how, words);
         }
@@ -134,6 +147,15 @@ async fn the_image(engine: &Engine, settings: &Settings, cache: PathBuf) -> (How
             ),
         },
         Err(error) => (How::Ill, error.to_string()),
+    }
+}
+
+/// Volumes under the region's name; one that is `fresh` refuses them.
+fn the_data(volumes: &[String], names: &Names, folder: &Path, fresh: bool) -> (How, String) {
+    match (fresh.then(|| nobodys(volumes, names, folder)).flatten(), volumes.len()) {
+        (Some(why), _) => (How::Ill, why),
+        (None, 0) => (How::Well, "no volumes of this region".to_owned()),
+        (None, count) => (How::Well, format!("{count} volumes of this region")),
     }
 }
 

@@ -9,6 +9,8 @@
 //! | `image` | the servers' image |
 //! | `containers` | what of a region is in the engine; plugging and unplugging |
 //! | `zones` | bring-up, adoption, end |
+//! | `leftovers` | what is left of a region that has no room |
+//! | `nodes` | one node started, stopped, killed, frozen, thawed |
 //! | `link` | cut and heal |
 //! | `watch` | the engine's events, measures and logs |
 //! | `examine` | what `doctor` says |
@@ -18,8 +20,10 @@ mod engine;
 pub mod examine;
 mod files;
 mod image;
+mod leftovers;
 mod link;
 mod names;
+mod nodes;
 mod tool;
 mod watch;
 mod zones;
@@ -32,16 +36,15 @@ use std::{
 };
 
 use async_trait::async_trait;
-use bollard::query_parameters::{
-    KillContainerOptions, StartContainerOptions, StopContainerOptionsBuilder,
-};
 use futures::future::join_all;
 use tokio::sync::mpsc;
 
-pub use self::containers::Swept;
+pub use self::{
+    containers::Swept,
+    leftovers::{clear_region, remove_region},
+};
 use self::{
-    containers::GRACE_S,
-    engine::{Engine, failed, refuse},
+    engine::{Engine, refuse},
     image::Image,
     names::Names,
     tool::Tool,
@@ -51,8 +54,8 @@ use self::{
 use super::{Common, Platform, PlatformError, PlatformEvent, Progress, choose_cut, local::ports};
 use crate::region::{
     NodeName, ZoneName, ZonePlan,
-    observation::{ProcessState, ProcessTruth},
-    topology::{CutKind, NodePlan, Role},
+    observation::ProcessTruth,
+    topology::{CutKind, Role},
 };
 
 /// How the docker platform is set up.
@@ -134,36 +137,6 @@ impl DockerPlatform {
     fn zone(&self, name: &ZoneName) -> Result<Arc<Zone>, PlatformError> {
         let zone = locked(&self.zones).get(name).cloned();
         zone.ok_or_else(|| PlatformError::NoZone(name.clone()))
-    }
-
-    fn node(&self, node: &NodeName) -> Result<(Arc<Zone>, NodePlan), PlatformError> {
-        let zone = self.zone(&node.zone)?;
-        let plan = zone.plan.nodes.iter().find(|plan| &plan.name == node).cloned();
-        let plan = plan.ok_or_else(|| PlatformError::NoZone(node.zone.clone()))?;
-        Ok((zone, plan))
-    }
-
-    /// Refuses what cannot be done to a node in the state it is in.
-    async fn must(
-        &self,
-        ready: &Ready,
-        node: &NodeName,
-        asked: Asked,
-    ) -> Result<(), PlatformError> {
-        use ProcessState::{Dead, Frozen, Running, Stopped};
-        let why = match (ready.watch.look(node).await?.state, asked) {
-            (Running, Asked::Thaw) => "is not frozen".to_owned(),
-            (Frozen, Asked::Freeze) => {
-                format!("is frozen already: `node thaw {node}` resumes it")
-            }
-            (Stopped | Dead, Asked::Stop | Asked::Kill | Asked::Freeze | Asked::Thaw) => {
-                format!("is not running: `node start {node}` starts it")
-            }
-            (Running, Asked::Start) => "runs already".to_owned(),
-            (Frozen, Asked::Start) => format!("is frozen: `node thaw {node}` resumes it"),
-            _ => return Ok(()),
-        };
-        Err(PlatformError::NodeState { node: node.clone(), why })
     }
 }
 
@@ -276,67 +249,23 @@ impl Platform for DockerPlatform {
     }
 
     async fn start_node(&self, node: &NodeName) -> Result<(), PlatformError> {
-        let ready = self.ready()?;
-        let (zone, plan) = self.node(node)?;
-        self.must(&ready, node, Asked::Start).await?;
-        let container = self.names.container(node);
-        let docker = &ready.engine.docker;
-        let gone = containers::list(docker, &self.names, Some(&node.zone)).await?;
-        let gone = gone.iter().all(|one| &one.node != node);
-        if gone {
-            // A new container comes with all its networks; a cut zone's must come without the WAN.
-            let off = ready.watch.plugged(&node.zone) == Plug::Off;
-            ready.watch.track([node.clone()].into_iter());
-            let made = self.make_anew(&ready, &zone.plan, node).await;
-            if made.is_ok() && off {
-                let cut = containers::unplug(docker, &self.names, node).await;
-                cut.map_err(|error| failed(&format!("disconnect {container}"), &error))?;
-            }
-            ready.watch.look(node).await?;
-            ready.watch.settled([node].into_iter());
-            made?;
-        } else {
-            let starting = docker.start_container(&container, None::<StartContainerOptions>);
-            ready.watch.act(node, Asked::Start, starting).await?;
-        }
-        self.answers(&ready, &plan).await
+        self.start_one(node).await
     }
 
     async fn stop_node(&self, node: &NodeName) -> Result<(), PlatformError> {
-        let ready = self.ready()?;
-        self.node(node)?;
-        self.must(&ready, node, Asked::Stop).await?;
-        let container = self.names.container(node);
-        let options = StopContainerOptionsBuilder::new().t(GRACE_S).build();
-        let stopping = ready.engine.docker.stop_container(&container, Some(options));
-        ready.watch.act(node, Asked::Stop, stopping).await
+        self.ask(node, Asked::Stop).await
     }
 
     async fn kill_node(&self, node: &NodeName) -> Result<(), PlatformError> {
-        let ready = self.ready()?;
-        self.node(node)?;
-        self.must(&ready, node, Asked::Kill).await?;
-        let container = self.names.container(node);
-        let killing = ready.engine.docker.kill_container(&container, None::<KillContainerOptions>);
-        ready.watch.act(node, Asked::Kill, killing).await
+        self.ask(node, Asked::Kill).await
     }
 
     async fn freeze_node(&self, node: &NodeName) -> Result<(), PlatformError> {
-        let ready = self.ready()?;
-        self.node(node)?;
-        self.must(&ready, node, Asked::Freeze).await?;
-        let container = self.names.container(node);
-        let pausing = ready.engine.docker.pause_container(&container);
-        ready.watch.act(node, Asked::Freeze, pausing).await
+        self.ask(node, Asked::Freeze).await
     }
 
     async fn thaw_node(&self, node: &NodeName) -> Result<(), PlatformError> {
-        let ready = self.ready()?;
-        self.node(node)?;
-        self.must(&ready, node, Asked::Thaw).await?;
-        let container = self.names.container(node);
-        let resuming = ready.engine.docker.unpause_container(&container);
-        ready.watch.act(node, Asked::Thaw, resuming).await
+        self.ask(node, Asked::Thaw).await
     }
 
     fn cut_kinds(&self) -> &'static [CutKind] {
@@ -390,17 +319,6 @@ impl Platform for DockerPlatform {
         let purged = if purge { remove_folder(&self.servers).await } else { Ok(()) };
         ended.into_iter().chain([swept.map(drop), purged]).collect()
     }
-}
-
-/// Removes what is left in the engine of a region that has no room. Returns what there was; `None`
-/// where no engine answers.
-///
-/// # Errors
-/// When something cannot be removed.
-pub async fn remove_region(region: &str, purge: bool) -> Result<Option<Swept>, PlatformError> {
-    let Ok(engine) = engine::find().await else { return Ok(None) };
-    let names = Names::new(region);
-    containers::sweep(&engine.docker, &names, None, purge).await.map(Some)
 }
 
 async fn remove_folder(folder: &Path) -> Result<(), PlatformError> {

@@ -1,6 +1,9 @@
 //! The compose tool: `docker compose`, or `docker-compose`.
 
-use std::{collections::BTreeSet, path::Path, process::Stdio, time::Duration};
+use std::{
+    collections::BTreeSet, ffi::OsStr, fs, os::unix::ffi::OsStrExt, path::Path, process::Stdio,
+    time::Duration,
+};
 
 use futures::future::join_all;
 use tokio::process::Command;
@@ -98,6 +101,22 @@ impl Tool {
     }
 }
 
+/// Does a compose tool work on a file in this folder, whoever has begun it? On Linux only; elsewhere
+/// nobody knows.
+pub fn is_at_work(folder: &Path) -> bool {
+    let of_it = |words: &[u8]| {
+        let words: Vec<&[u8]> = words.split(|byte| *byte == 0).collect();
+        words.windows(2).any(|two| {
+            let file = Path::new(OsStr::from_bytes(two[1]));
+            two[0] == b"-f" && file.parent() == Some(folder)
+        })
+    };
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes
+        .map(|one| fs::read(one.path().join("cmdline")))
+        .any(|words| words.is_ok_and(|w| of_it(&w)))
+}
+
 /// The end of what a tool wrote, without its progress.
 fn complaint(stderr: &[u8]) -> String {
     let text = String::from_utf8_lossy(stderr);
@@ -147,6 +166,23 @@ fn hint(stderr: &[u8]) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_tool_at_work_on_a_folder_is_known() {
+        use std::process::Command;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("zone-a.yml");
+        // Not by its own name: one is a program of its own, the other a script of Python's.
+        let mut tool = Command::new("sh");
+        tool.args(["-c", "read line", "compose", "-p", "x", "-f"]).arg(&file).arg("up");
+        let mut tool = tool.stdin(Stdio::piped()).spawn().unwrap();
+        assert!(is_at_work(folder.path()));
+        assert!(!is_at_work(&folder.path().join("other")));
+        tool.kill().unwrap();
+        tool.wait().unwrap();
+        assert!(!is_at_work(folder.path()));
+    }
 
     #[test]
     fn a_complaint_is_told_without_the_progress() {

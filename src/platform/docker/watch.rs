@@ -9,7 +9,10 @@ mod state;
 use std::{
     collections::BTreeMap,
     path::PathBuf,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -108,6 +111,8 @@ struct Shared {
     asked: Mutex<BTreeMap<NodeName, Asked>>,
     /// Zones that are not [`Plug::On`].
     plugs: Mutex<BTreeMap<ZoneName, Plug>>,
+    /// Somebody has removed the WAN network.
+    wan_gone: AtomicBool,
     followers: Mutex<BTreeMap<NodeName, Follower>>,
 }
 
@@ -137,6 +142,7 @@ impl Watch {
             nodes: watch::channel(BTreeMap::new()).0,
             asked: Mutex::default(),
             plugs: Mutex::default(),
+            wan_gone: AtomicBool::new(false),
             followers: Mutex::default(),
         });
         let tasks = vec![
@@ -197,7 +203,7 @@ impl Watch {
 
     /// Nodes that were taken off a network by somebody else, each with what brings it back.
     pub fn astray(&self) -> Vec<(NodeName, String)> {
-        let nodes = self.shared.nodes.borrow();
+        let nodes = self.shared.nodes.borrow().clone();
         let off = |node: &NodeName, known: &Known| {
             let wan = (known.astray == Some(false))
                 .then(|| format!("off the WAN network: {}", self.shared.way_back(node)));
@@ -312,13 +318,29 @@ impl Shared {
 
     /// How a node that was taken off the WAN network comes back.
     fn way_back(&self, node: &NodeName) -> String {
+        let is_source = node.zone == self.source;
+        if self.wan_gone.load(Ordering::Relaxed) {
+            let own = Some(&node.zone).filter(|_| !is_source).cloned();
+            return Self::way_to_a_wan(own.or_else(|| self.to_heal()));
+        }
         let (wan, container) = (self.names.wan(), self.names.container(node));
         let by_hand = format!("`docker network connect {wan} {container}` brings it back");
-        if node.zone == self.source {
-            by_hand
-        } else {
-            format!("`heal {}` or {by_hand}", node.zone)
-        }
+        if is_source { by_hand } else { format!("`heal {}` or {by_hand}", node.zone) }
+    }
+
+    /// How the WAN network itself comes back, without which nobody can be put on it by hand.
+    fn way_to_a_wan(healed: Option<ZoneName>) -> String {
+        healed.map_or_else(
+            || "`down`, then `up` makes it anew".to_owned(),
+            |zone| format!("`heal {zone}` makes it anew, and plugs zone {zone} and the source in"),
+        )
+    }
+
+    /// A mirror zone, rather one that is not cut.
+    fn to_heal(&self) -> Option<ZoneName> {
+        let nodes = self.nodes.borrow();
+        let mirrors = nodes.keys().map(|node| &node.zone).filter(|zone| **zone != self.source);
+        mirrors.min_by_key(|zone| self.plug(zone) != Plug::On).cloned()
     }
 
     /// How a node that was taken off its own zone's network comes back, under the name by which the

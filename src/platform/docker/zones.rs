@@ -18,6 +18,7 @@ use super::{
     engine::{Engine, code, failed, refuse},
     files::Make,
     image::{self, Image},
+    names::Names,
 };
 use crate::{
     platform::{PlatformError, Progress, greet::greets},
@@ -75,7 +76,10 @@ impl DockerPlatform {
         let found = containers::list(&engine.docker, &self.names, None).await?;
         let lives: Vec<&Found> = found.iter().filter(|one| one.lives()).collect();
         if self.options.fresh && !self.options.adopt && lives.is_empty() {
-            self.no_data(engine).await?;
+            let volumes = containers::volumes(&engine.docker, &self.names, None).await?;
+            if let Some(why) = nobodys(&volumes, &self.names, &self.options.common.home) {
+                return Err(refuse(why));
+            }
         }
         if found.is_empty() {
             return Ok(found);
@@ -103,20 +107,6 @@ impl DockerPlatform {
             "containers of region {} are there already, started by hand or left by a room that was killed ({}): `zonedrill{region} up --adopt` takes them over with their data, `zonedrill{region} down` removes them",
             self.names.region(),
             census(&found),
-        )))
-    }
-
-    /// Refuses a new region where the engine holds data under its name: messages that this region
-    /// never produced would be on its streams, and its `down --purge` would take them.
-    async fn no_data(&self, engine: &Engine) -> Result<(), PlatformError> {
-        let volumes = containers::volumes(&engine.docker, &self.names, None).await?;
-        let Some(first) = volumes.first() else { return Ok(()) };
-        let region = region_flag(self.names.region());
-        Err(refuse(format!(
-            "Docker holds data of a region {name} that {folder} knows nothing of ({count} volumes: {first}, …): `zonedrill{region} down --purge` removes it, `--region NAME` starts another region beside it",
-            name = self.names.region(),
-            folder = self.options.common.home.display(),
-            count = volumes.len(),
         )))
     }
 
@@ -286,6 +276,19 @@ impl DockerPlatform {
             Err(error) => Err(by_tool.err().unwrap_or(error)),
         }
     }
+}
+
+/// Why a region whose folder knows nothing is refused where the engine holds data under its name:
+/// messages that it never produced would be on its streams, and its `down --purge` would take them.
+pub(super) fn nobodys(volumes: &[String], names: &Names, folder: &Path) -> Option<String> {
+    let first = volumes.first()?;
+    let region = region_flag(names.region());
+    Some(format!(
+        "Docker holds data of a region {name} that {folder} knows nothing of ({count} volumes: {first}, …): `zonedrill{region} down --purge` removes it, `--region NAME` starts another region beside it",
+        name = names.region(),
+        folder = folder.display(),
+        count = volumes.len(),
+    ))
 }
 
 /// "zone a: 3 running; zone b: 2 running, 1 exited".

@@ -146,11 +146,6 @@ impl Seen {
         }
     }
 
-    /// Connections from that zone.
-    pub fn leafs_of(&self, zone: &ZoneName) -> u32 {
-        self.living(Some(zone), &[])
-    }
-
     /// Connections from that zone, or all, but for the dead ones.
     pub fn living(&self, of: Option<&ZoneName>, dead: &[(String, u64)]) -> u32 {
         let lives = |id: &u64| !dead.iter().any(|(at, gone)| *at == self.server_id && gone == id);

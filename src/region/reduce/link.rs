@@ -173,27 +173,6 @@ impl State {
         Vec::new()
     }
 
-    /// Whether every node of the zone and of the source, by answers given after `since`, has no
-    /// leafnode connection of this link: the proof that a cut is effective. A suspended or silent
-    /// node can prove nothing; one that has ended has no connections.
-    #[must_use]
-    pub fn seen_bare_since(&self, zone: &ZoneName, since: UnixMs) -> bool {
-        let (Some(i), Some(source)) = (self.index(zone), self.source_index()) else {
-            return false;
-        };
-        let bare = |place: usize, of: Option<&ZoneName>| {
-            self.books[place].nodes.iter().all(|node| {
-                node.ended()
-                    || node.runs()
-                        && node.seen.as_ref().is_some_and(|seen| {
-                            seen.at_ms > since
-                                && of.map_or(seen.leafs, |zone| seen.leafs_of(zone)) == 0
-                        })
-            })
-        };
-        bare(i, None) && bare(source, Some(zone))
-    }
-
     /// Takes the link out of the cut: down, until answers from after this moment show it up.
     fn end_cut(&mut self, now: UnixMs, zone: &ZoneName) -> bool {
         let Some(i) = self.index(zone) else { return false };

@@ -85,8 +85,13 @@ impl Owner {
         match command {
             Command::Cut { zone, kind, .. } => {
                 let kind = choose_cut(&*self.engine.platform, *kind).map_err(|e| e.to_string())?;
+                // One that is not proved, or has leaked since, may be made and proved anew.
                 match link(zone) {
-                    Some(link) if link.state == LinkState::Cut && link.kind == Some(kind) => {
+                    Some(link)
+                        if link.state == LinkState::Cut
+                            && link.kind == Some(kind)
+                            && link.effective =>
+                    {
                         Err(format!(
                             "zone {zone} is cut already ({}): `heal {zone}` restores the link",
                             kind.as_str()

@@ -2,11 +2,14 @@
 
 use std::{
     collections::HashMap,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use bollard::{models::EventMessage, query_parameters::EventsOptionsBuilder};
+use bollard::{
+    models::{EventMessage, EventMessageTypeEnum},
+    query_parameters::EventsOptionsBuilder,
+};
 use futures::{StreamExt, future::join_all};
 
 use super::{Asked, HEARTBEAT_ANSWER, Shared, follow::Follower, locked, state::how_ended};
@@ -14,7 +17,7 @@ use crate::{
     platform::{
         PlatformEvent,
         docker::{
-            engine::words,
+            engine::{code, words},
             names::{NODE_LABEL, REGION_LABEL},
         },
     },
@@ -26,8 +29,10 @@ const HEARTBEAT: Duration = Duration::from_secs(2);
 /// The pause before its events are asked for again.
 const AGAIN: Duration = Duration::from_millis(300);
 
-/// What can be told of: changes of containers, and of who is on which network.
-const EVENTS: [&str; 9] = [
+/// What can be told of: changes of containers, of networks, and of who is on which of them.
+const EVENTS: [&str; 11] = [
+    "create",
+    "remove",
     "start",
     "die",
     "destroy",
@@ -108,8 +113,14 @@ impl Shared {
     async fn happened(self: &Arc<Self>, event: EventMessage) {
         let attributes = event.actor.and_then(|actor| actor.attributes).unwrap_or_default();
         let Some(action) = event.action else { return };
+        let network = attributes.get("name").map(String::as_str);
+        if event.typ == Some(EventMessageTypeEnum::NETWORK)
+            && network == Some(&self.names.wan())
+            && matches!(action.as_str(), "create" | "destroy" | "remove")
+        {
+            return self.look_at_the_wan().await;
+        }
         if matches!(action.as_str(), "connect" | "disconnect") {
-            let network = attributes.get("name").map(String::as_str);
             let node = attributes.get("container").and_then(|id| self.node_of(id));
             let ours = |node: &NodeName| {
                 network == Some(&self.names.wan())
@@ -172,6 +183,23 @@ impl Shared {
     async fn look_at_all(self: &Arc<Self>) {
         let nodes: Vec<NodeName> = self.nodes.borrow().keys().cloned().collect();
         join_all(nodes.iter().map(|node| self.look(node))).await;
+        self.look_at_the_wan().await;
+    }
+
+    /// Looks whether the WAN network is there, and tells if it is no more. The room removes it only
+    /// when it has no nodes any more.
+    async fn look_at_the_wan(&self) {
+        let gone = match self.docker.inspect_network(&self.names.wan(), None).await {
+            Ok(_) => false,
+            Err(error) if code(&error) == Some(404) => true,
+            Err(_) => return,
+        };
+        let before = self.wan_gone.swap(gone, Ordering::Relaxed);
+        if gone && !before && !self.nodes.borrow().is_empty() {
+            let way = Self::way_to_a_wan(self.to_heal());
+            let why = format!("the WAN network was removed by somebody else: {way}");
+            self.tell(PlatformEvent::Trouble { over: false, why });
+        }
     }
 }
 
