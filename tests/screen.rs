@@ -258,7 +258,9 @@ fn keys_reach_the_room_and_leaving_gives_the_terminal_back() {
 
 #[test]
 fn signals_give_the_terminal_back_and_name_themselves() {
-    for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130), (Signal::HUP, 129)] {
+    for (signal, code) in
+        [(Signal::TERM, 143), (Signal::INT, 130), (Signal::HUP, 129), (Signal::QUIT, 131)]
+    {
         let mut screen = Screen::start(24, 80);
         screen.wait_for("CUT refuse");
         screen.signal(signal);
@@ -314,6 +316,15 @@ fn nobody_could_bring_a_suspended_screen_back_here() {
     let mut screen = Screen::start(24, 80);
     screen.wait_for("CUT refuse");
     screen.press("\x1a");
+    screen.wait_for("no shell here");
+    // The same by a signal, instead of a stop with the terminal in our hands.
+    screen.press("?");
+    screen.wait_for("this help");
+    screen.press("\x1b");
+    screen.wait("end of help", |s| !s.text().contains("this help"));
+    screen.press("\t");
+    screen.wait("other words", |s| !s.text().contains("no shell here"));
+    screen.signal(Signal::TSTP);
     screen.wait_for("no shell here");
     // Stopped from outside and continued, it takes the terminal again.
     screen.signal(Signal::STOP);

@@ -202,7 +202,10 @@ fn a_guest_has_a_screen_and_nothing_else() {
             .unwrap()
     };
     let told = ssh(&["-T", &touch]);
-    assert!(String::from_utf8_lossy(&told.stderr).contains("needs a terminal"), "{told:?}");
+    assert!(
+        String::from_utf8_lossy(&told.stderr).contains("needs a terminal: `ssh -t`"),
+        "{told:?}"
+    );
     assert!(!ssh(&["-T", "-s", "sftp"]).status.success());
     let forward = ssh(&["-T", "-oExitOnForwardFailure=yes", "-R0:127.0.0.1:22"]);
     assert!(!forward.status.success(), "{forward:?}");

@@ -8,6 +8,7 @@ mod bundle;
 mod drill;
 mod logging;
 mod matrix;
+mod output;
 mod person;
 mod replay;
 mod sabotage;
@@ -21,7 +22,10 @@ use std::{ffi::OsString, io::Write, process::ExitCode};
 use clap::Parser;
 use color_eyre::eyre;
 
-use self::words::{Cli, PortBase, ScreenArgs, StartArgs, Words};
+use self::{
+    output::print,
+    words::{Cli, PortBase, ScreenArgs, StartArgs, Words},
+};
 use crate::{
     command::{
         Command, Record,
@@ -39,44 +43,39 @@ use crate::{
 #[must_use]
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    if let Some(asked) = bundle::asked(&arguments) {
-        return match bundle::verify(&asked) {
-            Ok(code) => ExitCode::from(code),
-            Err(error) => {
-                complain(&error);
-                ExitCode::from(Outcome::Refused.exit_code())
+    let done = match bundle::asked(&arguments) {
+        Some(asked) => bundle::verify(&asked),
+        None => match Cli::try_parse_from(arguments) {
+            Ok(cli) => dispatch(cli),
+            Err(error) if error.use_stderr() => {
+                let _ = error.print();
+                return ExitCode::from(Outcome::Refused.exit_code());
             }
-        };
-    }
-    let cli = match Cli::try_parse_from(arguments) {
-        Ok(cli) => cli,
-        Err(error) => {
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { 3 } else { 0 });
-        }
+            // The help, or the version.
+            Err(asked) => {
+                output::judge(asked.print());
+                Ok(0)
+            }
+        },
     };
-    match dispatch(cli) {
-        Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            complain(&error);
-            ExitCode::from(Outcome::Refused.exit_code())
-        }
-    }
+    let code = done.unwrap_or_else(|error| {
+        complain(&error);
+        Outcome::Refused.exit_code()
+    });
+    ExitCode::from(output::seen(code))
 }
 
-/// Tells an error: one message, its causes below it.
+/// Tells an error: one message, below it those of its causes that it does not name itself.
 fn complain(error: &eyre::Report) {
     let mut out = std::io::stderr().lock();
-    let _ = writeln!(out, "zonedrill: {error}");
-    for cause in error.chain().skip(1) {
-        let _ = writeln!(out, "  because: {cause}");
+    let mut told = error.to_string();
+    let _ = writeln!(out, "zonedrill: {told}");
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !told.contains(&cause) {
+            let _ = writeln!(out, "  because: {cause}");
+        }
+        told.push_str(&cause);
     }
-}
-
-/// Prints a result. A reader that has gone is no error.
-fn print(text: &str) {
-    let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{text}");
 }
 
 fn dispatch(cli: Cli) -> eyre::Result<u8> {
@@ -108,7 +107,7 @@ fn dispatch(cli: Cli) -> eyre::Result<u8> {
         }
         None => runtime()?.block_on(async {
             let options = screen::options(&cli.screen, &name)?;
-            screen::need_terminal()?;
+            screen::need_terminal("`zonedrill up` starts the region without one")?;
             if let Some((file, _)) = &options.record {
                 // Told before a region is brought up for it.
                 record::check(file)?;
@@ -118,6 +117,7 @@ fn dispatch(cli: Cli) -> eyre::Result<u8> {
         }),
         Some(Words::Attach { observe }) => runtime()?.block_on(async {
             let options = screen::options(&cli.screen, &name)?;
+            screen::need_terminal("`zonedrill status` prints without one")?;
             screen::attach(&home, &name, screen::As { observe, guest: false }, options).await
         }),
         Some(Words::Guest { observe }) => runtime()?.block_on(async {
@@ -129,7 +129,7 @@ fn dispatch(cli: Cli) -> eyre::Result<u8> {
             );
             eyre::ensure!(cli.screen.record.is_none(), "a guest's screen is not recorded");
             let options = screen::options(&cli.screen, &name)?;
-            screen::need_terminal()?;
+            screen::need_terminal("`ssh -t` brings one")?;
             screen::attach(&home, &name, screen::As { observe, guest: true }, options).await
         }),
         Some(Words::Replay(words)) => runtime()?.block_on(async {
@@ -166,10 +166,7 @@ fn dispatch(cli: Cli) -> eyre::Result<u8> {
                         print(&report.to_string());
                         Ok(report.outcome().exit_code())
                     }
-                    Command::Up => {
-                        let started = start::ensure_room(&home, &cli.start).await?;
-                        shell::up(&home, &name, started).await
-                    }
+                    Command::Up => shell::start_and_wait(&home, &name, &cli.start).await,
                     Command::Drill(what) => {
                         drill::drill(&home, &name, &cli.start, what, recorded).await
                     }

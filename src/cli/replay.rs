@@ -39,7 +39,7 @@ pub struct Words {
     #[arg(long, value_name = "N", default_value_t = Speed::ONE)]
     speed: Speed,
     /// With --record: the size of a screen without a terminal [default: 120x36]
-    #[arg(long, value_name = "COLUMNSxROWS", requires = "record")]
+    #[arg(long, value_name = "COLSxROWS", requires = "record")]
     size: Option<ScreenSize>,
 }
 

@@ -36,12 +36,12 @@ const BEGUN: &str = "recording";
 /// Without a terminal there is no screen, and no region is started for one.
 ///
 /// # Errors
-/// When standard output is no terminal.
-pub fn need_terminal() -> eyre::Result<()> {
+/// When standard input or output is none; `instead` is what to do then.
+pub fn need_terminal(instead: &str) -> eyre::Result<()> {
     use std::io::IsTerminal;
     eyre::ensure!(
         std::io::stdout().is_terminal() && std::io::stdin().is_terminal(),
-        "a screen needs a terminal: `zonedrill up` starts the region without one"
+        "a screen needs a terminal: {instead}"
     );
     Ok(())
 }

@@ -9,7 +9,9 @@ use std::{
 use color_eyre::eyre;
 
 use super::{
-    print, said,
+    StartArgs,
+    output::{self, print},
+    said,
     start::{self, Started},
 };
 use crate::{
@@ -159,6 +161,28 @@ impl ProgressLine {
             let mut out = std::io::stderr();
             let _ = write!(out, "\r\x1b[K");
             let _ = out.flush();
+        }
+    }
+}
+
+/// Starts the region's room, unless it runs, and waits until the region is up. The room is a process
+/// of its own: ctrl-c ends the waiting only, and says so.
+///
+/// # Errors
+/// When it cannot be started, the connection breaks, or ctrl-c ended the waiting.
+pub async fn start_and_wait(home: &Home, name: &str, asked: &StartArgs) -> eyre::Result<u8> {
+    let starting = async {
+        let started = start::ensure_room(home, asked).await?;
+        up(home, name, started).await
+    };
+    tokio::select! {
+        code = starting => code,
+        interrupt = tokio::signal::ctrl_c() => {
+            interrupt?;
+            eyre::bail!(
+                "no longer waiting; the region goes on starting (`zonedrill{flag} status` shows it, `zonedrill{flag} down` ends it)",
+                flag = home.flag()
+            );
         }
     }
 }
@@ -338,7 +362,7 @@ pub async fn watch(home: &Home, name: &str, json: bool) -> eyre::Result<u8> {
                 } else {
                     format!("{}\n", status::render(&snapshot))
                 };
-                if writeln!(std::io::stdout().lock(), "{text}").is_err() {
+                if !output::judge(writeln!(std::io::stdout().lock(), "{text}")) {
                     return Ok(0);
                 }
             }

@@ -26,6 +26,8 @@ use crate::{
 
 /// How long a new room may take until it listens. It does so before it starts any server.
 const LISTENS_WITHIN: Duration = Duration::from_secs(15);
+/// Which variables of the environment name a folder that the room uses, besides its own.
+const FOLDERS: [&str; 2] = ["ZONEDRILL_CACHE", "ZONEDRILL_DRILLS"];
 /// Room for a few more zones when free ports are looked for.
 const SPARE_ZONES: usize = 4;
 
@@ -93,7 +95,7 @@ pub async fn until_it_listens(home: &Home, child: &mut Child) -> eyre::Result<St
             if let Some(mut pipe) = child.stderr.take() {
                 let _ = pipe.read_to_string(&mut words);
             }
-            let words = words.trim();
+            let words = words.trim().trim_start_matches("zonedrill: ");
             // Somebody else may have started one at the same moment.
             if listens(home).await? {
                 return Ok(Started::Before);
@@ -166,8 +168,14 @@ pub fn spawn(home: &Home, settings: &Settings, tethered: bool) -> eyre::Result<C
         .stderr(Stdio::piped());
     if tethered {
         command.arg("--tethered");
-        if let Some(root) = home.folder.parent() {
-            command.env("ZONEDRILL_HOME", root);
+    }
+    // The room stands elsewhere: what is named from here must be named from there as well.
+    if let Some(root) = home.folder.parent() {
+        command.env("ZONEDRILL_HOME", root);
+    }
+    for name in FOLDERS {
+        if let Some(folder) = std::env::var_os(name).filter(|value| !value.is_empty()) {
+            command.env(name, std::path::absolute(folder)?);
         }
     }
     // What the settings say already must not be said a second time by the environment.

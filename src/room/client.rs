@@ -115,9 +115,10 @@ impl Client {
         greeting: &Greeting,
     ) -> Result<Self, ClientError> {
         let stream = UnixStream::connect(socket).await.map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
-                ClientError::NoRoom(region.to_owned())
-            }
+            // Where there is no folder, and cannot be one, is no room either.
+            io::ErrorKind::NotFound
+            | io::ErrorKind::NotADirectory
+            | io::ErrorKind::ConnectionRefused => ClientError::NoRoom(region.to_owned()),
             _ => ClientError::Io { region: region.to_owned(), source },
         })?;
         let lines = Framed::new(stream, LinesCodec::new_with_max_length(LONGEST_LINE));

@@ -52,6 +52,7 @@ enum Event {
     Room(FromRoom),
     RoomEnded,
     Second,
+    Stopped,
     Continued,
     TerminalLost,
 }
@@ -84,7 +85,8 @@ struct Screen {
 }
 
 /// Shows a room on this process' terminal until the person leaves, the room ends, or the terminal
-/// is gone. SIGTERM, SIGINT and SIGHUP give the terminal back and end the process with 128+n.
+/// is gone. SIGTERM, SIGINT, SIGHUP and SIGQUIT give the terminal back and end the process with
+/// 128+n; SIGTSTP gives it back until SIGCONT.
 ///
 /// To be awaited where the runtime was entered (`block_on`), so that it stays on one thread: a
 /// panic of that thread gives the terminal back, a panic of any other leaves the screen up.
@@ -94,8 +96,10 @@ struct Screen {
 pub async fn run(feed: Feed, mut options: ScreenOptions) -> color_eyre::Result<Left> {
     let Feed { mut from_room, to_room } = feed;
     let _end_on_signal = EndOnSignal::new()?;
-    let number = rustix::process::Signal::CONT.as_raw();
-    let mut continued = signal(SignalKind::from_raw(number))?;
+    let job_control =
+        |wanted: rustix::process::Signal| signal(SignalKind::from_raw(wanted.as_raw()));
+    let mut stopped = job_control(rustix::process::Signal::TSTP)?;
+    let mut continued = job_control(rustix::process::Signal::CONT)?;
     let taken = Taken::new(options.mouse, options.stderr_log.as_deref())
         .wrap_err("the screen needs a terminal: `zonedrill status` prints without one")?;
     let mut view = ViewState::new(options.keymap, TimeZone::system());
@@ -132,7 +136,7 @@ pub async fn run(feed: Feed, mut options: ScreenOptions) -> color_eyre::Result<L
             return Err(error.into());
         }
     }
-    let left = screen.events(&mut from_room, &mut continued).await;
+    let left = screen.events(&mut from_room, &mut stopped, &mut continued).await;
     let recorded = screen.end_recording();
     terminal::restore();
     let leave = match left {
@@ -164,11 +168,13 @@ impl EndOnSignal {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut hangup = signal(SignalKind::hangup())?;
+        let mut quit = signal(SignalKind::quit())?;
         Ok(Self(tokio::spawn(async move {
             let kind = tokio::select! {
                 _ = terminate.recv() => SignalKind::terminate(),
                 _ = interrupt.recv() => SignalKind::interrupt(),
                 _ = hangup.recv() => SignalKind::hangup(),
+                _ = quit.recv() => SignalKind::quit(),
             };
             terminal::restore_now();
             process::exit(128 + kind.as_raw_value());
@@ -186,6 +192,7 @@ impl Screen {
     async fn events(
         &mut self,
         from_room: &mut mpsc::Receiver<FromRoom>,
+        stopped: &mut Signal,
         continued: &mut Signal,
     ) -> io::Result<Leave> {
         let mut input = EventStream::new();
@@ -197,6 +204,8 @@ impl Screen {
                 // Keys before the room: a flood of pictures must not keep a person out.
                 biased;
                 _ = continued.recv() => Event::Continued,
+                // By a signal, as the key does it: the shell must not find a terminal that is ours.
+                _ = stopped.recv() => Event::Stopped,
                 event = input.next() => match event {
                     Some(Ok(event)) => Event::Input(event),
                     Some(Err(_)) | None => Event::TerminalLost,
@@ -380,6 +389,7 @@ impl Screen {
                     due = Due::Not;
                 }
             }
+            Event::Stopped => effects.push(Effect::Suspend),
             Event::Continued => {
                 terminal::restore();
                 self.taken.enter()?;

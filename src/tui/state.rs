@@ -21,6 +21,8 @@ use crate::{
 
 /// How long a one-line answer stays at the foot of the screen.
 pub const TOAST_MS: u64 = 6000;
+/// An answer and the picture that shows what it says come no further apart than this.
+const NEWS_TOGETHER_MS: u64 = 500;
 /// How many lines the palette remembers.
 const HISTORY: usize = 100;
 
@@ -158,6 +160,8 @@ pub struct Toast {
     pub outcome: Option<Outcome>,
     /// When it came.
     pub at_ms: UnixMs,
+    /// It says who drives, and is true only as long as that stays.
+    pub of_driving: bool,
 }
 
 impl ViewState {
@@ -253,7 +257,25 @@ impl ViewState {
 
     /// Says something at the foot of the screen.
     pub fn say(&mut self, text: impl Into<String>, outcome: Option<Outcome>, now: UnixMs) {
-        self.toast = Some(Toast { text: text.into(), outcome, at_ms: now });
+        self.toast = Some(Toast { text: text.into(), outcome, at_ms: now, of_driving: false });
+    }
+
+    /// Says something about who drives; it goes when that changes.
+    pub fn say_who_drives(
+        &mut self,
+        text: impl Into<String>,
+        outcome: Option<Outcome>,
+        now: UnixMs,
+    ) {
+        self.toast = Some(Toast { text: text.into(), outcome, at_ms: now, of_driving: true });
+    }
+
+    /// Who drives has changed: what was said of it before is true no longer. The answer that brings
+    /// the news and the picture that shows it come in either order, so the newest words stay.
+    pub fn driver_changed(&mut self, now: UnixMs) {
+        self.toast.take_if(|toast| {
+            toast.of_driving && now.saturating_sub(toast.at_ms) >= NEWS_TOGETHER_MS
+        });
     }
 
     /// Keeps a line for the palette's history.

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     command::{
-        CastFormat,
+        CastFormat, Command,
         keys::{Action, Binding, Key, ScreenAction, When},
         wind::Wind,
     },
@@ -101,6 +101,9 @@ pub fn message(
         }
         Message::Snapshot { snapshot: newest } => {
             let urgent = changes::differs_in_kind(snapshot, &newest);
+            if changes::driver(snapshot) != changes::driver(&newest) {
+                view.driver_changed(now);
+            }
             *snapshot = *newest;
             if let Some(me) = snapshot.screens.iter().find(|s| Some(s.id) == view.me) {
                 view.drives = me.drives;
@@ -113,8 +116,12 @@ pub fn message(
         }
         Message::Progress { id, text } => {
             if let Some(line) = view.pending.get(&id) {
-                let text = format!("{line}: {text}");
-                view.say(text, None, now);
+                let (text, of_control) = (format!("{line}: {text}"), is_of_control(line));
+                if of_control {
+                    view.say_who_drives(text, None, now);
+                } else {
+                    view.say(text, None, now);
+                }
             }
             true
         }
@@ -150,9 +157,16 @@ fn answer(view: &mut ViewState, line: String, outcome: Outcome, text: String, no
     } else if lines > 1 {
         view.overlay = Some(Overlay::Answer { title: line, outcome, text, scroll: 0 });
         view.toast = None;
+    } else if is_of_control(&line) {
+        view.say_who_drives(text.trim(), Some(outcome), now);
     } else {
         view.say(text.trim(), Some(outcome), now);
     }
+}
+
+/// Whether a line asks for control, hands it over or keeps it.
+fn is_of_control(line: &str) -> bool {
+    matches!(line.parse(), Ok(Command::Control(_)))
 }
 
 /// Takes a key.

@@ -62,6 +62,48 @@ fn leaving_asks_and_keeps_the_region_by_default() {
 }
 
 #[test]
+fn what_was_said_of_who_drives_goes_when_that_changes() {
+    let mut view = view();
+    let mut snapshot = sample::cut();
+    let picture = |driver: usize| {
+        let mut snapshot = sample::cut();
+        for (i, screen) in snapshot.screens.iter_mut().enumerate() {
+            screen.drives = i == driver;
+        }
+        Message::Snapshot { snapshot: Box::new(snapshot) }
+    };
+    let answer = |view: &mut ViewState, snapshot: &mut Snapshot, line: &str, now| {
+        view.pending.insert(1, line.into());
+        let text = "so it is".into();
+        let outcome = Outcome::Done;
+        let answer = Message::Answer { id: 1, outcome, text, data: None };
+        update::message(view, snapshot, answer, now);
+    };
+    // The news and the picture of it, in either order.
+    answer(&mut view, &mut snapshot, "control release", 10_000);
+    update::message(&mut view, &mut snapshot, picture(1), 10_100);
+    assert!(view.toast.is_some());
+    // Numbers come all the time.
+    update::message(&mut view, &mut snapshot, picture(1), 11_000);
+    assert!(view.toast.is_some());
+    // Somebody else drives: nobody keeps control, nobody has it for the asking.
+    update::message(&mut view, &mut snapshot, picture(0), 12_000);
+    assert_eq!(view.toast, None);
+    // Also when a command was not sent because of that.
+    view.drives = false;
+    view.me = Some(99);
+    press(&mut view, &snapshot, &["p"]);
+    assert!(view.toast.as_ref().is_some_and(|toast| toast.text.contains("drives")));
+    view.toast.iter_mut().for_each(|toast| toast.at_ms = 12_000);
+    update::message(&mut view, &mut snapshot, picture(1), 13_000);
+    assert_eq!(view.toast, None);
+    // Other words stay their time.
+    answer(&mut view, &mut snapshot, "mark here", 14_000);
+    update::message(&mut view, &mut snapshot, picture(0), 16_000);
+    assert!(view.toast.is_some());
+}
+
+#[test]
 fn one_key_asks_for_control_grants_it_and_gives_it_up() {
     let sent =
         |view: &mut ViewState, snapshot: &Snapshot, key: &str| match press(view, snapshot, &[key])

@@ -33,6 +33,11 @@ pub(super) fn differs_in_kind(old: &Snapshot, new: &Snapshot) -> bool {
         })
 }
 
+/// Whose screen drives.
+pub(super) fn driver(snapshot: &Snapshot) -> Option<u64> {
+    snapshot.screens.iter().find(|screen| screen.drives).map(|screen| screen.id)
+}
+
 /// Whether a drill has moved on; its counters and evidence are numbers, which may wait.
 fn drill_differs(old: Option<&Drill>, new: Option<&Drill>) -> bool {
     match (old, new) {

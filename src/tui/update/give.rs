@@ -26,13 +26,17 @@ pub(super) fn give(
         Ok(Command::Wind(wind)) if snapshot.replay.is_some() => return vec![Effect::Wind(*wind)],
         Ok(Command::Wind(_)) => Some(NOTHING_TO_WIND.into()),
         _ if snapshot.replay.is_some() => Some(in_a_replay(&line)),
-        Ok(command) if view.guest && !command.is_for_guests() => {
-            Some(format!("you are a guest here: `{line}` reaches files or ends the region"))
-        }
+        Ok(command) if view.guest && !command.is_for_guests() => Some(format!(
+            "you are a guest here: `{line}` reaches files, or begins or ends the region"
+        )),
         Ok(Command::Control(_)) => None,
         Ok(command) if command.is_harmless() || view.drives => None,
         Err(_) if view.drives => None,
-        _ => Some(format!("{} (`{line}` was not sent)", way_to_drive(view, snapshot))),
+        _ => {
+            let why = format!("{} (`{line}` was not sent)", way_to_drive(view, snapshot));
+            view.say_who_drives(why, Some(Outcome::Refused), now);
+            return Vec::new();
+        }
     };
     if let Some(why) = refused {
         view.say(why, Some(Outcome::Refused), now);
