@@ -61,7 +61,7 @@ impl ConsumerLogs {
     fn put_aside(&mut self, zone: &ZoneName) -> std::io::Result<()> {
         self.open.remove(zone);
         let name = consumer_name(zone);
-        let aside = (1_u32..)
+        let aside = (1..=u32::MAX)
             .map(|number| self.home.consumer_log(&format!("{name}.{number}")))
             .find(|path| !path.exists());
         let Some(aside) = aside else { return Ok(()) };
