@@ -45,7 +45,9 @@ mod tests {
 
     fn ledger(records: &[Record]) -> Ledger {
         let mut ledger = Ledger::new("k3f9q2".parse().unwrap(), "east");
-        records.iter().for_each(|record| ledger.apply(record));
+        for record in records {
+            ledger.apply(record);
+        }
         ledger
     }
 
@@ -69,7 +71,9 @@ mod tests {
         let unknown = |n, c| Record::Unknown { p, n, c, at: 8 };
         assert_eq!(records, [unknown(41, 4), unknown(50, 10), unknown(61, 30)]);
 
-        records.iter().for_each(|record| ledger.apply(record));
+        for record in &records {
+            ledger.apply(record);
+        }
         let after = ledger.totals();
         assert_eq!((after.unknown, after.in_flight), (45, 0));
         let sum = after.acked + after.failed + after.unknown;

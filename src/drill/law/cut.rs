@@ -161,7 +161,7 @@ pub(super) fn at(quantile: Quantile) -> String {
 fn time(us: u64) -> String {
     match us {
         0 => "under 1 us".into(),
-        0..1000 => format!("{us} us"),
+        1..1000 => format!("{us} us"),
         1000..1_000_000 => format!("{:.1} ms", us as f64 / 1000.0),
         _ => format!("{:.1} s", us as f64 / 1_000_000.0),
     }
