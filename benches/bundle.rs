@@ -133,6 +133,7 @@ fn moment(at: u64) -> Sample {
         delivered: Some(at),
         ack_floor: Some(at),
         received: at,
+        behind: Some(0),
         rate: 26_000.0,
         paused: false,
         true_lag: (role == Role::Mirror).then_some(at % 100),

@@ -65,6 +65,38 @@ fn what_does_not_hold_is_broken_for_the_right_reason() {
     ends("grow", Fault::Reload, Verdict::Broken, "reloaded its configuration");
 }
 
+/// What was processed before its acknowledgement reached the producer took no time; it did not take
+/// none.
+#[test]
+fn a_latency_that_is_none_is_not_told_as_zero() {
+    let mut played = play("cut", Fault::None, 17, 1);
+    for entry in &mut played.entries {
+        if let Entry::Latency { phase, buckets, before_ack, .. } = entry
+            && phase == "before"
+        {
+            (*buckets, *before_ack) = (vec![(0, 40), (2000, 20)], 40);
+        }
+    }
+    let concluded = conclude(&played);
+    let found = concluded.findings.iter().find(|found| found.check == "latency").unwrap();
+    assert_eq!(found.verdict, Verdict::Proved);
+    assert!(
+        found.text.contains("p50 / p99: ahead of the ack / 2.0 ms before, 2.0 ms"),
+        "{found:?}"
+    );
+    assert!(
+        found.text.ends_with(
+            "; processed ahead of the ack: 40 of 60 before, 0 of 60 during, 0 of 60 after"
+        ),
+        "{found:?}"
+    );
+    assert!(found.numbers.iter().all(|(_, value)| !value.starts_with("0 us")), "{found:?}");
+    // And not at all where there is none.
+    let concluded = conclude(&play("cut", Fault::None, 17, 1));
+    let found = concluded.findings.iter().find(|found| found.check == "latency").unwrap();
+    assert!(!found.text.contains("ahead"), "{found:?}");
+}
+
 /// A ledger whose end is gone accuses nobody, and proves nothing; what the streams show, they show.
 #[test]
 fn a_damaged_ledger_makes_void_what_only_it_could_tell() {

@@ -6,6 +6,7 @@
 mod support;
 
 use std::{
+    collections::BTreeSet,
     io::{BufRead, BufReader, Write},
     process::Stdio,
     time::{Duration, Instant},
@@ -173,6 +174,13 @@ fn zones_join_and_leave_under_load() {
         .wait_zone("c", "backfilled again", Duration::from_secs(30), |z| has_all(z, total + 10));
     clean(&c);
     region.ok("verify");
+    // Nor does its consumer's log go on with the old one's.
+    let lines = |name: &str| {
+        let log = std::fs::read_to_string(region.folder().join(name)).expect(name);
+        let messages = log.lines().filter_map(|line| line.split(' ').nth(2));
+        messages.collect::<BTreeSet<_>>().len() as u64
+    };
+    assert_eq!((lines("consumer-c.1.log"), lines("consumer-c.log")), (total, total + 10));
 }
 
 #[test]
@@ -250,17 +258,47 @@ fn a_room_that_is_killed_leaves_nothing_and_loses_nothing() {
     let pid = rustix::process::Pid::from_raw(region.room_pid()).expect("a pid");
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("killed");
     region.assert_gone();
-    // What was acknowledged before is still accounted for after.
+    let open = left_open(&region);
+    assert!(open > 0, "the producer announces ahead of what it sends");
+    // What was acknowledged before is still accounted for after, and so is what was announced.
     region.start(&[]).expect_code(0);
     let status = region.status();
     let acked = status["zones"][0]["ledger"]["acked"].as_u64().expect("a count");
     assert!(acked > 600, "{status:#}");
+    region.wait("unknown", SOON, |status| status["producer"]["unknown"].as_u64() == Some(open));
     for zone in ["a", "b"] {
         region.wait_zone(zone, "all there", RECOVERED, |z| {
             z["ledger"]["received"].as_u64() >= Some(acked) && z["consumer"]["pending"] == 0
         });
     }
-    region.ok("verify");
+    let said = region.ok("verify");
+    assert!(said.contains(&format!("(unknown, no fault): {open}")), "{said}");
+    let verified: Value = serde_json::from_str(&region.ok("verify --json")).expect("JSON");
+    assert_eq!(verified["zones"][0]["unknown"], open, "{verified:#}");
+    // Another room, and another producer, find nothing more of that kind.
+    region.ok("down");
+    region.start(&[]).expect_code(0);
+    region.ok("produce --count 10");
+    assert_eq!(region.status()["producer"]["unknown"], open);
+    assert_eq!(left_open(&region), 0);
+}
+
+/// How many messages the ledger's file announces, and says nothing more of.
+fn left_open(region: &Region) -> u64 {
+    let text = std::fs::read_to_string(region.folder().join("ledger.jsonl")).expect("a ledger");
+    let (mut announced, mut told) = (BTreeSet::new(), BTreeSet::new());
+    // A torn last line is none.
+    for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
+        let line: Value = serde_json::from_str(line).expect("JSON");
+        let set = match line["k"].as_str() {
+            Some("intend") => &mut announced,
+            Some("acked" | "failed" | "unknown" | "withdrawn") => &mut told,
+            _ => continue,
+        };
+        let of = |key: &str| line[key].as_u64().expect(key);
+        set.extend((of("n")..of("n") + of("c")).map(|number| (of("p"), number)));
+    }
+    announced.difference(&told).count() as u64
 }
 
 /// The last line is taken out of the ledger while no room runs: what it told is unknown then. It is

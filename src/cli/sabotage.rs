@@ -134,15 +134,18 @@ fn is_right(came: &Came) -> bool {
 
 fn line(came: &Came) -> String {
     let (verdict, why) = match &came.ended {
-        Ok(ended) => (ended.verdict.as_str(), ended.evidence.as_str()),
-        Err(why) => (Verdict::Void.as_str(), why.as_str()),
+        Ok(ended) => {
+            let off = ended.off_script.as_ref().map(|off| format!("not as scripted: {off}; "));
+            (ended.verdict.as_str(), format!("{}{}", off.unwrap_or_default(), ended.evidence))
+        }
+        Err(why) => (Verdict::Void.as_str(), why.clone()),
     };
     row(
         &came.case.drill,
         came.case.kind.as_str(),
         verdict,
         if is_right(came) { "yes" } else { "NO" },
-        why,
+        &why,
     )
 }
 

@@ -4,6 +4,26 @@
 /// its lower bound.
 const STEPS: u64 = 32;
 
+/// What the latency at a percentile is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quantile {
+    /// None: that message was processed before its acknowledgement reached the producer.
+    Ahead,
+    /// So many microseconds.
+    Us(u64),
+}
+
+impl Quantile {
+    /// As a time to be compared: nothing for what was ahead.
+    #[must_use]
+    pub fn us(self) -> u64 {
+        match self {
+            Self::Ahead => 0,
+            Self::Us(us) => us,
+        }
+    }
+}
+
 /// Counts by microseconds. Below 32 us every microsecond has its own bucket; above, every doubling
 /// is split in 32.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,6 +31,8 @@ pub struct Histogram {
     /// By the bucket's lower bound, ascending.
     counts: std::collections::BTreeMap<u64, u64>,
     total: u64,
+    /// Of those in the lowest bucket: processed before their acknowledgement came.
+    ahead: u64,
 }
 
 impl Histogram {
@@ -31,6 +53,20 @@ impl Histogram {
         for (bound, count) in &other.counts {
             self.add(*bound, *count);
         }
+        self.ahead += other.ahead;
+    }
+
+    /// Says how many of those in the lowest bucket were processed before their acknowledgement came.
+    #[must_use]
+    pub fn with_ahead(self, ahead: u64) -> Self {
+        let most = self.counts.get(&0).copied().unwrap_or(0);
+        Self { ahead: ahead.min(most), ..self }
+    }
+
+    /// How many were processed before their acknowledgement came.
+    #[must_use]
+    pub fn ahead(&self) -> u64 {
+        self.ahead
     }
 
     /// How many were counted.
@@ -62,7 +98,7 @@ impl Histogram {
         if self.total == 0 {
             return None;
         }
-        let rank = (percent.clamp(0.0, 100.0) / 100.0 * self.total as f64).ceil().max(1.0) as u64;
+        let rank = self.rank(percent);
         let mut seen = 0;
         for (bound, count) in &self.counts {
             seen += count;
@@ -71,6 +107,17 @@ impl Histogram {
             }
         }
         self.counts.keys().next_back().copied()
+    }
+
+    /// The same, told apart from no time at all.
+    #[must_use]
+    pub fn quantile(&self, percent: f64) -> Option<Quantile> {
+        let us = self.percentile(percent)?;
+        Some(if self.rank(percent) <= self.ahead { Quantile::Ahead } else { Quantile::Us(us) })
+    }
+
+    fn rank(&self, percent: f64) -> u64 {
+        (percent.clamp(0.0, 100.0) / 100.0 * self.total as f64).ceil().max(1.0) as u64
     }
 }
 
@@ -123,6 +170,20 @@ mod tests {
             merged.merge(&of(&theirs));
             prop_assert_eq!(merged, of(&[ours, theirs].concat()));
         }
+    }
+
+    #[test]
+    fn what_was_ahead_of_its_acknowledgement_took_no_time() {
+        let counted = Histogram::from_buckets(&[(0, 60), (500, 40)]);
+        let measured = counted.clone().with_ahead(0);
+        assert_eq!(measured.quantile(50.0), Some(Quantile::Us(0)));
+        let ahead = counted.clone().with_ahead(55);
+        assert_eq!((ahead.ahead(), ahead.quantile(50.0)), (55, Some(Quantile::Ahead)));
+        assert_eq!(ahead.quantile(56.0), Some(Quantile::Us(0)));
+        assert_eq!(ahead.quantile(99.0), Some(Quantile::Us(503)));
+        // More than there are in that bucket cannot be.
+        assert_eq!(counted.with_ahead(100).ahead(), 60);
+        assert_eq!(Histogram::default().with_ahead(3).quantile(50.0), None);
     }
 
     #[test]

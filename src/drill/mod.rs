@@ -13,6 +13,7 @@
 //! | [`record`] | the record of a run, line by line |
 //! | [`run`] | a record, replayed |
 //! | [`replay`] | a past drill, shown again |
+//! | [`scripted`] | whether a sabotaged run went as scripted but for its fault |
 //! | [`latency`] | times, counted |
 //! | [`law`] | the verdict's laws, a file for each conclusion |
 //! | [`bundle`], [`report`] | the evidence to take away, and the reports in it |
@@ -28,3 +29,4 @@ pub mod replay;
 pub mod report;
 pub mod run;
 pub mod script;
+pub mod scripted;

@@ -255,6 +255,10 @@ pub struct ZoneSample {
     pub ack_floor: Option<u64>,
     /// Distinct messages its consumer processed (the ledger's count, since the region's data began).
     pub received: u64,
+    /// Messages acknowledged and not processed (the ledger's count). It is not `acked` less
+    /// `received`: those also tell of messages that were never acknowledged, or came damaged.
+    #[serde(default)]
+    pub behind: Option<u64>,
     /// Messages a second its consumer processes.
     pub rate: f64,
     /// Its consumer is paused by a command.

@@ -52,6 +52,7 @@ pub(super) struct Phase {
 #[derive(Clone, Debug)]
 pub(super) struct Given {
     pub(super) id: u64,
+    pub(super) line: String,
     pub(super) command: Option<Command>,
     pub(super) at: UnixMs,
     pub(super) answer: Option<Answer>,
@@ -71,6 +72,7 @@ pub(super) struct Wait {
     pub(super) met: bool,
     pub(super) seen: String,
     pub(super) took_ms: u64,
+    pub(super) at: UnixMs,
 }
 
 #[derive(Clone, Debug)]
@@ -164,7 +166,7 @@ impl Run {
             }
             Entry::Given { id, line, at } => {
                 let command = line.parse().ok();
-                self.given.push(Given { id, command, at, answer: None });
+                self.given.push(Given { id, line, command, at, answer: None });
             }
             Entry::Answered { id, outcome, text, data, at } => {
                 match self.given.iter_mut().find(|given| given.id == id && given.answer.is_none()) {
@@ -172,8 +174,8 @@ impl Run {
                     None => self.odd.push(format!("command {id} was answered and never given")),
                 }
             }
-            Entry::Waited { condition, met, seen, took_ms, .. } => {
-                self.waits.push(Wait { condition, met, seen, took_ms });
+            Entry::Waited { condition, met, seen, took_ms, at } => {
+                self.waits.push(Wait { condition, met, seen, took_ms, at });
             }
             Entry::Sample(sample) => {
                 if self.samples.last().is_some_and(|last| last.at > sample.at) {
@@ -182,8 +184,8 @@ impl Run {
                 self.samples.push(*sample);
             }
             Entry::Servers { nodes, .. } => self.servers.push(nodes),
-            Entry::Latency { zone, phase, buckets, .. } => {
-                let histogram = Histogram::from_buckets(&buckets);
+            Entry::Latency { zone, phase, buckets, before_ack } => {
+                let histogram = Histogram::from_buckets(&buckets).with_ahead(before_ack);
                 self.latencies.push(Latency { zone, phase, histogram });
             }
             Entry::Stream { zone, replica, messages, ends, .. } => {

@@ -19,9 +19,10 @@ pub struct Totals {
     pub acked: u64,
     /// Refused for certain, and not acknowledged.
     pub failed: u64,
-    /// Sent without an answer, and settled neither way since.
+    /// Announced, and nobody will tell any more what became of them: no answer came, or whoever
+    /// sent them was gone before it did. Settled neither way since.
     pub unknown: u64,
-    /// Intended, and no word of them yet: under way, or the room was killed.
+    /// Announced, and no word of them yet: somebody is at it.
     pub in_flight: u64,
     /// What contradicts itself: acknowledged and refused; acknowledged and never intended; two
     /// messages acknowledged at one sequence; records that cannot be true.
@@ -67,7 +68,8 @@ pub struct Account {
     /// Messages acknowledged, not received, and passed over by the consumer's ack floor.
     pub lost: u64,
     /// Messages of which a ledger that was cut short cannot tell whether they were sent,
-    /// acknowledged or processed: they are in no other count.
+    /// acknowledged or processed: they are in no other count, but those that were announced are
+    /// `unknown` as well.
     #[serde(default)]
     pub unrecorded: u64,
     /// Messages acknowledged and not received, but not passed over: they may still come.
@@ -119,8 +121,7 @@ impl Ledger {
             totals.in_flight += if producer.strays.is_empty() && failed + unknown == 0 {
                 intended - acked
             } else {
-                let open = producer.intended.without(&producer.acked);
-                open.without(&producer.failed_open).without(&producer.unknown_open).len()
+                producer.open().len()
             };
             totals.contradictions +=
                 producer.strays.len() + producer.failed.common_len(&producer.acked);

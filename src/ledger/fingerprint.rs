@@ -1,8 +1,8 @@
 //! Whether two zones hold the same, without holding either.
 //!
 //! A stream is condensed to one 64-bit digest for every [`BLOCK`] sequences. Two streams are equal
-//! where their digests are; a block that differs is read again from both and compared message by
-//! message ([`differences`]).
+//! where their digests are; a block that differs can be read again from both and compared message by
+//! message ([`Fidelity::narrow`]).
 
 use std::ops::RangeInclusive;
 
@@ -116,6 +116,15 @@ impl Fingerprint {
         })
     }
 
+    /// Is that what it holds in a block?
+    fn is_made_of(&self, block: &RangeInclusive<u64>, prints: &[Print]) -> bool {
+        let mut made = Self::default();
+        let fits = |print: &Print| block.contains(&print.seq);
+        let pushed = prints.iter().all(|print| fits(print) && made.push(*print));
+        let index = (block.start() - 1) / BLOCK;
+        pushed && made.blocks.first() == self.blocks.iter().find(|block| block.index == index)
+    }
+
     /// The first sequence held.
     #[must_use]
     pub fn first(&self) -> Option<u64> {
@@ -157,6 +166,46 @@ impl Fidelity {
     #[must_use]
     pub fn is_equal(&self) -> bool {
         self.differing.is_empty() && self.behind == 0 && self.beyond == 0
+    }
+
+    /// The block in which the first difference is: what [`Self::narrow`] needs of both.
+    #[must_use]
+    pub fn first_block(&self) -> Option<RangeInclusive<u64>> {
+        let start = self.differing.first()?.start();
+        let before = start.saturating_sub(1) / BLOCK * BLOCK;
+        Some(before + 1..=before.saturating_add(BLOCK))
+    }
+
+    /// Names the first differences by their sequences, from what both hold in [`Self::first_block`].
+    /// Each must be what its fingerprint was made of: what has changed since, or came from elsewhere,
+    /// says nothing of the difference that was found.
+    pub fn narrow(
+        &mut self,
+        (source, ours): (&Fingerprint, &[Print]),
+        (mirror, theirs): (&Fingerprint, &[Print]),
+    ) {
+        let Some((block, first)) = self.first_block().zip(self.differing.first().cloned()) else {
+            return;
+        };
+        let differing = differences(ours, theirs);
+        if !source.is_made_of(&block, ours)
+            || !mirror.is_made_of(&block, theirs)
+            || differing.is_empty()
+        {
+            return;
+        }
+        let mut exact: Vec<RangeInclusive<u64>> = Vec::new();
+        for seq in differing {
+            match exact.last_mut() {
+                Some(range) if *range.end() + 1 == seq => *range = *range.start()..=seq,
+                _ => exact.push(seq..=seq),
+            }
+        }
+        self.equal_through = exact.first().map_or(self.equal_through, |range| range.start() - 1);
+        if block.end() < first.end() {
+            exact.push(block.end() + 1..=*first.end());
+        }
+        self.differing.splice(..1, exact);
     }
 }
 
@@ -204,41 +253,16 @@ pub fn compare(source: &Fingerprint, mirror: &Fingerprint) -> Fidelity {
     }
 }
 
-/// What is different at one sequence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case", tag = "what", content = "seq")]
-pub enum Difference {
-    /// The source has it, the mirror has not.
-    Missing(u64),
-    /// The mirror has it, the source has not.
-    Extra(u64),
-    /// Both have it, but not the same.
-    Changed(u64),
-}
-
-/// Names what differs in a stretch that was read again from both, in sequence order.
-#[must_use]
-pub fn differences(source: &[Print], mirror: &[Print]) -> Vec<Difference> {
+/// The sequences at which a stretch that was read from both is not the same, ascending.
+fn differences(source: &[Print], mirror: &[Print]) -> Vec<u64> {
     let (mut ours, mut theirs) = (source.iter().peekable(), mirror.iter().peekable());
     let mut found = Vec::new();
     loop {
-        match (ours.peek(), theirs.peek()) {
-            (None, None) => return found,
-            (Some(our), their) if their.is_none_or(|their| our.seq < their.seq) => {
-                found.push(Difference::Missing(our.seq));
-                ours.next();
-            }
-            (Some(our), Some(their)) if our.seq == their.seq => {
-                if our.hash != their.hash {
-                    found.push(Difference::Changed(our.seq));
-                }
-                ours.next();
-                theirs.next();
-            }
-            (_, their) => {
-                found.extend(their.map(|their| Difference::Extra(their.seq)));
-                theirs.next();
-            }
+        let next = [ours.peek(), theirs.peek()].into_iter().flatten().map(|print| print.seq).min();
+        let Some(seq) = next else { return found };
+        let at = |print: &&Print| print.seq == seq;
+        if ours.next_if(at) != theirs.next_if(at) {
+            found.push(seq);
         }
     }
 }
@@ -279,13 +303,10 @@ mod tests {
             }
             let fidelity = compare(&fingerprint(&source), &fingerprint(&mirror));
             let differences = differences(&prints(&source), &prints(&mirror));
-            let expected: Vec<Difference> = source
+            let expected: Vec<u64> = source
                 .iter()
-                .filter_map(|(seq, hash)| match mirror.get(seq) {
-                    None => Some(Difference::Missing(*seq)),
-                    Some(other) if other != hash => Some(Difference::Changed(*seq)),
-                    Some(_) => None,
-                })
+                .filter(|(seq, hash)| mirror.get(seq) != Some(hash))
+                .map(|(seq, _)| *seq)
                 .collect();
             prop_assert_eq!(&differences, &expected);
             let mirror_last = mirror.keys().last().copied().unwrap_or(0);
@@ -294,9 +315,7 @@ mod tests {
                 prop_assert!(*range.start() >= 1 && *range.end() <= length, "{range:?}");
             }
             let judged = if fidelity.behind == 0 { u64::MAX } else { mirror_last / BLOCK * BLOCK };
-            for difference in &differences {
-                let (Difference::Missing(seq) | Difference::Changed(seq) | Difference::Extra(seq)) =
-                    *difference;
+            for seq in differences.iter().copied() {
                 prop_assert!(seq > fidelity.equal_through);
                 prop_assert!(seq > judged || fidelity.differing.iter().any(|r| r.contains(&seq)));
             }
@@ -329,6 +348,46 @@ mod tests {
         assert_eq!(differing(901), [900..=1024]);
         assert_eq!(compare(&from_900(0), &from_900(901)).equal_through, 899);
         assert_eq!(differing(1500), [1025..=2048]);
+    }
+
+    #[test]
+    fn what_is_read_again_names_the_first_differences_by_sequence() {
+        let source: BTreeMap<u64, u64> = (1..=5000).map(|seq| (seq, seq)).collect();
+        let mut mirror = source.clone();
+        mirror.remove(&1500);
+        mirror.insert(1501, 9);
+        mirror.insert(1700, 9);
+        mirror.remove(&2500);
+        mirror.remove(&4500);
+        let (ours, theirs) = (fingerprint(&source), fingerprint(&mirror));
+        let found = compare(&ours, &theirs);
+        assert_eq!(found.differing, [1025..=3072, 4097..=5000]);
+        let block = found.first_block().unwrap();
+        assert_eq!(block, 1025..=2048);
+        let of = |stream: &BTreeMap<u64, u64>| -> Vec<Print> {
+            stream
+                .range(block.clone())
+                .map(|(seq, hash)| Print { seq: *seq, hash: *hash })
+                .collect()
+        };
+        let mut exact = found.clone();
+        exact.narrow((&ours, &of(&source)), (&theirs, &of(&mirror)));
+        assert_eq!(exact.differing, [1500..=1501, 1700..=1700, 2049..=3072, 4097..=5000]);
+        assert_eq!(exact.equal_through, 1499);
+
+        // Not what was compared before: it says nothing.
+        let mut other = mirror.clone();
+        other.insert(1100, 9);
+        for (ours_now, theirs_now) in
+            [(&source, &other), (&other, &mirror), (&source, &source), (&mirror, &mirror)]
+        {
+            let mut same = found.clone();
+            same.narrow((&ours, &of(ours_now)), (&theirs, &of(theirs_now)));
+            assert_eq!(same, found);
+        }
+        let mut equal = compare(&ours, &ours);
+        equal.narrow((&ours, &of(&source)), (&ours, &of(&source)));
+        assert!(equal.is_equal() && equal.first_block().is_none());
     }
 
     #[test]

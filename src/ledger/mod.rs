@@ -15,6 +15,7 @@
 //! | [`fingerprint`] | whether two zones hold the same, without holding either |
 //! | [`finding`] | the judgement on one zone |
 //! | [`table`] | findings, printed for people |
+//! | `unsettled` | what was announced by a producer that is gone |
 
 pub mod account;
 pub mod audit;
@@ -29,4 +30,5 @@ pub mod replay;
 mod set;
 pub mod stream_file;
 pub mod table;
+mod unsettled;
 mod zone;

@@ -27,6 +27,12 @@ pub(super) struct Producer {
 }
 
 impl Producer {
+    /// Announced, and neither acknowledged, refused nor doubted.
+    pub(super) fn open(&self) -> NumberSet {
+        let open = self.intended.without(&self.acked);
+        open.without(&self.failed_open).without(&self.unknown_open)
+    }
+
     /// Messages not acknowledged before are.
     pub(super) fn acknowledge(&mut self, run: Run) {
         self.acked.insert(run.n, run.c);

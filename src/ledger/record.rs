@@ -72,7 +72,8 @@ pub enum Record {
         /// When.
         at: UnixMs,
     },
-    /// No answer; they may or may not be stored. A later `Acked` settles it.
+    /// No answer, or nobody left who could hear it; they may or may not be stored, or were never
+    /// sent. A later `Acked` settles it.
     Unknown {
         /// The producer.
         p: u32,

@@ -50,6 +50,18 @@ pub fn render(findings: &[ZoneFinding]) -> String {
             }
         }
     }
+    // It is the region's, and the same in every zone.
+    let unknown = findings.iter().map(|finding| finding.unknown).max().unwrap_or(0);
+    if unknown > 0 {
+        text.push('\n');
+        wrap(
+            &mut text,
+            "",
+            &format!(
+                "announced, and neither acknowledged nor refused (unknown, no fault): {unknown}"
+            ),
+        );
+    }
     let recovered: Vec<String> = findings
         .iter()
         .filter(|finding| finding.recovered > 0)

@@ -12,12 +12,14 @@ use crate::ledger::record::Record;
 pub struct Batch {
     /// The records, in order.
     pub records: Vec<Record>,
+    /// A producer that has ended, however: what it has left open by now is unknown.
+    pub gone: Option<u32>,
     /// Answered once they are written; `Err` carries why they could not be.
     pub written: Option<oneshot::Sender<Result<(), String>>>,
 }
 
 /// Said when the keeper has gone.
-const CLOSING: &str = "the room is closing";
+const CLOSING: &str = "the ledger's keeper has ended (with the room, or its log says why)";
 
 /// The keeper's inbox. Bounded, so that a slow disk slows the drill down instead of losing
 /// evidence.
@@ -61,7 +63,7 @@ impl Evidence {
     pub async fn write(&self, records: Vec<Record>) -> Result<(), EvidenceLost> {
         let (written, answer) = oneshot::channel();
         self.keeper
-            .send(Batch { records, written: Some(written) })
+            .send(Batch { records, gone: None, written: Some(written) })
             .await
             .map_err(|_| EvidenceLost(CLOSING.into()))?;
         answer.await.map_err(|_| EvidenceLost(CLOSING.into()))?.map_err(EvidenceLost)
@@ -73,8 +75,19 @@ impl Evidence {
     /// When the keeper has gone.
     pub async fn send(&self, records: Vec<Record>) -> Result<(), EvidenceLost> {
         self.keeper
-            .send(Batch { records, written: None })
+            .send(Batch { records, gone: None, written: None })
             .await
             .map_err(|_| EvidenceLost(CLOSING.into()))
+    }
+
+    /// Says that a producer has ended, and waits until the ledger knows: whatever it announced and
+    /// has left open is unknown from then on.
+    pub async fn gone(&self, producer: u32) {
+        let (written, answer) = oneshot::channel();
+        let batch = Batch { records: Vec::new(), gone: Some(producer), written: Some(written) };
+        // Without a keeper there is nobody to tell; the next room's finds out by itself.
+        if self.keeper.send(batch).await.is_ok() {
+            let _ = answer.await;
+        }
     }
 }

@@ -10,8 +10,9 @@
 //!   one at a time in ascending order (`Resent` first), until acknowledged or [`GIVE_UP`] is over.
 //!   What is left then stays `Unknown`.
 //! - A definite refusal becomes `Failed`.
-//! - A future that is dropped before its end leaves its last numbers intended without a fate:
-//!   unknown to the ledger, as after a crash.
+//! - A future that is dropped before its end, or evidence that cannot be written, leaves the last
+//!   numbers intended without a fate, as after a crash: the ledger's keeper must be told that the
+//!   producer is gone ([`Evidence::gone`]), and counts them as unknown.
 
 mod job;
 mod notes;

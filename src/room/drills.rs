@@ -80,6 +80,9 @@ pub struct Ended {
     pub folder: PathBuf,
     /// What it needed was not there: nothing was tried.
     pub untried: bool,
+    /// Of a sabotaged drill: what did not go as its script says, and is not the fault's doing.
+    #[serde(default)]
+    pub off_script: Option<String>,
 }
 
 /// Where a drill that has ended is recorded.

@@ -6,13 +6,17 @@
 //! length, written after each record and before anybody acts on it: so a ledger that was cut short
 //! is told from one whose last record was under way when the room was killed.
 
+mod logs;
 mod opening;
+#[cfg(test)]
+mod tests;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{File, OpenOptions},
     io::Write,
     os::unix::fs::FileExt,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
     time::Duration,
 };
@@ -20,8 +24,11 @@ use std::{
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use self::opening::length_noted;
-use self::opening::{load, missing_end, note_of_length};
-use super::home::Home;
+use self::{
+    logs::ConsumerLogs,
+    opening::{load, missing_end, note_of_length},
+};
+use super::{clock::now_ms, home::Home};
 use crate::{
     ledger::{
         account::{Account, Totals},
@@ -30,7 +37,7 @@ use crate::{
         record::Record,
     },
     nats::evidence::{Batch, Evidence},
-    region::{UnixMs, ZoneName, topology::consumer_name},
+    region::{UnixMs, ZoneName},
 };
 
 /// How far producers' numbers move on when lines of the ledger are gone.
@@ -110,7 +117,6 @@ impl Keeper {
             length,
             good: read.bytes,
             home: home.clone(),
-            consumers: BTreeMap::new(),
             line: Vec::with_capacity(64 * 1024),
         };
         let mut mended = false;
@@ -147,8 +153,17 @@ impl Keeper {
             ledger.last_producer() + forgotten,
             ledger.last_number().unwrap_or(0),
         );
-        let keeping =
-            Keeping { ledger, files, tell, floors: floors_seen, trouble: None, told: true };
+        let keeping = Keeping {
+            // Whoever produced when an earlier room ended is gone.
+            gone: ledger.unsettled_producers().into_iter().collect(),
+            logs: ConsumerLogs::new(home.clone()),
+            ledger,
+            files,
+            tell,
+            floors: floors_seen,
+            trouble: None,
+            told: true,
+        };
         let thread = std::thread::Builder::new()
             .name("evidence".into())
             .spawn(move || keeping.run(inbox, asked))
@@ -190,7 +205,8 @@ impl Keeper {
 pub struct Asker(mpsc::UnboundedSender<Question>);
 
 impl Asker {
-    /// Runs `question` on the ledger, in the keeper's thread. `None` when the keeper has gone.
+    /// Runs `question` on the ledger, in the keeper's thread. `None` when the keeper has gone, or
+    /// the question crashed.
     pub async fn ask<T: Send + 'static>(
         &self,
         question: impl FnOnce(&Ledger) -> T + Send + 'static,
@@ -212,7 +228,6 @@ struct Files {
     /// Bytes of the ledger file that are whole lines.
     good: u64,
     home: Home,
-    consumers: BTreeMap<ZoneName, File>,
     line: Vec<u8>,
 }
 
@@ -240,68 +255,15 @@ impl Files {
             tracing::warn!("{}: {error}", self.home.ledger_length().display());
         }
     }
-
-    /// The seed's `consumer-a.log`: for people, `tail -f` and `grep`; the ledger is the evidence.
-    fn write_consumer_logs(&mut self, records: &[Record]) -> std::io::Result<()> {
-        let mut at = records.iter().peekable();
-        while let Some(zone) = at.peek().map(|record| log_zone(record)) {
-            self.line.clear();
-            while let Some(record) = at.next_if(|record| log_zone(record) == zone) {
-                log_lines(&mut self.line, record)?;
-            }
-            let Some(zone) = zone.filter(|_| !self.line.is_empty()) else { continue };
-            if !self.consumers.contains_key(zone) {
-                let path = self.home.consumer_log(&consumer_name(zone));
-                let file = OpenOptions::new().create(true).append(true).open(path)?;
-                self.consumers.insert(zone.clone(), file);
-            }
-            if let Some(file) = self.consumers.get_mut(zone) {
-                file.write_all(&self.line)?;
-            }
-        }
-        Ok(())
-    }
-}
-
-fn log_zone(record: &Record) -> Option<&ZoneName> {
-    match record {
-        Record::Received { z, .. } | Record::Corrupt { z, .. } | Record::Foreign { z, .. } => {
-            Some(z)
-        }
-        _ => None,
-    }
-}
-
-fn log_lines(out: &mut Vec<u8>, record: &Record) -> std::io::Result<()> {
-    let time = |at: UnixMs| {
-        jiff::Timestamp::from_millisecond(at.cast_signed()).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
-    };
-    match record {
-        Record::Received { z, p, n, s, c, r, at } => {
-            let time = format!("{:.3}", time(*at));
-            for i in 0..*c {
-                writeln!(
-                    out,
-                    "{time} consumer-{z} seq={} number={} producer=p{p} delivered={r}",
-                    s + i,
-                    n + i
-                )?;
-            }
-            Ok(())
-        }
-        Record::Corrupt { z, s, why, at } => {
-            writeln!(out, "{:.3} consumer-{z} seq={s} corrupt: {why}", time(*at))
-        }
-        Record::Foreign { z, s, at } => {
-            writeln!(out, "{:.3} consumer-{z} seq={s} not a drill message", time(*at))
-        }
-        _ => Ok(()),
-    }
 }
 
 struct Keeping {
     ledger: Ledger,
     files: Files,
+    logs: ConsumerLogs,
+    /// Producers that have ended, and of which it is not written down yet that what they left
+    /// open is unknown. (A full disk is waited for.)
+    gone: BTreeSet<u32>,
     tell: watch::Sender<Figures>,
     floors: watch::Receiver<Floors>,
     trouble: Option<String>,
@@ -319,6 +281,7 @@ impl Keeping {
         else {
             return;
         };
+        self.settle();
         runtime.block_on(async {
             let mut dirty = true;
             let mut next_tell = tokio::time::Instant::now();
@@ -326,7 +289,7 @@ impl Keeping {
                 tokio::select! {
                     biased;
                     question = asked.recv() => match question {
-                        Some(question) => question(&self.ledger),
+                        Some(question) => self.answer(question),
                         None => break,
                     },
                     batch = inbox.recv() => match batch {
@@ -343,7 +306,8 @@ impl Keeping {
                         if changed.is_err() { break }
                         dirty = true;
                     }
-                    () = tokio::time::sleep_until(next_tell), if dirty => {
+                    () = tokio::time::sleep_until(next_tell), if dirty || !self.gone.is_empty() => {
+                        self.settle();
                         self.tell_figures();
                         dirty = false;
                         next_tell = tokio::time::Instant::now() + TELL_EVERY;
@@ -359,28 +323,53 @@ impl Keeping {
     }
 
     fn take(&mut self, batch: Batch) {
-        let result = self.files.write(&batch.records);
-        match &result {
-            Ok(()) => {
-                for record in &batch.records {
-                    self.ledger.apply(record);
-                }
-                // Not evidence, only a convenience: its failure is told, and stops nothing.
-                let logged = self.files.write_consumer_logs(&batch.records);
-                if let Err(error) = logged {
-                    self.trouble = Some(format!("a consumer's log: {error}"));
-                    self.told = false;
-                } else if self.told {
-                    self.trouble = None;
-                }
-            }
-            Err(error) => {
-                self.told = false;
-                self.trouble = Some(format!("{}: {error}", self.files.home.ledger().display()));
-            }
+        let result = self.write(&batch.records);
+        if let Some(producer) = batch.gone {
+            self.gone.insert(producer);
+            self.settle();
         }
         if let Some(written) = batch.written {
             let _ = written.send(result.map_err(|error| error.to_string()));
+        }
+    }
+
+    fn write(&mut self, records: &[Record]) -> std::io::Result<()> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        if let Err(error) = self.files.write(records) {
+            self.told = false;
+            self.trouble = Some(format!("{}: {error}", self.files.home.ledger().display()));
+            return Err(error);
+        }
+        for record in records {
+            self.ledger.apply(record);
+        }
+        // Not evidence, only a convenience: its failure is told, and stops nothing.
+        if let Err(error) = self.logs.write(records) {
+            self.trouble = Some(format!("a consumer's log: {error}"));
+            self.told = false;
+        } else if self.told {
+            self.trouble = None;
+        }
+        Ok(())
+    }
+
+    /// Writes down that what producers left open that are gone is unknown.
+    fn settle(&mut self) {
+        for producer in std::mem::take(&mut self.gone) {
+            let unknown = self.ledger.unsettled(producer, now_ms());
+            if self.write(&unknown).is_err() {
+                self.gone.insert(producer);
+            }
+        }
+    }
+
+    /// A question that crashes is nobody's loss but the asker's: it only reads.
+    fn answer(&self, question: Question) {
+        let ledger = &self.ledger;
+        if catch_unwind(AssertUnwindSafe(move || question(ledger))).is_err() {
+            tracing::error!("a question to the ledger crashed");
         }
     }
 

@@ -69,6 +69,7 @@ pub async fn produce(cx: Cx, produce: Produce) -> Result {
     let work = Work { producer: number, produce, first_number };
     let result = producer.run(work, progress, job.stop.clone()).await;
     watching.abort();
+    cx.engine.evidence.gone(number).await;
     drop(job);
     work::settle(&cx).await;
     let report = result
@@ -150,7 +151,8 @@ fn describe(title: &str, progress: &JobProgress, total: Option<u64>) -> String {
     format!("{title}: {}{of} acked{}{trouble}", progress.acked, count(progress.unknown, "unknown"))
 }
 
-/// A job is listed while it runs, and taken off however it ends.
+/// A job is listed while it runs, and taken off however it ends; after a crash the ledger is told
+/// as well.
 struct Registered<'a> {
     cx: &'a Cx,
     number: u32,
@@ -173,5 +175,9 @@ impl Drop for Registered<'_> {
         self.cx.engine.jobs.send_modify(|jobs| {
             jobs.remove(&self.number);
         });
+        if std::thread::panicking() {
+            let (evidence, number) = (self.cx.engine.evidence.clone(), self.number);
+            tokio::spawn(async move { evidence.gone(number).await });
+        }
     }
 }

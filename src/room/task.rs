@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -11,7 +11,10 @@ use super::{
     engine::{Engine, Failure},
     protocol::{Message, Outcome},
 };
-use crate::region::{NodeName, ZoneName};
+use crate::{
+    drill::scripted::CRASHED,
+    region::{NodeName, ZoneName},
+};
 
 /// What a command works on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,22 +112,40 @@ where
     let (bus, task) = (cx.engine.bus.clone(), cx.task);
     let body = tokio::spawn(body(cx));
     tokio::spawn(async move {
-        let (outcome, said, data) = match body.await {
-            Ok(Ok(said)) => (said.outcome, said.text, said.data),
-            Ok(Err(failure)) => (failure.outcome(), failure.to_string(), None),
-            Err(crash) => (
-                Outcome::Broken,
-                format!("the command crashed; please report it with the room's log ({crash})"),
-                None,
-            ),
-        };
+        let Said { outcome, text: said, data } = end(body).await;
         let _ = bus.send(Input::Ended { task, outcome, said, data });
     });
+}
+
+/// How a body ended, well or not.
+async fn end(body: JoinHandle<Result>) -> Said {
+    match body.await {
+        Ok(Ok(said)) => said,
+        Ok(Err(failure)) => {
+            Said { outcome: failure.outcome(), text: failure.to_string(), data: None }
+        }
+        Err(crash) => {
+            tracing::error!("a command crashed: {crash}");
+            let text = format!("{CRASHED}; please report it with the room's log ({crash})");
+            Said { outcome: Outcome::Broken, text, data: None }
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_crash_is_said_to_whoever_gave_the_command() {
+        let said = end(tokio::spawn(async { panic!("out of tea") })).await;
+        assert_eq!((said.outcome, said.data), (Outcome::Broken, None));
+        assert!(
+            said.text.starts_with(CRASHED) && said.text.contains("out of tea"),
+            "{}",
+            said.text
+        );
+    }
 
     #[test]
     fn claims_collide_where_they_touch() {

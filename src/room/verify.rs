@@ -5,6 +5,8 @@
 //! it with. Every replica of every zone is read as well, each from its own server, and compared
 //! with what was read through the leader. What is merely late is waited for, as long as it keeps coming.
 
+mod exact;
+
 use std::{
     fmt::Write,
     sync::Arc,
@@ -13,6 +15,7 @@ use std::{
 
 use tokio::sync::watch;
 
+use self::exact::{Side, compare_exactly};
 use super::{
     engine::Failure,
     protocol::Outcome,
@@ -23,7 +26,7 @@ use crate::{
     ledger::{
         audit::StreamAudit,
         finding::{Evidence, Judgement, ZoneFinding, judge, within},
-        fingerprint::{Fidelity, compare},
+        fingerprint::Fidelity,
         table::render,
     },
     nats::{audit, replicas::read_replicas},
@@ -123,13 +126,18 @@ async fn examine(
         let name = plan.name.clone();
         let floor = floor(&snapshots.borrow().snapshot, &name);
         let reference = (plan.name != source.name).then(|| reference.clone());
+        let fidelity = match (&reference, &own) {
+            (Some(Ok(reference)), Ok(own)) => {
+                let side = |audit, client| Side { audit, client, replica: None };
+                let clients = (cx.engine.zone(&source.name)?, cx.engine.zone(&plan.name)?);
+                let (there, here) = (&clients.0.client, &clients.1.client);
+                Some(compare_exactly(side(reference, there), side(own, here)).await)
+            }
+            _ => None,
+        };
         let (finding, more) = ask(cx, move |ledger| {
             let more = ledger.totals().acked != acked;
             let stream = own.as_deref().ok();
-            let against = reference.as_ref().and_then(|reference| reference.as_deref().ok());
-            let fidelity = stream
-                .zip(against)
-                .map(|(own, source)| compare(source.fingerprint(), own.fingerprint()));
             let unread = own.as_ref().err().or(reference.as_ref().and_then(|r| r.as_ref().err()));
             let evidence = Evidence {
                 account: &ledger.account(&name, Some(floor)),
@@ -172,20 +180,21 @@ async fn each_replica(
     let last = target.max(own.fingerprint().last());
     cx.progress(format!("zone {}: reading each of its replicas", plan.name));
     let read = read_replicas(&client, &living, &cx.engine.run, 1..=last).await;
-    let mut found: Vec<_> = read
-        .into_iter()
-        .map(|replica| {
-            let (equal, why) = match replica.read {
-                Ok(content) => {
-                    let against = compare(own.fingerprint(), content.audit.fingerprint());
-                    let equal = against.is_equal();
-                    (Some(equal), (!equal).then(|| difference(&against)))
-                }
-                Err(error) => (None, Some(error.to_string())),
-            };
-            ReplicaFinding { zone: plan.name.clone(), replica: replica.node, equal, why }
-        })
-        .collect();
+    let mut found = Vec::with_capacity(plan.nodes.len());
+    for replica in read {
+        let (equal, why) = match replica.read {
+            Ok(content) => {
+                let name = replica.node.to_string();
+                let side = |audit, replica| Side { audit, client: &client, replica };
+                let theirs = side(&content.audit, Some(name.as_str()));
+                let against = compare_exactly(side(own, None), theirs).await;
+                let equal = against.is_equal();
+                (Some(equal), (!equal).then(|| difference(&against)))
+            }
+            Err(error) => (None, Some(error.to_string())),
+        };
+        found.push(ReplicaFinding { zone: plan.name.clone(), replica: replica.node, equal, why });
+    }
     found.extend(rest.into_iter().map(|(replica, state)| ReplicaFinding {
         zone: plan.name.clone(),
         replica,
@@ -298,11 +307,9 @@ async fn ask<T: Send + 'static>(
     cx: &Cx,
     question: impl FnOnce(&crate::ledger::book::Ledger) -> T + Send + 'static,
 ) -> std::result::Result<T, Failure> {
-    cx.engine
-        .asker
-        .ask(question)
-        .await
-        .ok_or_else(|| Failure::Broken("the ledger's keeper has ended; see the room's log".into()))
+    cx.engine.asker.ask(question).await.ok_or_else(|| {
+        Failure::Broken("the ledger's keeper gave no answer; see the room's log".into())
+    })
 }
 
 fn floor(snapshot: &Snapshot, zone: &ZoneName) -> u64 {

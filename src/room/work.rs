@@ -20,7 +20,7 @@ use crate::{
     nats::consumer::Control,
     region::{
         EventKind, Severity, ZoneName,
-        reduce::Offenders,
+        reduce::{Offenders, State},
         snapshot::{Producer, Work},
     },
 };
@@ -51,12 +51,31 @@ pub fn tell(
             bus.change(move |state, _| state.work(&name, work));
             tokio::time::sleep(PACE).await;
             tokio::select! {
+                biased;
                 () = stop.cancelled() => break,
                 changed = control.changed() => if changed.is_err() { break },
-                changed = report.changed() => if changed.is_err() { break },
+                changed = report.changed() => if changed.is_err() {
+                    let (name, held) = (zone.clone(), *control.borrow());
+                    bus.change(move |state, _| stopped(state, &name, held));
+                    break;
+                },
             }
         }
     });
+}
+
+/// A consumer has ended, and nobody told it to: it crashed, its evidence cannot be written any more,
+/// or its connection was closed for good.
+fn stopped(state: &mut State, zone: &ZoneName, held: Control) -> Vec<EventKind> {
+    let why = "it has ended by itself (the room's log may say why); `down` and `up` start it anew";
+    let work = Work {
+        running: false,
+        paused: held.paused,
+        limit: held.limit,
+        rate: 0.0,
+        trouble: Some(why.to_owned()),
+    };
+    state.work(zone, work)
 }
 
 /// How long a pause may take to be complete: one pull that is under way expires in a second.
@@ -137,6 +156,11 @@ pub fn tell_figures(bus: Bus, mut figures: watch::Receiver<Figures>) {
                 events
             });
         }
+        // Its keeper goes after the owner, in order: whoever hears this has lost it before.
+        bus.change(|_, _| {
+            let text = "the ledger's keeper has ended (the room's log says why): nothing is produced or received any more; `down` and `up` start it anew";
+            vec![EventKind::Note { severity: Severity::Error, text: text.into() }]
+        });
     });
 }
 

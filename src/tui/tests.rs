@@ -308,6 +308,7 @@ fn replayed() -> Snapshot {
             messages: stream.as_ref().map(|stream| stream.messages),
             delivered: consumer.as_ref().map(|consumer| consumer.delivered),
             ack_floor: consumer.as_ref().map(|consumer| consumer.ack_floor),
+            behind: known.then_some(zone.ledger.behind),
         });
         if let Some(mirror) = &mut zone.mirror {
             (mirror.true_lag, mirror.reported_lag, mirror.heard_ms) = (None, None, None);

@@ -153,6 +153,7 @@ impl World {
                 delivered: Some(zone.floor),
                 ack_floor: Some(zone.floor),
                 received: zone.floor,
+                behind: Some(last - zone.floor),
                 rate: 0.0,
                 paused: zone.paused ^ hand,
                 true_lag: mirror.then(|| last - zone.stream),

@@ -360,6 +360,7 @@ impl<'a> Loom<'a> {
                 delivered: Some(zone.floor),
                 ack_floor: Some(zone.floor),
                 received: zone.floor,
+                behind: Some(last - zone.floor),
                 rate: 0.0,
                 paused: false,
                 true_lag: mirror.then(|| last - holds),

@@ -1,7 +1,10 @@
 //! Conclusion 1: in-zone consumption goes on in both zones, with its usual latency.
 
 use super::{Case, Finding, ran::PROGRESS, severed};
-use crate::{drill::latency::Histogram, region::UnixMs};
+use crate::{
+    drill::latency::{Histogram, Quantile},
+    region::UnixMs,
+};
 
 /// Fewer messages have no percentiles worth telling.
 const ENOUGH: u64 = 20;
@@ -88,10 +91,10 @@ pub(super) fn latency(case: &Case<'_>) -> Finding {
     let mut p99s = Vec::new();
     let mut words = Vec::new();
     let mut numbers = Vec::new();
+    let mut ahead = Vec::new();
     for phase in ["before", "during", "after"] {
         let histogram = of(case, phase);
-        let (Some(p50), Some(p99)) = (histogram.percentile(50.0), histogram.percentile(99.0))
-        else {
+        let (Some(p50), Some(p99)) = (histogram.quantile(50.0), histogram.quantile(99.0)) else {
             return Finding::void(CHECK, format!("no latency of zone {zone} {phase} the cut"));
         };
         if histogram.count() < ENOUGH {
@@ -103,20 +106,26 @@ pub(super) fn latency(case: &Case<'_>) -> Finding {
                 ),
             );
         }
-        numbers.push((format!("{phase} p50"), time(p50)));
-        numbers.push((format!("{phase} p99"), time(p99)));
+        numbers.push((format!("{phase} p50"), at(p50)));
+        numbers.push((format!("{phase} p99"), at(p99)));
         numbers.push((format!("{phase} messages"), histogram.count().to_string()));
-        words.push(format!("{} / {} {phase}", time(p50), time(p99)));
-        p99s.push(p99);
+        numbers.push((format!("{phase} {AHEAD}"), histogram.ahead().to_string()));
+        words.push(format!("{} / {} {phase}", at(p50), at(p99)));
+        ahead.push((histogram.ahead(), format!("of {} {phase}", histogram.count())));
+        p99s.push(p99.us());
     }
     let limit = limit(p99s[0]);
     let rule = format!("the limit is {}", time(limit));
     numbers.push(("limit of p99 during".into(), time(limit)));
-    let text = format!(
+    let mut text = format!(
         "acked to processed in zone {zone}, p50 / p99: {} the cut ({rule}: {TIMES} x p99 before, at least {})",
         words.join(", "),
         time(AT_LEAST_US)
     );
+    if ahead.iter().any(|(count, _)| *count > 0) {
+        let ahead: Vec<String> = ahead.iter().map(|(count, of)| format!("{count} {of}")).collect();
+        text = format!("{text}; processed {AHEAD}: {}", ahead.join(", "));
+    }
     let mut finding =
         if p99s[1] > limit { Finding::broken(CHECK, text) } else { Finding::proved(CHECK, text) };
     finding.numbers = numbers;
@@ -137,10 +146,22 @@ fn of(case: &Case<'_>, phase: &str) -> Histogram {
     histogram
 }
 
+/// Processed before its acknowledgement reached the producer ("before" is a phase here).
+const AHEAD: &str = "ahead of the ack";
+
+/// A latency, as people read it.
+pub(super) fn at(quantile: Quantile) -> String {
+    match quantile {
+        Quantile::Ahead => AHEAD.into(),
+        Quantile::Us(us) => time(us),
+    }
+}
+
 /// Microseconds, as people read them.
-pub(super) fn time(us: u64) -> String {
+fn time(us: u64) -> String {
     match us {
-        0..1000 => format!("{us} us"),
+        0 => "under 1 us".into(),
+        1..1000 => format!("{us} us"),
         1000..1_000_000 => format!("{:.1} ms", us as f64 / 1000.0),
         _ => format!("{:.1} s", us as f64 / 1_000_000.0),
     }

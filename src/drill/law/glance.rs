@@ -172,9 +172,9 @@ impl View<'_> {
             let latency = self.run.latencies.iter().rev();
             let p99 = latency
                 .filter(|l| l.zone == self.begin.source && l.phase == name)
-                .find_map(|l| l.histogram.percentile(99.0));
+                .find_map(|l| l.histogram.quantile(99.0));
             counters.push(match p99 {
-                Some(us) => Counter { label, value: super::cut::time(us), good: None },
+                Some(p99) => Counter { label, value: super::cut::at(p99), good: None },
                 None => unknown(&label),
             });
         }

@@ -73,12 +73,7 @@ pub(super) fn zone(
             nudged: clock.nudged,
             stall: None,
         }),
-        ledger: Ledger {
-            acked,
-            received: seen.received,
-            behind: acked.saturating_sub(seen.received),
-            ..Ledger::default()
-        },
+        ledger: Ledger { acked, received: seen.received, ..Ledger::default() },
         lag_history,
         recorded: Some(Recorded {
             nodes_up: seen.nodes_up,
@@ -87,6 +82,7 @@ pub(super) fn zone(
             messages: seen.messages,
             delivered: seen.delivered,
             ack_floor: seen.ack_floor,
+            behind: seen.behind,
         }),
     }
 }

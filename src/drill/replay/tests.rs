@@ -21,7 +21,7 @@ fn zone(name: &str, last: Option<u64>, lag: Option<u64>, link: Option<&str>) -> 
     json!({
         "zone": name, "role": if name == "a" { "source" } else { "mirror" }, "nodes_up": 3,
         "first_seq": last.map(|_| 1), "last_seq": last, "messages": last, "delivered": last,
-        "ack_floor": last, "received": 7, "rate": 20.0, "paused": false, "true_lag": lag,
+        "ack_floor": last, "received": 7, "behind": last.map(|_| 0), "rate": 20.0, "paused": false, "true_lag": lag,
         "reported_lag": lag, "mirror": link.map(|_| "streaming"), "link": link,
         "cut_effective": link == Some("cut"), "leafs_here": null, "leafs_there": null,
         "recovery": null,
@@ -127,6 +127,9 @@ fn unknown_stays_unknown() {
     let recorded = b.recorded.as_ref().unwrap();
     assert_eq!((recorded.messages, recorded.last_seq, recorded.ack_floor), (None, None, None));
     assert_eq!((recorded.first_seq, recorded.delivered), (None, None));
+    // 9 were acknowledged and 7 processed: that two are behind is what the ledger would have to say.
+    assert_eq!((b.ledger.acked, b.ledger.received, recorded.behind), (9, 7, None));
+    assert_eq!(known.zones[0].recorded.as_ref().unwrap().behind, Some(0));
     let mirror = b.mirror.as_ref().unwrap();
     assert_eq!((mirror.true_lag, mirror.reported_lag, mirror.heard_ms), (None, None, None));
     let link = b.link.as_ref().unwrap();

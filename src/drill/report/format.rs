@@ -40,7 +40,8 @@ pub const UNKNOWN: &str = "unknown";
 #[must_use]
 pub fn micros(us: u64) -> String {
     match us {
-        0..1_000 => format!("{us} µs"),
+        0 => "under 1 µs".into(),
+        1..1_000 => format!("{us} µs"),
         1_000..1_000_000 => format!("{}.{} ms", us / 1000, us % 1000 / 100),
         _ => format!("{}.{} s", us / 1_000_000, us % 1_000_000 / 100_000),
     }

@@ -4,7 +4,7 @@ use minijinja::{AutoEscape, Environment, Value, context};
 
 use super::{
     LIMITS, Report, RunReport,
-    format::{after, maybe_micros, maybe_number, maybe_span, moment, number},
+    format::{after, maybe_number, maybe_span, moment, number},
     glyph, markdown,
     plot::Charts,
 };
@@ -78,9 +78,12 @@ fn run(run: &RunReport, charts: &Charts) -> Value {
                 bad => !matches!(l.outcome.as_deref(), Some("done" | "met")),
             }).collect::<Vec<_>>(),
         }).collect::<Vec<_>>(),
-        latency => run.latency.iter().map(|l| context! {
-            zone => l.zone.as_str(), phase => l.phase, count => number(l.count), before => number(l.before_ack),
-            p50 => maybe_micros(l.p50_us), p99 => maybe_micros(l.p99_us), max => maybe_micros(l.max_us),
+        latency => run.latency.iter().map(|l| {
+            let [p50, p99, max] = l.words();
+            context! {
+                zone => l.zone.as_str(), phase => l.phase, count => number(l.count),
+                before => number(l.before_ack), p50, p99, max,
+            }
         }).collect::<Vec<_>>(),
         recoveries => run.recoveries.iter().map(|r| context! {
             zone => r.zone.as_str(), behind => maybe_number(r.clock.behind), nudged => r.clock.nudged,

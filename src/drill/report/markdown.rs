@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::{
     LIMITS, Report, RunReport,
-    format::{after, maybe_micros, maybe_number, maybe_span, moment, number},
+    format::{after, maybe_number, maybe_span, moment, number},
     glyph,
 };
 
@@ -118,13 +118,14 @@ fn tell(out: &mut String, run: &RunReport) {
             out,
             &["zone", "phase", ">messages", ">p50", ">p99", ">max", ">before the ack"],
             run.latency.iter().map(|l| {
+                let [p50, p99, max] = l.words();
                 vec![
                     l.zone.to_string(),
                     text(&l.phase),
                     number(l.count),
-                    maybe_micros(l.p50_us),
-                    maybe_micros(l.p99_us),
-                    maybe_micros(l.max_us),
+                    p50,
+                    p99,
+                    max,
                     number(l.before_ack),
                 ]
             }),

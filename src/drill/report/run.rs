@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::format::maybe_micros;
 use crate::{
     drill::{
         law::Conclusion,
@@ -122,7 +123,8 @@ pub struct LatencyReport {
     pub phase: String,
     /// Messages.
     pub count: u64,
-    /// Half took no longer.
+    /// Half took no longer. `None`: no time at all, as with the others: the message at that place
+    /// was processed before its acknowledgement reached the producer.
     pub p50_us: Option<u64>,
     /// 99 of 100 took no longer.
     pub p99_us: Option<u64>,
@@ -130,6 +132,16 @@ pub struct LatencyReport {
     pub max_us: Option<u64>,
     /// Processed before the acknowledgement reached the producer.
     pub before_ack: u64,
+}
+
+impl LatencyReport {
+    /// Its p50, p99 and longest, as people read them.
+    pub(super) fn words(&self) -> [String; 3] {
+        [self.p50_us, self.p99_us, self.max_us].map(|us| match us {
+            None if self.before_ack > 0 => "before the ack".into(),
+            us => maybe_micros(us),
+        })
+    }
 }
 
 /// A recovery clock.
@@ -329,9 +341,9 @@ impl RunReport {
                     zone: zone.clone(),
                     phase: phase.clone(),
                     count: buckets.iter().fold(0, |sum, (_, count)| sum.saturating_add(*count)),
-                    p50_us: percentile(buckets, 50),
-                    p99_us: percentile(buckets, 99),
-                    max_us: percentile(buckets, 100),
+                    p50_us: percentile(buckets, *before_ack, 50),
+                    p99_us: percentile(buckets, *before_ack, 99),
+                    max_us: percentile(buckets, *before_ack, 100),
                     before_ack: *before_ack,
                 });
             }
@@ -371,10 +383,16 @@ impl RunReport {
     }
 }
 
-/// Nearest rank; the last microsecond of the bucket (32 buckets a doubling). `None` of nothing.
-fn percentile(buckets: &[(u64, u64)], percent: u64) -> Option<u64> {
+/// Nearest rank; the last microsecond of the bucket (32 buckets a doubling). `None` of nothing, and
+/// of a message that was processed before its acknowledgement came: those are counted in the lowest
+/// bucket.
+fn percentile(buckets: &[(u64, u64)], before_ack: u64, percent: u64) -> Option<u64> {
     let total: u128 = buckets.iter().map(|(_, count)| u128::from(*count)).sum();
     let rank = (total * u128::from(percent)).div_ceil(100).max(1);
+    let lowest = buckets.iter().find(|(bound, _)| *bound == 0).map_or(0, |(_, count)| *count);
+    if rank <= u128::from(before_ack.min(lowest)) {
+        return None;
+    }
     let mut seen = 0;
     let (bound, _) = buckets.iter().find(|(_, count)| {
         seen += u128::from(*count);
@@ -392,10 +410,19 @@ mod tests {
     fn percentiles_are_never_less_than_the_truth() {
         let buckets = [(5, 50), (1000, 49), (2048, 1)];
         assert_eq!(
-            [50, 99, 100].map(|p| percentile(&buckets, p)),
+            [50, 99, 100].map(|p| percentile(&buckets, 0, p)),
             [Some(5), Some(1015), Some(2111)]
         );
-        assert_eq!(percentile(&[], 50), None);
-        assert_eq!(percentile(&[(5, 0)], 50), None);
+        assert_eq!(percentile(&[], 0, 50), None);
+        assert_eq!(percentile(&[(5, 0)], 0, 50), None);
+    }
+
+    #[test]
+    fn no_percentile_is_zero_for_what_came_before_its_acknowledgement() {
+        let buckets = [(0, 60), (1000, 40)];
+        assert_eq!([50, 99].map(|p| percentile(&buckets, 55, p)), [None, Some(1015)]);
+        assert_eq!(percentile(&buckets, 49, 50), Some(0));
+        // Nothing in the lowest bucket: that number cannot be true.
+        assert_eq!(percentile(&[(1000, 40)], 40, 50), Some(1015));
     }
 }

@@ -58,3 +58,11 @@ pub struct Ledger {
     #[serde(default)]
     pub unrecorded: u64,
 }
+
+impl Ledger {
+    /// `behind`, where the ledger can tell: one that was cut short cannot.
+    #[must_use]
+    pub fn known_behind(&self) -> Option<u64> {
+        (self.unrecorded == 0).then_some(self.behind)
+    }
+}

@@ -126,4 +126,7 @@ pub struct Recorded {
     pub delivered: Option<u64>,
     /// The consumer's ack floor.
     pub ack_floor: Option<u64>,
+    /// Messages acknowledged and not processed.
+    #[serde(default)]
+    pub behind: Option<u64>,
 }

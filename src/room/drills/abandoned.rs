@@ -41,6 +41,7 @@ pub fn end_all(drills: &Path, run: &str) -> Vec<Ended> {
                 took_ms: last.saturating_sub(begin.at),
                 folder,
                 untried: false,
+                off_script: begin.sabotage.map(|_| WHY.to_owned()),
             };
             Some((begin.at, ended))
         })

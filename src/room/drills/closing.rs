@@ -137,7 +137,9 @@ pub async fn conclude(
     let asked = crew.cx.engine.asker.ask(question);
     asked.await.unwrap_or_else(|| Conclusion {
         verdict: Verdict::Void,
-        evidence: "the ledger's keeper has ended before the drill was concluded".into(),
+        evidence:
+            "nothing was concluded: the ledger's keeper gave no answer (the room's log says why)"
+                .into(),
         findings: Vec::new(),
     })
 }

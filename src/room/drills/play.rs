@@ -201,8 +201,7 @@ impl Play<'_> {
                 Action::WaitFor { command } => self.over(command).await?,
             }
         }
-        self.saboteur.settle().await;
-        Ok(())
+        self.saboteur.settle().await
     }
 
     async fn command(&mut self, line: &str, background: bool) -> Result<(), String> {

@@ -182,9 +182,13 @@ impl Saboteur {
     }
 
     /// Waits until what goes on beside the drill is over.
-    pub async fn settle(&mut self) {
-        if let Some(task) = self.task.take() {
-            let _ = task.await;
+    ///
+    /// # Errors
+    /// When it crashed: whether the fault was put in is not known then.
+    pub async fn settle(&mut self) -> Result<(), String> {
+        match self.task.take() {
+            Some(task) => task.await.map_err(|crash| format!("the sabotage crashed: {crash}")),
+            None => Ok(()),
         }
     }
 
@@ -274,12 +278,14 @@ fn must(kind: Sabotage) -> (Verdict, &'static [&'static str]) {
     }
 }
 
-/// Did a sabotaged drill end as it must: with the right verdict, for the right reason?
+/// Did a sabotaged drill end as it must: with the right verdict, for the right reason, and with all
+/// else as its script says?
 #[must_use]
 pub fn as_it_must(kind: Sabotage, ended: &Ended) -> bool {
     let (verdict, words) = must(kind);
     let right = |text: &str| words.iter().any(|word| text.contains(word));
-    ended.verdict == verdict
+    ended.off_script.is_none()
+        && ended.verdict == verdict
         && ended.findings.iter().any(|found| found.verdict == verdict && right(&found.text))
 }
 
@@ -288,4 +294,33 @@ pub fn as_it_must(kind: Sabotage, ended: &Ended) -> bool {
 #[must_use]
 pub fn leaves_no_trace(kind: Sabotage) -> bool {
     !matches!(kind, Sabotage::Lose | Sabotage::Duplicate | Sabotage::Corrupt | Sabotage::Reorder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::drill::law::Finding;
+
+    #[test]
+    fn the_right_verdict_after_something_else_went_wrong_is_not_as_it_must() {
+        let ended = |off_script: Option<&str>| Ended {
+            drill: "cut".into(),
+            sabotage: Some(Sabotage::Leak),
+            verdict: Verdict::Void,
+            evidence: "the cut leaked".into(),
+            findings: vec![Finding {
+                check: "severed".into(),
+                verdict: Verdict::Void,
+                text: "the cut leaked".into(),
+                numbers: Vec::new(),
+            }],
+            took_ms: 9,
+            folder: "drills/1-cut".into(),
+            untried: false,
+            off_script: off_script.map(str::to_owned),
+        };
+        assert!(as_it_must(Sabotage::Leak, &ended(None)));
+        assert!(!as_it_must(Sabotage::Lose, &ended(None)));
+        assert!(!as_it_must(Sabotage::Leak, &ended(Some("`cut b`: the command crashed"))));
+    }
 }

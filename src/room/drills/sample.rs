@@ -51,6 +51,7 @@ fn zone(at: UnixMs, zone: &Zone) -> ZoneSample {
         delivered: consumer.map(|consumer| consumer.delivered),
         ack_floor: consumer.map(|consumer| consumer.ack_floor),
         received: zone.ledger.received,
+        behind: zone.ledger.known_behind(),
         rate: zone.work.rate,
         paused: zone.work.paused,
         true_lag: mirror.and_then(|mirror| mirror.true_lag),

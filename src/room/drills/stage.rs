@@ -1,7 +1,8 @@
 //! The stage: one script from its beginning to its verdict.
 
-use std::{sync::Arc, time::Instant};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
+use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -19,6 +20,7 @@ use crate::{
         check::Check,
         record::{Begin, Entry, FORMAT},
         script::{Action, Filling, Script},
+        scripted,
     },
     ledger::book::Ledger,
     region::{
@@ -90,6 +92,8 @@ pub async fn run(crew: &Crew, script: &Script, how: How) -> Result<Ended, Failur
     let first = last_seq(&snapshot, &source) + 1;
     engine.evidence.meter().start(first - 1);
     let sampling = CancellationToken::new();
+    // However this ends.
+    let _sampled = sampling.clone().drop_guard();
     let sampler =
         recorder.sample_until(Arc::clone(engine), crew.snapshots.clone(), sampling.clone());
     let saboteur = Saboteur::new(
@@ -112,7 +116,10 @@ pub async fn run(crew: &Crew, script: &Script, how: How) -> Result<Ended, Failur
         drill: script.name.clone(),
     };
     play.servers().await;
-    let halt = play.all(&filled).await.err();
+    let halt = match unless_it_crashes(&recorder, play.all(&filled)).await {
+        Some(played) => played.err(),
+        None => Some(Halt::Failed),
+    };
     let ended = matches!(halt, Some(Halt::Ended)) || crew.cx.stop.is_cancelled();
     if ended {
         recorder.write(Entry::Interrupted { why: crew.why_ended(), at: now_ms() });
@@ -124,9 +131,10 @@ pub async fn run(crew: &Crew, script: &Script, how: How) -> Result<Ended, Failur
         if halt.is_some() {
             play.clear_away().await;
         }
-        let streams = closing::gather(crew, &recorder, &mut play.saboteur, &folder, first).await;
+        let gathered = closing::gather(crew, &recorder, &mut play.saboteur, &folder, first);
+        let streams = unless_it_crashes(&recorder, gathered).await;
         play.clear_away().await;
-        streams
+        streams.unwrap_or_default()
     };
     sampling.cancel();
     let _ = sampler.await;
@@ -158,9 +166,25 @@ pub async fn run(crew: &Crew, script: &Script, how: How) -> Result<Ended, Failur
         took_ms: began.elapsed().as_millis() as u64,
         folder,
         untried: false,
+        off_script: how.sabotage.and_then(|kind| scripted::deviation(&recorder.run(), kind)),
     };
     told(crew, &recorder, &result);
     Ok(result)
+}
+
+/// Does a part of the drill. Should it crash, the record says so: what the drill did is undone then,
+/// and its verdict is void.
+async fn unless_it_crashes<T>(recorder: &Recorder, part: impl Future<Output = T>) -> Option<T> {
+    let crash = match AssertUnwindSafe(part).catch_unwind().await {
+        Ok(done) => return Some(done),
+        Err(crash) => crash,
+    };
+    let said = crash.downcast_ref::<&str>().map(|said| (*said).to_owned());
+    let said = said.or_else(|| crash.downcast_ref::<String>().cloned()).unwrap_or_default();
+    tracing::error!("a drill crashed: {said}");
+    let why = format!("the drill crashed; please report it with the room's log ({said})");
+    recorder.write(Entry::Interrupted { why, at: now_ms() });
+    None
 }
 
 /// Why the drill could only end void: it judges by the ledger, and that is damaged.
@@ -213,6 +237,7 @@ fn untried(crew: &Crew, script: &Script, how: &How, why: &str) -> Ended {
         took_ms: 0,
         folder: crew.cx.engine.home.folder.clone(),
         untried: true,
+        off_script: None,
     }
 }
 
@@ -266,4 +291,70 @@ pub fn commands(script: &Script) -> impl Iterator<Item = Command> {
 
 fn produces(command: &Command) -> bool {
     matches!(command, Command::Produce(what) if *what != Produce::Stop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{drill::run::Run, room::bus::Bus};
+
+    #[tokio::test]
+    async fn a_drill_that_crashes_is_interrupted_and_goes_on_to_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let begin = Begin {
+            format: FORMAT,
+            zonedrill: "0.1.0".into(),
+            drill: "cut".into(),
+            script: String::new(),
+            scale: 1,
+            sabotage: None,
+            run: "k3f9q2".into(),
+            damaged: None,
+            series: None,
+            region: "east".into(),
+            platform: "local".into(),
+            server_version: "2.15.1".into(),
+            mirror_kind: MirrorKind::Classic,
+            source: "a".parse().unwrap(),
+            mirror: "b".parse().unwrap(),
+            new_zone: None,
+            actor: "mia".into(),
+            at: 1,
+        };
+        let view = Drill {
+            name: "cut".into(),
+            conclusion: None,
+            claim: String::new(),
+            scale: 1,
+            sabotage: None,
+            actor: "mia".into(),
+            began_ms: 1,
+            ended_ms: None,
+            verdict: Verdict::Waiting,
+            evidence: String::new(),
+            steps: Vec::new(),
+            counters: Vec::new(),
+            presented: false,
+            waits_for: None,
+            queue: Vec::new(),
+            bundle: None,
+        };
+        let (bus, _inbox) = Bus::new();
+        let recorder = Recorder::begin(bus, folder.path(), begin, view).unwrap();
+        assert_eq!(unless_it_crashes(&recorder, async { 7 }).await, Some(7));
+        let crash = async { assert!(recorder.trouble().is_some(), "no step {}", 3) };
+        assert_eq!(unless_it_crashes(&recorder, crash).await, None);
+        recorder.write(Entry::End { at: 9 });
+        let concluded = crate::drill::law::conclude(
+            &recorder.run(),
+            &Ledger::new("k3f9q2".parse().unwrap(), "east"),
+            &[],
+        );
+        assert_eq!(concluded.verdict, Verdict::Void);
+        let text = std::fs::read_to_string(folder.path().join(super::super::RECORD)).unwrap();
+        let entries = text.lines().map(|line| serde_json::from_str(line).unwrap());
+        let why = Run::from_entries(entries);
+        assert!(format!("{why:?}").contains("the drill crashed; please report it"), "{text}");
+        assert!(text.contains("no step 3"), "{text}");
+    }
 }

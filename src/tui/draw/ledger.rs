@@ -36,13 +36,15 @@ enum Kind {
     Zero,
 }
 
-/// Messages acknowledged and not come here. Of a ledger that was cut short that is not known.
+/// Messages acknowledged and not come here.
 fn behind(zone: &Zone) -> Option<u64> {
-    let Ledger { behind, unrecorded, .. } = zone.ledger;
-    (unrecorded == 0).then_some(behind)
+    match &zone.recorded {
+        Some(recorded) => recorded.behind,
+        None => zone.ledger.known_behind(),
+    }
 }
 
-/// Likewise.
+/// Likewise. Of a ledger that was cut short that is not known.
 fn lost(zone: &Zone) -> Option<u64> {
     let Ledger { lost, unrecorded, .. } = zone.ledger;
     known(zone, lost).filter(|lost| unrecorded == 0 || *lost > 0)
