@@ -208,6 +208,7 @@ fn a_drill_that_is_ended_heals_and_says_void() {
     // A region that is not as a drill needs it: told before anything is done.
     let (drills, sent) = (records(&region), region.status()["producer"]["acked"].clone());
     region.ok("node kill js2-zone-b");
+    wait_until("it is seen", 60, || region.zone("b")["nodes"][1]["state"] == "dead");
     let ended = region.run(&["drill", "run", "cut"]).expect_code(2);
     assert!(ended.out.contains("node js2-zone-b is dead"), "{}", ended.out);
     assert!(ended.out.contains("`node start js2-zone-b`"), "{}", ended.out);

@@ -250,9 +250,12 @@ async fn carry(
     }
 }
 
-/// Says that no place is to be kept.
+/// Says that no place is to be kept, and waits until the room has heard it, which then hangs up: a
+/// room that is just writing to a connection that ends does not read what was sent on it last.
 async fn good_bye(mut client: Client) {
-    let _ = client.send(&Request::Leave).await;
+    if client.send(&Request::Leave).await.is_ok() {
+        while client.next().await.is_ok() {}
+    }
 }
 
 /// What is recorded, and how.
