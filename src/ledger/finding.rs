@@ -1,10 +1,13 @@
 //! The judgement on one zone: what the ledger, the zone's stream and the comparison with the
 //! source add up to.
 
+mod numbers;
+
 use std::ops::RangeInclusive;
 
 use serde::Serialize;
 
+use self::numbers::Numbers;
 use super::{
     account::{Account, FIRST_OFFENDERS, lowest},
     audit::StreamAudit,
@@ -400,68 +403,4 @@ fn plural(count: u64, one: &'static str, many: &'static str) -> &'static str {
 /// The first and the last of a set.
 fn ends(set: &NumberSet) -> Option<(u64, u64)> {
     Some((set.first(1).first().copied()?, set.max()?))
-}
-
-/// What is found by number: of what the consumer saw and of what the stream holds, together.
-#[derive(Default)]
-struct Numbers {
-    duplicates: u64,
-    reordered: u64,
-    reordered_seqs: Vec<u64>,
-    late_by_resend: u64,
-    unexpected: u64,
-    unexpected_seqs: Vec<u64>,
-    /// What would be unexpected or reordered, if lines of the ledger that may have told of it were
-    /// not gone.
-    unrecorded: u64,
-}
-
-impl Numbers {
-    fn gather(ledger: &Ledger, zone: &Zone, stream: Option<&StreamAudit>) -> Self {
-        let mut all = Self::default();
-        for (p, producer) in ledger.producers.iter().enumerate() {
-            let (mut moved, mut late, mut here) =
-                (producer.moved.clone(), NumberSet::default(), NumberSet::default());
-            if let Some(receipts) = zone.producers.get(p) {
-                moved = moved.with(&receipts.moved);
-                late = receipts.received.common(producer.places.late());
-                here = here.with(&receipts.received);
-            }
-            let held = stream.and_then(|stream| stream.producers.get(&producer.id));
-            if let Some(held) = held {
-                moved = moved.with(&held.moved);
-                late = late.with(held.places.late());
-                here = here.with(&held.numbers);
-            }
-            let mut reordered = late.without(&producer.resent);
-            all.late_by_resend += late.len() - reordered.len();
-            let refused = here.common(&producer.failed_open);
-            let mut unexpected = here.without(&producer.intended).with(&refused);
-            if ledger.gap.is_some() {
-                all.unrecorded += reordered.len() + unexpected.len() - refused.len();
-                (reordered, unexpected) = (NumberSet::default(), refused);
-            }
-            let place = |number: u64| {
-                let held = held.and_then(|held| held.places.get(number));
-                held.or_else(|| producer.places.get(number))
-            };
-            all.duplicates += moved.len();
-            all.reordered += reordered.len();
-            all.reordered_seqs.extend(reordered.iter().take(1000).filter_map(place));
-            all.unexpected += unexpected.len();
-            all.unexpected_seqs.extend(unexpected.iter().take(1000).filter_map(place));
-        }
-        // Producers of this run that the ledger has never heard of.
-        for (id, held) in stream.iter().flat_map(|stream| &stream.producers) {
-            if ledger.producers.iter().any(|producer| producer.id == *id) {
-            } else if ledger.gap.is_some() {
-                all.unrecorded += held.numbers.len();
-            } else {
-                all.unexpected += held.numbers.len();
-                all.unexpected_seqs
-                    .extend(held.places.runs().take(FIRST_OFFENDERS).map(|(_, seq, _)| seq));
-            }
-        }
-        all
-    }
 }
