@@ -26,14 +26,17 @@ use zonedrill::{
     drill::{
         bundle::{self, Parts, RunFolder},
         library,
-        record::{Entry as Line, ProducerSample, Sample, ZoneSample},
+        record::{Entry as Line, Sample},
         script::Filling,
     },
     ledger::{
         audit::{Entry, StreamAudit},
         message::{MessageId, RunId, encode},
     },
-    region::Role,
+    region::{
+        Role, Status,
+        status::{Consumer, Ledger, Mirror, Producer, Stream, Zone},
+    },
 };
 
 const MESSAGES: u64 = 10_000_000;
@@ -123,29 +126,20 @@ fn write_streams(at: &Path) -> Result<(), Box<dyn Error>> {
 
 /// What a room knows when so many messages were sent.
 fn moment(at: u64) -> Sample {
-    let zone = |name: &str, role| ZoneSample {
-        zone: name.parse().expect("a zone's name"),
-        role,
-        nodes_up: 3,
-        first_seq: Some(1),
-        last_seq: Some(at),
-        messages: Some(at),
-        delivered: Some(at),
-        ack_floor: Some(at),
-        received: at,
-        behind: Some(0),
-        rate: 26_000.0,
-        paused: false,
-        true_lag: (role == Role::Mirror).then_some(at % 100),
-        reported_lag: (role == Role::Mirror).then_some(0),
-        mirror: None,
-        link: None,
-        cut_effective: false,
-        leafs_here: Some(3),
-        leafs_there: Some(3),
-        recovery: None,
+    let zone = |name: &str, role| Zone {
+        stream: Some(Stream { first_seq: 1, last_seq: at, messages: at, ..Stream::default() }),
+        consumer: Some(Consumer {
+            delivered: Some(at),
+            ack_floor: Some(at),
+            rate: 26_000.0,
+            ..Consumer::default()
+        }),
+        mirror: (role == Role::Mirror)
+            .then(|| Mirror { true_lag: Some(at % 100), ..Mirror::default() }),
+        ledger: Ledger { acked: at, received: at, ..Ledger::default() },
+        ..Zone::new(name.parse().expect("a zone's name"), role)
     };
-    let producer = ProducerSample {
+    let producer = Producer {
         acked: at,
         active: true,
         rate: 26_000.0,
@@ -153,9 +147,11 @@ fn moment(at: u64) -> Sample {
         server_id: Some("NAAA".into()),
         config_hash: Some("abcd".into()),
         acked_by: Some("zone-a".into()),
-        ..ProducerSample::default()
+        ..Producer::default()
     };
-    Sample { at, zones: vec![zone("a", Role::Source), zone("b", Role::Mirror)], producer }
+    let zones = vec![zone("a", Role::Source), zone("b", Role::Mirror)];
+    let status = Status { at_ms: at, zones, producer, ..Status::default() };
+    Sample { at, mono_ms: Some(at), status }
 }
 
 fn evidence(at: &Path, streams: &Path, c: u64) -> std::io::Result<Parts> {

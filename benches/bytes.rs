@@ -11,10 +11,14 @@
 //! [`GAP`] of the bytes before belongs to the same one, for every program alike.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
-#[path = "../tests/support/mod.rs"]
-mod support;
-#[path = "../tests/support_screen/mod.rs"]
-mod support_screen;
+#[allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+#[path = "../tests/it/support"]
+mod support {
+    pub mod region;
+    pub mod screen;
+    pub mod server;
+    pub mod turns;
+}
 
 use std::{
     env,
@@ -27,7 +31,7 @@ use std::{
 };
 
 use portable_pty::{Child, MasterPty};
-use support::Region;
+use support::region::Region;
 use tokio::sync::mpsc;
 use zonedrill::{
     command::keys::Keymap,
@@ -71,7 +75,7 @@ struct Watched {
 
 impl Watched {
     fn run<A: AsRef<OsStr>>(program: &Path, args: &[A], env: &[(&str, &OsStr)]) -> Self {
-        let (child, master) = support_screen::start(program, args, env, SIZE);
+        let (child, master) = support::screen::start(program, args, env, SIZE);
         let counts = Arc::new(Mutex::new(Counts::default()));
         let mut reader = master.try_clone_reader().expect("its output");
         let counter = Arc::clone(&counts);
@@ -201,12 +205,12 @@ fn ten_zones() {
         };
         to_screen.send(FromRoom::Message(hello)).await.expect("a screen");
         let feed = tokio::spawn(async move {
-            let mut snapshot = sample::idle(10);
-            sample::producing(&mut snapshot);
+            let mut status = sample::idle(10);
+            sample::producing(&mut status);
             let began = now();
-            snapshot.started_ms = began - 724_000;
-            for task in &mut snapshot.tasks {
-                task.since_ms = began - 12_000;
+            status.started_at_ms = began - 724_000;
+            for task in &mut status.tasks {
+                task.since_at_ms = began - 12_000;
             }
             let mut tick = tokio::time::interval(PUBLISH);
             let mut messages = 0;
@@ -214,10 +218,9 @@ fn ten_zones() {
                 tick.tick().await;
                 // 50 a second are five in two ticks.
                 messages = 5 - messages.clamp(2, 3);
-                sample::advance(&mut snapshot, messages, now());
-                let snapshot = Box::new(snapshot.clone());
-                if to_screen.send(FromRoom::Message(Message::Snapshot { snapshot })).await.is_err()
-                {
+                sample::advance(&mut status, messages, now());
+                let status = Box::new(status.clone());
+                if to_screen.send(FromRoom::Message(Message::Status { status })).await.is_err() {
                     return;
                 }
             }

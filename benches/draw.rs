@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 use ratatui::{Terminal, TerminalOptions, Viewport, backend::CrosstermBackend, layout::Rect};
 use zonedrill::{
     command::keys::Keymap,
-    region::{Event, EventKind, Severity, Snapshot, actor::Actor},
+    region::{Event, EventKind, Severity, Status, actor::Actor},
     tui::{
         draw, sample,
         state::{Connection, ViewState},
@@ -66,10 +66,10 @@ impl Screen {
     }
 
     /// Draws a frame and returns the bytes it took.
-    fn draw(&mut self, snapshot: &Snapshot, now: u64) -> usize {
+    fn draw(&mut self, status: &Status, now: u64) -> usize {
         let before = self.counter.0.get();
         let Self { terminal, view, theme, .. } = self;
-        terminal.draw(|frame| draw::render(frame, snapshot, view, theme, now)).expect("a counter");
+        terminal.draw(|frame| draw::render(frame, status, view, theme, now)).expect("a counter");
         self.counter.0.get() - before
     }
 
@@ -86,22 +86,22 @@ fn report() {
     let seconds = 60;
     let rate = |name: &str, frames: u64, messages: u64, lines: u64| {
         let mut screen = Screen::new(120, 40);
-        let mut snapshot = sample::idle(2);
+        let mut status = sample::idle(2);
         if messages > 0 {
-            sample::producing(&mut snapshot);
+            sample::producing(&mut status);
         }
         for id in 1..20 {
-            screen.log(id, snapshot.at_ms);
+            screen.log(id, status.at_ms);
         }
-        let first = screen.draw(&snapshot, snapshot.at_ms);
+        let first = screen.draw(&status, status.at_ms);
         let mut total = 0;
         for frame in 0..seconds * frames {
-            let now = snapshot.at_ms + 1000 / frames;
-            sample::advance(&mut snapshot, messages / frames, now);
+            let now = status.at_ms + 1000 / frames;
+            sample::advance(&mut status, messages / frames, now);
             for line in 0..lines / frames {
-                screen.log(100 + frame * 100 + line, snapshot.at_ms);
+                screen.log(100 + frame * 100 + line, status.at_ms);
             }
-            total += screen.draw(&snapshot, snapshot.at_ms) as u64;
+            total += screen.draw(&status, status.at_ms) as u64;
         }
         let mut out = io::stdout().lock();
         let _ = writeln!(
@@ -117,29 +117,29 @@ fn report() {
 
 #[divan::bench]
 fn frame_200x60_ten_zones(bencher: Bencher) {
-    let mut snapshot = sample::idle(10);
-    sample::producing(&mut snapshot);
-    for zone in snapshot.zones.iter_mut().skip(5) {
+    let mut status = sample::idle(10);
+    sample::producing(&mut status);
+    for zone in status.zones.iter_mut().skip(5) {
         sample::cut_off(zone, 40_000, 1_800);
     }
     let mut screen = Screen::new(200, 60);
     for id in 1..200 {
-        screen.log(id, snapshot.at_ms);
+        screen.log(id, status.at_ms);
     }
     bencher.counter(BytesCount::new(200_usize * 60)).bench_local(|| {
-        let now = snapshot.at_ms + 50;
-        sample::advance(&mut snapshot, 13, now);
-        screen.draw(&snapshot, snapshot.at_ms)
+        let now = status.at_ms + 50;
+        sample::advance(&mut status, 13, now);
+        screen.draw(&status, status.at_ms)
     });
 }
 
 #[divan::bench]
 fn frame_120x40_two_zones(bencher: Bencher) {
-    let mut snapshot = sample::cut();
+    let mut status = sample::cut();
     let mut screen = Screen::new(120, 40);
     bencher.bench_local(|| {
-        let now = snapshot.at_ms + 50;
-        sample::advance(&mut snapshot, 13, now);
-        screen.draw(&snapshot, snapshot.at_ms)
+        let now = status.at_ms + 50;
+        sample::advance(&mut status, 13, now);
+        screen.draw(&status, status.at_ms)
     });
 }

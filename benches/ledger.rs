@@ -12,7 +12,7 @@ use std::collections::HashMap;
 
 use divan::{AllocProfiler, Bencher, black_box, counter::ItemsCount};
 use zonedrill::{
-    ledger::{book::Ledger, message::RunId, record::Record},
+    ledger::{Ledger, message::RunId, record::Record},
     region::ZoneName,
 };
 

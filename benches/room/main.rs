@@ -12,8 +12,13 @@
 //! Figures of a shared machine; the ratio is what to read.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
-#[path = "../../tests/support/mod.rs"]
-mod support;
+#[allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+#[path = "../../tests/it/support"]
+mod support {
+    pub mod region;
+    pub mod server;
+    pub mod turns;
+}
 
 mod raw;
 mod recording;
@@ -24,7 +29,7 @@ use std::time::{Duration, Instant};
 
 use screen::Screen;
 use spread::median;
-use support::Region;
+use support::region::Region;
 use zonedrill::ledger::message::RunId;
 
 const COUNT: u64 = 100_000;

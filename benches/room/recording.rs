@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::{
     COUNT, SIZE, cpu, drained,
     spread::{interval, median},
-    support::{self, Region},
+    support::region::{Region, nats_server},
 };
 
 /// Pairs of bursts.
@@ -151,7 +151,7 @@ impl Bench {
         let script = DRILL.replace("COUNT", &COUNT.to_string()).replace("SIZE", &SIZE.to_string());
         fs::write(drills.join("burst.toml"), script).expect("a script");
         let port = region.port.to_string();
-        let server = support::nats_server().to_str().expect("a path");
+        let server = nats_server().to_str().expect("a path");
         let up = program(&region)
             .args(["up", "--port-base", &port, "--nats-server", server])
             .output()

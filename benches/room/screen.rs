@@ -10,7 +10,7 @@ use std::{
 
 use portable_pty::{Child, CommandBuilder, PtySize, native_pty_system};
 
-use crate::support::Region;
+use crate::support::region::Region;
 
 /// A screen in a terminal of its own, and the bytes it was sent.
 pub struct Screen {

@@ -14,7 +14,7 @@ use color_eyre::eyre::{self, WrapErr};
 
 use super::{PortBase, StartArgs, print, shell, start};
 use crate::{
-    region::{MirrorKind, snapshot::Phase},
+    region::{MirrorKind, status::Phase},
     room::{
         client::Client,
         guard,
@@ -31,7 +31,6 @@ const CLEARED_WITHIN: Duration = Duration::from_secs(300);
 /// A region of this shell's own.
 #[derive(Debug)]
 pub struct Alone {
-    /// Where it lives.
     pub home: Home,
     root: PathBuf,
     room: Child,
@@ -48,9 +47,7 @@ fn of_its_own(region: &str, pid: u32, nanos: u32) -> String {
 /// Another server or mirror kind than the shell's words say.
 #[derive(Clone, Debug)]
 pub struct Other {
-    /// The server version.
     pub version: String,
-    /// The mirror kind.
     pub mirror: MirrorKind,
 }
 
@@ -114,10 +111,10 @@ impl Alone {
         let mut client =
             Client::connect(&home.socket(), &home.region, name, ClientKind::Watch, true).await?;
         loop {
-            if let Message::Snapshot { snapshot } = client.next().await? {
-                match snapshot.phase {
+            if let Message::Status { status } = client.next().await? {
+                match status.phase {
                     Phase::Up => return Ok(()),
-                    Phase::Failed(why) => eyre::bail!("{why}"),
+                    Phase::Failed => eyre::bail!("{}", status.failure.unwrap_or_default()),
                     _ => {}
                 }
             }
@@ -139,7 +136,12 @@ impl Alone {
         // Its guard clears up; where that was killed too, this shell does.
         let deadline = Instant::now() + CLEARED_WITHIN;
         while self.home.folder.exists() && Instant::now() < deadline {
-            if let Err(error) = guard::clear_up(&self.home, Some(&self.platform)).await {
+            let identity = match self.home.identity() {
+                Ok(identity) => identity,
+                Err(error) => return print(&error.to_string()),
+            };
+            let cleared = guard::clear_up(&self.home, &identity, Some(&self.platform)).await;
+            if let Err(error) = cleared {
                 return print(&error.to_string());
             }
         }

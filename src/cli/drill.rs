@@ -22,7 +22,6 @@ use crate::{
 pub struct Record {
     /// The file, its form and size.
     pub recording: screen::Recording,
-    /// Colours, characters, name.
     pub options: ScreenOptions,
 }
 

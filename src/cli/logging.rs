@@ -2,15 +2,19 @@
 
 use std::{fs::File, sync::Arc};
 
-use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    fmt,
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
-/// What is logged unless `ZONEDRILL_LOG` says otherwise.
-const DEFAULT_FILTER: &str = "info,async_nats=error";
-
-/// Logs into `file` from now on.
+/// Logs into `file` from now on; what is set by `ZONEDRILL_LOG`.
 pub fn to_file(file: File) {
-    let filter =
-        EnvFilter::try_from_env("ZONEDRILL_LOG").unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
+    let asked = std::env::var("ZONEDRILL_LOG").ok().and_then(|text| text.parse().ok());
+    let filter: Targets = asked.unwrap_or_else(|| {
+        Targets::new().with_default(LevelFilter::INFO).with_target("async_nats", LevelFilter::ERROR)
+    });
     let layer = fmt::layer().with_ansi(false).with_writer(Arc::new(file));
     // Set twice only in tests; the first stays.
     let _ = tracing_subscriber::registry().with(filter).with(layer).try_init();

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     command::{Command, DrillMatrix, Produce, units::format_duration},
     platform::version_at_least,
-    region::{MirrorKind, Snapshot, ZoneName, recovery, snapshot::Recovery},
+    region::{MirrorKind, Status, UnixMs, ZoneName, format::seconds, recovery, status::Recovery},
     room::{
         client::Client,
         drills::bundle,
@@ -26,6 +26,8 @@ use crate::{
 const MISSED: u64 = 200;
 /// Messages before the first cut.
 const BEFORE: u64 = 100;
+/// A room that tells nothing for so long stood still itself.
+const LONGEST_GAP_MS: u64 = 1_500;
 /// How long a mirror may take to catch up: two rounds of the longest back-off.
 const CAUGHT_UP_WITHIN: Duration = Duration::from_secs(150);
 
@@ -143,6 +145,10 @@ struct Measuring {
     mirror: ZoneName,
     asked: u64,
     number: u64,
+    /// When the room looked last.
+    looked: Option<UnixMs>,
+    /// The longest time between two looks since the heal, or a clock that went back.
+    unseen_ms: u64,
 }
 
 impl Measuring {
@@ -153,14 +159,15 @@ impl Measuring {
         let mut client =
             Client::connect(&home.socket(), &home.region, name, ClientKind::Watch, false).await?;
         let mirror = loop {
-            if let Message::Snapshot { snapshot } = client.next().await? {
-                let zone = snapshot.zones.iter().find(|zone| zone.mirror.is_some());
+            if let Message::Status { status } = client.next().await? {
+                let zone = status.zones.iter().find(|zone| zone.mirror.is_some());
                 break zone
                     .map(|zone| zone.name.clone())
                     .ok_or_else(|| eyre::eyre!("no mirror"))?;
             }
         };
-        let mut measuring = Self { client, mirror, asked: 0, number: 0 };
+        let mut measuring =
+            Self { client, mirror, asked: 0, number: 0, looked: None, unseen_ms: 0 };
         measuring.produce(BEFORE).await?;
         measuring.caught_up().await?;
         Ok(measuring)
@@ -174,8 +181,26 @@ impl Measuring {
         self.give(&cut).await?;
         self.produce(MISSED).await?;
         tokio::time::sleep_until(began + length).await;
+        self.unseen_ms = 0;
         self.give(&Command::Heal { zone: Some(zone) }).await?;
-        self.caught_up().await
+        let clock = self.caught_up().await?;
+        eyre::ensure!(
+            self.unseen_ms <= LONGEST_GAP_MS,
+            "nobody looked for {} between the heal and the end of the catch-up: the room itself stood still, so the times are unknown",
+            seconds(self.unseen_ms)
+        );
+        Ok(clock)
+    }
+
+    /// The next message of the room; when it looked is noted.
+    async fn next(&mut self) -> eyre::Result<Message> {
+        let message = self.client.next().await?;
+        if let Message::Status { status } = &message {
+            let gap = self.looked.map_or(0, |last| status.at_ms.abs_diff(last));
+            self.unseen_ms = self.unseen_ms.max(gap);
+            self.looked = Some(status.at_ms);
+        }
+        Ok(message)
     }
 
     async fn produce(&mut self, count: u64) -> eyre::Result<()> {
@@ -195,7 +220,7 @@ impl Measuring {
         self.asked += 1;
         self.client.send(&Request::Command { id: self.asked, line: command.to_string() }).await?;
         loop {
-            match self.client.next().await? {
+            match self.next().await? {
                 Message::Answer { id, outcome, text, .. } if id == self.asked => {
                     eyre::ensure!(outcome == Outcome::Done, "`{command}`: {text}");
                     return Ok(());
@@ -210,8 +235,8 @@ impl Measuring {
     async fn caught_up(&mut self) -> eyre::Result<Recovery> {
         let waiting = async {
             loop {
-                let Message::Snapshot { snapshot } = self.client.next().await? else { continue };
-                if let Some(clock) = settled(&snapshot, &self.mirror, self.number) {
+                let Message::Status { status } = self.next().await? else { continue };
+                if let Some(clock) = settled(&status, &self.mirror, self.number) {
                     return Ok::<_, eyre::Report>(clock);
                 }
             }
@@ -223,8 +248,8 @@ impl Measuring {
 }
 
 /// The clock, once the mirror holds everything and no clock runs any more.
-fn settled(snapshot: &Snapshot, mirror: &ZoneName, messages: u64) -> Option<Recovery> {
-    let zone = snapshot.zone(mirror)?;
+fn settled(status: &Status, mirror: &ZoneName, messages: u64) -> Option<Recovery> {
+    let zone = status.zone(mirror)?;
     let lag = zone.mirror.as_ref()?.true_lag;
     let holds = zone.stream.as_ref()?.last_seq;
     match &zone.recovery {
@@ -251,7 +276,7 @@ fn line(row: &Row) -> String {
 }
 
 fn time(ms: Option<u64>) -> String {
-    ms.map_or_else(|| "?".to_owned(), crate::region::event::seconds)
+    ms.map_or_else(|| "?".to_owned(), seconds)
 }
 
 fn markdown(rows: &[Row]) -> String {

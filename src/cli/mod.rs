@@ -6,10 +6,11 @@
 mod alone;
 mod bundle;
 mod drill;
+mod foreign;
+mod invite;
 mod logging;
 mod matrix;
 mod output;
-mod person;
 mod replay;
 mod sabotage;
 mod screen;
@@ -80,24 +81,24 @@ fn complain(error: &eyre::Report) {
 
 fn dispatch(cli: Cli) -> eyre::Result<u8> {
     let home = Home::find(&cli.region)?;
-    let name = cli.name.clone().unwrap_or_else(person::name);
-    // The log says who did what: nobody is no answer.
-    eyre::ensure!(
-        name.chars().any(|c| !c.is_control() && !c.is_whitespace()),
-        "--as needs a name that can be read"
-    );
-    eyre::ensure!(!actor::is_reserved(&name), actor::why_reserved(&name));
+    let name = cli.name.clone().unwrap_or_else(crate::platform::person::name);
+    // The log says by it who did what.
+    actor::check_name(&name).map_err(eyre::Report::msg)?;
     let starts =
         matches!(cli.words, None | Some(Words::Verb(Verb::Up | Verb::Doctor | Verb::Drill(_))));
-    if !starts && let Some(flag) = cli.start.first_given() {
+    let ends = matches!(cli.words, Some(Words::Verb(Verb::Down { .. })));
+    let given = if ends { cli.start.first_for_a_start() } else { cli.start.first_given() };
+    if !starts && let Some(flag) = given {
         eyre::bail!(
             "`{flag}` says how a region is started: it goes with `zonedrill` or `zonedrill up`"
         );
     }
     match cli.words {
         Some(Words::Guard { once }) => {
+            // The folder may be gone when the room is.
+            let identity = home.identity()?;
             if guard::outlives_the_room() {
-                runtime()?.block_on(guard::clear_up(&home, once.as_deref()))?;
+                runtime()?.block_on(guard::clear_up(&home, &identity, once.as_deref()))?;
             }
             Ok(0)
         }
@@ -132,6 +133,10 @@ fn dispatch(cli: Cli) -> eyre::Result<u8> {
             screen::need_terminal("`ssh -t` brings one")?;
             screen::attach(&home, &name, screen::As { observe, guest: true }, options).await
         }),
+        Some(Words::Invite(words)) => {
+            print(&invite::line(&home, &words)?);
+            Ok(0)
+        }
         Some(Words::Replay(words)) => runtime()?.block_on(async {
             let options = screen::options(&cli.screen, &name)?;
             replay::replay(&words, options).await
@@ -171,8 +176,15 @@ fn dispatch(cli: Cli) -> eyre::Result<u8> {
                         drill::drill(&home, &name, &cli.start, what, recorded).await
                     }
                     Command::Report { folder } => drill::report(&home, &name, folder).await,
-                    Command::Down { purge } => shell::down(&home, &name, purge).await,
-                    Command::Status { json, watch: true } => shell::watch(&home, &name, json).await,
+                    Command::Down { purge } => match &cli.start.force_foreign {
+                        Some(id) => foreign::remove(&home, id, purge).await,
+                        None => shell::down(&home, &name, purge).await,
+                    },
+                    Command::Status { schema: true, .. } => {
+                        print(&format!("{:#}", crate::region::status::schema().as_value()));
+                        Ok(0)
+                    }
+                    Command::Status { json, watch: true, .. } => shell::watch(&home, &name, json).await,
                     Command::Record(Record::Start { file, format, size }) => {
                         let size = size.unwrap_or(RECORDED_SIZE);
                         let recording = screen::Recording { file, format, size };

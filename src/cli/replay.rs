@@ -1,5 +1,5 @@
-//! `zonedrill replay BUNDLE`: a past drill in the control room, from the evidence of it alone.
-//! It needs no room, and shows nothing of a bundle that was altered.
+//! `zonedrill replay BUNDLE|HISTORY`: what happened, in the control room, from the history of it
+//! alone. It needs no room, and shows nothing of a bundle that was altered.
 
 use std::{
     io::IsTerminal,
@@ -20,19 +20,32 @@ use crate::{
     drill::{
         bundle::{self, Verification, files, verify::Recomputed},
         record::Entry,
-        replay::{Outcome, Story, note},
+        replay::{
+            Story,
+            old::{self, Outcome},
+            replaying,
+        },
     },
     record::{self, Tap},
-    region::Severity,
+    region::{
+        Event, EventKind, Input, Severity,
+        history::{self, Line},
+        input::Moment,
+        status::Verdict,
+    },
     tui::{self, Feed, ScreenOptions, player},
 };
+
+/// The name of a history.
+const HISTORY: &str = "history.jsonl";
 
 /// What is shown, and how.
 #[derive(Clone, Debug, Args)]
 pub struct Words {
-    /// The evidence bundle
-    bundle: PathBuf,
-    /// Which of its drills, by name or by the name of its folder in `runs`
+    /// An evidence bundle, or a region's history (its file, or the folder it lies in)
+    #[arg(value_name = "BUNDLE|HISTORY")]
+    path: PathBuf,
+    /// Only those drills of a bundle that have this name, or the one of that folder in `runs`
     #[arg(long, value_name = "NAME")]
     drill: Option<String>,
     /// How many times as fast as it was
@@ -57,13 +70,14 @@ pub async fn replay(words: &Words, mut options: ScreenOptions) -> eyre::Result<u
     if let Some((file, _)) = &options.record {
         record::check(file)?;
     }
-    let story = Arc::new(story(&words.bundle, words.drill.as_deref())?);
-    let playing =
-        player::Playing { bundle: name(&words.bundle), speed: words.speed, once: headless };
+    let story = Story::new(history(&words.path, words.drill.as_deref())?)
+        .ok_or_else(|| eyre::eyre!("{} holds no drill", words.path.display()))?;
+    let story = Arc::new(story);
+    let playing = player::Playing { bundle: name(&words.path), speed: words.speed, once: headless };
     options.replay = true;
     let (to_screen, from_room) = mpsc::channel(256);
     let (to_room, from_screen) = mpsc::channel(64);
-    let title = format!("zonedrill: replay of drill {}", story.begin().drill);
+    let title = format!("zonedrill: replay of {}", name(&words.path));
     let playing = tokio::spawn(player::play(story, playing, to_screen, from_screen));
     let abort = playing.abort_handle();
     let shown = match options.record.take() {
@@ -98,11 +112,64 @@ fn name(folder: &Path) -> String {
     whole.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
 }
 
-/// The drill of a bundle, with its verdict computed anew.
-fn story(folder: &Path, wanted: Option<&str>) -> eyre::Result<Story> {
+/// What is played: a history by itself, or a bundle's drills in turn.
+fn history(path: &Path, wanted: Option<&str>) -> eyre::Result<Vec<Line>> {
+    let file = if path.is_dir() { path.join(HISTORY) } else { path.to_owned() };
+    if path.is_dir() && !file.exists() {
+        return drills(path, wanted);
+    }
+    eyre::ensure!(wanted.is_none(), "{} is a history: `--drill` is for bundles", file.display());
+    read(&file)
+}
+
+fn read(file: &Path) -> eyre::Result<Vec<Line>> {
+    let text = files::text(file, files::LARGEST_TEXT)?;
+    history::read(&text).wrap_err_with(|| format!("{} cannot be shown", file.display()))
+}
+
+/// The drills of a bundle, each with its verdict computed anew.
+fn drills(folder: &Path, wanted: Option<&str>) -> eyre::Result<Vec<Line>> {
     let verification = bundle::verify(folder)?;
     untouched(&verification)?;
-    let run = choose(&verification.runs, wanted)?;
+    let mut lines = Vec::new();
+    for run in chosen(&verification.runs, wanted)? {
+        let history = folder.join(&run.folder).join(HISTORY);
+        if history.exists() {
+            lines.extend(read(&history)?);
+            lines.extend(disagreement(run, &lines));
+        } else {
+            lines.extend(old_history(folder, run)?);
+        }
+    }
+    Ok(lines)
+}
+
+/// A line where what was told in the room is not what its evidence comes to.
+fn disagreement(run: &Recomputed, lines: &[Line]) -> Option<Line> {
+    let at = lines.last()?.at();
+    let kinds = lines.iter().rev().filter_map(|line| match line {
+        Line::Input(moment) => match &moment.input {
+            Input::Said(kinds) => Some(kinds),
+            _ => None,
+        },
+        Line::Begin(_) => None,
+    });
+    let told = kinds.flatten().find_map(|kind| match kind {
+        EventKind::DrillEnded { verdict, .. } => Some(*verdict),
+        _ => None,
+    });
+    if told == Some(run.verdict) {
+        return None;
+    }
+    let told = told.map_or("nothing", Verdict::as_str);
+    let text =
+        format!("{told} was told of it; its evidence comes to {}: {}", run.verdict, run.evidence);
+    let input = Input::note(Severity::Warn, text);
+    Some(Line::Input(Box::new(Moment { at, by: Some(replaying()), input })))
+}
+
+/// What a bundle of format 1 or 2 tells of a drill.
+fn old_history(folder: &Path, run: &Recomputed) -> eyre::Result<Vec<Line>> {
     let record = folder.join(&run.folder).join("drill.jsonl");
     let entries = files::record(&record)?;
     let (mut events, unknown) = files::events(&folder.join("events.jsonl"))?;
@@ -112,9 +179,10 @@ fn story(folder: &Path, wanted: Option<&str>) -> eyre::Result<Story> {
     {
         let text =
             format!("{unknown} lines of events.jsonl are of a kind this version does not know");
-        events.insert(0, note(begin.at, Severity::Warn, text));
+        let kind = EventKind::Note { severity: Severity::Warn, text };
+        events.insert(0, Event { id: 0, at_ms: begin.at, actor: replaying(), kind });
     }
-    Story::new(entries, &events, outcome)
+    old::history(entries, &events, outcome)
         .ok_or_else(|| eyre::eyre!("its beginning is missing"))
         .wrap_err_with(|| format!("{} cannot be shown", record.display()))
 }
@@ -136,41 +204,28 @@ fn untouched(verification: &Verification) -> eyre::Result<()> {
     Ok(())
 }
 
-fn choose<'a>(runs: &'a [Recomputed], wanted: Option<&str>) -> eyre::Result<&'a Recomputed> {
+/// Those of that name, or all.
+fn chosen<'a>(runs: &'a [Recomputed], wanted: Option<&str>) -> eyre::Result<Vec<&'a Recomputed>> {
     let short =
         |run: &Recomputed| run.folder.rsplit('/').next().map(str::to_owned).unwrap_or_default();
-    let list =
-        |runs: &[&Recomputed]| runs.iter().map(|run| short(run)).collect::<Vec<_>>().join(", ");
     let all: Vec<&Recomputed> = runs.iter().collect();
-    let fitting: Vec<&Recomputed> = match wanted {
-        None => all.clone(),
-        Some(name) => {
-            let by_folder = |run: &&&Recomputed| short(run) == name || run.folder == name;
-            match all.iter().find(by_folder) {
-                Some(run) => vec![*run],
-                None => all.iter().copied().filter(|run| run.drill == name).collect(),
-            }
-        }
-    };
-    match fitting.as_slice() {
-        [run] => Ok(run),
-        [] => eyre::bail!(
-            "the bundle holds no drill {}: it holds {}",
-            wanted.unwrap_or_default(),
-            list(&all)
-        ),
-        several => eyre::bail!(
-            "the bundle holds {} drills: name one with `--drill`: {}",
-            several.len(),
-            list(several)
-        ),
+    let Some(name) = wanted else { return Ok(all) };
+    let by_folder = |run: &&Recomputed| short(run) == name || run.folder == name;
+    if let Some(run) = all.iter().find(|run| by_folder(run)) {
+        return Ok(vec![run]);
     }
+    let fitting: Vec<_> = all.iter().copied().filter(|run| run.drill == name).collect();
+    eyre::ensure!(
+        !fitting.is_empty(),
+        "the bundle holds no drill {name}: it holds {}",
+        all.iter().map(|run| short(run)).collect::<Vec<_>>().join(", ")
+    );
+    Ok(fitting)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::region::snapshot::Verdict;
 
     fn run(folder: &str, drill: &str) -> Recomputed {
         Recomputed {
@@ -183,16 +238,17 @@ mod tests {
     }
 
     #[test]
-    fn one_drill_is_chosen_or_asked_for() {
+    fn all_drills_are_played_or_those_of_a_name() {
         let runs = [run("runs/1-cut", "cut"), run("runs/2-heal", "heal"), run("runs/3-cut", "cut")];
-        assert_eq!(choose(&runs, Some("heal")).unwrap().folder, "runs/2-heal");
-        assert_eq!(choose(&runs, Some("3-cut")).unwrap().folder, "runs/3-cut");
-        assert_eq!(choose(&runs[1..2], None).unwrap().folder, "runs/2-heal");
-        let none = choose(&runs, None).unwrap_err().to_string();
-        assert!(none.contains("`--drill`: 1-cut, 2-heal, 3-cut"), "{none}");
-        let twice = choose(&runs, Some("cut")).unwrap_err().to_string();
-        assert!(twice.contains("2 drills") && !twice.contains("heal"), "{twice}");
-        let other = choose(&runs, Some("grow")).unwrap_err().to_string();
-        assert!(other.contains("no drill grow"), "{other}");
+        let folders = |wanted| {
+            let chosen = chosen(&runs, wanted).unwrap();
+            chosen.into_iter().map(|run| run.folder.as_str()).collect::<Vec<_>>()
+        };
+        assert_eq!(folders(None).len(), 3);
+        assert_eq!(folders(Some("heal")), ["runs/2-heal"]);
+        assert_eq!(folders(Some("3-cut")), ["runs/3-cut"]);
+        assert_eq!(folders(Some("cut")), ["runs/1-cut", "runs/3-cut"]);
+        let other = chosen(&runs, Some("grow")).unwrap_err().to_string();
+        assert!(other.contains("no drill grow: it holds 1-cut, 2-heal, 3-cut"), "{other}");
     }
 }

@@ -11,7 +11,7 @@ use futures::future::join_all;
 use super::{StartArgs, alone::Alone, print, shell};
 use crate::{
     command::{Command, Drill, DrillRun, Sabotage},
-    region::snapshot::Verdict,
+    region::status::Verdict,
     room::drills::{self, Ended, sabotage},
 };
 

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::{ScreenArgs, shell, start};
 use crate::{
     command::{CastFormat, ScreenSize, keys::Keymap},
+    platform::person,
     record::{self, BrokenOff, Recorded, Tap},
     room::{
         client::{Client, ClientError, Greeting},
@@ -22,7 +23,7 @@ use crate::{
     tui::{
         self, Feed, FromRoom, Leave, Left, ScreenOptions, ToRoom,
         headless::{self, Drawn},
-        place::{Place, View},
+        saved_view::{SavedView, View},
     },
 };
 
@@ -83,7 +84,6 @@ fn keymap(asked: Option<PathBuf>) -> eyre::Result<Keymap> {
 /// How somebody attaches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct As {
-    /// Never drives.
     pub observe: bool,
     /// As a guest: no file, no shell, no end of the region.
     pub guest: bool,
@@ -99,26 +99,27 @@ pub async fn attach(
     how: As,
     mut options: ScreenOptions,
 ) -> eyre::Result<u8> {
-    let mut place = Place::find(&home.folder.join("screens"), name);
+    let mut saved = SavedView::find(&home.folder.join("screens"), name);
     let greeting = Greeting {
         name: name.to_owned(),
         client: ClientKind::Screen,
         observe: how.observe,
         guest: how.guest,
-        token: place.token.clone(),
+        from: person::ssh_peer(),
+        token: saved.token.clone(),
     };
     // The first connection is made before the terminal is touched: its error is for the shell.
     let client = Client::greet(&home.socket(), &home.region, &greeting).await?;
     if !client.hello.returned {
-        place.view = View::default();
+        saved.view = View::default();
     }
-    options.place = Some(place);
+    options.saved = Some(saved);
     options.guest = how.guest;
     options.stderr_log = Some(home.folder.join("screen.log"));
     let (to_screen, from_room) = mpsc::channel(256);
     let (to_room, lines) = mpsc::channel(64);
     let line = tokio::spawn(carry(client, home.clone(), greeting, to_screen, lines));
-    // The way to the room goes with the screen; the carrier then says good-bye.
+    // The channel closes with the screen; the carrier then takes its leave of the room.
     let left = tui::run(Feed { from_room, to_room }, options).await;
     let abort = line.abort_handle();
     if !matches!(left, Ok(Left { leave: Leave::TerminalLost, .. })) {
@@ -126,6 +127,10 @@ pub async fn attach(
     }
     abort.abort();
     let Left { leave, recorded } = left?;
+    if leave == Leave::TerminalLost {
+        // There is nobody to read anything.
+        return Ok(0);
+    }
     let recorded = tell_recorded(recorded);
     let code = after(home, name, how, leave).await?;
     // Told at last, and by the exit code: the screen itself ended well.
@@ -168,6 +173,7 @@ async fn after(home: &Home, name: &str, how: As, leave: Leave) -> eyre::Result<u
             Ok(0)
         }
         Leave::TerminalLost => Ok(0),
+        Leave::Removed => eyre::bail!("the owner of region {} has removed you", home.region),
         // The screen offers it to no guest; if it ever did, it must not be done.
         Leave::TearDown { .. } if how.guest => eyre::bail!("a guest does not end the region"),
         Leave::TearDown { purge } => shell::down(home, name, purge).await,
@@ -203,6 +209,10 @@ async fn carry(
             tokio::select! {
                 message = client.next() => match message {
                     Ok(Message::Error { why }) => break why,
+                    Ok(Message::Removed) => {
+                        let _ = to_screen.send(FromRoom::Message(Message::Removed)).await;
+                        return;
+                    }
                     Ok(message) => {
                         if to_screen.send(FromRoom::Message(message)).await.is_err() {
                             return good_bye(client).await;
@@ -213,6 +223,11 @@ async fn carry(
                 line = lines.recv() => match line {
                     None => return good_bye(client).await,
                     Some(ToRoom::Wind(_)) => {}
+                    Some(ToRoom::Silent(silent)) => {
+                        if let Err(error) = client.send(&Request::Terminal { silent }).await {
+                            break error.to_string();
+                        }
+                    }
                     Some(ToRoom::BrokenOff(BrokenOff { path, why })) => {
                         let path = path.display().to_string();
                         if let Err(error) = client.send(&Request::BrokenOff { path, why }).await {
@@ -261,11 +276,8 @@ async fn good_bye(mut client: Client) {
 /// What is recorded, and how.
 #[derive(Clone, Debug)]
 pub struct Recording {
-    /// A new file.
     pub file: PathBuf,
-    /// In which form.
     pub format: CastFormat,
-    /// At which size.
     pub size: ScreenSize,
 }
 
@@ -290,6 +302,7 @@ impl Recorder {
             client: ClientKind::Recorder,
             observe: true,
             guest: false,
+            from: person::ssh_peer(),
             token: String::new(),
         };
         // Before anyone is told that somebody records.

@@ -16,8 +16,8 @@ use super::{
 };
 use crate::{
     command::{Command, Drill},
-    platform::docker,
-    region::{snapshot::Phase, status},
+    platform::docker::{self, Removed, Swept},
+    region::{status, status::Phase},
     room::{
         client::{Client, ClientError},
         home::{Home, HomeError},
@@ -51,11 +51,8 @@ pub async fn give(home: &Home, name: &str, command: &Command) -> eyre::Result<u8
 /// How a command ended.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// How.
     pub outcome: Outcome,
-    /// In words.
     pub text: String,
-    /// For machines.
     pub data: Option<serde_json::Value>,
 }
 
@@ -88,7 +85,11 @@ async fn converse(home: &Home, client: &mut Client, command: &Command) -> eyre::
                 line.clear();
                 eyre::bail!("the room: {why}");
             }
-            Message::Hello { .. } | Message::Snapshot { .. } | Message::Event { .. } => {}
+            // Said to screens.
+            Message::Removed
+            | Message::Hello { .. }
+            | Message::Status { .. }
+            | Message::Event { .. } => {}
         }
     }
 }
@@ -198,34 +199,35 @@ pub async fn up(home: &Home, name: &str, started: Started) -> eyre::Result<u8> {
     let mut asked = false;
     loop {
         match client.next().await {
-            Ok(Message::Snapshot { snapshot }) => {
-                for step in &snapshot.steps {
+            Ok(Message::Status { status }) => {
+                for step in &status.steps {
                     // Steps of different zones run at the same time and end in any order.
                     if let Some(took) = step.took_ms
                         && told.insert(step.title.clone())
                     {
-                        let took = crate::region::event::seconds(took);
+                        let took = crate::region::format::seconds(took);
                         print(&format!("  {:<40} {took:>8}", step.title));
                     }
                 }
-                match snapshot.phase {
+                match status.phase {
                     Phase::Up if started == Started::Before && !asked => {
-                        print(&format!("region `{}` is up already", home.region));
-                        return Ok(0);
+                        // The room looks whether it is as it was made.
+                        let answer = converse(home, &mut client, &Command::Up).await?;
+                        return Ok(said(answer.outcome, &answer.text));
                     }
                     Phase::Up => {
-                        print(&ready(&snapshot));
+                        print(&ready(&status));
                         return Ok(0);
                     }
                     // In a room that outlived a failure, try again, once.
-                    Phase::Down | Phase::Failed(_) if started == Started::Before && !asked => {
+                    Phase::Down | Phase::Failed if started == Started::Before && !asked => {
                         asked = true;
                         told.clear();
                         let line = Command::Up.to_string();
                         client.send(&Request::Command { id: ONLY, line }).await?;
                     }
-                    Phase::Failed(why) if started == Started::Now || asked => {
-                        return Ok(said(Outcome::Broken, &why));
+                    Phase::Failed if started == Started::Now || asked => {
+                        return Ok(said(Outcome::Broken, &status.failure.unwrap_or_default()));
                     }
                     _ => {}
                 }
@@ -237,20 +239,20 @@ pub async fn up(home: &Home, name: &str, started: Started) -> eyre::Result<u8> {
     }
 }
 
-fn ready(snapshot: &crate::region::Snapshot) -> String {
-    let zones: Vec<String> = snapshot
+fn ready(status: &crate::region::Status) -> String {
+    let zones: Vec<String> = status
         .zones
         .iter()
         .map(|zone| {
-            let first = zone.nodes.first().map_or(0, |node| node.client_port);
+            let first = zone.nodes.first().map_or("?", status::Node::port);
             format!("zone {} at localhost:{first}", zone.name)
         })
         .collect();
     format!(
         "region `{}` is up: nats-server {}, {} mirrors, {}",
-        snapshot.region,
-        snapshot.server_version.as_deref().unwrap_or("?"),
-        snapshot.mirror_kind.map_or("?", crate::region::MirrorKind::as_str),
+        status.region,
+        status.server_version.as_deref().unwrap_or("?"),
+        status.mirror_kind.map_or("?", crate::region::MirrorKind::as_str),
         zones.join(", ")
     )
 }
@@ -298,18 +300,25 @@ async fn gone(home: &Home) -> bool {
 }
 
 async fn down_without_room(home: &Home, purge: bool) -> eyre::Result<u8> {
-    let kept = home.kept().ok().flatten().map(|kept| kept.settings.platform);
-    let (mut containers, mut volumes) = (0, 0);
-    if kept.as_deref() != Some("local") {
-        // Of a room that was killed, or started by hand.
-        match docker::remove_region(&home.region, purge).await? {
-            Some(swept) => (containers, volumes) = (swept.containers, swept.volumes),
+    let kept = home.kept().ok().flatten();
+    let mut removed = Removed::default();
+    if kept.as_ref().is_none_or(|kept| kept.settings.platform != "local") {
+        // Of a room that was killed.
+        let plans = kept.as_ref().map(|kept| kept.zones.clone()).unwrap_or_default();
+        match docker::remove_region(&home.region, &home.identity()?, &plans, purge).await? {
+            Some(there) => removed = there,
             None if kept.is_some() => eyre::bail!(
                 "no Docker engine answers, so what region {} left there cannot be looked for: `zonedrill doctor --platform docker` says why",
                 home.region
             ),
             None => {}
         }
+    }
+    let Removed { swept: Swept { containers, volumes, .. }, foreign } = removed;
+    if let Some(foreign) = foreign {
+        // This home knows no region: what is there is all that can be meant.
+        eyre::ensure!(kept.is_some() || containers + volumes > 0, "nothing is removed: {foreign}");
+        print(&format!("not touched: {foreign}"));
     }
     if home.folder.exists() && home.is_ours() {
         let claim = home.claim()?;
@@ -356,11 +365,11 @@ pub async fn watch(home: &Home, name: &str, json: bool) -> eyre::Result<u8> {
             _ = tokio::signal::ctrl_c() => return Ok(0),
         };
         match message {
-            Ok(Message::Snapshot { snapshot }) => {
+            Ok(Message::Status { status }) => {
                 let text = if json {
-                    serde_json::to_string(&status::Status::from(&*snapshot))?
+                    serde_json::to_string(&status)?
                 } else {
-                    format!("{}\n", status::render(&snapshot))
+                    format!("{}\n", status::render(&status))
                 };
                 if !output::judge(writeln!(std::io::stdout().lock(), "{text}")) {
                     return Ok(0);

@@ -11,11 +11,11 @@ use std::{
 use color_eyre::eyre::{self, WrapErr};
 use tokio::signal::unix::SignalKind;
 
-use super::{StartArgs, logging};
+use super::{StartArgs, foreign, logging};
 use crate::{
     command::Command as Line,
     platform::local,
-    region::{Settings, snapshot::Phase},
+    region::{Settings, status::Phase},
     room::{
         self, RoomError,
         client::{Client, ClientError},
@@ -24,17 +24,19 @@ use crate::{
     },
 };
 
+/// By what name a connection comes that only looks whether a room is there; shown nowhere.
+const NOBODY_SEEN: &str = "starter";
 /// How long a new room may take until it listens. It does so before it starts any server.
 const LISTENS_WITHIN: Duration = Duration::from_secs(15);
 /// Which variables of the environment name a folder that the room uses, besides its own.
-const FOLDERS: [&str; 2] = ["ZONEDRILL_CACHE", "ZONEDRILL_DRILLS"];
+const FOLDERS: [&str; 4] =
+    ["ZONEDRILL_CACHE", "ZONEDRILL_DRILLS", "DOCKER_CONFIG", "DOCKER_CERT_PATH"];
 /// Room for a few more zones when free ports are looked for.
 const SPARE_ZONES: usize = 4;
 
 /// Was there a room already?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Started {
-    /// It ran before.
     Before,
     /// It was started now.
     Now,
@@ -76,6 +78,9 @@ pub async fn ensure_room(home: &Home, asked: &StartArgs) -> eyre::Result<Started
         return Ok(Started::Before);
     }
     let settings = settings(home, asked)?;
+    if let Some(id) = &asked.force_foreign {
+        foreign::take_over(home, &settings, id).await?;
+    }
     let mut child = spawn(home, &settings, false)?;
     until_it_listens(home, &mut child).await
 }
@@ -123,7 +128,8 @@ pub async fn until_it_listens(home: &Home, child: &mut Child) -> eyre::Result<St
 /// # Errors
 /// When one does that cannot be talked to.
 pub async fn listens(home: &Home) -> eyre::Result<bool> {
-    match Client::connect(&home.socket(), &home.region, "", ClientKind::Shell, true).await {
+    match Client::connect(&home.socket(), &home.region, NOBODY_SEEN, ClientKind::Shell, true).await
+    {
         Ok(_) => Ok(true),
         Err(ClientError::NoRoom(_) | ClientError::Gone) => Ok(false),
         Err(error) => Err(error.into()),
@@ -137,10 +143,10 @@ pub async fn listens(home: &Home) -> eyre::Result<bool> {
 /// When the connection breaks.
 pub async fn end_failed(home: &Home) -> eyre::Result<bool> {
     let connected =
-        Client::connect(&home.socket(), &home.region, "", ClientKind::Shell, false).await;
+        Client::connect(&home.socket(), &home.region, NOBODY_SEEN, ClientKind::Shell, false).await;
     let Ok(mut client) = connected else { return Ok(false) };
-    let Message::Snapshot { snapshot } = client.next().await? else { return Ok(false) };
-    if !matches!(snapshot.phase, Phase::Failed(_)) {
+    let Message::Status { status } = client.next().await? else { return Ok(false) };
+    if !matches!(status.phase, Phase::Failed) {
         return Ok(false);
     }
     let line = Line::Down { purge: false }.to_string();

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use color_eyre::eyre;
 
-use super::{replay, start};
+use super::{invite, replay, start};
 use crate::{
     command::{CastFormat, ScreenSize, grammar::Verb, recording::RECORDED_SIZE},
+    platform::identity::{UNMARKED, is_id},
     region::{
         MirrorKind, Settings, ZoneName,
         topology::{DEFAULT_NATS_VERSION, DEFAULT_PORT_BASE, MOST_ZONES},
@@ -20,7 +21,7 @@ use crate::{
 
 const AFTER_HELP: &str = "\
 Without a command: make sure the region's room runs, and open a screen on it.
-`zonedrill verify FOLDER` checks an evidence bundle, `zonedrill replay FOLDER` shows it; neither
+`zonedrill verify FOLDER` checks an evidence bundle, `zonedrill replay FOLDER` plays it; neither
 needs a room.
 Exit codes: 0 done, 1 failed or broken, 2 could not be tested, 3 refused (usage, environment).";
 
@@ -75,6 +76,17 @@ pub struct StartArgs {
     /// Take over containers of this region that run already (docker)
     #[arg(long, global = true)]
     pub adopt: bool,
+    /// What bears this id in Docker is another home's: `up` takes it over for good, `down` removes it
+    #[arg(long, global = true, value_name = "ID", value_parser = an_id)]
+    pub force_foreign: Option<String>,
+}
+
+fn an_id(text: &str) -> Result<String, String> {
+    if is_id(text) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("an id is 8 digits of 0-9 and a-f, or `{UNMARKED}`: the refusal names it"))
+    }
 }
 
 /// How a screen looks.
@@ -131,6 +143,8 @@ pub enum Words {
         #[arg(long)]
         observe: bool,
     },
+    /// Print the line of `authorized_keys` that lets a guest in over SSH; writes no file
+    Invite(invite::Words),
     /// Show a past drill again, from its evidence bundle; needs no room
     Replay(replay::Words),
     #[command(flatten)]
@@ -175,9 +189,15 @@ impl StartArgs {
             ("--zones", !self.zones.is_empty()),
             ("--platform", self.platform.is_some()),
             ("--adopt", self.adopt),
+            ("--force-foreign", self.force_foreign.is_some()),
         ]
         .into_iter()
         .find_map(|(flag, given)| given.then_some(flag))
+    }
+
+    /// The first of them that only a start can mean.
+    pub fn first_for_a_start(&self) -> Option<&'static str> {
+        Self { force_foreign: None, ..self.clone() }.first_given()
     }
 
     /// The settings these make, over those kept from an earlier life.

@@ -31,7 +31,6 @@ pub struct Completions {
 /// A word that fits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
-    /// The word.
     pub text: String,
     /// What it does, in a few words.
     pub help: String,
@@ -39,7 +38,6 @@ pub struct Candidate {
 
 /// Where a line stands in the grammar.
 struct Place {
-    /// The (sub)command reached.
     command: clap::Command,
     /// The verbs on the way there.
     path: Vec<String>,
@@ -58,7 +56,6 @@ struct Place {
 pub struct Around<'a> {
     /// The zones, source first.
     pub zones: &'a [ZoneName],
-    /// Their nodes.
     pub nodes: &'a [NodeName],
     /// A past drill is shown again: there is something to wind, and nothing to do to a region.
     pub replay: bool,
@@ -244,7 +241,8 @@ fn offer_values(
                 offer(zone.as_str(), String::new());
             }
             if takes_all(arg) {
-                offer("all", "every link".into());
+                let links = place.path.last().is_some_and(|verb| verb == "heal");
+                offer("all", if links { "every link" } else { "every zone" }.into());
             }
         }
         "node" => {

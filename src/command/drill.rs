@@ -11,7 +11,7 @@ use super::{
     units::{format_duration, parse_duration},
 };
 
-/// The most times the seed's numbers.
+/// The most times the original plan's numbers.
 pub const LARGEST_SCALE: u64 = 100_000;
 
 /// What can be done with drills.
@@ -30,6 +30,13 @@ pub enum Drill {
     Stop,
     /// Presented drills: go on.
     Next,
+    /// Record and judge what is done by hand from now on.
+    Begin {
+        /// `cut` or `heal` for that conclusion; any other name, or none, for both.
+        name: Option<String>,
+    },
+    /// Judge what was done since `begin`.
+    End,
     /// Measure recovery times of several server versions and kinds of mirrors.
     Matrix(DrillMatrix),
 }
@@ -39,7 +46,7 @@ pub enum Drill {
 pub struct DrillRun {
     /// Their names; `all` stands for the four conclusions.
     pub names: Vec<String>,
-    /// How many times the seed's numbers.
+    /// How many times the original plan's numbers.
     pub scale: u64,
     /// A deliberate fault, which must turn the verdict.
     pub sabotage: Option<Sabotage>,
@@ -139,7 +146,7 @@ pub enum DrillWords {
         /// cut, heal, independent, grow, a drill of your own, or `all` (the four)
         #[arg(required = true)]
         names: Vec<String>,
-        /// How many times the seed's numbers
+        /// How many times the original plan's numbers
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=LARGEST_SCALE))]
         scale: u64,
         /// A deliberate fault in the experiment, which must turn the verdict
@@ -169,6 +176,13 @@ pub enum DrillWords {
     Stop,
     /// Go on with a presented drill
     Next,
+    /// Record what is done by hand from now on; `drill end` judges it like a drill
+    Begin {
+        /// cut or heal, for that conclusion; any other name, or none, for both
+        name: Option<String>,
+    },
+    /// Judge what was done by hand since `drill begin`; the exit code is the verdict
+    End,
     /// Measure the recovery times of server versions and kinds of mirrors, in regions of their own
     Matrix {
         /// Server versions
@@ -219,6 +233,11 @@ impl TryFrom<DrillWords> for Drill {
             DrillWords::List => Self::List,
             DrillWords::Stop => Self::Stop,
             DrillWords::Next => Self::Next,
+            DrillWords::Begin { name } => {
+                check(name.as_slice())?;
+                Self::Begin { name }
+            }
+            DrillWords::End => Self::End,
             DrillWords::Matrix { cut, .. } if cut.contains(&Duration::ZERO) => {
                 return Err(ParseError::Words("`--cut 0s` would cut nothing: give times".into()));
             }
@@ -268,6 +287,9 @@ impl fmt::Display for Drill {
             Self::List => f.write_str("list"),
             Self::Stop => f.write_str("stop"),
             Self::Next => f.write_str("next"),
+            Self::Begin { name: None } => f.write_str("begin"),
+            Self::Begin { name: Some(name) } => write!(f, "begin {name}"),
+            Self::End => f.write_str("end"),
             Self::Matrix(matrix) => {
                 let mirrors: Vec<&str> = matrix.mirrors.iter().map(|kind| kind.as_str()).collect();
                 let cuts: Vec<String> =

@@ -54,7 +54,7 @@ impl TryFrom<Verb> for Command {
         Ok(match verb {
             Verb::Up => Self::Up,
             Verb::Down { purge } => Self::Down { purge },
-            Verb::Status { json, watch } => Self::Status { json, watch },
+            Verb::Status { json, watch, schema } => Self::Status { json, watch, schema },
             Verb::Doctor => Self::Doctor,
             Verb::Produce(words) => Self::Produce(words.try_into()?),
             Verb::Cut { zone, kind, heal_after } => {
@@ -80,6 +80,7 @@ impl TryFrom<Verb> for Command {
                 NodeWords::Stepdown { zone, group } => Self::Stepdown { zone, group },
             },
             Verb::Nudge { zone } => Self::Nudge { zone },
+            Verb::Repair { zone } => Self::Repair { zone: zone.0 },
             Verb::Verify { zone, json } => Self::Verify { zone, json },
             Verb::Mark { text } => {
                 let text = text.join(" ");
@@ -100,6 +101,7 @@ impl TryFrom<Verb> for Command {
             }
             Verb::Record(RecordWords::Stop) => Self::Record(Record::Stop),
             Verb::Control(control) => Self::Control(control),
+            Verb::Kick { who } => Self::Kick { name: who },
             Verb::Wind(wind) => Self::Wind(wind),
         })
     }
@@ -157,7 +159,8 @@ impl fmt::Display for Command {
         match self {
             Self::Up => f.write_str("up"),
             Self::Down { purge } => write!(f, "down{}", flag(*purge, " --purge")),
-            Self::Status { json, watch } => {
+            Self::Status { schema: true, .. } => f.write_str("status --schema"),
+            Self::Status { json, watch, schema: false } => {
                 write!(f, "status{}{}", flag(*json, " --json"), flag(*watch, " --watch"))
             }
             Self::Doctor => f.write_str("doctor"),
@@ -186,6 +189,8 @@ impl fmt::Display for Command {
             Self::Node { act, node } => write!(f, "node {} {node}", act.as_str()),
             Self::Stepdown { zone, group } => write!(f, "node stepdown {zone} {}", group.as_str()),
             Self::Nudge { zone } => write!(f, "nudge {zone}"),
+            Self::Repair { zone: Some(zone) } => write!(f, "repair {zone}"),
+            Self::Repair { zone: None } => f.write_str("repair all"),
             Self::Verify { zone, json } => {
                 f.write_str("verify")?;
                 if let Some(zone) = zone {
@@ -209,6 +214,7 @@ impl fmt::Display for Command {
             }
             Self::Record(Record::Stop) => f.write_str("record stop"),
             Self::Control(control) => write!(f, "control {}", control.as_str()),
+            Self::Kick { name } => write!(f, "kick -- {}", shell_words::quote(name)),
             Self::Wind(wind) => write!(f, "wind {wind}"),
         }
     }

@@ -26,7 +26,6 @@ const DEFAULT_NAME: &str = "config/keys.toml";
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum When {
-    /// Always.
     #[default]
     Always,
     /// While a mirror zone has the focus.
@@ -54,13 +53,9 @@ impl When {
 /// A key and what it does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Binding {
-    /// The key.
     pub key: Key,
-    /// What it leads to.
     pub action: Action,
-    /// What the help says.
     pub help: String,
-    /// Ask first.
     pub confirm: bool,
     /// While what it works.
     pub when: When,

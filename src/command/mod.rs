@@ -28,6 +28,7 @@ use std::{path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::spelling::is_unruly;
 pub use self::{
     drill::{Drill, DrillMatrix, DrillRun, Sabotage},
     produce::Produce,
@@ -52,85 +53,76 @@ pub enum Command {
     },
     /// Print the state. Changes nothing.
     Status {
-        /// As JSON.
         json: bool,
         /// Again whenever it changes.
         watch: bool,
+        /// The JSON schema of the document instead.
+        schema: bool,
     },
     /// Examine the machine and the region. Changes nothing.
     Doctor,
-    /// Publish.
     Produce(Produce),
     /// Cut the link between a zone and the source.
     Cut {
-        /// The mirror zone.
         zone: ZoneName,
         /// In what way; the platform's usual way if none.
         kind: Option<CutKind>,
         /// Heal by itself after this long.
         heal_after: Option<Duration>,
     },
-    /// Restore a link.
     Heal {
         /// Which; `None` for all.
         zone: Option<ZoneName>,
     },
-    /// Add a mirror zone.
     ZoneAdd {
         /// Its name; the next free letter if none.
         zone: Option<ZoneName>,
     },
     /// Remove a mirror zone, its data, and its durable at the source.
     ZoneRemove {
-        /// Which.
         zone: ZoneName,
     },
     /// Stop consuming in a zone.
     ConsumerPause {
-        /// Which.
         zone: ZoneName,
     },
     /// Go on consuming in a zone.
     ConsumerResume {
-        /// Which.
         zone: ZoneName,
     },
     /// Hold a zone's consumer to a rate.
     ConsumerRate {
-        /// Which.
         zone: ZoneName,
         /// Messages per time; `None` lifts the limit.
         rate: Option<Rate>,
     },
     /// Do something to a node.
     Node {
-        /// What.
         act: NodeAct,
-        /// To which.
         node: NodeName,
     },
     /// Make a raft group elect another leader.
     Stepdown {
-        /// In which zone.
         zone: ZoneName,
-        /// Which group.
         group: Group,
     },
     /// Hurry a mirror that waits: its leader steps down.
     Nudge {
-        /// The mirror zone.
         zone: ZoneName,
+    },
+    /// Mend what differs from how it was made: streams, mirrors, consumers.
+    Repair {
+        /// Which zone; `None` for all.
+        zone: Option<ZoneName>,
     },
     /// Account for every message.
     Verify {
         /// In one zone; `None` for all.
         zone: Option<ZoneName>,
-        /// As JSON.
         json: bool,
     },
     /// Put a mark on the timeline and into the log.
     Mark {
-        /// The words.
         text: String,
     },
     /// Run, list, stop or step a drill.
@@ -142,8 +134,13 @@ pub enum Command {
     },
     /// Record what a screen shows.
     Record(Record),
-    /// Ask for control, give it, refuse it, give it up.
+    /// Ask for control, give it, refuse it, give it up, take it, hold it.
     Control(Control),
+    /// Remove somebody from the room.
+    Kick {
+        /// As the others see them.
+        name: String,
+    },
     /// Wind a past drill that is shown again.
     Wind(Wind),
 }
@@ -161,7 +158,9 @@ impl Command {
             | Self::Stepdown { zone, .. }
             | Self::Nudge { zone } => Some(zone),
             Self::Node { node, .. } => Some(&node.zone),
-            Self::Heal { zone } | Self::Verify { zone, .. } => zone.as_ref(),
+            Self::Heal { zone } | Self::Repair { zone } | Self::Verify { zone, .. } => {
+                zone.as_ref()
+            }
             _ => None,
         }
     }
@@ -179,32 +178,77 @@ impl Command {
         )
     }
 
-    /// Whether a guest may give it: nothing that names a file, and nothing that begins or ends the
-    /// region. Every command is decided here by name, so that a new one is not forgotten.
-    #[must_use]
-    pub fn is_for_guests(&self) -> bool {
+    /// Whether a guest may give it: nothing that names a file, begins or ends the region, removes
+    /// data, spoils an experiment or goes on for ever. Every command is decided here by name, so
+    /// that a new one is not forgotten.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn check_for_guests(&self) -> Result<(), &'static str> {
         match self {
-            Self::Up | Self::Down { .. } | Self::Record(_) | Self::Drill(Drill::Matrix(_)) => false,
-            Self::Report { folder } => folder.is_none(),
-            Self::Drill(Drill::Run(run)) => run.report.is_none(),
+            Self::Up | Self::Down { .. } => Err("it begins or ends the region"),
+            Self::Record(_)
+            | Self::Report { folder: Some(_) }
+            | Self::Drill(Drill::Matrix(_) | Drill::Run(DrillRun { report: Some(_), .. })) => {
+                Err("it reaches files")
+            }
+            Self::Drill(
+                Drill::Run(DrillRun { sabotage: Some(_), .. }) | Drill::Sabotage { .. },
+            ) => Err("it spoils an experiment"),
+            Self::ZoneRemove { .. } => Err("it removes data"),
+            Self::Kick { .. } | Self::Control(Control::Take | Control::Hold) => {
+                Err("only the region's owner does it")
+            }
+            Self::Produce(Produce::Burst { count: None, .. }) => {
+                Err("it goes on until it is stopped: give a count")
+            }
             Self::Status { .. }
             | Self::Doctor
             | Self::Produce(_)
             | Self::Cut { .. }
             | Self::Heal { .. }
             | Self::ZoneAdd { .. }
-            | Self::ZoneRemove { .. }
             | Self::ConsumerPause { .. }
             | Self::ConsumerResume { .. }
             | Self::ConsumerRate { .. }
             | Self::Node { .. }
             | Self::Stepdown { .. }
             | Self::Nudge { .. }
+            | Self::Repair { .. }
             | Self::Verify { .. }
             | Self::Mark { .. }
-            | Self::Drill(Drill::Sabotage { .. } | Drill::List | Drill::Stop | Drill::Next)
+            | Self::Report { folder: None }
+            | Self::Drill(
+                Drill::Run(_)
+                | Drill::List
+                | Drill::Stop
+                | Drill::Next
+                | Drill::Begin { .. }
+                | Drill::End,
+            )
             | Self::Control(_)
-            | Self::Wind(_) => true,
+            | Self::Wind(_) => Ok(()),
+        }
+    }
+
+    /// About how much it adds to the disk, in bytes; a guest's are bounded. A drill leaves its
+    /// streams and its bundle.
+    #[must_use]
+    pub fn disk_bytes(&self) -> u64 {
+        const DRILL: u64 = 4 << 20;
+        match self {
+            Self::Produce(Produce::Range { from, to, size, .. }) => {
+                to.saturating_sub(*from).saturating_add(1).saturating_mul(size.0.into())
+            }
+            Self::Produce(Produce::Burst { count, size, .. }) => {
+                count.unwrap_or(u64::MAX).saturating_mul(size.0.into())
+            }
+            Self::Drill(Drill::Run(run)) => {
+                let drills = run.names.iter().map(|name| if name == "all" { 4 } else { 1 });
+                DRILL.saturating_mul(run.scale.max(1)).saturating_mul(drills.sum())
+            }
+            Self::Drill(Drill::End) | Self::Report { .. } | Self::ZoneAdd { .. } => DRILL,
+            _ => 0,
         }
     }
 
@@ -227,7 +271,6 @@ pub enum NodeAct {
     Thaw,
     /// End it in order (SIGTERM).
     Stop,
-    /// Start it again.
     Start,
 }
 

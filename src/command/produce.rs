@@ -13,7 +13,7 @@ use crate::ledger::message::{LARGEST_SIZE, SMALLEST_SIZE};
 /// Bytes of a message when nothing else is said.
 pub const DEFAULT_SIZE: Size = Size(128);
 
-/// The pause between two numbers of a range when nothing else is said: the seed's 0.1 s.
+/// The pause between two numbers of a range when nothing else is said: the original plan's 0.1 s.
 pub const DEFAULT_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The highest message number, and the largest count.
@@ -22,7 +22,7 @@ pub const HIGHEST_NUMBER: u64 = 999_999_999_999;
 /// Ways to publish.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Produce {
-    /// Numbers `from` to `to`, one every `interval`, as the seed's `producer.sh`.
+    /// Numbers `from` to `to`, one every `interval`, as the original plan's `producer.sh`.
     Range {
         /// First number.
         from: u64,

@@ -53,8 +53,9 @@ pub struct ScreenSize {
 
 /// The size of a recording when nothing else is said.
 pub const RECORDED_SIZE: ScreenSize = ScreenSize { columns: 120, rows: 36 };
-/// The largest screen that is drawn without a terminal.
-const LARGEST: ScreenSize = ScreenSize { columns: 500, rows: 200 };
+/// The largest screen that is drawn: what a terminal says of its size is not bounded, and each cell
+/// costs memory and time.
+pub const LARGEST: ScreenSize = ScreenSize { columns: 500, rows: 200 };
 
 impl fmt::Display for ScreenSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -93,8 +94,12 @@ pub enum Control {
     Grant,
     /// Keep it
     Refuse,
-    /// Drive no longer
+    /// Drive no longer; end a hold
     Release,
+    /// Have it without asking (not for guests)
+    Take,
+    /// Take it, and let no guest have it until `control release` (not for guests)
+    Hold,
 }
 
 impl Control {
@@ -106,6 +111,8 @@ impl Control {
             Self::Grant => "grant",
             Self::Refuse => "refuse",
             Self::Release => "release",
+            Self::Take => "take",
+            Self::Hold => "hold",
         }
     }
 }

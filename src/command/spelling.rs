@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 /// Why a line is not a command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseError {
-    /// An empty line.
     #[error("no command: try `status`, or `help` for the list")]
     Empty,
     /// A quote is not closed.
@@ -17,7 +16,7 @@ pub enum ParseError {
 }
 
 /// Would break a line, or turn round the order in which a terminal shows it.
-pub(super) fn is_unruly(c: char) -> bool {
+pub(crate) fn is_unruly(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 

@@ -13,15 +13,13 @@ pub enum UnitError {
         "`{0}` is not a duration: write 100ms, 30s, 2m or 1m30s; whole milliseconds, a day at most"
     )]
     Duration(String),
-    /// Not a rate.
     #[error("`{0}` is not a rate: write 50/s or 600/m, from 1/m to 1000000/s")]
     Rate(String),
-    /// Not a size.
     #[error("`{0}` is not a size: write 128, 512B, 4KiB or 1MB")]
     Size(String),
 }
 
-/// Reads a duration; a bare number is seconds, as the seed's scripts take it (`0.1`).
+/// Reads a duration; a bare number is seconds, as the original plan's scripts take it (`0.1`).
 ///
 /// # Errors
 /// When it is no duration, finer than milliseconds, or longer than a day.
@@ -53,7 +51,6 @@ pub fn format_duration(duration: Duration) -> String {
 /// Messages per second or minute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
-    /// How many.
     pub messages: NonZeroU32,
     /// Per minute rather than per second.
     pub per_minute: bool,

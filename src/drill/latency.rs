@@ -1,20 +1,23 @@
-//! How long something took, many times: counts by time, small and mergeable.
+//! The one histogram of the program: what the meter records, a record stores, checks judge and
+//! reports print. Three significant digits: a percentile is never less than the truth and at most
+//! 0.1 % more.
 
-/// Buckets in each doubling above the first 32 microseconds: no bucket is wider than 1/32 (3.2 %) of
-/// its lower bound.
-const STEPS: u64 = 32;
+use serde::{Deserialize, Serialize};
 
-/// What the latency at a percentile is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Significant digits of a recorded time.
+const DIGITS: u8 = 3;
+
+/// The latency at a percentile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Quantile {
     /// None: that message was processed before its acknowledgement reached the producer.
     Ahead,
-    /// So many microseconds.
     Us(u64),
 }
 
 impl Quantile {
-    /// As a time to be compared: nothing for what was ahead.
+    /// The time to compare: zero for a message that was ahead of its acknowledgement.
     #[must_use]
     pub fn us(self) -> u64 {
         match self {
@@ -24,43 +27,46 @@ impl Quantile {
     }
 }
 
-/// Counts by microseconds. Below 32 us every microsecond has its own bucket; above, every doubling
-/// is split in 32.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Counts by microseconds.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Histogram {
-    /// By the bucket's lower bound, ascending.
-    counts: std::collections::BTreeMap<u64, u64>,
-    total: u64,
-    /// Of those in the lowest bucket: processed before their acknowledgement came.
+    counts: hdrhistogram::Histogram<u64>,
+    /// Of those counted as zero: processed before their acknowledgement came.
     ahead: u64,
 }
 
+impl Default for Histogram {
+    fn default() -> Self {
+        let counts = hdrhistogram::Histogram::new(DIGITS);
+        Self { counts: counts.unwrap_or_else(|_| unreachable!("3 digits are allowed")), ahead: 0 }
+    }
+}
+
 impl Histogram {
-    /// Counts one.
+    /// Counts a message that was processed so long after its acknowledgement.
     pub fn record(&mut self, us: u64) {
-        self.add(floor(us), 1);
+        self.add(us, 1);
     }
 
-    fn add(&mut self, bound: u64, count: u64) {
-        if count > 0 {
-            *self.counts.entry(bound).or_default() += count;
-            self.total += count;
+    /// Counts a message that was processed before its acknowledgement came.
+    pub fn record_ahead(&mut self) {
+        self.add(0, 1);
+        self.ahead += 1;
+    }
+
+    fn add(&mut self, us: u64, count: u64) {
+        // It grows by itself; only a value that no histogram can hold is an error.
+        if self.counts.record_n(us, count).is_err() {
+            self.counts.saturating_record_n(us, count);
         }
     }
 
     /// Adds what another has counted.
     pub fn merge(&mut self, other: &Self) {
-        for (bound, count) in &other.counts {
-            self.add(*bound, *count);
+        for (us, count) in other.buckets() {
+            self.add(us, count);
         }
         self.ahead += other.ahead;
-    }
-
-    /// Says how many of those in the lowest bucket were processed before their acknowledgement came.
-    #[must_use]
-    pub fn with_ahead(self, ahead: u64) -> Self {
-        let most = self.counts.get(&0).copied().unwrap_or(0);
-        Self { ahead: ahead.min(most), ..self }
     }
 
     /// How many were processed before their acknowledgement came.
@@ -72,63 +78,60 @@ impl Histogram {
     /// How many were counted.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.total
+        self.counts.len()
     }
 
-    /// `(lower bound, count)`, ascending, without empty ones: the form of a drill's record.
+    /// `(microseconds, count)`, ascending, without empty ones: the form of a drill's record. Each
+    /// time is the upper end of its bucket.
     #[must_use]
     pub fn buckets(&self) -> Vec<(u64, u64)> {
-        self.counts.iter().map(|(bound, count)| (*bound, *count)).collect()
+        let recorded = self.counts.iter_recorded();
+        recorded.map(|at| (at.value_iterated_to(), at.count_at_value())).collect()
     }
 
-    /// The other way round. Any lower bounds are taken; they are put into this histogram's buckets.
+    /// The histogram that a record of that format tells.
     #[must_use]
-    pub fn from_buckets(buckets: &[(u64, u64)]) -> Self {
+    pub fn of_format(format: u32, buckets: &[(u64, u64)], ahead: u64) -> Self {
+        if format < 2 {
+            Self::from_lower_bounds(buckets, ahead)
+        } else {
+            Self::from_buckets(buckets, ahead)
+        }
+    }
+
+    /// The histogram of these buckets, by the upper ends.
+    #[must_use]
+    pub fn from_buckets(buckets: &[(u64, u64)], ahead: u64) -> Self {
         let mut histogram = Self::default();
-        for (bound, count) in buckets {
-            histogram.add(floor(*bound), *count);
+        for (us, count) in buckets {
+            histogram.add(*us, *count);
         }
-        histogram
+        let most = histogram.counts.count_at(0);
+        Self { ahead: ahead.min(most), ..histogram }
     }
 
-    /// The time that `percent` of all did not pass (nearest rank), as the last microsecond of its
-    /// bucket: never less than the truth, and at most 3.2 % more. `None` without anything counted.
-    #[must_use]
-    pub fn percentile(&self, percent: f64) -> Option<u64> {
-        if self.total == 0 {
-            return None;
-        }
-        let rank = self.rank(percent);
-        let mut seen = 0;
-        for (bound, count) in &self.counts {
-            seen += count;
-            if seen >= rank {
-                return Some(bound.saturating_add(width(*bound) - 1));
-            }
-        }
-        self.counts.keys().next_back().copied()
+    /// A record of format 1 told its buckets, eight to each doubling, by their lower ends. A time is
+    /// taken as the upper end of its bucket: never less than the truth.
+    fn from_lower_bounds(buckets: &[(u64, u64)], ahead: u64) -> Self {
+        const STEPS: u64 = 8;
+        let width = |us: u64| if us < STEPS { 1 } else { 1 << (us.ilog2() - STEPS.ilog2()) };
+        let upper = |us: u64| us.saturating_add(width(us) - 1);
+        let upper: Vec<_> = buckets.iter().map(|(us, count)| (upper(*us), *count)).collect();
+        Self::from_buckets(&upper, ahead)
     }
 
-    /// The same, told apart from no time at all.
+    /// The time that `percent` of all did not exceed (nearest rank). `None` if nothing was counted.
     #[must_use]
     pub fn quantile(&self, percent: f64) -> Option<Quantile> {
-        let us = self.percentile(percent)?;
-        Some(if self.rank(percent) <= self.ahead { Quantile::Ahead } else { Quantile::Us(us) })
+        if self.count() == 0 {
+            return None;
+        }
+        let rank = (percent.clamp(0.0, 100.0) / 100.0 * self.count() as f64).ceil().max(1.0) as u64;
+        if rank <= self.ahead {
+            return Some(Quantile::Ahead);
+        }
+        Some(Quantile::Us(self.counts.value_at_percentile(percent)))
     }
-
-    fn rank(&self, percent: f64) -> u64 {
-        (percent.clamp(0.0, 100.0) / 100.0 * self.total as f64).ceil().max(1.0) as u64
-    }
-}
-
-/// How wide the bucket of a time is.
-fn width(us: u64) -> u64 {
-    if us < STEPS { 1 } else { 1 << (us.ilog2() - STEPS.ilog2()) }
-}
-
-/// The lower bound of a time's bucket.
-fn floor(us: u64) -> u64 {
-    us - us % width(us)
 }
 
 #[cfg(test)]
@@ -136,22 +139,30 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn of(times: &[u64]) -> Histogram {
+        let mut histogram = Histogram::default();
+        for us in times {
+            histogram.record(*us);
+        }
+        histogram
+    }
+
     proptest! {
         #[test]
         fn a_percentile_is_the_truth_or_slightly_more(
             mut times in prop::collection::vec(0u64..600_000_000, 1..300),
             percent in 1u32..=100,
         ) {
-            let mut histogram = Histogram::default();
-            for us in &times {
-                histogram.record(*us);
-            }
+            let histogram = of(&times);
             times.sort_unstable();
             let rank = (f64::from(percent) / 100.0 * times.len() as f64).ceil() as usize;
             let truth = times[rank.max(1) - 1];
-            let said = histogram.percentile(f64::from(percent)).unwrap();
-            prop_assert!(said >= truth && said as f64 <= truth as f64 * 1.05, "{said} for {truth}");
-            prop_assert_eq!(Histogram::from_buckets(&histogram.buckets()), histogram);
+            let said = histogram.quantile(f64::from(percent)).unwrap().us();
+            prop_assert!(said >= truth && said <= truth + truth / 1000 + 1, "{said} for {truth}");
+            // What a record says is what was counted.
+            let stored = Histogram::from_buckets(&histogram.buckets(), 0);
+            prop_assert_eq!(stored.buckets(), histogram.buckets());
+            prop_assert_eq!(stored.quantile(f64::from(percent)).unwrap().us(), said);
         }
 
         #[test]
@@ -159,35 +170,42 @@ mod tests {
             ours in prop::collection::vec(any::<u64>(), 0..50),
             theirs in prop::collection::vec(any::<u64>(), 0..50),
         ) {
-            let of = |times: &[u64]| {
-                let mut histogram = Histogram::default();
-                for us in times {
-                    histogram.record(*us);
-                }
-                histogram
-            };
             let mut merged = of(&ours);
             merged.merge(&of(&theirs));
-            prop_assert_eq!(merged, of(&[ours, theirs].concat()));
+            prop_assert_eq!(merged.buckets(), of(&[ours, theirs].concat()).buckets());
         }
     }
 
     #[test]
-    fn what_was_ahead_of_its_acknowledgement_took_no_time() {
-        let counted = Histogram::from_buckets(&[(0, 60), (500, 40)]);
-        let measured = counted.clone().with_ahead(0);
+    fn ahead_of_the_acknowledgement_is_not_zero() {
+        let counted = [(0, 60), (500, 40)];
+        let measured = Histogram::from_buckets(&counted, 0);
         assert_eq!(measured.quantile(50.0), Some(Quantile::Us(0)));
-        let ahead = counted.clone().with_ahead(55);
+        let ahead = Histogram::from_buckets(&counted, 55);
         assert_eq!((ahead.ahead(), ahead.quantile(50.0)), (55, Some(Quantile::Ahead)));
         assert_eq!(ahead.quantile(56.0), Some(Quantile::Us(0)));
-        assert_eq!(ahead.quantile(99.0), Some(Quantile::Us(503)));
-        // More than there are in that bucket cannot be.
-        assert_eq!(counted.with_ahead(100).ahead(), 60);
-        assert_eq!(Histogram::default().with_ahead(3).quantile(50.0), None);
+        assert_eq!(ahead.quantile(99.0), Some(Quantile::Us(500)));
+        // No more than there are at zero.
+        assert_eq!(Histogram::from_buckets(&counted, 100).ahead(), 60);
+        assert_eq!(Histogram::from_buckets(&[], 3).quantile(50.0), None);
+        let mut one = Histogram::default();
+        one.record_ahead();
+        assert_eq!((one.count(), one.quantile(99.0)), (1, Some(Quantile::Ahead)));
     }
 
     #[test]
-    fn nothing_counted_has_no_percentile() {
-        assert_eq!(Histogram::default().percentile(99.0), None);
+    fn an_old_record_is_never_read_as_faster_than_it_was() {
+        // The bucket that began at 1024 us ended at 1151 us.
+        let old = Histogram::from_lower_bounds(&[(5, 1), (1024, 1)], 0);
+        assert_eq!(old.quantile(100.0), Some(Quantile::Us(1151)));
+        assert_eq!(old.quantile(50.0), Some(Quantile::Us(5)));
+    }
+
+    #[test]
+    fn whatever_a_file_says_is_read() {
+        let odd = [(u64::MAX, u64::MAX), (u64::MAX, 7), (1, u64::MAX)];
+        let read = Histogram::from_buckets(&odd, u64::MAX);
+        assert!(read.count() > 0 && read.quantile(100.0).is_some());
+        assert!(Histogram::from_lower_bounds(&odd, 0).quantile(99.0).is_some());
     }
 }

@@ -1,8 +1,11 @@
 //! The drills there are: the four conclusions, compiled in, and a user's own folder.
 
-use std::path::Path;
+use std::{path::Path, sync::LazyLock};
 
-use super::script::{Script, ScriptError};
+use super::{
+    record::Begin,
+    script::{Filling, Script, ScriptError},
+};
 
 /// The scripts compiled in, by file.
 const BUILTIN: [(&str, &str); 4] = [
@@ -15,15 +18,45 @@ const BUILTIN: [(&str, &str); 4] = [
 /// The drills that come with the program, the four conclusions in their order.
 #[must_use]
 pub fn builtin() -> Vec<Script> {
-    // A test reads them all: none is ever left out.
-    BUILTIN.iter().filter_map(|(origin, text)| Script::parse(text, origin).ok()).collect()
+    READ.clone()
 }
 
-/// The drills that come with the program and those of a folder (`*.toml`, by name). One of the same
-/// name as another replaces it; a folder that is not there holds none.
+/// The built-in scripts, read once. A test reads them all: none is ever left out.
+static READ: LazyLock<Vec<Script>> = LazyLock::new(|| {
+    BUILTIN.iter().filter_map(|(origin, text)| Script::parse(text, origin).ok()).collect()
+});
+
+/// Is there a built-in drill of that name?
+#[must_use]
+pub fn has(name: &str) -> bool {
+    READ.iter().any(|script| script.name == name)
+}
+
+/// The script that a drill ran is the one that this version has of its name. So is that of a drill
+/// whose name no built-in one has.
+#[must_use]
+pub fn is_ours(begin: &Begin) -> bool {
+    if !begin.by_hand.is_empty() {
+        return true;
+    }
+    let Some(script) = READ.iter().find(|script| script.name == begin.drill) else {
+        return true;
+    };
+    let filling = Filling {
+        scale: begin.scale,
+        source: begin.source.clone(),
+        mirror: begin.mirror.clone(),
+        new_zone: begin.new_zone.clone(),
+    };
+    script.filled_text(&filling).is_ok_and(|text| text == begin.script)
+}
+
+/// The drills that come with the program and those of a folder (`*.toml`, by name). A folder that is
+/// not there holds none.
 ///
 /// # Errors
-/// The first mistake in any of them, or a file that cannot be read.
+/// The first mistake in any of them, a file that cannot be read, or a name that a built-in drill or
+/// another file has.
 pub fn load(folder: Option<&Path>) -> Result<Vec<Script>, ScriptError> {
     let mut scripts = builtin();
     let Some(folder) = folder else { return Ok(scripts) };
@@ -48,10 +81,13 @@ pub fn load(folder: Option<&Path>) -> Result<Vec<Script>, ScriptError> {
     for path in files {
         let text = std::fs::read_to_string(&path).map_err(|error| failed(&path, error))?;
         let script = Script::parse(&text, &path.display().to_string())?;
-        match scripts.iter_mut().find(|known| known.name == script.name) {
-            Some(known) => *known = script,
-            None => scripts.push(script),
+        if scripts.iter().any(|known| known.name == script.name) {
+            let line = text.lines().position(|line| line.trim_start().starts_with("name"));
+            let why = format!("there is a drill `{}` already: give it another name", script.name);
+            let origin = path.display().to_string();
+            return Err(ScriptError { origin, line: line.map(|line| line + 1), why });
         }
+        scripts.push(script);
     }
     Ok(scripts)
 }

@@ -7,22 +7,24 @@
 //! | file | what is inside |
 //! |---|---|
 //! | [`script`] | a drill's file: steps, waits, claims, narrative |
-//! | [`check`] | the words a script names laws with |
+//! | [`by_hand`] | a run without a script: its phases |
 //! | [`condition`] | what is waited for, over the documented status |
 //! | [`library`] | the drills there are |
 //! | [`record`] | the record of a run, line by line |
 //! | [`run`] | a record, replayed |
 //! | [`replay`] | a past drill, shown again |
 //! | [`scripted`] | whether a sabotaged run went as scripted but for its fault |
-//! | [`latency`] | times, counted |
-//! | [`law`] | the verdict's laws, a file for each conclusion |
+//! | [`latency`] | the histogram |
+//! | [`checks`] | what a run has shown, one file a check |
+//! | [`conclusions`] | what each conclusion claims and requires; the verdict |
 //! | [`bundle`], [`report`] | the evidence to take away, and the reports in it |
 
 pub mod bundle;
-pub mod check;
+pub mod by_hand;
+pub mod checks;
+pub mod conclusions;
 pub mod condition;
 pub mod latency;
-pub mod law;
 pub mod library;
 pub mod record;
 pub mod replay;

@@ -1,20 +1,24 @@
 //! The record of a drill's run: what was done, what was seen, when. One JSON object a line, written
 //! as it happens; every verdict is computed from it.
 
+mod legacy;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
     command::Sabotage,
     region::{
-        NodeName, UnixMs, ZoneName,
+        NodeName, Status, UnixMs, ZoneName,
         observation::ServerFacts,
-        snapshot::{LinkState, MirrorState},
-        topology::{MirrorKind, Role},
+        reduce::FRESH_MS,
+        status::{Node, Zone},
+        topology::MirrorKind,
     },
 };
 
-/// The version of this format.
-pub const FORMAT: u32 = 1;
+/// The version of this format. Format 1 told latencies by the lower ends of wide buckets, and had
+/// neither paces nor a monotonic clock; up to format 2 a sample was a row of numbers a zone.
+pub const FORMAT: u32 = 3;
 
 /// A line of a drill's record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,29 +28,21 @@ pub enum Entry {
     Begin(Box<Begin>),
     /// A step of the script began.
     Step {
-        /// Counted from 0.
         index: usize,
-        /// Its title.
         title: String,
-        /// When.
         at: UnixMs,
     },
-    /// A step ended.
     StepDone {
-        /// Which.
         index: usize,
         /// All its commands succeeded and its waits were met.
         ok: bool,
         /// What failed, if something did.
         why: Option<String>,
-        /// When.
         at: UnixMs,
     },
     /// A span of time got a name ("before", "during", "after"); the one before it ends here.
     Phase {
-        /// Its name.
         name: String,
-        /// When.
         at: UnixMs,
     },
     /// The drill gave a command.
@@ -55,25 +51,18 @@ pub enum Entry {
         id: u64,
         /// In the words of the command language.
         line: String,
-        /// When.
         at: UnixMs,
     },
-    /// The command ended.
     Answered {
-        /// Which.
         id: u64,
-        /// `done`, `broken`, `void`, `refused`.
-        outcome: String,
-        /// What was said.
+        outcome: CommandOutcome,
         text: String,
         /// The same for a machine (of a produce: `producer`, `first_number`, `sent`,
         /// `acked`, `last_seq`, …).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         data: Option<serde_json::Value>,
-        /// When.
         at: UnixMs,
     },
-    /// A wait ended.
     Waited {
         /// The condition, in its own words.
         condition: String,
@@ -83,7 +72,6 @@ pub enum Entry {
         seen: String,
         /// How long it took.
         took_ms: u64,
-        /// When.
         at: UnixMs,
     },
     /// What the room knew at one moment: whenever it changed, several times a second.
@@ -92,66 +80,76 @@ pub enum Entry {
     Servers {
         /// Each node that answered.
         nodes: Vec<ServerFacts>,
-        /// When.
         at: UnixMs,
     },
-    /// How long messages took from acknowledgement to processing in a zone, in one phase.
+    /// How long the messages that were acknowledged in one phase took from their acknowledgement to
+    /// their first processing in a zone.
     Latency {
-        /// Where.
         zone: ZoneName,
-        /// When: a phase's name.
         phase: String,
-        /// Counts by microseconds: `[lower bound, count]`, ascending.
+        /// Counts by microseconds: `[upper end, count]`, ascending. In format 1: the lower end.
         buckets: Vec<(u64, u64)>,
         /// Messages that were processed before their acknowledgement reached the producer (counted
-        /// in the lowest bucket).
+        /// as zero).
         before_ack: u64,
+        /// Messages that were processed too late to be measured.
+        #[serde(default)]
+        missed: u64,
+        /// Messages that the source acknowledged in that phase. Unknown in format 1.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        acked: Option<u64>,
+    },
+    /// How steadily a zone's consumer worked in one phase.
+    Pace {
+        zone: ZoneName,
+        phase: String,
+        /// Messages processed for the first time.
+        processed: u64,
+        /// From the phase's beginning, or the consumer's last resumption in it, to the last
+        /// processing.
+        worked_us: u64,
+        /// The longest time without a processing before that.
+        longest_pause_us: u64,
+    },
+    /// Deliveries of a zone's consumer that came to somebody else, as the server's count of them
+    /// shows; seen since the last such entry.
+    Elsewhere {
+        zone: ZoneName,
+        count: u64,
     },
     /// A stream was read from end to end; its content is in a file of its own.
     Stream {
-        /// Whose.
         zone: ZoneName,
         /// The replica that was read.
         replica: NodeName,
         /// The file, relative to this record's folder.
         file: String,
-        /// Messages read.
         messages: u64,
         /// The first and last sequence.
         ends: Option<(u64, u64)>,
-        /// When.
         at: UnixMs,
     },
     /// A replica could not be read.
     Unread {
-        /// Whose.
         zone: ZoneName,
-        /// Which replica.
         replica: NodeName,
-        /// Why.
         why: String,
-        /// When.
         at: UnixMs,
     },
     /// A deliberate fault was put in.
     Sabotaged {
-        /// Which.
         kind: Sabotage,
         /// What was done, in a sentence.
         what: String,
-        /// When.
         at: UnixMs,
     },
     /// The drill was ended before its time.
     Interrupted {
         /// By whom or what.
         why: String,
-        /// When.
         at: UnixMs,
     },
-    /// The last line.
     End {
-        /// When.
         at: UnixMs,
     },
 }
@@ -163,7 +161,7 @@ impl Entry {
         match self {
             Self::Begin(begin) => Some(begin.at),
             Self::Sample(sample) => Some(sample.at),
-            Self::Latency { .. } => None,
+            Self::Latency { .. } | Self::Pace { .. } | Self::Elsewhere { .. } => None,
             Self::Step { at, .. }
             | Self::StepDone { at, .. }
             | Self::Phase { at, .. }
@@ -180,18 +178,41 @@ impl Entry {
     }
 }
 
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CommandOutcome {
+    Done,
+    Broken,
+    Void,
+    Refused,
+    /// The program failed while it carried the command out.
+    Crashed,
+}
+
+impl CommandOutcome {
+    /// The word shown and printed.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Broken => "broken",
+            Self::Void => "void",
+            Self::Refused => "refused",
+            Self::Crashed => "crashed",
+        }
+    }
+}
+
 /// What is drilled, and on what.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Begin {
-    /// [`FORMAT`].
     pub format: u32,
-    /// This program's version.
     pub zonedrill: String,
-    /// The drill's name.
     pub drill: String,
     /// The script as it was run, as text: the verdict's rules are in it.
     pub script: String,
-    /// How many times the seed's numbers.
+    /// How many times the original plan's numbers.
     pub scale: u64,
     /// The deliberate fault, if one.
     pub sabotage: Option<Sabotage>,
@@ -203,15 +224,10 @@ pub struct Begin {
     /// When the command was given that ran this drill, and maybe others: one bundle tells of all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub series: Option<UnixMs>,
-    /// The region's name.
     pub region: String,
-    /// `local`, `docker`.
     pub platform: String,
-    /// The server version.
     pub server_version: String,
-    /// How mirrors pull.
     pub mirror_kind: MirrorKind,
-    /// The source zone.
     pub source: ZoneName,
     /// The zone the drill cuts, watches, compares.
     pub mirror: ZoneName,
@@ -219,106 +235,66 @@ pub struct Begin {
     pub new_zone: Option<ZoneName>,
     /// Who gave the command.
     pub actor: String,
-    /// When.
+    /// The conclusions that what was done by hand is judged for; empty of a script's run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by_hand: Vec<u8>,
     pub at: UnixMs,
 }
 
-/// What the room knew at one moment.
+/// What the room knew at one moment: what it was too late to know is unknown.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "legacy::AnySample")]
 pub struct Sample {
-    /// When.
     pub at: UnixMs,
-    /// Each zone.
-    pub zones: Vec<ZoneSample>,
-    /// The producer.
-    pub producer: ProducerSample,
+    /// The room's monotonic clock, in milliseconds since some moment: beside `at` it shows that the
+    /// wall clock was set or the machine was suspended. Unknown in format 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mono_ms: Option<u64>,
+    /// Without what is no observation of the region: histories, tasks, screens, other drills.
+    pub status: Status,
 }
 
-/// A zone at one moment. `None` is unknown (silent or stale), never zero.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ZoneSample {
-    /// Which.
-    pub zone: ZoneName,
-    /// Source or mirror.
-    pub role: Role,
-    /// Nodes that answer.
-    pub nodes_up: u32,
-    /// First and last sequence of its stream.
-    pub first_seq: Option<u64>,
-    /// Last sequence of its stream.
-    pub last_seq: Option<u64>,
-    /// Messages its stream holds.
-    pub messages: Option<u64>,
-    /// Its consumer's delivered sequence.
-    pub delivered: Option<u64>,
-    /// Its consumer's ack floor.
-    pub ack_floor: Option<u64>,
-    /// Distinct messages its consumer processed (the ledger's count, since the region's data began).
-    pub received: u64,
-    /// Messages acknowledged and not processed (the ledger's count). It is not `acked` less
-    /// `received`: those also tell of messages that were never acknowledged, or came damaged.
-    #[serde(default)]
-    pub behind: Option<u64>,
-    /// Messages a second its consumer processes.
-    pub rate: f64,
-    /// Its consumer is paused by a command.
-    pub paused: bool,
-    /// The mirror's true lag.
-    pub true_lag: Option<u64>,
-    /// What the server says the lag is.
-    pub reported_lag: Option<u64>,
-    /// Its mirror's state; `None` at the source.
-    pub mirror: Option<MirrorState>,
-    /// Its link's state; `None` at the source.
-    pub link: Option<LinkState>,
-    /// A cut is proved at both ends.
-    pub cut_effective: bool,
-    /// Leafnode connections its nodes have.
-    pub leafs_here: Option<u32>,
-    /// Leafnode connections the source's nodes have from it.
-    pub leafs_there: Option<u32>,
-    /// The clock of the last heal: link up, moving, caught up, in milliseconds after it.
-    pub recovery: Option<RecoverySample>,
-}
+impl Sample {
+    /// What a picture tells about its moment.
+    #[must_use]
+    pub fn of(status: &Status) -> Self {
+        let fresh = |told: UnixMs| status.at_ms.saturating_sub(told) < FRESH_MS;
+        let zones = status.zones.iter().map(|zone| {
+            let nodes = zone.nodes.iter().map(|node| Node { container: None, ..node.clone() });
+            let stream = zone.stream.clone().filter(|stream| fresh(stream.told_at_ms));
+            let consumer = zone.consumer.clone().map(|mut consumer| {
+                if !consumer.told_at_ms.is_some_and(fresh) {
+                    consumer.forget_numbers();
+                }
+                consumer
+            });
+            let lag_history = Vec::new();
+            Zone { nodes: nodes.collect(), stream, consumer, lag_history, ..zone.clone() }
+        });
+        let seen = Status {
+            region: status.region.clone(),
+            platform: status.platform.clone(),
+            server_version: status.server_version.clone(),
+            mirror_kind: status.mirror_kind,
+            phase: status.phase,
+            started_at_ms: status.started_at_ms,
+            at_ms: status.at_ms,
+            zones: zones.collect(),
+            producer: status.producer.clone(),
+            ..Status::default()
+        };
+        Self { at: status.at_ms, mono_ms: None, status: seen }
+    }
 
-/// The recovery clock at one moment.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RecoverySample {
-    /// When the heal was commanded.
-    pub healed_ms: UnixMs,
-    /// Messages missing at that moment.
-    pub behind: Option<u64>,
-    /// Heal → link up.
-    pub link_up_after_ms: Option<u64>,
-    /// Heal → first new message.
-    pub moving_after_ms: Option<u64>,
-    /// Heal → true lag zero.
-    pub caught_up_after_ms: Option<u64>,
-    /// The mirror's leader was asked to step down.
-    pub nudged: bool,
-}
+    /// The zone of that name.
+    #[must_use]
+    pub fn zone(&self, name: &ZoneName) -> Option<&Zone> {
+        self.status.zone(name)
+    }
 
-/// The producer at one moment.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct ProducerSample {
-    /// Acknowledged since the region's data began.
-    pub acked: u64,
-    /// Refused.
-    pub failed: u64,
-    /// Of unknown outcome.
-    pub unknown: u64,
-    /// A produce runs.
-    pub active: bool,
-    /// Acknowledged a second.
-    pub rate: f64,
-    /// The server's number of its connection.
-    pub connection: Option<u64>,
-    /// The server it is connected to, by its unique id.
-    pub server_id: Option<String>,
-    /// How often it reconnected.
-    pub reconnects: u64,
-    /// A hash over everything it is configured with (servers, user, stream, subject).
-    pub config_hash: Option<String>,
-    /// The domain that acknowledged last.
-    pub acked_by: Option<String>,
+    /// Messages acknowledged since the region's data began.
+    #[must_use]
+    pub fn acked(&self) -> u64 {
+        self.status.producer.acked
+    }
 }

@@ -1,13 +1,18 @@
 //! A drill's record, replayed: what the laws look at.
 
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
 use super::{
+    by_hand::{self, Stage},
     latency::Histogram,
-    record::{Begin, Entry, Sample, ZoneSample},
+    record::{Begin, CommandOutcome, Entry, FORMAT, Sample},
     script::Script,
 };
 use crate::{
     command::{Command, Produce, Sabotage},
-    region::{NodeName, UnixMs, ZoneName, observation::ServerFacts},
+    region::{NodeName, UnixMs, ZoneName, observation::ServerFacts, status::Zone},
 };
 
 /// A run as its record tells it, complete or not yet.
@@ -23,13 +28,36 @@ pub struct Run {
     pub(super) samples: Vec<Sample>,
     pub(super) servers: Vec<Vec<ServerFacts>>,
     pub(super) latencies: Vec<Latency>,
+    pub(super) paces: Vec<Pace>,
+    /// Deliveries of a zone's consumer that came to somebody else.
+    pub(super) elsewhere: BTreeMap<ZoneName, u64>,
     pub(super) streams: Vec<Stream>,
     pub(super) unread: Vec<(ZoneName, NodeName, String)>,
     pub(super) sabotaged: Option<(Sabotage, String)>,
     pub(super) interrupted: Option<String>,
     pub(super) ended: Option<UnixMs>,
     /// Entries that cannot follow the ones before.
-    pub(super) odd: Vec<String>,
+    pub(super) odd: Vec<Contradiction>,
+}
+
+/// An entry that cannot follow the ones before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "of", rename_all = "kebab-case")]
+pub enum Contradiction {
+    AfterItsEnd,
+    BeforeItsBeginning,
+    SecondBeginning,
+    /// A step ended that never began; counted from 0.
+    StepNeverBegan {
+        index: usize,
+    },
+    /// A command was answered that was never given.
+    NeverGiven {
+        id: u64,
+    },
+    ClockWentBack {
+        at: UnixMs,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -60,7 +88,7 @@ pub(super) struct Given {
 
 #[derive(Clone, Debug)]
 pub(super) struct Answer {
-    pub(super) outcome: String,
+    pub(super) outcome: CommandOutcome,
     pub(super) text: String,
     pub(super) data: Option<serde_json::Value>,
     pub(super) at: UnixMs,
@@ -80,6 +108,16 @@ pub(super) struct Latency {
     pub(super) zone: ZoneName,
     pub(super) phase: String,
     pub(super) histogram: Histogram,
+    /// Messages the source acknowledged in that phase, if that was counted.
+    pub(super) acked: Option<u64>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Pace {
+    pub(super) zone: ZoneName,
+    pub(super) phase: String,
+    pub(super) worked_us: u64,
+    pub(super) longest_pause_us: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -111,6 +149,12 @@ impl Run {
         run
     }
 
+    /// When somebody looked last; zero before the first look.
+    #[must_use]
+    pub fn looked_at(&self) -> UnixMs {
+        self.samples.last().map_or(0, |sample| sample.at)
+    }
+
     /// What is drilled, and on what; `None` before the first line.
     #[must_use]
     pub fn begin(&self) -> Option<&Begin> {
@@ -132,18 +176,22 @@ impl Run {
     /// Takes the next entry in.
     pub fn push(&mut self, entry: Entry) {
         if self.ended.is_some() {
-            self.odd.push("the record goes on after its end".into());
+            self.odd.push(Contradiction::AfterItsEnd);
         }
         if self.begin.is_none() && !matches!(entry, Entry::Begin(_)) {
-            self.odd.push("the record has no beginning".into());
+            self.odd.push(Contradiction::BeforeItsBeginning);
         }
         match entry {
             Entry::Begin(begin) => {
                 if self.begin.is_some() {
-                    self.odd.push("the record begins twice".into());
+                    self.odd.push(Contradiction::SecondBeginning);
                     return;
                 }
-                self.script = Script::parse(&begin.script, &begin.drill).ok();
+                self.script = if begin.by_hand.is_empty() {
+                    Script::recorded(&begin.script, &begin.drill).ok()
+                } else {
+                    Some(Script::by_hand(&begin.drill, &begin.by_hand))
+                };
                 self.begin = Some(*begin);
             }
             Entry::Step { index, title, .. } => {
@@ -157,11 +205,12 @@ impl Run {
                 match self.steps.iter_mut().find(|step| step.index == index && step.ended.is_none())
                 {
                     Some(step) => step.ended = Some((ok, why)),
-                    None => self.odd.push(format!("step {} ended and never began", index + 1)),
+                    None => self.odd.push(Contradiction::StepNeverBegan { index }),
                 }
             }
             Entry::Phase { name, at } => {
                 self.close_phase(at);
+                self.is_about(&name);
                 self.phases.push(Phase { name, from: at, to: None });
             }
             Entry::Given { id, line, at } => {
@@ -171,7 +220,7 @@ impl Run {
             Entry::Answered { id, outcome, text, data, at } => {
                 match self.given.iter_mut().find(|given| given.id == id && given.answer.is_none()) {
                     Some(given) => given.answer = Some(Answer { outcome, text, data, at }),
-                    None => self.odd.push(format!("command {id} was answered and never given")),
+                    None => self.odd.push(Contradiction::NeverGiven { id }),
                 }
             }
             Entry::Waited { condition, met, seen, took_ms, at } => {
@@ -179,15 +228,20 @@ impl Run {
             }
             Entry::Sample(sample) => {
                 if self.samples.last().is_some_and(|last| last.at > sample.at) {
-                    self.odd.push(format!("the clock went backwards at {}", sample.at));
+                    self.odd.push(Contradiction::ClockWentBack { at: sample.at });
                 }
                 self.samples.push(*sample);
             }
             Entry::Servers { nodes, .. } => self.servers.push(nodes),
-            Entry::Latency { zone, phase, buckets, before_ack } => {
-                let histogram = Histogram::from_buckets(&buckets).with_ahead(before_ack);
-                self.latencies.push(Latency { zone, phase, histogram });
+            Entry::Latency { zone, phase, buckets, before_ack, acked, .. } => {
+                let format = self.begin.as_ref().map_or(FORMAT, |begin| begin.format);
+                let histogram = Histogram::of_format(format, &buckets, before_ack);
+                self.latencies.push(Latency { zone, phase, histogram, acked });
             }
+            Entry::Pace { zone, phase, worked_us, longest_pause_us, .. } => {
+                self.paces.push(Pace { zone, phase, worked_us, longest_pause_us });
+            }
+            Entry::Elsewhere { zone, count } => *self.elsewhere.entry(zone).or_default() += count,
             Entry::Stream { zone, replica, messages, ends, .. } => {
                 self.streams.push(Stream { zone, replica, messages, ends });
             }
@@ -201,6 +255,28 @@ impl Run {
                 self.close_phase(at);
                 self.ended = Some(at);
             }
+        }
+    }
+
+    /// The same run, judged for one of the conclusions that it was done by hand for.
+    #[must_use]
+    pub fn claiming(&self, conclusion: u8) -> Self {
+        let mut run = self.clone();
+        if let Some(begin) = &mut run.begin {
+            run.script = Some(Script::by_hand(&begin.drill, &[conclusion]));
+        }
+        run
+    }
+
+    /// A run by hand is about the zone that is cut when its cut begins.
+    fn is_about(&mut self, phase: &str) {
+        let Some(begin) = self.begin.as_mut().filter(|begin| !begin.by_hand.is_empty()) else {
+            return;
+        };
+        if phase == Stage::Cut.phase()
+            && let Some(zone) = self.samples.last().and_then(by_hand::about)
+        {
+            begin.mirror = zone.clone();
         }
     }
 
@@ -228,7 +304,7 @@ impl Run {
     }
 
     /// What was known of a zone when the record ends.
-    pub(super) fn last(&self, zone: &ZoneName) -> Option<&ZoneSample> {
+    pub(super) fn last(&self, zone: &ZoneName) -> Option<&Zone> {
         self.samples.last()?.zone(zone)
     }
 
@@ -252,6 +328,11 @@ impl Run {
         })
     }
 
+    /// The latency of the messages of a phase in a zone.
+    pub(super) fn latency(&self, zone: &ZoneName, phase: &str) -> Option<&Latency> {
+        self.latencies.iter().rev().find(|row| row.zone == *zone && row.phase == phase)
+    }
+
     /// Messages acknowledged by produce commands that began in a phase.
     pub(super) fn acked_in(&self, phase: &Phase) -> u64 {
         let to = phase.to.unwrap_or(UnixMs::MAX);
@@ -261,17 +342,10 @@ impl Run {
     /// The first successful command that fits, from the moment on.
     pub(super) fn done(&self, fits: impl Fn(&Command) -> bool) -> Option<(&Given, &Answer)> {
         self.given.iter().find_map(|given| {
-            let answer = given.answer.as_ref().filter(|answer| answer.outcome == "done")?;
+            let answer =
+                given.answer.as_ref().filter(|answer| answer.outcome == CommandOutcome::Done)?;
             given.command.as_ref().filter(|command| fits(command))?;
             Some((given, answer))
         })
-    }
-}
-
-impl Sample {
-    /// The zone of that name.
-    #[must_use]
-    pub fn zone(&self, name: &ZoneName) -> Option<&ZoneSample> {
-        self.zones.iter().find(|zone| zone.zone == *name)
     }
 }

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::{book::Ledger, set::NumberSet, zone::Zone};
-use crate::region::{ZoneName, snapshot};
+use super::{Ledger, set::NumberSet, zone::Zone};
+use crate::region::{ZoneName, status};
 
 /// How many offenders of a kind are listed.
 pub const FIRST_OFFENDERS: usize = 10;
@@ -15,7 +15,6 @@ pub const FIRST_OFFENDERS: usize = 10;
 pub struct Totals {
     /// Written down before they were sent.
     pub intended: u64,
-    /// Acknowledged.
     pub acked: u64,
     /// Refused for certain, and not acknowledged.
     pub failed: u64,
@@ -24,9 +23,13 @@ pub struct Totals {
     pub unknown: u64,
     /// Announced, and no word of them yet: somebody is at it.
     pub in_flight: u64,
-    /// What contradicts itself: acknowledged and refused; acknowledged and never intended; two
-    /// messages acknowledged at one sequence; records that cannot be true.
+    /// What contradicts itself: acknowledged and refused; acknowledged, refused, unknown, sent again
+    /// or withdrawn, but never announced; two messages acknowledged at one sequence; records that
+    /// cannot be true; more exceptions than are looked at.
     pub contradictions: u64,
+    /// The last sequence that stood on the source's stream before this ledger began; 0 for none.
+    #[serde(default)]
+    pub baseline: u64,
 }
 
 /// The account of one zone's consumer. Every number counts messages or sequences exactly.
@@ -59,11 +62,15 @@ pub struct Account {
     pub late_by_resend: u64,
     /// Sequences whose message is damaged.
     pub corrupt: u64,
-    /// Sequences of somebody else's messages, and messages of ours that were never intended or
-    /// were refused for certain.
+    /// Sequences of drill messages of another run (but for those that are `mismatched`), and messages
+    /// of ours that were never announced or were refused for certain.
     pub unexpected: u64,
-    /// Sequences at which this zone saw another message than the acknowledgements say, or, where
-    /// they say nothing, than the zone that saw it first.
+    /// Sequences of somebody else's messages that are no drill messages (but for those that are
+    /// `mismatched`), and were not there before this ledger began: no fault.
+    #[serde(default)]
+    pub foreign: u64,
+    /// Sequences at which this zone saw another message (of ours or not) than the acknowledgements
+    /// say, or, where they say nothing, than the zone that saw it first.
     pub mismatched: u64,
     /// Messages acknowledged, not received, and passed over by the consumer's ack floor.
     pub lost: u64,
@@ -84,21 +91,16 @@ pub struct Account {
 /// The lowest stream sequences of each kind of offence, at most [`FIRST_OFFENDERS`] each.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Offenders {
-    /// Of `lost`.
     pub lost: Vec<u64>,
     /// Of `behind`: what is waited for.
     pub behind: Vec<u64>,
     /// The second sequences of `duplicates`.
     pub duplicates: Vec<u64>,
-    /// Of `processed_twice`.
     pub processed_twice: Vec<u64>,
-    /// Of `reordered`.
     pub reordered: Vec<u64>,
-    /// Of `corrupt`.
     pub corrupt: Vec<u64>,
     /// Of `unexpected`, as far as they have a place of their own.
     pub unexpected: Vec<u64>,
-    /// Of `mismatched`.
     pub mismatched: Vec<u64>,
 }
 
@@ -106,25 +108,19 @@ impl Ledger {
     /// What all producers together have done.
     #[must_use]
     pub fn totals(&self) -> Totals {
-        let mut totals =
-            Totals { contradictions: self.impossible + self.clashed.len(), ..Totals::default() };
+        let mut totals = Totals {
+            contradictions: self.impossible + self.overflow + self.clashed.len(),
+            baseline: self.baseline,
+            ..Totals::default()
+        };
         for producer in &self.producers {
-            let intended = producer.intended.len();
-            let acked = producer.acked.len();
-            let failed = producer.failed_open.len();
-            let unknown = producer.unknown_open.len();
-            totals.intended += intended;
-            totals.acked += acked;
-            totals.failed += failed;
-            totals.unknown += unknown;
-            // Mostly a fate is that of a number that was intended; then counting will do.
-            totals.in_flight += if producer.strays.is_empty() && failed + unknown == 0 {
-                intended - acked
-            } else {
-                producer.open().len()
-            };
+            totals.intended += producer.intended.len();
+            totals.acked += producer.acked.len();
+            totals.failed += producer.refused().len();
+            totals.unknown += producer.unsettled().len();
+            totals.in_flight += producer.count_open();
             totals.contradictions +=
-                producer.strays.len() + producer.failed.common_len(&producer.acked);
+                producer.unannounced.len() + producer.failed.common_len(&producer.acked);
         }
         totals
     }
@@ -132,17 +128,15 @@ impl Ledger {
     /// Messages of one producer that were acknowledged.
     #[must_use]
     pub fn acked_of(&self, producer: u32) -> u64 {
-        self.producers.iter().find(|known| known.id == producer).map_or(0, |p| p.acked.len())
+        self.place_in_list(producer).map_or(0, |p| self.producers[p].acked.len())
     }
 
     /// Acknowledged messages of one producer that a zone has processed.
     #[must_use]
     pub fn received_of(&self, zone: &ZoneName, producer: u32) -> u64 {
-        let Some(p) = self.producers.iter().position(|known| known.id == producer) else {
-            return 0;
-        };
-        let zone = self.zones.iter().find(|known| known.name == *zone);
-        let receipts = zone.and_then(|zone| zone.producers.get(p));
+        let Some(p) = self.place_in_list(producer) else { return 0 };
+        let known = self.zones.iter().find(|known| known.name == *zone);
+        let receipts = known.and_then(|known| known.producers.get(p));
         receipts.map_or(0, |receipts| receipts.received.common_len(&self.producers[p].acked))
     }
 
@@ -203,7 +197,7 @@ impl Ledger {
         }
         missing.retain(|seq| *seq <= floor);
         for (p, producer) in self.producers.iter().enumerate() {
-            for (number, seq) in &producer.homeless {
+            for (number, seq) in &producer.unplaced {
                 if zone.has(p, *number) {
                 } else if *seq <= floor && self.is_unsure(*seq) {
                     account.unrecorded += 1;
@@ -221,14 +215,18 @@ impl Ledger {
     }
 
     fn count_unexpected(&self, zone: &Zone, account: &mut Account) {
-        account.unexpected = zone.foreign.len();
-        let mut first = zone.foreign.first(FIRST_OFFENDERS);
+        // Where another message should stand it is `mismatched`, and counted once.
+        let plain = zone.plain.without(&zone.mismatched);
+        account.foreign = plain.len() - plain.count_up_to(self.baseline);
+        let foreign = zone.foreign.without(&zone.mismatched).without(&zone.plain);
+        account.unexpected = foreign.len();
+        let mut first = foreign.first(FIRST_OFFENDERS);
         for (producer, receipts) in self.producers.iter().zip(&zone.producers) {
-            if receipts.strays.is_empty() && producer.failed_open.is_empty() {
+            if receipts.unannounced.is_empty() && producer.failed.is_empty() {
                 continue;
             }
-            let refused = receipts.received.common(&producer.failed_open);
-            let mut unexpected = receipts.strays.with(&refused);
+            let refused = receipts.received.common(&producer.refused());
+            let mut unexpected = receipts.unannounced.with(&refused);
             account.recovered =
                 account.recovered.saturating_sub(unexpected.without(&producer.acked).len());
             if self.gap.is_some() {
@@ -309,7 +307,7 @@ impl Account {
     }
 }
 
-impl From<&Account> for snapshot::Ledger {
+impl From<&Account> for status::Ledger {
     /// What a screen shows. A message where another should stand is `unexpected` there.
     fn from(account: &Account) -> Self {
         Self {
@@ -323,6 +321,7 @@ impl From<&Account> for snapshot::Ledger {
             reordered: account.reordered,
             corrupt: account.corrupt,
             unexpected: account.unexpected + account.mismatched,
+            foreign: account.foreign,
             unrecorded: account.unrecorded,
         }
     }

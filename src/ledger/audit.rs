@@ -7,10 +7,10 @@
 use std::collections::BTreeMap;
 
 use super::{
-    book::Ledger,
+    Ledger,
     fingerprint::{Fingerprint, Print, hash},
     message::{Fault, RunId, decode},
-    places::Places,
+    sequence_index::SequenceIndex,
     set::NumberSet,
 };
 use crate::region::ZoneName;
@@ -18,15 +18,12 @@ use crate::region::ZoneName;
 /// A message as it was read from a stream.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<'a> {
-    /// Its stream sequence.
     pub seq: u64,
-    /// Its subject.
     pub subject: &'a str,
     /// The subject is one that this region's producers use.
     pub subject_fits: bool,
     /// Its `Nats-Msg-Id`, if it has one.
     pub id: Option<&'a str>,
-    /// Its payload.
     pub payload: &'a [u8],
 }
 
@@ -51,6 +48,8 @@ pub struct StreamAudit {
     pub(super) corrupt: NumberSet,
     /// Sequences of messages that are not of this run.
     pub(super) foreign: NumberSet,
+    /// Of `foreign`: no drill messages.
+    pub(super) plain: NumberSet,
     /// Sequences of messages that stand elsewhere, too.
     pub(super) second: NumberSet,
 }
@@ -58,7 +57,7 @@ pub struct StreamAudit {
 /// What the stream holds of one producer.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Held {
-    pub(super) places: Places,
+    pub(super) places: SequenceIndex,
     pub(super) numbers: NumberSet,
     /// Numbers found at a second sequence.
     pub(super) moved: NumberSet,
@@ -84,6 +83,7 @@ impl StreamAudit {
             producers: BTreeMap::new(),
             corrupt: NumberSet::default(),
             foreign: NumberSet::default(),
+            plain: NumberSet::default(),
             second: NumberSet::default(),
         }
     }
@@ -108,8 +108,9 @@ impl StreamAudit {
         }
         let id = match decode(entry.payload) {
             Ok(decoded) if decoded.id.run == self.run => decoded.id,
-            Ok(_) | Err(Fault::Foreign) => {
+            other @ (Ok(_) | Err(Fault::Foreign)) => {
                 self.foreign.insert(entry.seq, 1);
+                self.plain.set(entry.seq, other.is_err());
                 return;
             }
             Err(Fault::Damaged(_)) => {
@@ -130,6 +131,12 @@ impl StreamAudit {
         }
     }
 
+    /// Messages after a sequence that are no drill messages.
+    #[must_use]
+    pub fn plain_after(&self, seq: u64) -> u64 {
+        self.plain.len() - self.plain.count_up_to(seq)
+    }
+
     /// Looks for every acknowledged message. One that is there, but damaged, is not missing.
     pub(super) fn missing(&self, ledger: &Ledger) -> Missing {
         let mut missing = Missing::default();
@@ -139,32 +146,26 @@ impl StreamAudit {
             for (mut number, mut seq, mut left) in producer.places.runs() {
                 while left > 0 {
                     let piece = held.places.piece(number, left);
-                    // Acknowledged ones one by one: not all of a run need have been.
-                    let acked = |count: u64| {
-                        (0..count).filter(|i| producer.acked.contains(number + i)).map(|i| seq + i)
-                    };
-                    let here = match piece.seq {
-                        Some(place) if place == seq => piece.count,
-                        Some(_) => {
-                            for seq in acked(1) {
-                                missing.misplaced.insert(seq, 1);
+                    if piece.seq != Some(seq) {
+                        // Not all of a run need have been acknowledged.
+                        for acked in producer.acked.stretches(number, piece.count) {
+                            let at = seq + (acked.first - number);
+                            match piece.seq {
+                                _ if !acked.member => {}
+                                Some(_) => drop(missing.misplaced.insert(at, acked.count)),
+                                None => {
+                                    missing.seqs.insert_absent(&self.corrupt, at, acked.count);
+                                }
                             }
-                            1
                         }
-                        None => {
-                            for seq in acked(piece.count).filter(|s| !self.corrupt.contains(*s)) {
-                                missing.seqs.insert(seq, 1);
-                            }
-                            piece.count
-                        }
-                    };
-                    left -= here;
+                    }
+                    left -= piece.count;
                     // Both may leave u64 only after the last turn.
-                    number = number.wrapping_add(here);
-                    seq = seq.wrapping_add(here);
+                    number = number.wrapping_add(piece.count);
+                    seq = seq.wrapping_add(piece.count);
                 }
             }
-            for (number, seq) in &producer.homeless {
+            for (number, seq) in &producer.unplaced {
                 if !held.numbers.contains(*number) {
                     missing.seqs.insert(*seq, 1);
                 }

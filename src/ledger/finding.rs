@@ -1,64 +1,32 @@
 //! The judgement on one zone: what the ledger, the zone's stream and the comparison with the
 //! source add up to.
 
+pub mod fault;
+mod judgement;
 mod numbers;
 
 use std::ops::RangeInclusive;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use self::numbers::Numbers;
+pub use self::judgement::{Judgement, Outlook};
+use self::{
+    fault::{Fault, Kind},
+    numbers::Numbers,
+};
 use super::{
+    Ledger,
     account::{Account, FIRST_OFFENDERS, lowest},
     audit::StreamAudit,
-    book::Ledger,
+    damage::Damage,
     fingerprint::Fidelity,
     set::NumberSet,
     zone::Zone,
 };
 use crate::region::ZoneName;
 
-/// A judgement. Whole is only what was tested and found whole.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "is", rename_all = "kebab-case")]
-pub enum Judgement {
-    /// Every acknowledged message is here, once, in order, as it was sent.
-    Whole,
-    /// Something is wrong for certain.
-    Broken {
-        /// What, in a sentence each, the gravest first.
-        reasons: Vec<String>,
-    },
-    /// Nothing is wrong so far, but messages are still to come.
-    NotYet {
-        /// What is waited for.
-        why: String,
-    },
-    /// Nothing is wrong for certain, but evidence is damaged, so that nothing is proved either.
-    Void {
-        /// What of it.
-        why: String,
-    },
-    /// No message was acknowledged: nothing was tested.
-    Nothing,
-}
-
-impl Judgement {
-    /// The word shown and printed.
-    #[must_use]
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::Whole => "whole",
-            Self::Broken { .. } => "broken",
-            Self::NotYet { .. } => "not yet",
-            Self::Void { .. } => "void",
-            Self::Nothing => "untested",
-        }
-    }
-}
-
 /// Where lost messages are missing: before everything that is there, after it, or in between.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lost {
     /// Before the first that is there.
     pub prefix: u64,
@@ -87,7 +55,6 @@ impl Lost {
 /// An offender by name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Offender {
-    /// Its stream sequence.
     pub seq: u64,
     /// The message that belongs there (`k3f9q2-p4-123`), if the ledger knows.
     pub message: Option<String>,
@@ -96,9 +63,7 @@ pub struct Offender {
 /// Kinds of trouble, each with the first offenders.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Trouble {
-    /// `lost`, `not-received`, `duplicates`, `reordered`, `corrupt`, `unexpected`, `mismatched`.
-    pub kind: &'static str,
-    /// How many.
+    pub kind: Kind,
     pub count: u64,
     /// The first of them.
     pub first: Vec<Offender>,
@@ -107,7 +72,6 @@ pub struct Trouble {
 /// What is found in one zone. `verify --json` prints it as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ZoneFinding {
-    /// Where.
     pub zone: ZoneName,
     /// What it adds up to.
     pub judgement: Judgement,
@@ -142,8 +106,12 @@ pub struct ZoneFinding {
     pub late_by_resend: u64,
     /// Messages that are not as they were sent.
     pub corrupt: u64,
-    /// Messages nobody sent, or that were refused.
+    /// Drill messages nobody sent, or that were refused.
     pub unexpected: u64,
+    /// Messages of somebody else, who does not pretend to be a producer, after `baseline`: no fault.
+    pub foreign: u64,
+    /// The last sequence that stood on the stream before the ledger began; 0 for none.
+    pub baseline: u64,
     /// Sequences with another message than was acknowledged there.
     pub mismatched: u64,
     /// Sequence ranges in which the mirror's stream is not the source's.
@@ -223,7 +191,8 @@ fn look(ledger: &Ledger, zone: &Zone, evidence: &Evidence<'_>) -> ZoneFinding {
         lost_seqs =
             missing.seqs.first(FIRST_OFFENDERS.min(usize::try_from(count).unwrap_or(usize::MAX)));
         mismatched = mismatched.with(&missing.misplaced);
-        corrupt = corrupt.with(&stream.corrupt);
+        let before = stream.corrupt.up_to(ledger.baseline());
+        corrupt = corrupt.with(&stream.corrupt.without(&before));
     }
     let mut unreceived = account.first.lost.clone();
     if drained {
@@ -232,6 +201,11 @@ fn look(ledger: &Ledger, zone: &Zone, evidence: &Evidence<'_>) -> ZoneFinding {
 
     let numbers = Numbers::gather(ledger, zone, stream);
     let foreign = stream.map_or_else(|| zone.foreign.clone(), |s| zone.foreign.with(&s.foreign));
+    let plain = stream.map_or_else(|| zone.plain.clone(), |s| zone.plain.with(&s.plain));
+    let before = foreign.up_to(ledger.baseline());
+    let foreign = foreign.without(&before).without(&mismatched);
+    let others = foreign.common(&plain);
+    let foreign = foreign.without(&others);
     let second = stream.map_or_else(|| zone.second.clone(), |s| zone.second.with(&s.second));
     let unexpected = foreign.len() + numbers.unexpected;
     let mut unexpected_seqs = numbers.unexpected_seqs;
@@ -249,13 +223,13 @@ fn look(ledger: &Ledger, zone: &Zone, evidence: &Evidence<'_>) -> ZoneFinding {
     let mut seconds = second.first(FIRST_OFFENDERS);
     seconds.extend(ledger.second.first(FIRST_OFFENDERS));
     let troubles: Vec<Trouble> = [
-        trouble("lost", lost.total(), lost_seqs),
-        trouble("not-received", not_received.total(), unreceived),
-        trouble("duplicates", numbers.duplicates, seconds),
-        trouble("reordered", numbers.reordered, numbers.reordered_seqs),
-        trouble("corrupt", corrupt.len(), corrupt.first(FIRST_OFFENDERS)),
-        trouble("unexpected", unexpected, unexpected_seqs),
-        trouble("mismatched", mismatched.len(), mismatched.first(FIRST_OFFENDERS)),
+        trouble(Kind::Lost, lost.total(), lost_seqs),
+        trouble(Kind::NotReceived, not_received.total(), unreceived),
+        trouble(Kind::Duplicates, numbers.duplicates, seconds),
+        trouble(Kind::Reordered, numbers.reordered, numbers.reordered_seqs),
+        trouble(Kind::Corrupt, corrupt.len(), corrupt.first(FIRST_OFFENDERS)),
+        trouble(Kind::Unexpected, unexpected, unexpected_seqs),
+        trouble(Kind::Mismatched, mismatched.len(), mismatched.first(FIRST_OFFENDERS)),
     ]
     .into_iter()
     .filter(|trouble| trouble.count > 0)
@@ -280,100 +254,56 @@ fn look(ledger: &Ledger, zone: &Zone, evidence: &Evidence<'_>) -> ZoneFinding {
         late_by_resend: numbers.late_by_resend,
         corrupt: corrupt.len(),
         unexpected,
+        foreign: others.len(),
+        baseline: ledger.baseline(),
         mismatched: mismatched.len(),
         differing: fidelity.map(|f| f.differing.clone()).unwrap_or_default(),
         equal_through: fidelity.map(|f| f.equal_through),
         troubles,
     };
-    finding.judgement = conclude(&finding, evidence, ledger.damage());
+    finding.judgement = conclude(&finding, evidence, ledger.damage().cloned());
     finding
 }
 
-/// Puts the numbers into words.
-fn conclude(finding: &ZoneFinding, evidence: &Evidence<'_>, damage: Option<String>) -> Judgement {
-    let where_lost = |lost: Lost| {
-        let parts = [
-            (lost.prefix, "at the start"),
-            (lost.middle, "in the middle"),
-            (lost.postfix, "at the end"),
-        ];
-        let parts: Vec<String> = parts
-            .iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, at)| format!("{count} {at}"))
-            .collect();
-        parts.join(", ")
-    };
-    let mut reasons = Vec::new();
-    for Trouble { kind, count, .. } in &finding.troubles {
-        reasons.push(match *kind {
-            "lost" => format!(
-                "{count} acknowledged {} not on the stream ({})",
-                plural(*count, "message is", "messages are"),
-                where_lost(finding.lost)
-            ),
-            "not-received" => format!(
-                "{count} acknowledged {} never processed by the consumer ({})",
-                plural(*count, "message was", "messages were"),
-                where_lost(finding.not_received)
-            ),
-            "duplicates" => format!(
-                "{count} {} twice on the stream",
-                plural(*count, "message is", "messages are")
-            ),
-            "reordered" => format!(
-                "{count} {} after a higher number of the same producer",
-                plural(*count, "message stands", "messages stand")
-            ),
-            "corrupt" => {
-                format!("{count} {} not as sent", plural(*count, "message is", "messages are"))
-            }
-            "unexpected" => format!(
-                "{count} {} there that nobody sent, or that {} refused",
-                plural(*count, "message is", "messages are"),
-                plural(*count, "was", "were")
-            ),
-            _ => format!(
-                "{count} {} another message than was acknowledged",
-                plural(*count, "sequence holds", "sequences hold")
-            ),
-        });
-    }
+/// What the numbers add up to.
+fn conclude(finding: &ZoneFinding, evidence: &Evidence<'_>, damage: Option<Damage>) -> Judgement {
+    let mut faults: Vec<Fault> = finding
+        .troubles
+        .iter()
+        .map(|Trouble { kind, count, .. }| {
+            let at = match kind {
+                Kind::Lost => Some(finding.lost),
+                Kind::NotReceived => Some(finding.not_received),
+                _ => None,
+            };
+            Fault::Messages { kind: *kind, count: *count, at }
+        })
+        .collect();
     if let Some(fidelity) = evidence.fidelity {
-        if let Some(range) = fidelity.differing.first() {
-            reasons.push(format!("the stream differs from the source's, first {}", within(range)));
+        if let Some(range) = fidelity.unexplained() {
+            faults.push(Fault::Differs { first: *range.start(), last: *range.end() });
+        }
+        if let Some(first) = fidelity.kept.first() {
+            let (count, first) = (fidelity.kept_messages, *first.start());
+            faults.push(Fault::DeletedAtSource { count, first });
         }
         if fidelity.beyond > 0 {
-            reasons.push(format!(
-                "the stream goes {} sequences further than the source's: the source was recreated or lost its end",
-                fidelity.beyond
-            ));
+            faults.push(Fault::Beyond { sequences: fidelity.beyond });
         }
         if fidelity.behind > 0 && evidence.drained {
-            reasons
-                .push(format!("the stream ends {} sequences before the source's", fidelity.behind));
+            faults.push(Fault::EndsEarly { sequences: fidelity.behind });
         }
     }
-    if evidence.account.contradictions > 0 {
-        reasons.push(format!(
-            "{} {} in the ledger itself",
-            evidence.account.contradictions,
-            plural(evidence.account.contradictions, "contradiction", "contradictions")
-        ));
+    let contradictions = evidence.account.contradictions;
+    if contradictions > 0 {
+        faults.push(Fault::Contradictions { count: contradictions });
     }
-    if !reasons.is_empty() {
-        reasons.extend(damage);
-        return Judgement::Broken { reasons };
+    if !faults.is_empty() {
+        faults.extend(damage.map(|damage| Fault::Evidence { damage }));
+        return Judgement::Broken { faults };
     }
     if let Some(damage) = damage {
-        let why = match finding.unrecorded {
-            0 => damage,
-            count => format!(
-                "{damage}; {count} {} affected here",
-                plural(count, "message is", "messages are")
-            ),
-        };
-        return Judgement::Void { why };
+        return Judgement::Void { damage, affected: finding.unrecorded };
     }
     if finding.acked == 0 {
         return Judgement::Nothing;
@@ -381,23 +311,8 @@ fn conclude(finding: &ZoneFinding, evidence: &Evidence<'_>, damage: Option<Strin
     let lag = evidence.fidelity.map_or(0, |fidelity| fidelity.behind);
     match finding.behind.max(lag) {
         0 => Judgement::Whole,
-        count => Judgement::NotYet {
-            why: format!("{count} {} still to come", plural(count, "message is", "messages are")),
-        },
+        count => Judgement::NotYet { count, outlook: Outlook::Coming },
     }
-}
-
-/// Where in a stream: `between sequences 1025 and 2048`.
-#[must_use]
-pub fn within(range: &RangeInclusive<u64>) -> String {
-    match (range.start(), range.end()) {
-        (start, end) if start == end => format!("at sequence {start}"),
-        (start, end) => format!("between sequences {start} and {end}"),
-    }
-}
-
-fn plural(count: u64, one: &'static str, many: &'static str) -> &'static str {
-    if count == 1 { one } else { many }
 }
 
 /// The first and the last of a set.

@@ -4,7 +4,7 @@
 //! where their digests are; a block that differs can be read again from both and compared message by
 //! message ([`Fidelity::narrow`]).
 
-use std::ops::RangeInclusive;
+use std::{collections::BTreeSet, ops::RangeInclusive};
 
 use serde::Serialize;
 
@@ -14,7 +14,6 @@ pub const BLOCK: u64 = 1024;
 /// A message boiled down to what must be equal everywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Print {
-    /// Its stream sequence.
     pub seq: u64,
     /// Over subject, message id and payload; see [`hash`].
     pub hash: u64,
@@ -156,10 +155,18 @@ pub struct Fidelity {
     pub differing: Vec<RangeInclusive<u64>>,
     /// Sequences the source has after the mirror's last.
     pub behind: u64,
-    /// Sequences the mirror has after the source's last: the source was recreated, or lost its
-    /// end.
+    /// Sequences the mirror has after the last one that the source ever had: the source was
+    /// recreated, or lost its end.
     pub beyond: u64,
+    /// The sequences, all within `differing`, at which the mirror holds what the source had and
+    /// does not hold any more; between those of one range neither holds anything.
+    pub kept: Vec<RangeInclusive<u64>>,
+    /// The messages of `kept`.
+    pub kept_messages: u64,
 }
+
+/// The most blocks that are read again to name differences by their sequences.
+const MOST_NARROWED: usize = 16;
 
 impl Fidelity {
     /// Nothing differs, and neither goes further than the other.
@@ -168,77 +175,135 @@ impl Fidelity {
         self.differing.is_empty() && self.behind == 0 && self.beyond == 0
     }
 
-    /// The block in which the first difference is: what [`Self::narrow`] needs of both.
+    /// The first sequences that differ in another way than that the source has deleted what the
+    /// mirror keeps.
     #[must_use]
-    pub fn first_block(&self) -> Option<RangeInclusive<u64>> {
-        let start = self.differing.first()?.start();
-        let before = start.saturating_sub(1) / BLOCK * BLOCK;
-        Some(before + 1..=before.saturating_add(BLOCK))
+    pub fn unexplained(&self) -> Option<RangeInclusive<u64>> {
+        let mut kept = self.kept.iter().peekable();
+        self.differing.iter().find_map(|range| {
+            let mut at = *range.start();
+            while let Some(range) = kept.next_if(|kept| *kept.start() <= at) {
+                at = at.max(range.end().saturating_add(1));
+            }
+            let end = kept.peek().map_or(*range.end(), |next| (*range.end()).min(next.start() - 1));
+            (at <= *range.end()).then_some(at..=end)
+        })
     }
 
-    /// Names the first differences by their sequences, from what both hold in [`Self::first_block`].
-    /// Each must be what its fingerprint was made of: what has changed since, or came from elsewhere,
-    /// says nothing of the difference that was found.
+    /// The first blocks with differences that [`Self::narrow`] can name by their sequences.
+    #[must_use]
+    pub fn blocks(&self) -> Vec<RangeInclusive<u64>> {
+        let blocks = self.differing.iter().flat_map(|range| {
+            let (first, last) = ((range.start() - 1) / BLOCK, (range.end() - 1) / BLOCK);
+            (first..=last).map(block)
+        });
+        let named = |block: &RangeInclusive<u64>| {
+            self.kept.iter().any(|kept| kept.start() <= block.end() && kept.end() >= block.start())
+        };
+        blocks.filter(|block| !named(block)).take(MOST_NARROWED).collect()
+    }
+
+    /// Names the differences in a block of [`Self::blocks`] by their sequences, from what both hold
+    /// in it. Each must be what its fingerprint was made of: what has changed since, or came from
+    /// elsewhere, says nothing of the difference that was found.
     pub fn narrow(
         &mut self,
+        block: &RangeInclusive<u64>,
         (source, ours): (&Fingerprint, &[Print]),
         (mirror, theirs): (&Fingerprint, &[Print]),
     ) {
-        let Some((block, first)) = self.first_block().zip(self.differing.first().cloned()) else {
-            return;
+        let within = |range: &RangeInclusive<u64>| {
+            range.start() <= block.end() && range.end() >= block.start()
         };
+        let Some(i) = self.differing.iter().position(within) else { return };
         let differing = differences(ours, theirs);
-        if !source.is_made_of(&block, ours)
-            || !mirror.is_made_of(&block, theirs)
+        if !source.is_made_of(block, ours)
+            || !mirror.is_made_of(block, theirs)
             || differing.is_empty()
         {
             return;
         }
-        let mut exact: Vec<RangeInclusive<u64>> = Vec::new();
-        for seq in differing {
-            match exact.last_mut() {
-                Some(range) if *range.end() + 1 == seq => *range = *range.start()..=seq,
-                _ => exact.push(seq..=seq),
-            }
+        let range = self.differing[i].clone();
+        let mut exact = Vec::new();
+        if range.start() < block.start() {
+            exact.push(*range.start()..=block.start() - 1);
         }
-        self.equal_through = exact.first().map_or(self.equal_through, |range| range.start() - 1);
-        if block.end() < first.end() {
-            exact.push(block.end() + 1..=*first.end());
+        for seq in &differing {
+            extend(&mut exact, *seq..=*seq);
         }
-        self.differing.splice(..1, exact);
+        if block.end() < range.end() {
+            exact.push(block.end() + 1..=*range.end());
+        }
+        self.differing.splice(i..=i, exact);
+        if i == 0 {
+            self.equal_through = self.differing[0].start() - 1;
+        }
+        let ours: BTreeSet<u64> = ours.iter().map(|print| print.seq).collect();
+        for seq in differing.into_iter().filter(|seq| !ours.contains(seq)) {
+            self.kept_messages += 1;
+            extend(&mut self.kept, seq..=seq);
+        }
+        self.kept.sort_by_key(|range| *range.start());
     }
 }
 
-/// Compares a mirror with its source. Both should have been read up to the same sequence where
-/// both have it; if not, the block in which the shorter one ends stays unjudged.
+/// The sequences of a block.
+fn block(index: u64) -> RangeInclusive<u64> {
+    index * BLOCK + 1..=(index * BLOCK).saturating_add(BLOCK)
+}
+
+/// Adds a range to a list of ranges, joined with the last one if it adjoins.
+fn extend(ranges: &mut Vec<RangeInclusive<u64>>, range: RangeInclusive<u64>) {
+    match ranges.last_mut() {
+        Some(last) if last.end().checked_add(1) == Some(*range.start()) => {
+            *last = *last.start()..=*range.end();
+        }
+        _ => ranges.push(range),
+    }
+}
+
+/// Compares a mirror with its source, each as it was read: to its last message.
 #[must_use]
 pub fn compare(source: &Fingerprint, mirror: &Fingerprint) -> Fidelity {
-    let shorter = source.last.min(mirror.last);
-    let same_end = source.last == mirror.last;
+    compare_through((source, source.last), (mirror, mirror.last))
+}
+
+/// Compares a mirror with its source, each with the last sequence it has ever had: the message there
+/// may be deleted. Both should have been read up to the same sequence where both have it; if not,
+/// the block in which the shorter one ends stays unjudged.
+#[must_use]
+pub fn compare_through(
+    (source, source_through): (&Fingerprint, u64),
+    (mirror, mirror_through): (&Fingerprint, u64),
+) -> Fidelity {
+    let source_last = source.last.max(source_through);
+    let mirror_last = mirror.last.max(mirror_through);
+    let shorter = source_last.min(mirror_last);
+    let same_end = source_last == mirror_last;
     // Blocks from this one on cannot be judged.
     let limit = if same_end { u64::MAX } else { shorter / BLOCK };
-    let mut differing: Vec<RangeInclusive<u64>> = Vec::new();
-    let mut note = |index: u64| {
-        let (start, end) = (index * BLOCK + 1, (index * BLOCK).saturating_add(BLOCK));
-        match differing.last_mut() {
-            Some(range) if *range.end() == start - 1 => *range = *range.start()..=end,
-            _ => differing.push(start..=end),
-        }
+    // A block begins and ends where blocks do; what can differ begins and ends with the streams.
+    let first = source.first.into_iter().chain(mirror.first).min().unwrap_or(1);
+    let last = source.last.max(mirror.last);
+    let trimmed = |index: u64| {
+        let block = block(index);
+        first.max(*block.start())..=last.min(*block.end())
     };
+    let (mut differing, mut kept, mut kept_messages) = (Vec::new(), Vec::new(), 0);
     let (mut ours, mut theirs) = (source.blocks.iter().peekable(), mirror.blocks.iter().peekable());
     loop {
         let next = [ours.peek(), theirs.peek()].into_iter().flatten().map(|block| block.index);
         let Some(index) = next.min().filter(|index| *index < limit) else { break };
         let at = |block: &&Block| block.index == index;
-        if ours.next_if(at) != theirs.next_if(at) {
-            note(index);
+        let (our, their) = (ours.next_if(at), theirs.next_if(at));
+        if our == their {
+            continue;
         }
-    }
-    // A block begins and ends where blocks do; what can differ begins and ends with the streams.
-    let first = source.first.into_iter().chain(mirror.first).min().unwrap_or(1);
-    let last = source.last.max(mirror.last);
-    for range in &mut differing {
-        *range = first.max(*range.start())..=last.min(*range.end());
+        extend(&mut differing, trimmed(index));
+        if let (None, Some(their)) = (our, their) {
+            extend(&mut kept, trimmed(index));
+            kept_messages += their.messages;
+        }
     }
     let equal_through = match differing.first() {
         Some(range) => range.start() - 1,
@@ -248,8 +313,10 @@ pub fn compare(source: &Fingerprint, mirror: &Fingerprint) -> Fidelity {
     Fidelity {
         equal_through,
         differing,
-        behind: source.last.saturating_sub(mirror.last),
-        beyond: mirror.last.saturating_sub(source.last),
+        behind: source_last.saturating_sub(mirror_last),
+        beyond: mirror_last.saturating_sub(source_last),
+        kept,
+        kept_messages,
     }
 }
 
@@ -268,149 +335,4 @@ fn differences(source: &[Print], mirror: &[Print]) -> Vec<u64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use super::*;
-    use proptest::prelude::*;
-
-    fn prints(stream: &BTreeMap<u64, u64>) -> Vec<Print> {
-        stream.iter().map(|(seq, hash)| Print { seq: *seq, hash: *hash }).collect()
-    }
-
-    fn fingerprint(stream: &BTreeMap<u64, u64>) -> Fingerprint {
-        let mut fingerprint = Fingerprint::default();
-        for print in prints(stream) {
-            assert!(fingerprint.push(print));
-        }
-        fingerprint
-    }
-
-    proptest! {
-        #[test]
-        fn whatever_differs_is_in_a_named_block_and_is_named(
-            length in 1u64..5000,
-            changes in prop::collection::vec((1u64..5000, 0u8..3), 0..6),
-        ) {
-            let source: BTreeMap<u64, u64> = (1..=length).map(|seq| (seq, seq * 7)).collect();
-            let mut mirror = source.clone();
-            for (seq, how) in changes {
-                match how {
-                    0 => drop(mirror.remove(&seq)),
-                    1 => drop(mirror.entry(seq).and_modify(|hash| *hash += 1)),
-                    _ => {}
-                }
-            }
-            let fidelity = compare(&fingerprint(&source), &fingerprint(&mirror));
-            let differences = differences(&prints(&source), &prints(&mirror));
-            let expected: Vec<u64> = source
-                .iter()
-                .filter(|(seq, hash)| mirror.get(seq) != Some(hash))
-                .map(|(seq, _)| *seq)
-                .collect();
-            prop_assert_eq!(&differences, &expected);
-            let mirror_last = mirror.keys().last().copied().unwrap_or(0);
-            prop_assert_eq!(fidelity.behind, length - mirror_last);
-            for range in &fidelity.differing {
-                prop_assert!(*range.start() >= 1 && *range.end() <= length, "{range:?}");
-            }
-            let judged = if fidelity.behind == 0 { u64::MAX } else { mirror_last / BLOCK * BLOCK };
-            for seq in differences.iter().copied() {
-                prop_assert!(seq > fidelity.equal_through);
-                prop_assert!(seq > judged || fidelity.differing.iter().any(|r| r.contains(&seq)));
-            }
-            if differences.is_empty() {
-                prop_assert!(fidelity.is_equal());
-                prop_assert_eq!(fidelity.equal_through, length);
-            }
-        }
-    }
-
-    #[test]
-    fn a_mirror_that_is_behind_is_not_different() {
-        let source: BTreeMap<u64, u64> = (1..=3000).map(|seq| (seq, seq)).collect();
-        let mirror = source.range(..=2500).map(|(seq, hash)| (*seq, *hash)).collect();
-        let fidelity = compare(&fingerprint(&source), &fingerprint(&mirror));
-        let expected = Fidelity { equal_through: 2048, behind: 500, ..Fidelity::default() };
-        assert_eq!(fidelity, expected);
-        let other_way = compare(&fingerprint(&mirror), &fingerprint(&source));
-        assert_eq!((other_way.beyond, other_way.differing), (500, vec![]));
-    }
-
-    #[test]
-    fn a_difference_is_named_within_what_there_is() {
-        let from_900 = |changed: u64| -> Fingerprint {
-            let hash = |seq: u64| u64::from(seq == changed);
-            fingerprint(&(900..=2500).map(|seq| (seq, hash(seq))).collect())
-        };
-        let differing = |changed| compare(&from_900(0), &from_900(changed)).differing;
-        assert_eq!(differing(2400), [2049..=2500]);
-        assert_eq!(differing(901), [900..=1024]);
-        assert_eq!(compare(&from_900(0), &from_900(901)).equal_through, 899);
-        assert_eq!(differing(1500), [1025..=2048]);
-    }
-
-    #[test]
-    fn what_is_read_again_names_the_first_differences_by_sequence() {
-        let source: BTreeMap<u64, u64> = (1..=5000).map(|seq| (seq, seq)).collect();
-        let mut mirror = source.clone();
-        mirror.remove(&1500);
-        mirror.insert(1501, 9);
-        mirror.insert(1700, 9);
-        mirror.remove(&2500);
-        mirror.remove(&4500);
-        let (ours, theirs) = (fingerprint(&source), fingerprint(&mirror));
-        let found = compare(&ours, &theirs);
-        assert_eq!(found.differing, [1025..=3072, 4097..=5000]);
-        let block = found.first_block().unwrap();
-        assert_eq!(block, 1025..=2048);
-        let of = |stream: &BTreeMap<u64, u64>| -> Vec<Print> {
-            stream
-                .range(block.clone())
-                .map(|(seq, hash)| Print { seq: *seq, hash: *hash })
-                .collect()
-        };
-        let mut exact = found.clone();
-        exact.narrow((&ours, &of(&source)), (&theirs, &of(&mirror)));
-        assert_eq!(exact.differing, [1500..=1501, 1700..=1700, 2049..=3072, 4097..=5000]);
-        assert_eq!(exact.equal_through, 1499);
-
-        // Not what was compared before: it says nothing.
-        let mut other = mirror.clone();
-        other.insert(1100, 9);
-        for (ours_now, theirs_now) in
-            [(&source, &other), (&other, &mirror), (&source, &source), (&mirror, &mirror)]
-        {
-            let mut same = found.clone();
-            same.narrow((&ours, &of(ours_now)), (&theirs, &of(theirs_now)));
-            assert_eq!(same, found);
-        }
-        let mut equal = compare(&ours, &ours);
-        equal.narrow((&ours, &of(&source)), (&ours, &of(&source)));
-        assert!(equal.is_equal() && equal.first_block().is_none());
-    }
-
-    #[test]
-    fn parts_do_not_run_into_each_other() {
-        let hashes = [
-            hash(&[b"ab", b"c"]),
-            hash(&[b"a", b"bc"]),
-            hash(&[b"abc"]),
-            hash(&[b"abc", b""]),
-            hash(&[b"ab", b"c\0"]),
-        ];
-        let distinct: std::collections::BTreeSet<_> = hashes.iter().collect();
-        assert_eq!(distinct.len(), hashes.len());
-    }
-
-    #[test]
-    fn what_does_not_ascend_is_left_out() {
-        let mut fingerprint = Fingerprint::default();
-        assert!(fingerprint.push(Print { seq: 5, hash: 1 }));
-        assert!(!fingerprint.push(Print { seq: 5, hash: 1 }));
-        assert_eq!(
-            (fingerprint.first(), fingerprint.last(), fingerprint.messages()),
-            (Some(5), 5, 1)
-        );
-    }
-}
+mod tests;

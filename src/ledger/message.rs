@@ -87,11 +87,9 @@ impl fmt::Display for RunId {
 /// Which message: `k3f9q2-p4-123`. Also its `Nats-Msg-Id`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageId {
-    /// The run.
     pub run: RunId,
     /// The producer: one for each produce command, counted from 1.
     pub producer: u32,
-    /// The message's number.
     pub number: u64,
 }
 
@@ -126,7 +124,6 @@ fn number<T: FromStr>(text: &str) -> Option<T> {
 /// A payload that was understood and is whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decoded {
-    /// Which message.
     pub id: MessageId,
     /// When it was sent, microseconds since the epoch.
     pub sent_us: u64,
@@ -135,7 +132,6 @@ pub struct Decoded {
 /// What is wrong with a payload.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
-    /// Somebody else's message.
     #[error("not a drill message")]
     Foreign,
     /// A drill message that is not as it was sent.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{places::Places, set::NumberSet};
+use super::{sequence_index::SequenceIndex, set::NumberSet};
 
 /// What is known of one producer's messages, by number.
 #[derive(Clone, Debug, Default)]
@@ -12,50 +12,65 @@ pub(super) struct Producer {
     pub(super) acked: NumberSet,
     /// Refused, whether or not an acknowledgement contradicts it.
     pub(super) failed: NumberSet,
-    /// Refused and not acknowledged.
-    pub(super) failed_open: NumberSet,
-    /// Without answer, and neither acknowledged nor refused.
-    pub(super) unknown_open: NumberSet,
+    /// Once without answer, whatever is known of them by now.
+    pub(super) unknown: NumberSet,
     pub(super) resent: NumberSet,
-    /// Acknowledged, but never intended.
-    pub(super) strays: NumberSet,
+    /// Spoken of (acknowledged, refused, unknown, sent again, withdrawn), but not announced.
+    pub(super) unannounced: NumberSet,
     /// Acknowledged at two sequences.
     pub(super) moved: NumberSet,
-    pub(super) places: Places,
+    pub(super) places: SequenceIndex,
     /// Acknowledged at a sequence that is another message's: number → that sequence.
-    pub(super) homeless: BTreeMap<u64, u64>,
+    pub(super) unplaced: BTreeMap<u64, u64>,
 }
 
 impl Producer {
+    /// Refused and not acknowledged.
+    pub(super) fn refused(&self) -> NumberSet {
+        if self.failed.is_empty() { NumberSet::default() } else { self.failed.without(&self.acked) }
+    }
+
+    /// Without answer, and neither acknowledged nor refused.
+    pub(super) fn unsettled(&self) -> NumberSet {
+        if self.unknown.is_empty() {
+            return NumberSet::default();
+        }
+        self.unknown.without(&self.acked).without(&self.failed)
+    }
+
     /// Announced, and neither acknowledged, refused nor doubted.
     pub(super) fn open(&self) -> NumberSet {
-        let open = self.intended.without(&self.acked);
-        open.without(&self.failed_open).without(&self.unknown_open)
+        self.intended.without(&self.acked).without(&self.failed).without(&self.unknown)
     }
 
     /// Messages not acknowledged before are.
     pub(super) fn acknowledge(&mut self, run: Run) {
         self.acked.insert(run.n, run.c);
-        self.failed_open.remove(run.n, run.c);
-        self.unknown_open.remove(run.n, run.c);
-        if self.intended.count(run.n, run.c) < run.c {
-            for one in run.each().filter(|one| !self.intended.contains(one.n)) {
-                self.strays.insert(one.n, 1);
-            }
+        self.spoken_of(run.n, run.c);
+    }
+
+    /// How many are [`Self::open`]. Mostly a fate is that of a number that was announced; then
+    /// counting will do.
+    pub(super) fn count_open(&self) -> u64 {
+        if self.unannounced.is_empty() && self.failed.is_empty() && self.unknown.is_empty() {
+            self.intended.len() - self.acked.len()
+        } else {
+            self.open().len()
         }
+    }
+
+    /// Something is said of numbers: those that were not announced contradict it.
+    pub(super) fn spoken_of(&mut self, first: u64, count: u64) {
+        self.unannounced.insert_absent(&self.intended, first, count);
     }
 }
 
 /// A run of messages of one producer that stand one after the other on the stream.
 #[derive(Clone, Copy)]
 pub(super) struct Run {
-    /// The producer's index.
     pub(super) p: usize,
-    /// First number.
     pub(super) n: u64,
-    /// First sequence.
     pub(super) s: u64,
-    /// How many.
     pub(super) c: u64,
 }
 
@@ -69,9 +84,5 @@ impl Run {
     pub(super) fn skip(self, count: u64) -> Self {
         let (n, s) = (self.n.wrapping_add(count), self.s.wrapping_add(count));
         Self { n, s, c: self.c - count, ..self }
-    }
-
-    pub(super) fn each(self) -> impl Iterator<Item = Self> {
-        (0..self.c).map(move |i| self.skip(i).head(1))
     }
 }

@@ -14,126 +14,73 @@ pub enum Record {
     Run {
         /// The run's id, part of every message.
         run: String,
-        /// The region's name.
         region: String,
-        /// When.
         at: UnixMs,
     },
     /// A producer is about to publish these numbers (written before the first is sent).
     Intend {
         /// The producer: one for each produce command, counted from 1.
         p: u32,
-        /// First number.
         n: u64,
-        /// How many.
         c: u64,
-        /// When.
         at: UnixMs,
     },
     /// The stream acknowledged these.
     Acked {
-        /// The producer.
         p: u32,
-        /// First number.
         n: u64,
-        /// How many.
         c: u64,
-        /// First stream sequence.
         s: u64,
         /// The domain that acknowledged.
         d: String,
         /// The server knew the message id already: the sequence is that of the first copy.
         #[serde(default, skip_serializing_if = "is_false")]
         dup: bool,
-        /// When.
         at: UnixMs,
     },
     /// The producer ended before it sent these: they were only announced.
-    Withdrawn {
-        /// The producer.
-        p: u32,
-        /// First number.
-        n: u64,
-        /// How many.
-        c: u64,
-        /// When.
-        at: UnixMs,
-    },
+    Withdrawn { p: u32, n: u64, c: u64, at: UnixMs },
     /// The stream refused these for certain; they are not stored.
-    Failed {
-        /// The producer.
-        p: u32,
-        /// First number.
-        n: u64,
-        /// How many.
-        c: u64,
-        /// Why.
-        why: String,
-        /// When.
-        at: UnixMs,
-    },
+    Failed { p: u32, n: u64, c: u64, why: String, at: UnixMs },
     /// No answer, or nobody left who could hear it; they may or may not be stored, or were never
     /// sent. A later `Acked` settles it.
-    Unknown {
-        /// The producer.
-        p: u32,
-        /// First number.
-        n: u64,
-        /// How many.
-        c: u64,
-        /// When.
-        at: UnixMs,
-    },
+    Unknown { p: u32, n: u64, c: u64, at: UnixMs },
     /// The producer sends these again under the same id: their place on the stream may come
     /// after later numbers, by the producer's own doing.
-    Resent {
-        /// The producer.
-        p: u32,
-        /// First number.
-        n: u64,
-        /// How many.
-        c: u64,
-        /// When.
-        at: UnixMs,
-    },
+    Resent { p: u32, n: u64, c: u64, at: UnixMs },
     /// A zone's consumer received and processed these (written before they are acknowledged).
     Received {
-        /// The zone.
         z: ZoneName,
-        /// The producer.
         p: u32,
-        /// First number.
         n: u64,
-        /// First stream sequence.
         s: u64,
-        /// How many.
         c: u64,
         /// Which delivery of each this was, from 1.
         #[serde(default = "one", skip_serializing_if = "is_one")]
         r: u64,
-        /// When.
         at: UnixMs,
     },
     /// A zone's consumer received a message whose content is damaged.
     Corrupt {
-        /// The zone.
         z: ZoneName,
-        /// Its stream sequence.
         s: u64,
         /// What is wrong with it.
         why: String,
-        /// When.
         at: UnixMs,
     },
     /// A zone's consumer received a message that no producer of this run sent.
     Foreign {
-        /// The zone.
         z: ZoneName,
-        /// Its stream sequence.
         s: u64,
-        /// When.
+        /// It is no drill message: somebody else's, who does not pretend to be a producer. (Earlier
+        /// versions did not tell.)
+        #[serde(default, skip_serializing_if = "is_false")]
+        plain: bool,
         at: UnixMs,
     },
+    /// What stood on the source's stream up to `s` when this ledger began: not this region's, and no
+    /// verdict is about it.
+    Baseline { s: u64, at: UnixMs },
     /// The file ended before its time when a room opened it: lines that had been written were
     /// gone. Nobody knows what they told.
     CutShort {
@@ -145,12 +92,7 @@ pub enum Record {
         at: UnixMs,
     },
     /// A zone left the region; what its consumer received counts no longer.
-    ZoneRemoved {
-        /// The zone.
-        z: ZoneName,
-        /// When.
-        at: UnixMs,
-    },
+    ZoneRemoved { z: ZoneName, at: UnixMs },
 }
 
 impl Record {
@@ -168,6 +110,7 @@ impl Record {
             | Self::Received { at, .. }
             | Self::Corrupt { at, .. }
             | Self::Foreign { at, .. }
+            | Self::Baseline { at, .. }
             | Self::CutShort { at, .. }
             | Self::ZoneRemoved { at, .. } => *at,
         }

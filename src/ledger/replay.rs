@@ -1,6 +1,6 @@
 //! A ledger from the lines of a file.
 
-use super::{book::Ledger, message::RunId, record::Record};
+use super::{Ledger, chain::Chain, message::RunId, record::Record};
 use crate::region::UnixMs;
 
 /// What was read.
@@ -17,6 +17,8 @@ pub struct Replay {
     /// part of the ledger (and nothing was done that depends on it, because records that matter
     /// are written first).
     pub torn_tail: bool,
+    /// The digest of the whole lines, for the next one.
+    pub chain: Chain,
 }
 
 /// Why lines are not a ledger.
@@ -34,11 +36,20 @@ pub struct LedgerError {
 pub struct Replayer {
     ledger: Option<Ledger>,
     read: Replay,
+    /// Records that are later are checked, but not applied.
+    until: Option<UnixMs>,
     /// A line that could not be read, and has no end: forgiven if it is the last.
     doubt: Option<LedgerError>,
 }
 
 impl Replayer {
+    /// Takes only records up to a moment into the ledger: later ones say nothing about what was
+    /// over before.
+    #[must_use]
+    pub fn until(until: Option<UnixMs>) -> Self {
+        Self { until, ..Self::default() }
+    }
+
     /// A line, with or without its line end. With it the line is whole: it can be damaged then,
     /// but not torn.
     ///
@@ -50,36 +61,40 @@ impl Replayer {
         }
         let number = self.read.lines + 1;
         let wrong = |why: String| LedgerError { line: number, why };
-        let text = line.trim_end_matches(['\n', '\r']);
-        if !text.is_empty() {
-            match (serde_json::from_str::<Record>(text), &mut self.ledger) {
-                (Err(error), _) => {
-                    let error = wrong(format!("is damaged: {error}"));
-                    if line.ends_with('\n') {
-                        return Err(error);
-                    }
-                    self.doubt = Some(error);
-                    return Ok(());
+        let text = line.strip_suffix('\n').unwrap_or(line);
+        let record = match serde_json::from_str::<Record>(text) {
+            _ if text.trim().is_empty() => None,
+            Ok(record) => Some(record),
+            Err(error) => {
+                let error = wrong(format!("is damaged: {error}"));
+                if line.ends_with('\n') {
+                    return Err(error);
                 }
-                (Ok(Record::Run { run, region, at }), None) => {
-                    self.read.last_at = at;
-                    let run: RunId =
-                        run.parse().map_err(|error| wrong(format!("begins no run: {error}")))?;
-                    self.ledger = Some(Ledger::new(run, region));
-                }
-                (Ok(_), None) => {
-                    return Err(wrong(
-                        "does not say which run it is of: its beginning is missing".into(),
-                    ));
-                }
-                (Ok(Record::Run { run, .. }), Some(ledger)) if run != ledger.run().as_str() => {
-                    return Err(wrong(format!("begins another run, {run}")));
-                }
-                (Ok(record), Some(ledger)) => {
-                    self.read.last_at = record.at();
-                    ledger.apply(&record);
-                }
+                self.doubt = Some(error);
+                return Ok(());
             }
+        };
+        self.read.chain.follow(text.as_bytes()).map_err(|broken| wrong(broken.to_string()))?;
+        match (record, &mut self.ledger) {
+            (Some(Record::Run { run, region, at }), None) => {
+                self.read.last_at = at;
+                let run: RunId =
+                    run.parse().map_err(|error| wrong(format!("begins no run: {error}")))?;
+                self.ledger = Some(Ledger::new(run, region));
+            }
+            (Some(_), None) => {
+                return Err(wrong(
+                    "does not say which run it is of: its beginning is missing".into(),
+                ));
+            }
+            (Some(record), Some(ledger)) if self.until.is_none_or(|until| record.at() <= until) => {
+                if let Some(objection) = ledger.objection(&record) {
+                    return Err(wrong(objection.to_string()));
+                }
+                self.read.last_at = record.at();
+                ledger.apply(&record);
+            }
+            _ => {}
         }
         self.read.lines = number;
         self.read.bytes += line.len() as u64;
@@ -132,9 +147,10 @@ mod tests {
         let text = [RUN, INTEND, ACKED].map(|line| format!("{line}\n")).concat();
         let (ledger, read) = Ledger::replay(text.split_inclusive('\n')).unwrap();
         assert_eq!((ledger.run().as_str(), ledger.region()), ("k3f9q2", "east"));
+        let bytes = text.len() as u64;
         assert_eq!(
             read,
-            Replay { lines: 3, bytes: text.len() as u64, last_at: 3, torn_tail: false }
+            Replay { lines: 3, bytes, last_at: 3, torn_tail: false, chain: read.chain }
         );
         assert_eq!(ledger.place_of(1, 5), Some(5));
         assert_eq!(ledger.acked_by()["zone-a"], 5);
@@ -148,7 +164,8 @@ mod tests {
             let text = format!("{whole}{}", &ACKED[..cut]);
             let (ledger, read) = Ledger::replay(text.split_inclusive('\n')).unwrap();
             let bytes = whole.len() as u64;
-            assert_eq!(read, Replay { lines: 2, bytes, last_at: 2, torn_tail: true });
+            assert_eq!((read.lines, read.bytes, read.last_at), (2, bytes, 2));
+            assert!(read.torn_tail);
             assert_eq!(ledger.place_of(1, 1), None);
         }
     }

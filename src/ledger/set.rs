@@ -2,6 +2,16 @@
 
 use roaring::RoaringTreemap;
 
+use super::LONGEST_RUN;
+
+/// A part of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stretch {
+    pub(super) first: u64,
+    pub(super) count: u64,
+    pub(super) member: bool,
+}
+
 /// A set of message numbers or stream sequences.
 ///
 /// A run is given by its first number and its count; the caller has made sure that it does not
@@ -31,10 +41,67 @@ impl NumberSet {
 
     /// Adds those of a run that are in another set.
     pub(super) fn insert_common(&mut self, other: &Self, first: u64, count: u64) {
-        if other.count(first, count) > 0 {
-            let members = other.iter_from(first);
-            self.0.extend(members.take_while(|number| number - first < count));
+        for stretch in other.stretches(first, count).filter(|stretch| stretch.member) {
+            self.insert(stretch.first, stretch.count);
         }
+    }
+
+    /// Adds those of a run that are not in another set.
+    pub(super) fn insert_absent(&mut self, other: &Self, first: u64, count: u64) {
+        for stretch in other.stretches(first, count).filter(|stretch| !stretch.member) {
+            self.insert(stretch.first, stretch.count);
+        }
+    }
+
+    /// Cuts a run into stretches that are wholly in the set or wholly outside.
+    pub(super) fn stretches(
+        &self,
+        first: u64,
+        count: u64,
+    ) -> impl Iterator<Item = Stretch> + use<'_> {
+        let mut left = count;
+        std::iter::from_fn(move || {
+            let at = first.wrapping_add(count - left);
+            let stretch = (left > 0).then(|| self.stretch(at, left))?;
+            left -= stretch.count;
+            Some(stretch)
+        })
+    }
+
+    /// The longest stretch from `first` on, at most `most` numbers long. Never walks the numbers:
+    /// mostly all is one stretch; otherwise the length is doubled while it fits, then halved.
+    pub(super) fn stretch(&self, first: u64, most: u64) -> Stretch {
+        let member = self.contains(first);
+        let fits = |count| self.count(first, count) == if member { count } else { 0 };
+        if most == 1 || fits(most) {
+            return Stretch { first, count: most, member };
+        }
+        let (mut count, mut beyond) = (1, most);
+        while beyond - count > 1 {
+            let middle = (count * 2).min(count.midpoint(beyond));
+            if fits(middle) {
+                count = middle;
+            } else {
+                beyond = middle;
+            }
+        }
+        Stretch { first, count, member }
+    }
+
+    /// The members as runs, ascending: first and count, which is at most [`LONGEST_RUN`].
+    pub(super) fn runs(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        let mut members = self.0.iter();
+        std::iter::from_fn(move || {
+            let first = members.next()?;
+            let Stretch { count, .. } =
+                self.stretch(first, LONGEST_RUN.min(u64::MAX - first).max(1));
+            if count > 1 {
+                // The last of the run, which is then passed.
+                members.advance_to(first + (count - 1));
+                members.next();
+            }
+            Some((first, count))
+        })
     }
 
     /// Puts one number in or takes it out.
@@ -70,6 +137,15 @@ impl NumberSet {
     /// How many members are at most `number`.
     pub(super) fn count_up_to(&self, number: u64) -> u64 {
         self.0.rank(number)
+    }
+
+    /// The members that are at most `number`.
+    pub(super) fn up_to(&self, number: u64) -> Self {
+        let mut members = self.0.clone();
+        if let Some(after) = number.checked_add(1) {
+            members.remove_range(after..);
+        }
+        Self(members)
     }
 
     /// The greatest member.
@@ -111,5 +187,67 @@ impl NumberSet {
     /// The members of either.
     pub(super) fn with(&self, other: &Self) -> Self {
         Self(&self.0 | &other.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use proptest::{collection::vec, prelude::*};
+
+    fn set(runs: &[(u64, u64)]) -> (NumberSet, BTreeSet<u64>) {
+        let mut set = NumberSet::default();
+        for (first, count) in runs {
+            set.insert(*first, *count);
+        }
+        (set, runs.iter().flat_map(|(first, count)| *first..first + count).collect())
+    }
+
+    proptest! {
+        #[test]
+        fn stretches_and_runs_say_what_the_members_say(
+            runs in vec((0u64..300, 1u64..40), 0..12),
+            others in vec((0u64..300, 1u64..40), 0..12),
+            (first, count) in (0u64..300, 1u64..200),
+        ) {
+            let (set, members) = set(&runs);
+            let range = first..first + count;
+            let mut at = first;
+            for stretch in set.stretches(first, count) {
+                prop_assert_eq!(stretch.first, at);
+                at += stretch.count;
+                let inside = stretch.first..at;
+                prop_assert!(inside.clone().all(|n| members.contains(&n) == stretch.member));
+                prop_assert!(at == range.end || members.contains(&at) != stretch.member);
+            }
+            prop_assert_eq!(at, range.end);
+            let told: Vec<u64> = set.runs().flat_map(|(first, count)| first..first + count).collect();
+            prop_assert!(told.iter().eq(&members));
+            prop_assert!(set.runs().all(|(first, count)| !members.contains(&(first + count))));
+
+            let (mut common, was) = self::set(&others);
+            let mut absent = common.clone();
+            common.insert_common(&set, first, count);
+            absent.insert_absent(&set, first, count);
+            let is = |inside: bool| -> Vec<u64> {
+                let added = range.clone().filter(|n| members.contains(n) == inside);
+                was.iter().copied().chain(added).collect::<BTreeSet<_>>().into_iter().collect()
+            };
+            prop_assert_eq!(common.iter().collect::<Vec<_>>(), is(true));
+            prop_assert_eq!(absent.iter().collect::<Vec<_>>(), is(false));
+        }
+    }
+
+    #[test]
+    fn the_end_of_numbers_is_no_end_of_anything_else() {
+        let mut set = NumberSet::default();
+        set.insert(u64::MAX - 9, 10);
+        let told: u64 = set.runs().map(|(_, count)| count).sum();
+        assert_eq!(told, 10);
+        let stretches: Vec<_> =
+            set.stretches(u64::MAX - 19, 20).map(|s| (s.count, s.member)).collect();
+        assert_eq!(stretches, [(10, false), (10, true)]);
     }
 }

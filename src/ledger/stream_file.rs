@@ -7,7 +7,8 @@
 //! p PRODUCER                                  the lines `r` and `m` after it are this producer's
 //! r NUMBERS SEQUENCES COUNT [TIMES]           a run: gaps to the one before, its length
 //! m FIRST COUNT                               numbers that were found at a second sequence
-//! c, f, s FIRST COUNT                         sequences: corrupt, foreign, second
+//! c, f, o, s FIRST COUNT                      sequences: corrupt, foreign, of these no drill
+//!                                             messages, second
 //! end LINES CRC32                             of all lines before
 //! ```
 //!
@@ -38,7 +39,6 @@ pub enum StreamFileError {
     /// Not a file of this kind, or of another version.
     #[error("line {line} of the stream's file {why}")]
     Line {
-        /// Counted from 1.
         line: u64,
         /// What is wrong with it, as the end of a sentence.
         why: String,
@@ -76,6 +76,7 @@ impl StreamAudit {
         }
         lines.set("c", &self.corrupt)?;
         lines.set("f", &self.foreign)?;
+        lines.set("o", &self.plain)?;
         lines.set("s", &self.second)?;
         let (count, crc) = (lines.count, lines.crc.clone().finalize());
         lines.line(&format!("end {count} {crc:08x}"))?;

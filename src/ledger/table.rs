@@ -2,20 +2,20 @@
 
 use std::fmt::Write;
 
-use super::finding::{Judgement, Trouble, ZoneFinding};
+use super::finding::{Judgement, Trouble, ZoneFinding, fault::Kind};
 
 /// Columns a terminal has at least.
 const WIDTH: usize = 80;
 
 /// What the words mean, told only when they come up.
-const MEANINGS: [(&str, &str); 7] = [
-    ("lost", "acknowledged by the source, and not on this zone's stream"),
-    ("not-received", "acknowledged, and passed over by the zone's consumer"),
-    ("duplicates", "one message at two stream sequences (a redelivery is not one)"),
-    ("reordered", "behind a higher number of its producer, though not sent again"),
-    ("corrupt", "checksum, id or subject are not those it was sent with"),
-    ("unexpected", "never sent by this region's producers, or refused"),
-    ("mismatched", "not the message that was acknowledged at that sequence"),
+const MEANINGS: [(Kind, &str); 7] = [
+    (Kind::Lost, "acknowledged by the source, and not on this zone's stream"),
+    (Kind::NotReceived, "acknowledged, and passed over by the zone's consumer"),
+    (Kind::Duplicates, "one message at two stream sequences (a redelivery is not one)"),
+    (Kind::Reordered, "behind a higher number of its producer, though not sent again"),
+    (Kind::Corrupt, "checksum, id or subject are not those it was sent with"),
+    (Kind::Unexpected, "never sent by this region's producers, or refused"),
+    (Kind::Mismatched, "not the message that was acknowledged at that sequence"),
 ];
 
 /// Prints what was found, one line a zone, then what is wrong and where to look.
@@ -32,17 +32,14 @@ pub fn render(findings: &[ZoneFinding]) -> String {
                     finding.zone
                 );
             }
-            Judgement::NotYet { why } => {
-                let _ = writeln!(text, "\nzone {}: {why}", finding.zone);
-            }
-            Judgement::Void { why } => {
+            Judgement::NotYet { .. } | Judgement::NotRead { .. } | Judgement::Void { .. } => {
                 text.push('\n');
-                wrap(&mut text, "", &format!("zone {}: {why}", finding.zone));
+                wrap(&mut text, "", &format!("zone {}: {}", finding.zone, finding.judgement));
             }
-            Judgement::Broken { reasons } => {
+            Judgement::Broken { faults } => {
                 let _ = writeln!(text, "\nzone {}:", finding.zone);
-                for reason in reasons {
-                    wrap(&mut text, "  - ", reason);
+                for fault in faults {
+                    wrap(&mut text, "  - ", &fault.to_string());
                 }
                 for trouble in &finding.troubles {
                     wrap(&mut text, "    ", &offenders(trouble));
@@ -76,14 +73,33 @@ pub fn render(findings: &[ZoneFinding]) -> String {
             &format!("sent, never acknowledged, and received (no fault): {recovered}"),
         );
     }
-    let comes_up = |kind: &str| {
+    let baseline = findings.iter().map(|finding| finding.baseline).max().unwrap_or(0);
+    if baseline > 0 {
+        text.push('\n');
+        wrap(
+            &mut text,
+            "",
+            &format!("sequences up to {baseline} are from before this ledger began (not judged)"),
+        );
+    }
+    let foreign: Vec<String> = findings
+        .iter()
+        .filter(|finding| finding.foreign > 0)
+        .map(|finding| format!("{} in zone {}", finding.foreign, finding.zone))
+        .collect();
+    if !foreign.is_empty() {
+        text.push('\n');
+        let foreign = foreign.join(", ");
+        wrap(&mut text, "", &format!("published by somebody else (not judged): {foreign}"));
+    }
+    let comes_up = |kind: Kind| {
         findings.iter().flat_map(|finding| &finding.troubles).any(|trouble| trouble.kind == kind)
     };
-    let meanings: Vec<_> = MEANINGS.iter().filter(|(kind, _)| comes_up(kind)).collect();
+    let meanings: Vec<_> = MEANINGS.iter().filter(|(kind, _)| comes_up(*kind)).collect();
     if !meanings.is_empty() {
         text.push('\n');
         for (kind, meaning) in meanings {
-            let _ = writeln!(text, "{kind:<13} {meaning}");
+            let _ = writeln!(text, "{:<13} {meaning}", kind.as_str());
         }
     }
     text
@@ -133,6 +149,7 @@ fn table(findings: &[ZoneFinding]) -> String {
 }
 
 fn offenders(trouble: &Trouble) -> String {
+    let kind = trouble.kind.as_str();
     let named: Vec<String> = trouble
         .first
         .iter()
@@ -143,9 +160,9 @@ fn offenders(trouble: &Trouble) -> String {
         .collect();
     let more = if trouble.count > trouble.first.len() as u64 { ", …" } else { "" };
     if named.is_empty() {
-        return format!("{}: {} without a sequence of their own", trouble.kind, trouble.count);
+        return format!("{kind}: {} without a sequence of their own", trouble.count);
     }
-    format!("{} at sequence {}{more}", trouble.kind, named.join(", "))
+    format!("{kind} at sequence {}{more}", named.join(", "))
 }
 
 /// Writes words after a mark, further lines below the first.

@@ -1,10 +1,6 @@
 //! What nobody will settle any more: numbers that were announced by a producer that is gone.
 
-use super::{
-    book::{LONGEST_RUN, Ledger},
-    record::Record,
-    set::NumberSet,
-};
+use super::{Ledger, producer::Producer, record::Record};
 use crate::region::UnixMs;
 
 impl Ledger {
@@ -20,23 +16,9 @@ impl Ledger {
     #[must_use]
     pub fn unsettled(&self, producer: u32, at: UnixMs) -> Vec<Record> {
         let known = self.producers.iter().find(|known| known.id == producer);
-        let runs = known.map(|known| runs(&known.open())).unwrap_or_default();
-        runs.into_iter().map(|(n, c)| Record::Unknown { p: producer, n, c, at }).collect()
+        let open = known.map(Producer::open).unwrap_or_default();
+        open.runs().map(|(n, c)| Record::Unknown { p: producer, n, c, at }).collect()
     }
-}
-
-/// The members as runs: first and count.
-fn runs(numbers: &NumberSet) -> Vec<(u64, u64)> {
-    let mut runs: Vec<(u64, u64)> = Vec::new();
-    for number in numbers.iter() {
-        match runs.last_mut() {
-            Some((first, count)) if *first + *count == number && *count < LONGEST_RUN => {
-                *count += 1;
-            }
-            _ => runs.push((number, 1)),
-        }
-    }
-    runs
 }
 
 #[cfg(test)]

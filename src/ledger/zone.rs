@@ -1,10 +1,10 @@
 //! What one zone's consumer has received, and what of it does not fit.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     producer::{Producer, Run},
-    set::NumberSet,
+    set::{NumberSet, Stretch},
 };
 use crate::region::ZoneName;
 
@@ -17,11 +17,9 @@ pub(super) struct Zone {
     pub(super) name: ZoneName,
     /// By the producer's index in the ledger.
     pub(super) producers: Vec<Receipts>,
-    /// Distinct messages received.
     pub(super) received: u64,
     /// Of them, acknowledged ones.
     pub(super) received_acked: u64,
-    /// Sequences processed.
     pub(super) seen: NumberSet,
     /// Sequences processed more than once.
     pub(super) twice: NumberSet,
@@ -29,6 +27,8 @@ pub(super) struct Zone {
     pub(super) again: Vec<NumberSet>,
     pub(super) corrupt: NumberSet,
     pub(super) foreign: NumberSet,
+    /// Of `foreign`: no drill messages, or from before this ledger began.
+    pub(super) plain: NumberSet,
     /// What it saw that does not fit: derived from it are `mismatched`, `second` and `moved`.
     odd: Oddities,
     /// Sequences where this zone saw another message than the one that stands there.
@@ -43,8 +43,8 @@ pub(super) struct Zone {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Receipts {
     pub(super) received: NumberSet,
-    /// Received, but never intended.
-    pub(super) strays: NumberSet,
+    /// Received, but not announced.
+    pub(super) unannounced: NumberSet,
     /// Received at a sequence where nothing should stand.
     pub(super) moved: NumberSet,
 }
@@ -62,6 +62,7 @@ impl Zone {
             again: Vec::new(),
             corrupt: NumberSet::default(),
             foreign: NumberSet::default(),
+            plain: NumberSet::default(),
             odd: Oddities::default(),
             mismatched: NumberSet::default(),
             second: NumberSet::default(),
@@ -87,23 +88,39 @@ impl Zone {
 
     /// Did the zone see that message at the place where it stands?
     fn saw(&self, producer: usize, number: u64, seq: u64) -> bool {
-        let ambiguous = self.odd.at(seq, 1).next().is_some()
-            && self.odd.of(producer, number, 1).next().is_some();
+        let ambiguous = self.odd.at(seq, 1).next().is_some() && self.odd.has(producer, number);
         self.has(producer, number) && self.seen.contains(seq) && !ambiguous
     }
 
     /// A run that was received where it stands.
-    pub(super) fn receive(&mut self, producer: &Producer, run: Run, delivery: u64) {
-        let seen = self.seen.count(run.s, run.c);
-        let had = self.count(run);
-        if (seen > 0 && seen < run.c) || (had > 0 && had < run.c) {
-            run.each().for_each(|one| self.receive(producer, one, delivery));
-            return;
+    pub(super) fn receive(&mut self, producer: &Producer, mut run: Run, delivery: u64) {
+        while run.c > 0 {
+            let seen = self.seen.stretch(run.s, run.c);
+            let had = match self.producers.get(run.p) {
+                Some(receipts) => receipts.received.stretch(run.n, seen.count),
+                None => Stretch { member: false, ..seen },
+            };
+            let part = run.head(had.count);
+            self.process(part, delivery);
+            if !had.member {
+                self.note(producer, part);
+                self.missing.remove(part.s, part.c);
+            }
+            run = run.skip(part.c);
         }
-        self.process(run, delivery);
-        if had == 0 {
-            self.note(producer, run);
-            self.missing.remove(run.s, run.c);
+    }
+
+    /// A run that stands where it was acknowledged, and was not acknowledged before.
+    pub(super) fn acknowledged(&mut self, run: Run) {
+        let nothing = NumberSet::default();
+        let receipts = self.producers.get(run.p).map_or(&nothing, |receipts| &receipts.received);
+        for stretch in receipts.stretches(run.n, run.c) {
+            if stretch.member {
+                self.received_acked += stretch.count;
+            } else {
+                let seq = run.s + (stretch.first - run.n);
+                self.missing.insert_absent(&self.corrupt, seq, stretch.count);
+            }
         }
     }
 
@@ -128,72 +145,68 @@ impl Zone {
         self.received_acked += producer.acked.count(run.n, run.c);
         let receipts = self.receipts(run.p);
         receipts.received.insert(run.n, run.c);
-        if producer.intended.count(run.n, run.c) < run.c {
-            for one in run.each().filter(|one| !producer.intended.contains(one.n)) {
-                receipts.strays.insert(one.n, 1);
-            }
-        }
+        receipts.unannounced.insert_absent(&producer.intended, run.n, run.c);
     }
 
-    /// One message that was received where it does not stand.
-    pub(super) fn receive_odd(&mut self, ground: Ground<'_>, one: Run, delivery: u64) {
+    /// One message that was received where it does not stand. `taken`: another one stands there.
+    pub(super) fn receive_odd(
+        &mut self,
+        producer: &Producer,
+        one: Run,
+        taken: bool,
+        delivery: u64,
+    ) {
         self.process(one, delivery);
-        self.odd.insert(Claim { p: one.p, n: one.n, s: one.s });
-        let producer = &ground.producers[one.p];
         if !self.has(one.p, one.n) {
             self.note(producer, one);
         }
         if let Some(place) = producer.places.get(one.n) {
             self.missing.remove(place, 1);
         }
-        self.review(ground, one);
+        self.odd.insert(Claim { p: one.p, n: one.n, s: one.s }, taken);
+        self.review(one.s, taken);
+        self.review_message(one.p, one.n);
     }
 
     /// A message will stand at `seq` no longer: whoever saw it there saw something odd.
-    pub(super) fn vacate(&mut self, producer: usize, number: u64, seq: u64) {
+    pub(super) fn vacated(&mut self, producer: usize, number: u64, seq: u64) {
         if self.saw(producer, number, seq) {
-            self.odd.insert(Claim { p: producer, n: number, s: seq });
+            self.odd.insert(Claim { p: producer, n: number, s: seq }, true);
         }
+        let claims: Vec<Claim> = self.odd.at(seq, 1).collect();
+        for claim in claims {
+            self.odd.stray(claim);
+            self.review_message(claim.p, claim.n);
+        }
+        self.review(seq, false);
     }
 
-    /// The places of a run have changed: what this zone saw there is judged again.
-    pub(super) fn review(&mut self, ground: Ground<'_>, run: Run) {
+    /// A run stands now where nothing stood.
+    pub(super) fn occupied(&mut self, run: Run) {
         if self.odd.is_empty() && self.foreign.is_empty() {
             return;
         }
-        let mut claims: Vec<Claim> = self.odd.at(run.s, run.c).collect();
-        claims.extend(self.odd.of(run.p, run.n, run.c));
-        let mut seqs: BTreeSet<u64> = claims.iter().map(|claim| claim.s).collect();
-        seqs.extend((run.s..=run.s + (run.c - 1)).filter(|seq| self.foreign.contains(*seq)));
-        for claim in &claims {
-            if ground.stands(*claim) {
-                self.odd.remove(*claim);
-            }
+        let claims: Vec<Claim> = self.odd.at(run.s, run.c).collect();
+        for claim in claims {
+            let stands = claim.p == run.p && claim.n.checked_sub(run.n) == Some(claim.s - run.s);
+            self.odd.found(claim, stands);
+            self.review(claim.s, true);
+            self.review_message(claim.p, claim.n);
         }
-        for seq in seqs {
-            let claimed = self.odd.at(seq, 1).next().is_some();
-            let owned = ground.taken.contains(seq);
-            self.mismatched.set(seq, owned && (claimed || self.foreign.contains(seq)));
-            self.second.set(seq, claimed && !owned);
-        }
-        for Claim { p, n, .. } in claims {
-            let moved = self.odd.of(p, n, 1).any(|claim| !ground.taken.contains(claim.s));
-            self.receipts(p).moved.set(n, moved);
-        }
+        self.mismatched.insert_common(&self.foreign, run.s, run.c);
     }
-}
 
-/// What all zones agree on: where messages stand.
-#[derive(Clone, Copy)]
-pub(super) struct Ground<'a> {
-    pub(super) producers: &'a [Producer],
-    /// The sequences at which messages stand.
-    pub(super) taken: &'a NumberSet,
-}
+    /// Judges what this zone saw at a sequence. `taken`: a message stands there.
+    fn review(&mut self, seq: u64, taken: bool) {
+        let claimed = self.odd.at(seq, 1).next().is_some();
+        self.mismatched.set(seq, taken && (claimed || self.foreign.contains(seq)));
+        self.second.set(seq, claimed && !taken);
+    }
 
-impl Ground<'_> {
-    fn stands(self, claim: Claim) -> bool {
-        self.producers[claim.p].places.get(claim.n) == Some(claim.s)
+    /// Judges whether this zone saw a message where nothing stands.
+    fn review_message(&mut self, producer: usize, number: u64) {
+        let moved = self.odd.is_astray(producer, number);
+        self.receipts(producer).moved.set(number, moved);
     }
 }
 
@@ -209,7 +222,15 @@ struct Claim {
 #[derive(Clone, Debug, Default)]
 struct Oddities {
     by_seq: BTreeSet<(u64, usize, u64)>,
-    by_message: BTreeSet<(usize, u64, u64)>,
+    by_message: BTreeMap<(usize, u64), Claims>,
+}
+
+/// How many claims there are of one message.
+#[derive(Clone, Copy, Debug, Default)]
+struct Claims {
+    all: u64,
+    /// At sequences where nothing stands.
+    astray: u64,
 }
 
 impl Oddities {
@@ -217,25 +238,46 @@ impl Oddities {
         self.by_seq.is_empty()
     }
 
-    fn insert(&mut self, Claim { p, n, s }: Claim) {
-        self.by_seq.insert((s, p, n));
-        self.by_message.insert((p, n, s));
+    /// `taken`: another message stands there.
+    fn insert(&mut self, Claim { p, n, s }: Claim, taken: bool) {
+        if self.by_seq.insert((s, p, n)) {
+            let claims = self.by_message.entry((p, n)).or_default();
+            claims.all += 1;
+            claims.astray += u64::from(!taken);
+        }
     }
 
-    fn remove(&mut self, Claim { p, n, s }: Claim) {
-        self.by_seq.remove(&(s, p, n));
-        self.by_message.remove(&(p, n, s));
+    /// Nothing stands any more where the claim is.
+    fn stray(&mut self, Claim { p, n, .. }: Claim) {
+        if let Some(claims) = self.by_message.get_mut(&(p, n)) {
+            claims.astray += 1;
+        }
+    }
+
+    /// Something stands now where the claim is. `stands`: what it claims, so that it fits.
+    fn found(&mut self, Claim { p, n, s }: Claim, stands: bool) {
+        let Some(claims) = self.by_message.get_mut(&(p, n)) else { return };
+        claims.astray = claims.astray.saturating_sub(1);
+        if stands {
+            claims.all -= 1;
+            if claims.all == 0 {
+                self.by_message.remove(&(p, n));
+            }
+            self.by_seq.remove(&(s, p, n));
+        }
+    }
+
+    fn is_astray(&self, producer: usize, number: u64) -> bool {
+        self.by_message.get(&(producer, number)).is_some_and(|claims| claims.astray > 0)
+    }
+
+    fn has(&self, producer: usize, number: u64) -> bool {
+        self.by_message.contains_key(&(producer, number))
     }
 
     /// The claims about a run of sequences.
     fn at(&self, seq: u64, count: u64) -> impl Iterator<Item = Claim> + '_ {
         let range = (seq, 0, 0)..=(seq + (count - 1), usize::MAX, u64::MAX);
         self.by_seq.range(range).map(|&(s, p, n)| Claim { p, n, s })
-    }
-
-    /// The claims about a run of messages.
-    fn of(&self, producer: usize, number: u64, count: u64) -> impl Iterator<Item = Claim> + '_ {
-        let range = (producer, number, 0)..=(producer, number + (count - 1), u64::MAX);
-        self.by_message.range(range).map(|&(p, n, s)| Claim { p, n, s })
     }
 }

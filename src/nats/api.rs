@@ -11,11 +11,16 @@ use tokio::time::{Instant, sleep};
 
 use super::{connect::REQUEST_TIMEOUT, error::NatsError};
 
+/// How long the first try of a question waits for its answer; each further one twice as long, up to
+/// [`REQUEST_TIMEOUT`]. A leader drops what reaches it in its first milliseconds.
+const FIRST_PATIENCE: Duration = Duration::from_millis(60);
 /// The pause between two tries; a group without a leader answers (10008) or times out.
 const RETRY_PAUSE: Duration = Duration::from_millis(50);
 
 /// JetStream: "no suitable peers for placement", while a just started cluster finds itself.
 const NO_SUITABLE_PEERS: u64 = 10005;
+/// JetStream: "consumer config replica count exceeds parent stream", just after the stream got more.
+const STREAM_HAS_FEWER: u64 = 10126;
 /// JetStream: "stream name already in use with a different configuration".
 pub(super) const OTHER_CONFIGURATION: u64 = 10058;
 /// JetStream: "stream not found".
@@ -29,10 +34,8 @@ pub(super) struct ApiError {
     /// Like an HTTP status.
     #[serde(default)]
     pub code: u64,
-    /// JetStream's own code.
     #[serde(default)]
     pub err_code: u64,
-    /// In words.
     #[serde(default)]
     pub description: String,
 }
@@ -58,7 +61,9 @@ impl Failure {
         match self {
             Self::NoResponders | Self::TimedOut | Self::NotSent(_) => true,
             // 503 is JetStream's "not now": 10008 "temporarily unavailable" and its kin.
-            Self::Api(error) => error.code == 503 || error.err_code == NO_SUITABLE_PEERS,
+            Self::Api(error) => {
+                error.code == 503 || [NO_SUITABLE_PEERS, STREAM_HAS_FEWER].contains(&error.err_code)
+            }
             Self::Unreadable(_) => false,
         }
     }
@@ -130,12 +135,16 @@ pub(super) async fn until<T: DeserializeOwned>(
     ask: &Ask<'_>,
     deadline: Instant,
 ) -> Result<T, Failure> {
+    // A question can be asked again at any time; an order may be under way.
+    let mut patience =
+        if ask.subject.contains(".INFO.") { FIRST_PATIENCE } else { REQUEST_TIMEOUT };
     loop {
-        let patience = deadline.saturating_duration_since(Instant::now()).min(REQUEST_TIMEOUT);
-        let failure = match once(ask.client, &ask.subject, &ask.body, patience).await {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let failure = match once(ask.client, &ask.subject, &ask.body, patience.min(left)).await {
             Ok(result) => return Ok(result),
             Err(failure) => failure,
         };
+        patience = (2 * patience).min(REQUEST_TIMEOUT);
         if !failure.passes() || Instant::now() + RETRY_PAUSE >= deadline {
             return Err(failure);
         }

@@ -2,8 +2,8 @@
 
 use std::{
     fmt,
-    sync::{Arc, Weak},
-    time::Duration,
+    sync::{Arc, LazyLock, Weak},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use async_nats::{Client, ConnectErrorKind, ConnectOptions, ServerAddr, jetstream};
@@ -16,7 +16,7 @@ use crate::region::{
 };
 
 /// A frozen server never closes its connection; pings this far apart find it out
-/// (`nats-facts.md` §D: without them a client hung for 35 s).
+/// (nats-facts §D: without them a client hung for 35 s).
 pub const PING_INTERVAL: Duration = Duration::from_secs(2);
 /// How long a request, and the handshake of a connection, may take.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
@@ -25,7 +25,7 @@ const RECONNECT_DELAY: Duration = Duration::from_millis(250);
 /// Attempts without a pause: one for each node of a zone.
 const EAGER_ATTEMPTS: usize = 3;
 /// Publishes the client takes in before its caller has to wait: twice the producer's window of
-/// 4096, with which 33 000 messages a second were measured (`nats-facts.md` §K).
+/// 4096, with which 33 000 messages a second were measured (nats-facts §K).
 const COMMAND_CAPACITY: usize = 8192;
 /// Messages a subscription holds before the client drops some: two seconds of 33 000 a second.
 const SUBSCRIPTION_CAPACITY: usize = 65_536;
@@ -61,12 +61,30 @@ impl fmt::Display for Login {
     }
 }
 
+/// This process, as its connections' names end: other clients' calls are told from its own by it.
+static PROCESS: LazyLock<String> = LazyLock::new(|| {
+    let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("{}-{:08x}", std::process::id(), started.subsec_nanos())
+});
+
+/// The name a connection of this process gives: `zonedrill producer 4711-0a1b2c3d`.
+#[must_use]
+pub fn own_name(name: &str) -> String {
+    format!("{name} {}", *PROCESS)
+}
+
+/// Whether a connection of that name belongs to this process.
+#[must_use]
+pub fn is_own(name: &str) -> bool {
+    name.ends_with(PROCESS.as_str())
+}
+
 /// The settings every connection starts from. Unlimited reconnects, no servers but those given.
 #[must_use]
 pub fn options(who: Login, name: &str) -> ConnectOptions {
     let (user, password) = who.credentials();
     ConnectOptions::with_user_and_password(user.into(), password.into())
-        .name(name)
+        .name(own_name(name))
         .ping_interval(PING_INTERVAL)
         .request_timeout(Some(REQUEST_TIMEOUT))
         .connection_timeout(REQUEST_TIMEOUT)

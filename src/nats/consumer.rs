@@ -11,10 +11,11 @@
 //! Evidence is on disk before a message is acknowledged: a crash between the two shows as a
 //! redelivery, never as a message that nobody has seen.
 
+mod latencies;
 mod notes;
 mod pull;
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use async_nats::{Client, Message, Subscriber};
 use bytes::Bytes;
@@ -34,11 +35,11 @@ use self::{
 use super::{
     evidence::{Evidence, EvidenceLost},
     pace::Pacer,
-    wire::{BLOCKED, Delivery, Pulse, is_connected},
+    wire::{BLOCKED, Delivery, Liveness, is_connected, steady_us},
 };
 use crate::{
     ledger::message::RunId,
-    region::{ZoneName, topology::STREAM},
+    region::{ZoneName, observation::Deliveries, status::Latency, topology::STREAM},
 };
 
 /// The pause before evidence that could not be written is tried again.
@@ -63,7 +64,6 @@ const RATE_SPAN: Duration = Duration::from_millis(500);
 /// What a consumer is told to do.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Control {
-    /// Consume nothing.
     pub paused: bool,
     /// Messages a second at most; `None` for no limit.
     pub limit: Option<f64>,
@@ -87,14 +87,20 @@ pub struct ConsumerReport {
     pub rate: f64,
     /// Messages that came again.
     pub redelivered: u64,
-    /// Damaged ones.
     pub corrupt: u64,
     /// Ones that are not of this run.
     pub foreign: u64,
     /// The stream sequence processed last.
     pub last_seq: u64,
-    /// From the sending of the last message of this run to its processing, in microseconds.
-    pub latency_us: Option<u64>,
+    /// How often its first delivery was one of a message that was processed before: somebody has set
+    /// it back at the server.
+    pub set_back: u64,
+    /// Of the messages of the last 10 s.
+    pub latency: Option<Latency>,
+    /// The server's count of deliveries, as those that came here tell it.
+    pub deliveries: Option<Deliveries>,
+    /// How often it has connected.
+    pub connections: u64,
     /// The pause is complete: nothing is under way.
     pub paused: bool,
     /// Why it cannot consume just now.
@@ -112,7 +118,7 @@ impl ConsumerTask {
     /// Starts consuming from the durable `consumer` of the zone's stream over the zone's own
     /// connection. Survives whatever happens to servers, stream and consumer, and says so in the
     /// report's `trouble`; ends by itself only when evidence cannot be written or the client is
-    /// closed.
+    /// closed. The report goes on from what it is now.
     #[must_use]
     pub fn spawn(
         client: Client,
@@ -126,9 +132,10 @@ impl ConsumerTask {
         let stop = CancellationToken::new();
         let inbox = client.new_inbox();
         let now = Instant::now();
+        let state = report.borrow().clone();
         let worker = Worker {
             pull: Pull::new(consumer, &inbox),
-            pulse: Pulse::new(&inbox),
+            liveness: Liveness::new(&inbox),
             inbox,
             notes: Notes::new(zone, run, evidence.clone()),
             evidence,
@@ -136,7 +143,7 @@ impl ConsumerTask {
             largest: 1,
             told: now,
             counted: (now, 0),
-            state: ConsumerReport::default(),
+            state,
             wanted: Control::default(),
             control,
             report,
@@ -179,7 +186,7 @@ struct Worker {
     inbox: String,
     evidence: Evidence,
     pull: Pull,
-    pulse: Pulse,
+    liveness: Liveness,
     notes: Notes,
     pacer: Pacer,
     /// Bytes of the largest message so far.
@@ -242,6 +249,9 @@ impl Worker {
         if wanted.limit != self.wanted.limit {
             self.pacer = Pacer::per_second(wanted.limit, Instant::now());
         }
+        if self.wanted.rests() && !wanted.rests() {
+            self.notes.resumed();
+        }
         self.wanted = wanted;
         self.state.paused = self.is_paused();
     }
@@ -265,7 +275,7 @@ impl Worker {
 
     /// A delivered message, or a word of the server about a request.
     fn receive(&mut self, message: Message) -> Option<(Message, Delivery)> {
-        if self.pulse.beat(&message.subject) {
+        if self.liveness.arrived(&message.subject) {
             return None;
         }
         if let Some(status) = Status::of(&message) {
@@ -330,13 +340,13 @@ impl Worker {
     /// Gives up a request that is long over, and a connection that carries nothing.
     async fn watch_silence(&mut self) {
         let now = Instant::now();
-        let quiet = now.saturating_duration_since(self.pulse.heard()) > GRACE;
+        let quiet = now.saturating_duration_since(self.liveness.heard()) > GRACE;
         if quiet && self.pull.deadline().is_some_and(|end| end + GRACE <= now) {
             self.pull.lost(now);
             self.state.trouble = Some("a request for messages was not answered".into());
-            self.pulse.ask(&self.client).await;
+            self.liveness.ask(&self.client).await;
         }
-        if self.pulse.check(&self.client).await {
+        if self.liveness.check(&self.client).await {
             self.state.trouble = Some("the server answers nothing: trying another one".into());
         }
     }
@@ -350,14 +360,16 @@ impl Worker {
             // A connection that is down is looked at now and then.
             if is_connected(&self.client) { due } else { due.max(now + BACK_OFF.0) }
         });
-        let silence = self.pull.deadline().map(|end| (end + GRACE).max(self.pulse.heard() + GRACE));
+        let silence =
+            self.pull.deadline().map(|end| (end + GRACE).max(self.liveness.heard() + GRACE));
         let news = *self.report.borrow() != self.state;
         let wake = [
             next_ask,
             silence,
-            self.pulse.deadline(),
+            self.liveness.deadline(),
             news.then(|| self.told + TELL),
             (self.state.rate > 0.0).then(|| self.counted.0 + RATE_SPAN),
+            self.state.latency.is_some().then(|| now + Duration::from_secs(1)),
         ];
         let wake = wake.into_iter().flatten().min().unwrap_or(now + Duration::from_secs(60));
         // A sleep of zero would be none, and others must have their turn.
@@ -370,7 +382,9 @@ impl Worker {
             self.state.rate = (self.state.processed - self.counted.1) as f64 / since.as_secs_f64();
             self.counted = (Instant::now(), self.state.processed);
         }
+        self.state.latency = self.notes.latencies().told(steady_us());
         self.state.paused = self.is_paused();
+        self.state.connections = self.client.statistics().connects.load(Ordering::Relaxed);
         if self.told.elapsed() >= TELL && *self.report.borrow() != self.state {
             self.told = Instant::now();
             self.report.send_replace(self.state.clone());

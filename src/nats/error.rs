@@ -18,7 +18,6 @@ pub enum NatsError {
         whom: String,
         /// The user that tried to log in.
         user: String,
-        /// The client's reason.
         why: String,
         /// A server answered and refused the login; trying again does not help.
         login_refused: bool,
@@ -38,13 +37,11 @@ pub enum NatsError {
     /// The server said no, and will say it again.
     #[error("{whom} refused to {what}: {description} (nats-server error {err_code}); {next}")]
     Refused {
-        /// Who was asked.
         whom: String,
         /// What it was asked to do.
         what: String,
         /// JetStream's own error code.
         err_code: u64,
-        /// The server's words.
         description: String,
         /// What the user can do.
         next: String,
@@ -54,16 +51,7 @@ pub enum NatsError {
         "{whom} already holds a stream `{stream}` that is {have}, not {want}; \
          `zone remove` the zone and add it again, or `down --purge` and start anew"
     )]
-    OtherStream {
-        /// The zone's domain.
-        whom: String,
-        /// The stream's name.
-        stream: String,
-        /// What it is.
-        have: String,
-        /// What it should be.
-        want: String,
-    },
+    OtherStream { whom: String, stream: String, have: String, want: String },
     /// The mirror was made and never heard from its source.
     #[error(
         "the {} mirror in {whom} did not hear from its source within {:.1} s{}; \
@@ -72,9 +60,7 @@ pub enum NatsError {
         error.as_ref().map(|e| format!(" (the server says: {e})")).unwrap_or_default()
     )]
     MirrorDeaf {
-        /// The zone's domain.
         whom: String,
-        /// How it pulls.
         kind: MirrorKind,
         /// How long it was waited for.
         waited: Duration,
@@ -88,7 +74,6 @@ pub enum NatsError {
         if *other { "other leader" } else { "leader" }, waited.as_secs_f32()
     )]
     NoLeader {
-        /// The zone's domain.
         whom: String,
         /// Which group: `stream`, `consumer`, `meta`.
         group: String,

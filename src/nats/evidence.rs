@@ -10,7 +10,6 @@ use crate::ledger::record::Record;
 /// Records that belong together, and whom to tell once they are on disk.
 #[derive(Debug)]
 pub struct Batch {
-    /// The records, in order.
     pub records: Vec<Record>,
     /// A producer that has ended, however: what it has left open by now is unknown.
     pub gone: Option<u32>,

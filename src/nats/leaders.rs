@@ -18,8 +18,8 @@ use crate::{
     region::{ZonePlan, topology::STREAM},
 };
 
-/// How long a group may take to elect: 0.02 s after a step-down, 4-9 s after a death (facts §D), as
-/// much again for every vote that fails on a busy machine.
+/// How long a group may take to elect: 0.02 s after a step-down, 4-9 s after a death (nats-facts
+/// §D), as much again for every vote that fails on a busy machine.
 const ELECTION_DEADLINE: Duration = Duration::from_secs(30);
 /// The pause between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -29,9 +29,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_millis(700);
 /// A change of leader.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stepdown {
-    /// Who led before.
     pub from: String,
-    /// Who leads now.
     pub to: String,
     /// From the request to the new leader being known.
     pub took: Duration,

@@ -1,6 +1,6 @@
 //! Proving that a link is cut, or up, by asking the servers at both of its ends.
 //!
-//! A cut that is not effective at both ends tests nothing (`nats-facts.md`, fact 3: gossip once
+//! A cut that is not effective at both ends tests nothing (nats-facts §C: gossip once
 //! let a leafnode connection walk around the cut).
 
 use std::{
@@ -40,7 +40,6 @@ pub struct LinkProbe {
 /// The leafnode connections of one link at one node.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct EndSeen {
-    /// The node.
     pub node: NodeName,
     /// How many connections it has over this link; `None` for no answer.
     pub leafs: Option<usize>,
@@ -101,7 +100,6 @@ pub type Connections = BTreeSet<(NodeName, u64)>;
 /// must have found them out.
 #[derive(Clone, Debug)]
 pub struct Dead {
-    /// Which.
     pub connections: Connections,
     /// A connection that is there now has lived.
     pub until: Instant,

@@ -1,43 +1,70 @@
-//! How long messages take from their acknowledgement at the source to their processing in a zone,
-//! measured by the messages themselves, while a drill records.
+//! How long messages take from their acknowledgement at the source to their first processing in a
+//! zone, and how steadily a zone works, measured by the messages themselves while a drill records.
 //!
-//! The producer notes when an acknowledgement arrives, a zone's consumer when it processes the
-//! message: the same process, the same monotonic clock. Acknowledgements of the last [`SLOTS`]
-//! sequences are remembered, so the memory is bounded; a message that is processed later than that
-//! is counted as missed, never guessed. While nothing records, a message costs one relaxed load;
-//! while something does, a look at the clock: consumers book what they measured batch by batch, so
-//! that no two of them meet at a lock for every message.
+//! The producer notes when an acknowledgement arrives, a zone's consumer when it processes a
+//! message: the same process, the same monotonic clock. A message is measured when a zone processes
+//! it for the first time, whatever its delivery count, and belongs to the phase in which it was
+//! acknowledged; so a phase has as many measurements as acknowledged messages, or some were not
+//! measured. Acknowledgements of the last [`SLOTS`] sequences are remembered, so the memory is
+//! bounded; a message that is processed later than that is counted as missed, never guessed. While
+//! nothing records, a message costs one relaxed load; while something does, a look at the clock:
+//! consumers book what they measured batch by batch, so that no two of them meet at a lock for
+//! every message.
+
+#[cfg(test)]
+mod tests;
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Mutex, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Instant,
 };
 
-use crate::region::ZoneName;
+use roaring::RoaringTreemap;
+
+use crate::{drill::latency::Histogram, region::ZoneName};
 
 /// Acknowledgements remembered: two MiB.
 pub const SLOTS: usize = 1 << 18;
 /// Bits of a slot that hold the time, in microseconds since the recording began: 19 hours.
 const TIME_BITS: u32 = 36;
-/// Buckets of one power of two.
-const STEPS: u64 = 8;
+/// Phases whose acknowledgements are counted; later ones count as the last.
+const PHASES: usize = 64;
 
-/// What was measured in one zone during one phase.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Messages acknowledged in one phase, as one zone processed them.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Reading {
-    /// Where.
-    pub zone: Option<ZoneName>,
-    /// When: the phase's name.
+    pub zone: ZoneName,
     pub phase: String,
-    /// Lower bound in microseconds, and how many; ascending, without empty ones.
-    pub buckets: Vec<(u64, u64)>,
-    /// Processed before the acknowledgement reached the producer; counted in the lowest bucket.
-    pub before_ack: u64,
+    /// From acknowledgement to first processing.
+    pub latency: Histogram,
     /// Processed too long after the acknowledgement to be measured.
     pub missed: u64,
+    /// Messages the source acknowledged in that phase.
+    pub acked: u64,
+}
+
+/// How steadily one zone worked during one phase.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pace {
+    pub zone: ZoneName,
+    pub phase: String,
+    /// Messages processed for the first time.
+    pub processed: u64,
+    /// From the phase's beginning, or the consumer's last resumption in it, to the last processing.
+    pub worked_us: u64,
+    /// The longest time without a processing before that.
+    pub longest_pause_us: u64,
+}
+
+/// What was measured during a recording.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Metered {
+    pub readings: Vec<Reading>,
+    pub paces: Vec<Pace>,
 }
 
 /// The clock between producer and consumers.
@@ -50,14 +77,20 @@ pub struct Meter {
     /// Sequences up to here were there before the recording began.
     base: AtomicU64,
     slots: OnceLock<Box<[AtomicU64]>>,
+    /// Acknowledgements by phase; the first place is for those before any.
+    acked: [AtomicU64; PHASES],
+    /// The place in `acked` of the phase that goes on.
+    phase: AtomicUsize,
     books: Mutex<Books>,
 }
 
-/// What was measured of one message, not booked yet.
+/// What was measured of one delivery, not booked yet.
 #[derive(Clone, Copy, Debug)]
 pub struct Measured {
     /// The recording it belongs to: when that began.
     recording: u64,
+    /// The stream sequence of a message of this run; `None` of other messages.
+    seq: Option<u64>,
     /// When it was processed, in microseconds since the recording began.
     at: u64,
     acked: Acked,
@@ -67,17 +100,27 @@ pub struct Measured {
 struct Books {
     /// From when on, and its name; in the order they came.
     phases: Vec<(u64, String)>,
-    rows: Vec<Row>,
+    zones: BTreeMap<ZoneName, ZoneBook>,
 }
 
-#[derive(Debug)]
-struct Row {
-    zone: ZoneName,
-    /// Its place among the phases.
-    phase: usize,
-    counts: Vec<u64>,
-    before_ack: u64,
-    missed: u64,
+#[derive(Debug, Default)]
+struct ZoneBook {
+    /// Sequences that were processed.
+    done: RoaringTreemap,
+    /// When a message was processed last, or the consumer resumed.
+    last: u64,
+    /// By the phase in which the message was acknowledged.
+    latency: BTreeMap<usize, (Histogram, u64)>,
+    /// By the phase in which the message was processed.
+    pace: BTreeMap<usize, ZonePace>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct ZonePace {
+    processed: u64,
+    began: Option<u64>,
+    ended: u64,
+    longest: u64,
 }
 
 impl Default for Meter {
@@ -88,6 +131,8 @@ impl Default for Meter {
             started: AtomicU64::new(0),
             base: AtomicU64::new(0),
             slots: OnceLock::new(),
+            acked: [const { AtomicU64::new(0) }; PHASES],
+            phase: AtomicUsize::new(0),
             books: Mutex::default(),
         }
     }
@@ -98,40 +143,51 @@ impl Meter {
     pub fn start(&self, base: u64) {
         let slots = self.slots.get_or_init(|| (0..SLOTS).map(|_| AtomicU64::new(0)).collect());
         self.on.store(false, Ordering::SeqCst);
-        for slot in slots {
+        for slot in slots.iter().chain(&self.acked) {
             slot.store(0, Ordering::Relaxed);
         }
         *self.books() = Books::default();
+        self.phase.store(0, Ordering::Relaxed);
         self.base.store(base, Ordering::Relaxed);
         self.started.store(self.epoch.elapsed().as_micros() as u64, Ordering::Relaxed);
         self.on.store(true, Ordering::SeqCst);
     }
 
-    /// What is processed from now on belongs to that phase; before the first one nothing is noted.
+    /// A phase begins; before the first one nothing is noted.
     pub fn phase(&self, name: &str) {
         let mut books = self.books();
-        books.phases.push((self.now(), name.to_owned()));
+        let now = self.now();
+        books.phases.push((now, name.to_owned()));
+        self.phase.store(books.phases.len().min(PHASES - 1), Ordering::Relaxed);
     }
 
     /// Ends the recording.
-    pub fn stop(&self) -> Vec<Reading> {
+    pub fn stop(&self) -> Metered {
         self.on.store(false, Ordering::SeqCst);
-        let Books { phases, rows } = std::mem::take(&mut *self.books());
-        rows.into_iter()
-            .map(|row| Reading {
-                zone: Some(row.zone),
-                phase: phases[row.phase].1.clone(),
-                buckets: row
-                    .counts
-                    .iter()
-                    .enumerate()
-                    .filter(|(_, count)| **count > 0)
-                    .map(|(index, count)| (lower_bound(index as u64), *count))
-                    .collect(),
-                before_ack: row.before_ack,
-                missed: row.missed,
-            })
-            .collect()
+        let Books { phases, zones } = std::mem::take(&mut *self.books());
+        let (mut readings, mut paces) = (Vec::new(), Vec::new());
+        for (place, (_, phase)) in phases.iter().enumerate() {
+            let acked = self.acked.get(place + 1).map_or(0, |count| count.load(Ordering::Relaxed));
+            for (zone, book) in &zones {
+                let (zone, phase) = (zone.clone(), phase.clone());
+                let measured = book.latency.get(&place).cloned();
+                if measured.is_some() || acked > 0 {
+                    let (latency, missed) = measured.unwrap_or_default();
+                    let (zone, phase) = (zone.clone(), phase.clone());
+                    readings.push(Reading { zone, phase, latency, missed, acked });
+                }
+                if let Some(pace) = book.pace.get(&place) {
+                    paces.push(Pace {
+                        zone,
+                        phase,
+                        processed: pace.processed,
+                        worked_us: pace.ended - pace.began.unwrap_or(pace.ended),
+                        longest_pause_us: pace.longest,
+                    });
+                }
+            }
+        }
+        Metered { readings, paces }
     }
 
     /// The source acknowledged the message at `seq`.
@@ -140,23 +196,30 @@ impl Meter {
             && let Some(slots) = self.slots.get()
         {
             slots[seq as usize % SLOTS].store(pack(seq, self.now()), Ordering::Relaxed);
+            if seq > self.base.load(Ordering::Relaxed) {
+                let phase = self.phase.load(Ordering::Relaxed);
+                self.acked[phase].fetch_add(1, Ordering::Relaxed);
+            }
         }
     }
 
-    /// A consumer processes the message at `seq` now, for the first time; [`Self::book`] takes what
-    /// that says. Nothing while nothing is recorded.
+    /// A consumer processes the message at `seq` now;
+    /// [`Self::book`] takes what that says. Only messages of this run (`ours`) are timed. Nothing
+    /// while nothing is recorded.
     #[must_use]
-    pub fn measure(&self, seq: u64) -> Option<Measured> {
-        if !self.on.load(Ordering::Relaxed) || seq <= self.base.load(Ordering::Relaxed) {
+    pub fn measure(&self, seq: u64, ours: bool) -> Option<Measured> {
+        if !self.on.load(Ordering::Relaxed) {
             return None;
         }
         let slot = self.slots.get()?[seq as usize % SLOTS].load(Ordering::Relaxed);
         let recording = self.started.load(Ordering::Relaxed);
-        Some(Measured { recording, at: self.now(), acked: acked_at(slot, seq) })
+        let acked = acked_at(slot, seq);
+        let seq = (ours && seq > self.base.load(Ordering::Relaxed)).then_some(seq);
+        Some(Measured { recording, seq, at: self.now(), acked })
     }
 
-    /// Books what a zone's consumer measured, and empties it. Each goes to the phase in which it was
-    /// processed, however late it is booked.
+    /// Books what a zone's consumer measured, and empties it. Only the first processing of a
+    /// message counts.
     pub fn book(&self, zone: &ZoneName, measured: &mut Vec<Measured>) {
         if measured.is_empty() {
             return;
@@ -165,8 +228,21 @@ impl Meter {
         let recording = self.started.load(Ordering::Relaxed);
         let on = self.on.load(Ordering::Relaxed);
         for one in measured.drain(..).filter(|one| on && one.recording == recording) {
-            if let Some(row) = books.row(zone, one.at) {
-                row.take(one);
+            books.take(zone, one);
+        }
+    }
+
+    /// The consumer of a zone goes on after a pause: the pause was commanded, so it is none of its
+    /// own.
+    pub fn resumed(&self, zone: &ZoneName) {
+        if self.on.load(Ordering::Relaxed) {
+            let now = self.now();
+            let mut books = self.books();
+            let phase = books.phases.len().checked_sub(1);
+            let book = books.zones.entry(zone.clone()).or_default();
+            book.last = now;
+            if let Some(pace) = phase.and_then(|phase| book.pace.get_mut(&phase)) {
+                pace.began = Some(now);
             }
         }
     }
@@ -182,37 +258,37 @@ impl Meter {
 }
 
 impl Books {
-    /// The row of a zone at a moment; none before the first phase.
-    fn row(&mut self, zone: &ZoneName, at: u64) -> Option<&mut Row> {
-        let phase = self.phases.partition_point(|(from, _)| *from <= at).checked_sub(1)?;
-        let place = self.rows.iter().rposition(|row| row.phase == phase && row.zone == *zone);
-        let place = place.unwrap_or_else(|| {
-            let (zone, counts) = (zone.clone(), Vec::new());
-            self.rows.push(Row { zone, phase, counts, before_ack: 0, missed: 0 });
-            self.rows.len() - 1
-        });
-        self.rows.get_mut(place)
+    /// The place of the phase that a moment belongs to.
+    fn phase(&self, at: u64) -> Option<usize> {
+        self.phases.partition_point(|(from, _)| *from <= at).checked_sub(1)
     }
-}
 
-impl Row {
-    fn take(&mut self, one: Measured) {
+    fn take(&mut self, zone: &ZoneName, one: Measured) {
+        let (Some(seq), Some(processed_in)) = (one.seq, self.phase(one.at)) else { return };
+        // A message that was processed before its acknowledgement came was acknowledged by now.
+        let acked_in = match one.acked {
+            Acked::At(at) => self.phase(at),
+            Acked::NotYet | Acked::LongAgo => Some(processed_in),
+        };
+        let phase_began = self.phases[processed_in].0;
+        let book = self.zones.entry(zone.clone()).or_default();
+        if !book.done.insert(seq) {
+            return;
+        }
+        let idle_since = book.last.max(phase_began);
+        book.last = one.at;
+        let pace = book.pace.entry(processed_in).or_default();
+        pace.processed += 1;
+        pace.began.get_or_insert(idle_since);
+        pace.longest = pace.longest.max(one.at.saturating_sub(idle_since));
+        pace.ended = one.at;
+        let Some(acked_in) = acked_in else { return };
+        let (latency, missed) = book.latency.entry(acked_in).or_default();
         match one.acked {
-            Acked::At(at) => self.count(one.at.saturating_sub(at)),
-            Acked::NotYet => {
-                self.before_ack += 1;
-                self.count(0);
-            }
-            Acked::LongAgo => self.missed += 1,
+            Acked::At(at) => latency.record(one.at.saturating_sub(at)),
+            Acked::NotYet => latency.record_ahead(),
+            Acked::LongAgo => *missed += 1,
         }
-    }
-
-    fn count(&mut self, us: u64) {
-        let index = bucket(us) as usize;
-        if self.counts.len() <= index {
-            self.counts.resize(index + 1, 0);
-        }
-        self.counts[index] += 1;
     }
 }
 
@@ -238,121 +314,5 @@ fn acked_at(slot: u64, seq: u64) -> Acked {
         std::cmp::Ordering::Equal => Acked::At(time - 1),
         std::cmp::Ordering::Less => Acked::NotYet,
         std::cmp::Ordering::Greater => Acked::LongAgo,
-    }
-}
-
-/// Exact below [`STEPS`], then eight buckets to each power of two: within an eighth.
-fn bucket(us: u64) -> u64 {
-    if us < STEPS {
-        return us;
-    }
-    let shift = u64::from(us.ilog2() - STEPS.ilog2());
-    shift * STEPS + (us >> shift)
-}
-
-fn lower_bound(bucket: u64) -> u64 {
-    if bucket < STEPS {
-        return bucket;
-    }
-    let shift = bucket / STEPS - 1;
-    (bucket - shift * STEPS) << shift
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn zone(name: &str) -> ZoneName {
-        name.parse().unwrap()
-    }
-
-    #[test]
-    fn buckets_hold_what_is_put_into_them() {
-        for us in (0..5000).chain([1 << 20, (1 << 20) + 7, 3_600_000_000]) {
-            let low = lower_bound(bucket(us));
-            let next = lower_bound(bucket(us) + 1);
-            assert!(low <= us && us < next, "{us}: {low}..{next}");
-            assert!(next - low <= us / 8 + 1, "{us}: {low}..{next}");
-        }
-    }
-
-    /// Waits until the meter's clock has moved on.
-    fn tick(meter: &Meter) {
-        let then = meter.now();
-        while meter.now() == then {
-            std::hint::spin_loop();
-        }
-    }
-
-    fn told(meter: &Meter) -> Vec<(String, String, u64, u64, u64)> {
-        let readings = meter.stop().into_iter();
-        readings
-            .map(|r| {
-                let count: u64 = r.buckets.iter().map(|(_, n)| n).sum();
-                (r.zone.unwrap().to_string(), r.phase, count, r.before_ack, r.missed)
-            })
-            .collect()
-    }
-
-    fn row(zone: &str, phase: &str, n: u64, b: u64, m: u64) -> (String, String, u64, u64, u64) {
-        (zone.to_owned(), phase.to_owned(), n, b, m)
-    }
-
-    #[test]
-    fn a_message_is_measured_once_in_its_phase() {
-        let meter = Meter::default();
-        let processed = |name: &str, seq| {
-            let mut measured: Vec<Measured> = meter.measure(seq).into_iter().collect();
-            meter.book(&zone(name), &mut measured);
-            assert!(measured.is_empty());
-        };
-        meter.acked(1);
-        processed("a", 1);
-        assert!(meter.stop().is_empty(), "nothing records yet");
-        meter.start(10);
-        meter.acked(11);
-        processed("a", 11);
-        // Before the first phase nothing is noted.
-        tick(&meter);
-        meter.phase("before");
-        processed("a", 10);
-        processed("a", 11);
-        processed("b", 12);
-        tick(&meter);
-        meter.phase("during");
-        processed("a", 11);
-        // One round of the ring later the time of 11 is gone.
-        meter.acked(11 + SLOTS as u64);
-        processed("b", 11);
-        assert_eq!(
-            told(&meter),
-            [
-                row("a", "before", 1, 0, 0),
-                row("b", "before", 1, 1, 0),
-                row("a", "during", 1, 0, 0),
-                row("b", "during", 0, 0, 1)
-            ]
-        );
-    }
-
-    #[test]
-    fn what_is_booked_late_belongs_to_when_it_was_processed() {
-        let meter = Meter::default();
-        meter.start(0);
-        meter.phase("before");
-        meter.acked(1);
-        let mut measured: Vec<Measured> = meter.measure(1).into_iter().collect();
-        tick(&meter);
-        meter.phase("during");
-        measured.extend(meter.measure(2));
-        let mut late = measured.clone();
-        meter.book(&zone("a"), &mut measured);
-        assert_eq!(told(&meter), [row("a", "before", 1, 0, 0), row("a", "during", 1, 1, 0)]);
-        // Of the recording that is over, nothing goes into the next one.
-        tick(&meter);
-        meter.start(0);
-        meter.phase("before");
-        meter.book(&zone("a"), &mut late);
-        assert!(told(&meter).is_empty());
     }
 }

@@ -2,8 +2,10 @@
 //!
 //! Knows servers by their addresses only; how they are run is `platform`'s affair.
 
+pub mod advisories;
 mod api;
 pub mod audit;
+pub mod configuration;
 pub mod connect;
 pub mod consumer;
 pub mod error;
@@ -16,6 +18,7 @@ pub mod observe;
 mod pace;
 pub mod preflight;
 pub mod producer;
+pub mod repair;
 pub mod replicas;
 pub mod streams;
 mod system;

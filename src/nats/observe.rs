@@ -66,8 +66,8 @@ async fn watch_node(
     mut pace: watch::Receiver<Duration>,
 ) -> Result<(), super::NatsError> {
     let kept = keep_node_client(&node, Login::System, "zonedrill watch", PING_INTERVAL).await?;
-    // Says how many leafnode connections a server has, the moment that changes (facts §G). Every
-    // server of the zone tells; only this node's word hurries this node's watcher.
+    // Reports the number of a server's leafnode connections the moment it changes (nats-facts §G).
+    // Every server of the zone reports; only this node's report hurries this node's watcher.
     let mut events = kept
         .client
         .subscribe(format!("$SYS.ACCOUNT.{ACCOUNT}.SERVER.CONNS"))

@@ -19,6 +19,7 @@ mod notes;
 mod window;
 
 use std::{
+    collections::BTreeMap,
     fmt::Write,
     sync::{
         Arc,
@@ -38,12 +39,13 @@ use crate::{
     ledger::message::RunId,
     region::{
         ZonePlan,
+        input::Connection,
         topology::{DRILL_SUBJECT, STREAM, USER},
     },
 };
 
 /// The most messages under way: what a raw socket needs to reach its best rate
-/// (`nats-facts.md` §K).
+/// (nats-facts §K).
 pub const WINDOW: usize = 4096;
 /// The most numbers announced ahead.
 pub const CHUNK: u64 = 10_000;
@@ -71,15 +73,12 @@ pub struct Job {
 pub struct JobProgress {
     /// Sent (each number once).
     pub sent: u64,
-    /// Acknowledged.
     pub acked: u64,
-    /// Refused for certain.
     pub failed: u64,
     /// Sent without a clear answer so far.
     pub unknown: u64,
     /// The last stream sequence acknowledged; 0 before the first.
     pub last_seq: u64,
-    /// The last number sent.
     pub last_number: u64,
     /// The domain that acknowledged last.
     pub acked_by: Option<String>,
@@ -90,17 +89,19 @@ pub struct JobProgress {
 /// What a job did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobReport {
-    /// The final figures.
     pub progress: JobProgress,
     /// Acknowledgements that said the message was there already (after sending it again).
     pub duplicates: u64,
-    /// Messages sent again.
+    /// First sendings that were answered as duplicates: another message has taken their ids, and
+    /// they are not stored.
+    pub ids_taken: u64,
+    /// Messages refused for certain, by the server's reason.
+    pub refusals: BTreeMap<String, u64>,
     pub resent: u64,
     /// Messages announced but never sent.
     pub not_sent: u64,
     /// From the first message to the last answer.
     pub took: Duration,
-    /// Why it ended.
     pub ended: Ended,
 }
 
@@ -188,8 +189,7 @@ impl Producer {
     }
 
     /// A hash over all it is configured with: servers, user, stream, subject, window and times.
-    #[must_use]
-    pub fn config_hash(&self) -> String {
+    fn config_hash(&self) -> String {
         let window = self.shared.window.load(Ordering::Relaxed);
         let text = format!(
             "servers {:?} user {} stream {STREAM} subject {DRILL_SUBJECT} window {window} chunk {CHUNK} flush {FLUSH:?} patience {PATIENCE:?} give-up {GIVE_UP:?}",
@@ -200,13 +200,6 @@ impl Producer {
             hash
         })
     }
-
-    /// The unique id of the server it is connected to; `None` before it is.
-    #[must_use]
-    pub fn server_id(&self) -> Option<String> {
-        self.client.try_server_info().map(|info| info.server_id)
-    }
-
     /// Sabotage: its configuration changes, for the jobs that run, too.
     pub fn reconfigure(&self) {
         self.shared.window.store(WINDOW / 2, Ordering::Relaxed);
@@ -227,12 +220,6 @@ impl Producer {
         self.shared.fault.store(fault as u8, Ordering::Relaxed);
     }
 
-    /// The fault has been put in (or was never to be).
-    #[must_use]
-    pub fn is_faultless(&self) -> bool {
-        self.shared.fault.load(Ordering::Relaxed) == 0
-    }
-
     /// No fault is to be put in any more.
     pub fn clear_fault(&self) {
         self.shared.fault.store(0, Ordering::Relaxed);
@@ -246,11 +233,16 @@ impl Producer {
     }
 
     /// The connection it publishes on: the server's number for it, and how often it was made anew.
-    /// Both unchanged is what "the producer was not touched" means.
+    /// All of it unchanged is what "the producer was not touched" means.
     #[must_use]
-    pub fn connection(&self) -> (u64, u64) {
+    pub fn connection(&self) -> Connection {
         let made = self.client.statistics().connects.load(Ordering::Relaxed);
-        (self.client.server_info().client_id, made.saturating_sub(1))
+        Connection {
+            id: self.client.server_info().client_id,
+            reconnects: made.saturating_sub(1),
+            server_id: self.client.try_server_info().map(|info| info.server_id),
+            config_hash: self.config_hash(),
+        }
     }
 
     /// Does a job; several may run at once. A range goes one number every interval, a burst at

@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use async_nats::Client;
 use futures::future::join_all;
 
-use super::audit::{AuditError, Found, read_from};
+use super::audit::{AuditError, Described, Found, read_from};
 use crate::{
     ledger::{
         audit::{Entry, StreamAudit},
@@ -21,42 +21,49 @@ use crate::{
 /// What one replica holds, or why that is not known.
 #[derive(Debug)]
 pub struct Replica {
-    /// Whose.
     pub node: NodeName,
-    /// What was read.
     pub read: Result<Content, AuditError>,
 }
 
 /// What a replica holds.
 #[derive(Debug)]
 pub struct Content {
-    /// Every message, condensed.
     pub audit: StreamAudit,
-    /// Messages and holes.
     pub found: Found,
     /// The first and the last sequence at which there is a message.
     pub ends: Option<(u64, u64)>,
 }
 
 /// Reads `range` from every replica of the zone, all at the same time, over the zone's own
-/// connection.
+/// connection. A node that holds none, as the stream's leader describes it, is not asked. `progress`
+/// is told each sequence that one of them was read up to.
 pub async fn read_replicas(
     client: &Client,
     plan: &ZonePlan,
+    stream: &Described,
     run: &RunId,
     range: RangeInclusive<u64>,
+    progress: impl Fn(u64),
 ) -> Vec<Replica> {
+    let progress = &progress;
     let reading = plan.nodes.iter().map(|node| {
         let range = range.clone();
         async move {
-            let mut audit = StreamAudit::new(plan.name.clone(), run.clone());
             let name = node.name.to_string();
+            if !stream.holders.is_empty() && !stream.holders.contains(&name) {
+                let holders = stream.holders.clone();
+                return Replica {
+                    node: node.name.clone(),
+                    read: Err(AuditError::NoReplica { holders }),
+                };
+            }
+            let mut audit = StreamAudit::new(plan.name.clone(), run.clone());
             let mut ends = None;
             let sink = |entry: &Entry<'_>| {
                 ends = Some((ends.map_or(entry.seq, |(first, _)| first), entry.seq));
                 audit.feed(entry);
             };
-            let read = read_from(client, Some(&name), range, sink, |_| {}).await;
+            let read = read_from(client, Some(&name), range, sink, progress).await;
             Replica {
                 node: node.name.clone(),
                 read: read.map(|found| Content { audit, found, ends }),

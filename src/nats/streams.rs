@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     api::{self, Ask, Failure},
+    configuration::wanted,
     error::NatsError,
     leaders,
     system::MirrorState,
@@ -20,29 +21,17 @@ use crate::{
     command::Group,
     region::{
         MirrorKind, ZonePlan,
-        names::NODES_PER_ZONE,
-        topology::{STREAM, SUBJECTS},
+        configuration::{ConsumerConfig, Origin, StreamConfig},
+        topology::STREAM,
     },
 };
 
 /// How long one step of the set-up may take in all. A fresh cluster's elections need 0.2-6 s, one
-/// that starts with data 7 s (`nats-facts.md` §H), each repeated vote 4-9 s more; a busy machine
+/// that starts with data 7 s (nats-facts §H), each repeated vote 4-9 s more; a busy machine
 /// repeats some.
 pub const SET_UP_DEADLINE: Duration = Duration::from_secs(40);
-/// Within this time the source recognises a message id it has stored. Longer than any planned
-/// outage, so that a retry after one is never stored twice (the server's default is 2 minutes).
-pub const DUPLICATE_WINDOW: Duration = Duration::from_secs(600);
-/// How long a consumer's message may stay unacknowledged before it is delivered again.
-pub const ACK_WAIT: Duration = Duration::from_secs(5);
-/// Messages a zone's consumer may hold unacknowledged: above the largest batches in flight, so
-/// that the server never stops a fast consumer; low enough to show as a figure when one hangs.
-pub const MAX_ACK_PENDING: u32 = 20_000;
-/// The same for the durable sourcing consumer; the value measured in `nats-facts.md` §B.
-const MIRROR_MAX_ACK_PENDING: u32 = 1000;
-/// A durable sourcing consumer must have exactly this heartbeat, or the server refuses it.
-const MIRROR_HEARTBEAT: Duration = Duration::from_secs(1);
 /// A mirror that has not heard after this long is in a back-off of up to 30 s; a step-down of its
-/// leader ends that (`nats-facts.md`, "On heal").
+/// leader ends that (nats-facts §A).
 const DEAF_BEFORE_NUDGE: Duration = Duration::from_secs(3);
 /// The pause between two looks at a mirror that has not heard yet.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
@@ -66,21 +55,10 @@ pub struct MirrorReady {
 pub async fn create_source(client: &Client, zone: &ZonePlan) -> Result<(), NatsError> {
     let deadline = Instant::now() + SET_UP_DEADLINE;
     let domain = zone.domain();
-    create_stream(client, &domain, source_config(), deadline, "the region's source").await
-}
-
-fn source_config() -> Value {
-    json!({
-        "name": STREAM,
-        "subjects": [SUBJECTS],
-        "storage": "file",
-        "retention": "limits",
-        "discard": "old",
-        "num_replicas": NODES_PER_ZONE,
-        "duplicate_window": nanos(DUPLICATE_WINDOW),
-        // Lets an audit read from every replica.
-        "allow_direct": true,
-    })
+    // A leader that has just been elected drops what reaches it first; a lost order costs a second.
+    stream_info(client, &domain, deadline).await?;
+    let config = wanted::source_stream();
+    create_stream(client, &domain, &config, deadline, "the region's source").await
 }
 
 /// Makes a zone's mirror (or finds it as it should be) and waits until it has heard from its
@@ -100,7 +78,7 @@ pub async fn create_mirror(
     let began = Instant::now();
     let deadline = began + SET_UP_DEADLINE;
     let (from, here) = (source.domain(), zone.domain());
-    // A mirror made before its source waits for a back-off of half a minute (facts §D).
+    // A mirror made before its source waits for a back-off of half a minute (nats-facts §D).
     if stream_info(source_client, &from, deadline).await?.is_none() {
         return Err(NatsError::Refused {
             whom: from,
@@ -112,7 +90,7 @@ pub async fn create_mirror(
     }
     let before = stream_info(mirror_client, &here, deadline).await?;
     if let Some(info) = &before {
-        info.config.require_mirror(&here, kind)?;
+        require_mirror(&info.config, &here, kind)?;
     }
     let created = before.is_none();
     link_answers(mirror_client, source, zone, deadline).await?;
@@ -122,33 +100,11 @@ pub async fn create_mirror(
             reset_mirror_consumer(mirror_client, source, zone, deadline).await?;
         }
     }
-    let config = mirror_config(source, zone, kind);
+    let config = wanted::stream(source, zone, kind);
     let want = format!("a {} mirror of {from}", kind.as_str());
-    create_stream(mirror_client, &here, config, deadline, &want).await?;
+    create_stream(mirror_client, &here, &config, deadline, &want).await?;
     let nudged = wait_until_heard(mirror_client, zone, kind).await?;
     Ok(MirrorReady { created, heard_after: began.elapsed(), nudged })
-}
-
-fn mirror_config(source: &ZonePlan, zone: &ZonePlan, kind: MirrorKind) -> Value {
-    let mut mirror = json!({
-        "name": STREAM,
-        "external": {"api": format!("$JS.{}.API", source.domain()), "deliver": ""},
-    });
-    if kind == MirrorKind::Durable {
-        mirror["consumer"] = json!({
-            "name": zone.mirror_consumer(),
-            "deliver_subject": zone.mirror_deliver_subject(),
-        });
-    }
-    json!({
-        "name": STREAM,
-        "storage": "file",
-        "retention": "limits",
-        "discard": "old",
-        "num_replicas": NODES_PER_ZONE,
-        "allow_direct": true,
-        "mirror": mirror,
-    })
 }
 
 /// Waits for the link: a mirror made without one waits for a back-off of half a minute.
@@ -169,7 +125,7 @@ async fn link_answers(
 }
 
 /// Makes the durable sourcing consumer at the source, asked from the mirror's zone.
-async fn create_mirror_consumer(
+pub(super) async fn create_mirror_consumer(
     mirror_client: &Client,
     source: &ZonePlan,
     zone: &ZonePlan,
@@ -179,17 +135,7 @@ async fn create_mirror_consumer(
     let ask = Ask {
         client: mirror_client,
         subject: format!("$JS.{}.API.CONSUMER.CREATE.{STREAM}.{name}", source.domain()),
-        body: json!({"stream_name": STREAM, "config": {
-            "name": name,
-            "durable_name": name,
-            "deliver_subject": zone.mirror_deliver_subject(),
-            "deliver_policy": "all",
-            "ack_policy": "flow_control",
-            "flow_control": true,
-            "idle_heartbeat": nanos(MIRROR_HEARTBEAT),
-            "max_ack_pending": MIRROR_MAX_ACK_PENDING,
-            "num_replicas": NODES_PER_ZONE,
-        }}),
+        body: json!({"stream_name": STREAM, "config": wanted::durable(zone)}),
         whom: &source.domain(),
         what: &format!("make the durable `{name}` for {}", zone.domain()),
     };
@@ -207,7 +153,7 @@ async fn create_mirror_consumer(
 }
 
 /// Without this a *new* mirror that meets an old durable starts at its ack floor and silently
-/// lacks everything before (`nats-facts.md` §B, "Trap").
+/// lacks everything before (nats-facts §B).
 async fn reset_mirror_consumer(
     mirror_client: &Client,
     source: &ZonePlan,
@@ -226,7 +172,7 @@ async fn reset_mirror_consumer(
 }
 
 /// Waits until the mirror has heard from its source; says whether it had to be nudged.
-async fn wait_until_heard(
+pub(super) async fn wait_until_heard(
     client: &Client,
     zone: &ZonePlan,
     kind: MirrorKind,
@@ -260,19 +206,23 @@ async fn wait_until_heard(
 /// # Errors
 /// When the zone refuses or does not answer within [`SET_UP_DEADLINE`].
 pub async fn create_consumer(client: &Client, zone: &ZonePlan) -> Result<(), NatsError> {
-    let name = zone.consumer();
+    make_consumer(client, zone, &wanted::consumer(zone)).await
+}
+
+/// Makes a zone's consumer with that configuration, or gives it to the one that is there.
+///
+/// # Errors
+/// When the zone refuses or does not answer within [`SET_UP_DEADLINE`].
+pub(super) async fn make_consumer(
+    client: &Client,
+    zone: &ZonePlan,
+    config: &ConsumerConfig,
+) -> Result<(), NatsError> {
+    let name = &config.name;
     let ask = Ask {
         client,
         subject: format!("$JS.API.CONSUMER.CREATE.{STREAM}.{name}"),
-        body: json!({"stream_name": STREAM, "config": {
-            "name": name,
-            "durable_name": name,
-            "deliver_policy": "all",
-            "ack_policy": "explicit",
-            "ack_wait": nanos(ACK_WAIT),
-            "max_ack_pending": MAX_ACK_PENDING,
-            "num_replicas": NODES_PER_ZONE,
-        }}),
+        body: json!({"stream_name": STREAM, "config": config}),
         whom: &zone.domain(),
         what: &format!("make the consumer `{name}`"),
     };
@@ -285,15 +235,28 @@ pub async fn create_consumer(client: &Client, zone: &ZonePlan) -> Result<(), Nat
 /// # Errors
 /// When the source refuses or does not answer within [`SET_UP_DEADLINE`].
 pub async fn drop_zone(source_client: &Client, zone: &ZonePlan) -> Result<(), NatsError> {
-    let name = zone.mirror_consumer();
+    delete_consumer(source_client, "the source", &zone.mirror_consumer()).await
+}
+
+/// Deletes a consumer in the client's own zone; one that is not there is fine.
+pub(super) async fn delete_consumer(
+    client: &Client,
+    whom: &str,
+    name: &str,
+) -> Result<(), NatsError> {
+    let subject = format!("$JS.API.CONSUMER.DELETE.{STREAM}.{name}");
+    delete(client, subject, whom, &format!("delete the consumer `{name}`")).await
+}
+
+/// Deletes the stream in the client's own zone; one that is not there is fine.
+pub(super) async fn delete_stream(client: &Client, whom: &str) -> Result<(), NatsError> {
+    let subject = format!("$JS.API.STREAM.DELETE.{STREAM}");
+    delete(client, subject, whom, &format!("delete the stream `{STREAM}`")).await
+}
+
+async fn delete(client: &Client, subject: String, whom: &str, what: &str) -> Result<(), NatsError> {
     let began = Instant::now();
-    let ask = Ask {
-        client: source_client,
-        subject: format!("$JS.API.CONSUMER.DELETE.{STREAM}.{name}"),
-        body: Value::Null,
-        whom: "the source",
-        what: &format!("delete the durable `{name}`"),
-    };
+    let ask = Ask { client, subject, body: Value::Null, whom, what };
     match api::until::<Value>(&ask, began + SET_UP_DEADLINE).await {
         Ok(_) => Ok(()),
         Err(Failure::Api(error))
@@ -312,42 +275,25 @@ struct StreamInfo {
     mirror: Option<MirrorState>,
 }
 
-#[derive(Debug, Deserialize)]
-struct StreamConfig {
-    mirror: Option<MirrorConfig>,
-}
-
-#[derive(Debug, Deserialize)]
-struct MirrorConfig {
-    consumer: Option<Value>,
-}
-
-impl StreamConfig {
-    /// What the stream is, in words.
-    fn describe(&self) -> &'static str {
-        match &self.mirror {
-            None => "no mirror",
-            Some(MirrorConfig { consumer: Some(_) }) => "a durable mirror",
-            Some(MirrorConfig { consumer: None }) => "a classic mirror",
-        }
+fn require_mirror(config: &StreamConfig, whom: &str, kind: MirrorKind) -> Result<(), NatsError> {
+    let have = match &config.mirror {
+        None => "no mirror",
+        Some(Origin { consumer: Some(_), .. }) => "a durable mirror",
+        Some(Origin { consumer: None, .. }) => "a classic mirror",
+    };
+    let want = match kind {
+        MirrorKind::Durable => "a durable mirror",
+        MirrorKind::Classic => "a classic mirror",
+    };
+    if have == want {
+        return Ok(());
     }
-
-    fn require_mirror(&self, whom: &str, kind: MirrorKind) -> Result<(), NatsError> {
-        let have = self.describe();
-        let want = match kind {
-            MirrorKind::Durable => "a durable mirror",
-            MirrorKind::Classic => "a classic mirror",
-        };
-        if have == want {
-            return Ok(());
-        }
-        Err(NatsError::OtherStream {
-            whom: whom.to_owned(),
-            stream: STREAM.into(),
-            have: have.into(),
-            want: want.into(),
-        })
-    }
+    Err(NatsError::OtherStream {
+        whom: whom.to_owned(),
+        stream: STREAM.into(),
+        have: have.into(),
+        want: want.into(),
+    })
 }
 
 /// The stream in the client's own zone; `None` if there is none.
@@ -374,7 +320,7 @@ async fn stream_info(
 async fn create_stream(
     client: &Client,
     whom: &str,
-    config: Value,
+    config: &StreamConfig,
     deadline: Instant,
     want: &str,
 ) -> Result<(), NatsError> {
@@ -382,7 +328,7 @@ async fn create_stream(
     let ask = Ask {
         client,
         subject: format!("$JS.API.STREAM.CREATE.{STREAM}"),
-        body: config,
+        body: json!(config),
         whom,
         what: &format!("create the stream `{STREAM}`"),
     };
@@ -398,9 +344,4 @@ async fn create_stream(
         }
         Err(failure) => Err(ask.error(&failure, began.elapsed())),
     }
-}
-
-/// JetStream's durations are nanoseconds.
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

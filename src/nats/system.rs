@@ -102,7 +102,6 @@ pub(super) async fn statsz(client: &Client, timeout: Duration) -> Option<Statsz>
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 pub(super) struct Statsz {
-    /// Resident bytes.
     pub mem: Option<u64>,
     /// Percent of one core.
     pub cpu: Option<f32>,
@@ -296,6 +295,8 @@ impl MirrorState {
 #[derive(Debug, Default, Deserialize)]
 struct Place {
     #[serde(default)]
+    consumer_seq: u64,
+    #[serde(default)]
     stream_seq: u64,
 }
 
@@ -323,6 +324,7 @@ impl Consumer {
         ConsumerReport {
             name: self.name,
             delivered: self.delivered.stream_seq,
+            deliveries: self.delivered.consumer_seq,
             ack_floor: self.ack_floor.stream_seq,
             pending: self.num_pending,
             unacked: self.num_ack_pending,
@@ -371,7 +373,7 @@ mod tests {
         assert_eq!(stream.peers.iter().filter(|p| p.current).count(), 1);
         assert_eq!(stream.mirror, Some(MirrorReport { lag: 0, silent_ms: Some(904), error: None }));
         let consumer = &stream.consumers[0];
-        assert_eq!((consumer.delivered, consumer.ack_floor), (5, 2));
+        assert_eq!((consumer.delivered, consumer.ack_floor, consumer.deliveries), (5, 2, 7));
         assert_eq!((consumer.pending, consumer.unacked, consumer.redelivered), (15, 3, 1));
         assert_eq!(consumer.leader, None);
     }

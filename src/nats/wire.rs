@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Cow,
+    sync::LazyLock,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -30,6 +31,22 @@ pub(super) fn now_ms() -> UnixMs {
     now_us() / 1000
 }
 
+/// Microseconds since the epoch by a clock that nobody sets: the system's clock when the process
+/// first looked, and the monotonic one since. What a message says of its sending.
+pub(super) fn steady_us() -> u64 {
+    let (first, began) = *FIRST_LOOK;
+    first.saturating_add(began.elapsed().as_micros() as u64)
+}
+
+static FIRST_LOOK: LazyLock<(u64, std::time::Instant)> =
+    LazyLock::new(|| (now_us(), std::time::Instant::now()));
+
+/// How long before the moment `now` of the steady clock a message was sent; `None` if it was not
+/// sent by this process.
+pub(super) fn since_sent(now: u64, sent: u64) -> Option<u64> {
+    now.checked_sub(sent).filter(|_| sent >= FIRST_LOOK.0)
+}
+
 /// Is there a connection just now?
 pub(super) fn is_connected(client: &Client) -> bool {
     client.connection_state() == State::Connected
@@ -49,7 +66,6 @@ pub(super) struct ApiError {
     /// What exactly; 0 if the server did not say.
     #[serde(default)]
     pub(super) err_code: u32,
-    /// In words.
     #[serde(default)]
     pub(super) description: String,
 }
@@ -57,11 +73,9 @@ pub(super) struct ApiError {
 /// What came back for a published message.
 #[derive(Debug)]
 pub(super) enum Reply<'a> {
-    /// Stored.
     Stored {
         /// Where on the stream.
         seq: u64,
-        /// By which domain.
         domain: Cow<'a, str>,
         /// It was there already.
         duplicate: bool,
@@ -140,20 +154,20 @@ impl Delivery {
 /// Watches whether the connection carries anything at all. A frozen node never closes TCP, and
 /// the client's own pings take their time; a message to ourselves tells within a second.
 #[derive(Debug)]
-pub(super) struct Pulse {
+pub(super) struct Liveness {
     subject: String,
     heard: Instant,
     asked: Option<Instant>,
 }
 
-impl Pulse {
+impl Liveness {
     /// For the connection on which `inbox.*` is subscribed.
     pub(super) fn new(inbox: &str) -> Self {
         Self { subject: format!("{inbox}.{ECHO_TOKEN}"), heard: Instant::now(), asked: None }
     }
 
-    /// Something arrived. Returns whether it was our own message.
-    pub(super) fn beat(&mut self, subject: &str) -> bool {
+    /// A message arrived. True for our own echo.
+    pub(super) fn arrived(&mut self, subject: &str) -> bool {
         self.heard = Instant::now();
         subject == self.subject
     }

@@ -24,7 +24,9 @@ pub struct Values<'a> {
     pub client_advertise: &'a str,
     /// The time between two pings, `5s`.
     pub ping_interval: &'a str,
-    /// `host:port` of the cluster ports of the zone's nodes.
+    /// `host:port` of the cluster ports of the zone's other nodes. With its own among them, a server
+    /// that has no data yet needs the votes of all three, and every third first vote fails
+    /// (nats-facts §H).
     pub routes: &'a [String],
     /// Where its streams are.
     pub store_dir: &'a str,

@@ -3,20 +3,24 @@
 //! A platform knows processes and links; it does not speak NATS (that is `nats`), and it keeps no
 //! picture of the region (that is `room`).
 
+mod banner;
 mod config;
 pub mod docker;
-mod greet;
+pub mod identity;
 pub mod local;
+pub mod person;
 
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
+use self::identity::Identity;
+
 use crate::region::{
     NodeName, ZoneName, ZonePlan,
     observation::ProcessTruth,
-    snapshot::Container,
+    status::Container,
     topology::{CutKind, MirrorKind},
 };
 
@@ -31,7 +35,6 @@ pub enum PlatformError {
         "port {port} ({what}) is in use by {owner}: end it, or start this region on other ports with `--port-base N` (or `--port-base auto`)"
     )]
     PortTaken {
-        /// The port.
         port: u16,
         /// What we need it for: "js1-zone-a, clients".
         what: String,
@@ -40,18 +43,10 @@ pub enum PlatformError {
     },
     /// A node did not start, or ended at once.
     #[error("{node} did not start: {why}\n  its log: {log}")]
-    NotStarted {
-        /// Which.
-        node: NodeName,
-        /// Why, from its log.
-        why: String,
-        /// Where its log is.
-        log: PathBuf,
-    },
+    NotStarted { node: NodeName, why: String, log: PathBuf },
     /// The node is not in a state in which that can be done.
     #[error("{node} {why}")]
     NodeState {
-        /// Which.
         node: NodeName,
         /// "is not running: `node start js1-zone-a` starts it".
         why: String,
@@ -73,12 +68,16 @@ pub enum PlatformError {
     /// The engine that runs containers.
     #[error("{0}")]
     Engine(String),
+    /// Something that is needed is another's; nothing was begun.
+    #[error("{0}")]
+    Foreign(String),
+    /// A cut that was made in part, and could not be taken back.
+    #[error("{0}")]
+    HalfCut(String),
     /// A cut this platform cannot make.
     #[error("the {platform} platform has no cut of kind {}: it has {have}", kind.as_str())]
     CutKind {
-        /// Which platform.
         platform: &'static str,
-        /// What was asked.
         kind: CutKind,
         /// What there is: "refuse, silent".
         have: String,
@@ -91,9 +90,7 @@ pub enum PlatformError {
     Io {
         /// "write", "create folder", …
         doing: &'static str,
-        /// Which file.
         path: PathBuf,
-        /// The system's word.
         source: std::io::Error,
     },
 }
@@ -124,7 +121,6 @@ impl PlatformError {
 pub enum PlatformEvent {
     /// A node's process changed: started, ended, was frozen.
     Node {
-        /// Which.
         node: NodeName,
         /// What it is doing now.
         truth: ProcessTruth,
@@ -137,7 +133,6 @@ pub enum PlatformEvent {
     /// A node was taken off the network of the links, or put on it, against what the room has made
     /// of its zone's link; or it is where it belongs again.
     Astray {
-        /// Which.
         node: NodeName,
         /// It is off the network, though its zone's link is not cut.
         off: bool,
@@ -147,7 +142,6 @@ pub enum PlatformEvent {
     },
     /// A node was taken off its own zone's network, or is on it again.
     Alone {
-        /// Which.
         node: NodeName,
         /// Somebody took it off.
         off: bool,
@@ -155,19 +149,9 @@ pub enum PlatformEvent {
         told: String,
     },
     /// What the engine tells of a node's container.
-    Container {
-        /// Which.
-        node: NodeName,
-        /// What it tells.
-        container: Container,
-    },
+    Container { node: NodeName, container: Container },
     /// The platform itself is in trouble, or out of it again.
-    Trouble {
-        /// Out of it.
-        over: bool,
-        /// In words.
-        why: String,
-    },
+    Trouble { over: bool, why: String },
 }
 
 /// What a mirror zone's link has carried, where the platform carries it itself.
@@ -198,8 +182,9 @@ pub type Progress<'a> = &'a (dyn Fn(&str) + Send + Sync);
 pub struct Common {
     /// The region's folder; the platform works in its subfolder `servers`.
     pub home: PathBuf,
-    /// The region's name.
     pub region: String,
+    /// Whose the region is; everything outside its folder carries it.
+    pub identity: Identity,
     /// The source zone's name: where leafnodes of other zones go.
     pub source: ZonePlan,
 }
@@ -247,6 +232,17 @@ pub trait Platform: Send + Sync {
     /// the zone has none.
     async fn link_stats(&self, _zone: &ZoneName) -> Option<LinkStats> {
         None
+    }
+
+    /// What an adoption keeps of what it found, and what it changes, in words; after
+    /// [`Self::prepare`].
+    fn adopted(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Is a mirror zone's link cut, also where it was found so?
+    fn is_cut(&self, _zone: &ZoneName) -> bool {
+        false
     }
 
     /// Nodes that are off a network they belong on, each with which, and what brings it back: "off
@@ -302,7 +298,7 @@ pub fn version_at_least(version: &str, wanted: (u32, u32, u32)) -> bool {
 }
 
 /// Which mirror kind a server version gets when the user has not said: durable from 2.15 on
-/// (`nats-facts.md` §B: 2.14 accepts it and gains nothing).
+/// (nats-facts §B: 2.14 accepts it and gains nothing).
 #[must_use]
 pub fn default_mirror(version: &str) -> MirrorKind {
     if version_at_least(version, (2, 15, 0)) { MirrorKind::Durable } else { MirrorKind::Classic }

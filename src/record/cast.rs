@@ -23,7 +23,6 @@ const IDLE_LIMIT: f64 = 2.0;
 /// What a recording begins with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// The screen's size.
     pub size: ScreenSize,
     /// What it is of.
     pub title: String,
@@ -34,11 +33,9 @@ pub struct Header {
 /// Something that happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What<'a> {
-    /// Text was drawn.
     Output(&'a str),
     /// The screen has another size.
     Resize(ScreenSize),
-    /// A chapter begins.
     Marker(&'a str),
     /// The recording was ended in order.
     Exit,

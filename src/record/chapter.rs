@@ -38,7 +38,7 @@ pub fn of(event: &Event) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::region::{Actor, snapshot::Verdict};
+    use crate::region::{Actor, Person, status::Verdict};
 
     #[test]
     fn commands_steps_and_verdicts_are_chapters_and_a_mark_is_one() {
@@ -55,6 +55,11 @@ mod tests {
         let evidence = String::from("nothing lost");
         let ended = EventKind::DrillEnded { drill, verdict: Verdict::Proved, evidence };
         assert_eq!(chapter(ended).unwrap(), "verdict heal proved");
-        assert_eq!(chapter(EventKind::ScreenLeft { name: "tom".into() }), None);
+        assert_eq!(
+            chapter(EventKind::ScreenLeft {
+                person: Person { name: "tom".into(), ..Person::default() }
+            }),
+            None
+        );
     }
 }

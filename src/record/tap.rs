@@ -36,12 +36,10 @@ pub enum RecordError {
     /// It cannot be made or written.
     #[error("cannot record into {}: {why}; {}", path.display(), way_out(path, why))]
     Io {
-        /// The file.
         path: PathBuf,
         /// The system's word, which the sentence holds: it is not told again as the cause.
         why: io::Error,
     },
-    /// One runs.
     #[error("this screen is being recorded into {} already: end that first", .0.display())]
     Running(PathBuf),
 }
@@ -91,11 +89,9 @@ pub struct BrokenOff {
 /// A recording that has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recorded {
-    /// The file.
     pub path: PathBuf,
     /// How long it took.
     pub took: Duration,
-    /// Its size.
     pub bytes: u64,
 }
 

@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     UnixMs,
-    actor::Actor,
+    actor::{Actor, Person},
+    format::seconds,
     names::{NodeName, ZoneName},
-    snapshot::{LinkState, MirrorState, NodeState, Verdict},
+    status::{LinkState, MirrorState, NodeState, Verdict},
 };
 
 /// Something that happened.
@@ -16,25 +17,73 @@ use super::{
 pub struct Event {
     /// Counted from 1 by the room.
     pub id: u64,
-    /// When.
     pub at_ms: UnixMs,
-    /// By whose hand.
     pub actor: Actor,
-    /// What.
     #[serde(flatten)]
     pub kind: EventKind,
 }
 
-/// How much an event asks for attention.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// Expected.
-    Info,
-    /// Something stopped or is missing, perhaps on purpose.
-    Warn,
-    /// Something is wrong.
-    Error,
+words! {
+    /// How much an event asks for attention.
+    #[derive(PartialOrd, Ord)]
+    pub enum Severity {
+        Info = "info",
+        /// Something stopped or is missing, perhaps on purpose.
+        Warn = "warn",
+        Error = "error",
+    }
+}
+
+words! {
+    /// What people do about control, and what happens to their places.
+    pub enum SeatAct {
+        Asks = "asks",
+        Grants = "grants",
+        Refuses = "refuses",
+        /// Asked, and was not answered.
+        Unanswered = "unanswered",
+        /// Has control, as nobody else has it any more.
+        Drives = "drives",
+        Releases = "releases",
+        /// The owner, without asking.
+        Takes = "takes",
+        /// The owner, so that no guest gets it.
+        Holds = "holds",
+        Frees = "frees",
+        /// The connection, without a word.
+        Lost = "lost",
+        /// The terminal does not answer.
+        Silent = "silent",
+        Answers = "answers",
+        Removed = "removed",
+    }
+}
+
+impl SeatAct {
+    fn write(
+        self,
+        f: &mut fmt::Formatter<'_>,
+        who: &Person,
+        other: Option<&Person>,
+    ) -> fmt::Result {
+        let nobody = Person { name: "nobody".into(), ..Person::default() };
+        let then = other.unwrap_or(&nobody);
+        match self {
+            Self::Asks => write!(f, "{who} asks for control"),
+            Self::Grants => write!(f, "{who} gave control to {then}"),
+            Self::Refuses => write!(f, "{who} refused control to {then}"),
+            Self::Unanswered => write!(f, "no answer: {who} does not get control"),
+            Self::Drives => write!(f, "{who} drives after {then}"),
+            Self::Releases => write!(f, "{who} drives no longer; nobody does"),
+            Self::Takes => write!(f, "{who} took control from {then}"),
+            Self::Holds => write!(f, "{who} holds control: no guest gets it"),
+            Self::Frees => write!(f, "{who} holds control no longer"),
+            Self::Lost => write!(f, "{who}: the connection is lost"),
+            Self::Silent => write!(f, "{who}: the terminal does not answer"),
+            Self::Answers => write!(f, "{who}: the terminal answers again"),
+            Self::Removed => write!(f, "{who} removed {then}"),
+        }
+    }
 }
 
 /// What happened. Each prints as one sentence.
@@ -64,14 +113,12 @@ pub enum EventKind {
     },
     /// A step of a bring-up ended.
     StepDone {
-        /// Which.
         title: String,
         /// How long it took.
         took_ms: u64,
     },
     /// A node changed its state.
     NodeChanged {
-        /// Which.
         node: NodeName,
         /// What it was doing.
         from: NodeState,
@@ -80,7 +127,6 @@ pub enum EventKind {
     },
     /// A raft group has another leader.
     LeaderChanged {
-        /// Where.
         zone: ZoneName,
         /// `meta`, `stream` or `consumer`.
         group: String,
@@ -110,7 +156,6 @@ pub enum EventKind {
     },
     /// A mirror changed its state.
     MirrorChanged {
-        /// Where.
         zone: ZoneName,
         /// What it was doing.
         from: MirrorState,
@@ -119,7 +164,6 @@ pub enum EventKind {
     },
     /// A mirror has caught up after a heal.
     Recovered {
-        /// Where.
         zone: ZoneName,
         /// Heal → link up.
         link_up_ms: u64,
@@ -130,7 +174,6 @@ pub enum EventKind {
     },
     /// The ledger found something that must not be.
     LedgerAlarm {
-        /// Where.
         zone: ZoneName,
         /// What: "lost", "duplicate", "reordered", "corrupt", "unexpected".
         what: String,
@@ -139,53 +182,47 @@ pub enum EventKind {
         /// The first of them, by stream sequence.
         first: Vec<u64>,
     },
-    /// A drill began.
     DrillBegan {
-        /// Its name.
         drill: String,
         /// The deliberate fault, if one.
         sabotage: Option<String>,
     },
     /// A step of a drill began.
     DrillStep {
-        /// The drill's name.
         drill: String,
-        /// Counted from 1.
         number: usize,
-        /// The step's title.
         title: String,
     },
-    /// A drill ended.
     DrillEnded {
-        /// Its name.
         drill: String,
-        /// With what verdict.
         verdict: Verdict,
-        /// For what reason.
         evidence: String,
     },
-    /// A screen came.
     ScreenAttached {
-        /// Who.
-        name: String,
-        /// May send commands.
+        #[serde(flatten)]
+        person: Person,
         drives: bool,
     },
-    /// A screen went.
     ScreenLeft {
-        /// Who.
-        name: String,
+        #[serde(flatten)]
+        person: Person,
     },
-    /// A user's mark.
+    /// What became of control, or of a place.
+    Seat {
+        did: SeatAct,
+        #[serde(flatten)]
+        person: Person,
+        /// The one it was done to, or who drove before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        other: Option<Person>,
+    },
     Mark {
-        /// The user's words.
         text: String,
     },
     /// Anything else worth a line.
     Note {
         /// How much attention it asks for.
         severity: Severity,
-        /// The line.
         text: String,
     },
 }
@@ -224,6 +261,9 @@ impl EventKind {
                 _ => Severity::Info,
             },
             Self::Note { severity, .. } => *severity,
+            Self::Seat { did: SeatAct::Lost | SeatAct::Silent | SeatAct::Removed, .. } => {
+                Severity::Warn
+            }
             _ => Severity::Info,
         }
     }
@@ -301,22 +341,13 @@ impl fmt::Display for EventKind {
             Self::DrillEnded { drill, verdict, evidence } => {
                 write!(f, "drill {drill} {}: {evidence}", verdict.as_str())
             }
-            Self::ScreenAttached { name, drives } => {
-                write!(f, "{name} attached{}", if *drives { "" } else { " to observe" })
+            Self::ScreenAttached { person, drives } => {
+                write!(f, "{person} attached{}", if *drives { "" } else { " to observe" })
             }
-            Self::ScreenLeft { name } => write!(f, "{name} left"),
+            Self::ScreenLeft { person } => write!(f, "{person} left"),
+            Self::Seat { did, person, other } => did.write(f, person, other.as_ref()),
             Self::Mark { text } => write!(f, "mark: {text}"),
             Self::Note { text, .. } => f.write_str(text),
         }
-    }
-}
-
-/// Milliseconds as a person reads them: `0.42 s`, `39.6 s`, `0.004 s`.
-#[must_use]
-pub fn seconds(ms: u64) -> String {
-    match ms {
-        0..10 => format!("0.00{ms} s"),
-        10..10_000 => format!("{}.{:02} s", ms / 1000, ms % 1000 / 10),
-        _ => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
     }
 }

@@ -1,74 +1,155 @@
-//! The true-lag history: the highest of each second for the timeline, gaps kept as gaps.
+//! A region's history: its inputs in order, one JSON object a line, and the state they begin with.
+//!
+//! Whoever applies the inputs to that state has every picture that was drawn.
 
-use std::collections::BTreeMap;
+use serde::{Deserialize, Serialize};
 
-use super::{
-    UnixMs, ZoneName,
-    snapshot::{HISTORY_LEN, HISTORY_STEP_MS, Zone},
-};
+use super::{UnixMs, input::Moment, reduce::State};
 
-/// How many samples are due at `now` when the newest one was taken at `newest`, and the moment the
-/// newest due one belongs to. Samples stay on a steady grid, so that a late tick does not bend the
-/// timeline; a tick more than half a step early gets none.
-///
-/// A clock that was set back by more than a step starts a new grid with one sample.
-#[must_use]
-pub fn due(newest: UnixMs, now: UnixMs) -> (u64, UnixMs) {
-    if newest == 0 || now.saturating_add(HISTORY_STEP_MS) < newest {
-        return (1, now);
-    }
-    let steps = (now.saturating_sub(newest) + HISTORY_STEP_MS / 2) / HISTORY_STEP_MS;
-    (steps, newest + steps * HISTORY_STEP_MS)
+/// The version of this format.
+pub const FORMAT: u32 = 1;
+
+/// The end of the year 9999: no room writes a later moment, and sums of it stay far from what 64
+/// bits hold.
+const LATEST: UnixMs = 253_402_300_799_999;
+
+/// A line of a history.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "k", rename_all = "kebab-case")]
+pub enum Line {
+    /// What is true from here on, whatever was before: the first line, and again where a room began
+    /// or the file was begun anew.
+    Begin(Box<Begin>),
+    Input(Box<Moment>),
 }
 
-/// The highest true lag of each zone since the newest sample: what rises and falls between two
-/// samples was there all the same.
-#[derive(Clone, Debug, Default)]
-pub struct Peaks(BTreeMap<ZoneName, u64>);
+/// A state to begin with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Begin {
+    pub format: u32,
+    /// The version that wrote it.
+    pub zonedrill: String,
+    pub at: UnixMs,
+    pub state: State,
+}
 
-impl Peaks {
-    /// A zone's true lag as it is now; `None` while it is unknown.
-    pub fn saw(&mut self, zone: &ZoneName, lag: Option<u64>) {
-        let Some(lag) = lag else { return };
-        match self.0.get_mut(zone) {
-            Some(peak) => *peak = lag.max(*peak),
-            None => drop(self.0.insert(zone.clone(), lag)),
+impl Begin {
+    /// Begins with `state`, in this version's words.
+    #[must_use]
+    pub fn with(at: UnixMs, state: State) -> Self {
+        Self { format: FORMAT, zonedrill: env!("CARGO_PKG_VERSION").into(), at, state }
+    }
+}
+
+impl Line {
+    /// When it was.
+    #[must_use]
+    pub fn at(&self) -> UnixMs {
+        match self {
+            Self::Begin(begin) => begin.at,
+            Self::Input(moment) => moment.at,
         }
     }
 }
 
-/// Appends `steps` samples to every zone: the seconds nobody looked at are unknown, the last one
-/// is the zone's peak, the highest true lag since the sample before. Zones without a mirror have no
-/// lag and stay unknown.
-pub fn append(zones: &mut [Zone], peaks: &mut Peaks, steps: u64) {
-    let steps = usize::try_from(steps).unwrap_or(HISTORY_LEN).min(HISTORY_LEN);
-    if steps == 0 {
-        return;
+/// Why a history cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    #[error("line {line} is damaged ({why})")]
+    Damaged { line: usize, why: String },
+    #[error(
+        "line {line} is of format {format}, this version reads format {FORMAT}: play it with the version that wrote it"
+    )]
+    Format { line: usize, format: u64 },
+    #[error("it is empty, or its first line is not a beginning")]
+    NoBeginning,
+}
+
+/// Reads a history. A line that was cut off (its room was killed) is left out: the last one, and the
+/// one before a beginning.
+///
+/// # Errors
+/// When a line is damaged or of another format, or it does not begin with a state.
+pub fn read(text: &str) -> Result<Vec<Line>, HistoryError> {
+    let mut lines = Vec::new();
+    let mut damaged = None;
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    for (number, line) in (1..).zip(whole.split('\n')).filter(|(_, line)| !line.is_empty()) {
+        let line = one(number, line);
+        if let Some(before) = damaged.take()
+            && !matches!(line, Ok(Line::Begin(_)))
+        {
+            return Err(before);
+        }
+        match line {
+            Ok(line) => lines.push(line),
+            Err(format @ HistoryError::Format { .. }) => return Err(format),
+            Err(error) => damaged = Some(error),
+        }
     }
-    for zone in zones {
-        let lag = peaks.0.remove(&zone.name);
-        let history = &mut zone.lag_history;
-        history.extend(std::iter::repeat_n(None, steps - 1));
-        history.push(lag);
-        let excess = history.len().saturating_sub(HISTORY_LEN);
-        history.drain(..excess);
+    match (damaged, lines.first()) {
+        (Some(damaged), _) => Err(damaged),
+        (None, Some(Line::Begin(_))) => Ok(lines),
+        (None, _) => Err(HistoryError::NoBeginning),
     }
-    // Also of zones that are there no more.
-    peaks.0.clear();
+}
+
+fn one(number: usize, text: &str) -> Result<Line, HistoryError> {
+    /// Of another format nothing else is expected to be readable.
+    #[derive(Deserialize)]
+    struct Head {
+        format: u64,
+    }
+    if let Ok(Head { format }) = serde_json::from_str(text)
+        && format != u64::from(FORMAT)
+    {
+        return Err(HistoryError::Format { line: number, format });
+    }
+    let damaged = |why: String| HistoryError::Damaged { line: number, why };
+    let line: Line = serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
+    if line.at() > LATEST {
+        return Err(damaged("its time is none".into()));
+    }
+    match &line {
+        Line::Begin(begin) if !begin.state.is_coherent() => {
+            Err(damaged("its state contradicts itself".into()))
+        }
+        _ => Ok(line),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::region::Input;
 
     #[test]
-    fn samples_stay_on_their_grid() {
-        assert_eq!(due(0, 5_000), (1, 5_000));
-        assert_eq!(due(5_000, 5_400), (0, 5_000));
-        assert_eq!(due(5_000, 5_950), (1, 6_000));
-        assert_eq!(due(5_000, 6_070), (1, 6_000));
-        assert_eq!(due(5_000, 8_100), (3, 8_000));
-        assert_eq!(due(5_000, 4_900), (0, 5_000), "a small step back waits");
-        assert_eq!(due(5_000, 1_000), (1, 1_000), "a clock that was set back starts anew");
+    fn what_is_damaged_or_of_another_format_is_named() {
+        let line = |line: &Line| serde_json::to_string(line).unwrap() + "\n";
+        let state = State::new("region", "local", 5);
+        let begin = line(&Line::Begin(Box::new(Begin::with(5, state))));
+        let tick = Moment { at: 6, by: None, input: Input::Tick };
+        let tick = line(&Line::Input(Box::new(tick)));
+        let why = |text: &str| read(text).unwrap_err().to_string();
+
+        let whole = format!("{begin}{tick}");
+        assert_eq!(read(&whole).unwrap().len(), 2);
+        assert_eq!(read(&format!("{whole}{}", &tick[..9])).unwrap().len(), 2, "a torn end");
+        let damaged = why(&format!("{whole}{}", tick.replace("\"at\"", "\"a\"")));
+        assert!(damaged.starts_with("line 3 is damaged (missing field `at`"), "{damaged}");
+        let other = why(&begin.replace("\"format\":1", "\"format\":9"));
+        assert_eq!(
+            other,
+            "line 1 is of format 9, this version reads format 1: play it with the version that wrote it"
+        );
+        let foreign = why(&begin.replace("\"books\":[]", "\"books\":[{}]"));
+        assert!(foreign.starts_with("line 1 is damaged"), "{foreign}");
+        let late = why(&format!("{whole}{}{tick}", tick.replace(":6", ":18446744073709551615")));
+        assert!(late.starts_with("line 3 is damaged (its time"), "{late}");
+        let torn = format!("{whole}{}\n{begin}{tick}", &tick[..9]);
+        assert_eq!(read(&torn).unwrap().len(), 4, "a room was killed there, and another began");
+        for text in ["", &tick, "\n"] {
+            assert!(why(text).contains("not a beginning"), "{text}");
+        }
     }
 }

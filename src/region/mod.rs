@@ -3,23 +3,31 @@
 //! Pure: no I/O, no clock (times are handed in), no knowledge of a screen. Everything that
 //! crosses the room's socket, and everything a screen draws, is defined here.
 
+#[macro_use]
+mod word;
+
 pub mod actor;
+pub mod advisory;
+pub mod configuration;
+pub mod deliveries;
 pub mod event;
-pub mod figures;
+pub mod format;
 pub mod history;
+pub mod input;
+pub mod lag_history;
 pub mod names;
 pub mod observation;
 pub mod recovery;
 pub mod reduce;
-pub mod snapshot;
 pub mod status;
 pub mod topology;
 
-pub use actor::Actor;
+pub use actor::{Actor, Person};
 pub use event::{Event, EventKind, Severity};
+pub use input::Input;
 pub use names::{NodeName, ZoneName};
-pub use snapshot::Snapshot;
+pub use status::Status;
 pub use topology::{MirrorKind, Role, Settings, ZonePlan};
 
-/// Milliseconds since the Unix epoch, as every timestamp of a snapshot and an event is kept.
+/// Milliseconds since the Unix epoch, as every timestamp of a status and an event is kept.
 pub type UnixMs = u64;

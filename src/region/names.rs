@@ -2,16 +2,18 @@
 
 use std::{fmt, str::FromStr};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Nodes in every zone: the seed's three, enough for R3.
+/// Nodes in every zone: the original plan's three, enough for R3.
 pub const NODES_PER_ZONE: u8 = 3;
 /// The longest zone name, so that a pane's title and a container's name stay readable.
 const LONGEST: usize = 12;
 
 /// A zone's short name: `a`, `b`, `paris-1`. Its long form, `zone-a`, is understood as well.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(with = "String")]
 pub struct ZoneName(String);
 
 /// Why a text is not the name of a zone or a node.
@@ -90,12 +92,12 @@ impl fmt::Debug for ZoneName {
 }
 
 /// One of a zone's nodes: `js2-zone-b`.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(with = "String")]
 pub struct NodeName {
     /// The zone the node belongs to.
     pub zone: ZoneName,
-    /// 1 to 3.
     pub number: u8,
 }
 

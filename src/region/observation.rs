@@ -4,45 +4,36 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     UnixMs,
+    configuration::Differing,
     names::{NodeName, ZoneName},
-    snapshot::Container,
+    status::{Container, Latency},
 };
 
 /// One fact.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Observation {
     /// A node answered, or did not within its deadline.
     Node {
-        /// Which.
         node: NodeName,
         /// What it said; `None` for silence.
         report: Option<Box<NodeReport>>,
     },
     /// What the platform knows of a node's process.
     Process {
-        /// Which.
         node: NodeName,
         /// What it is doing.
         truth: ProcessTruth,
     },
     /// A node was taken off the network of the links, though its zone's link is not cut; or it is
     /// where it belongs again.
-    Astray {
-        /// Which.
-        node: NodeName,
-        /// It is off.
-        off: bool,
-    },
+    Astray { node: NodeName, off: bool },
+    /// In what a zone differs from how it was made.
+    Differs { zone: ZoneName, differences: Vec<Differing> },
     /// What the engine tells of a node's container.
-    Container {
-        /// Which.
-        node: NodeName,
-        /// What it tells.
-        container: Box<Container>,
-    },
+    Container { node: NodeName, container: Box<Container> },
     /// The zone's durable consumer at the source (durable mirrors) counts this backlog.
     SourcePending {
-        /// The mirror zone.
         zone: ZoneName,
         /// Messages not delivered to it.
         pending: u64,
@@ -50,20 +41,18 @@ pub enum Observation {
 }
 
 /// What the platform knows of a node's process.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProcessTruth {
     /// What it is doing.
     pub state: ProcessState,
-    /// Its process id.
     pub pid: Option<u32>,
 }
 
 /// What a process is doing, as its platform sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum ProcessState {
-    /// Runs.
     Running,
-    /// Suspended.
     Frozen,
     /// Ended because it was asked to.
     Stopped,
@@ -72,13 +61,11 @@ pub enum ProcessState {
 }
 
 /// What one node said about itself at one moment.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct NodeReport {
     /// The server's unique id (a new one after every start).
     pub server_id: String,
-    /// `2.15.1`.
     pub version: String,
-    /// When it answered.
     pub at_ms: UnixMs,
     /// Resident memory in bytes.
     pub rss_bytes: Option<u64>,
@@ -88,14 +75,13 @@ pub struct NodeReport {
     pub meta_leader: Option<String>,
     /// It answers, and its JetStream is off.
     pub jetstream_off: bool,
-    /// Its leafnode connections.
     pub leafs: Vec<LeafReport>,
     /// The region's stream as this node sees it.
     pub stream: Option<StreamReport>,
 }
 
 /// One leafnode connection.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LeafReport {
     /// The connection's id on this server.
     pub id: u64,
@@ -106,17 +92,12 @@ pub struct LeafReport {
 }
 
 /// The stream as one node sees it.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct StreamReport {
-    /// Messages held.
     pub messages: u64,
-    /// Bytes held.
     pub bytes: u64,
-    /// First sequence held.
     pub first_seq: u64,
-    /// Last sequence assigned.
     pub last_seq: u64,
-    /// Holes.
     pub num_deleted: u64,
     /// When the stream was created, as the server prints it.
     pub created: String,
@@ -131,16 +112,14 @@ pub struct StreamReport {
 }
 
 /// A replica as the leader sees it.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PeerReport {
-    /// Server name.
     pub name: String,
-    /// Has everything.
     pub current: bool,
 }
 
 /// Mirror information as the mirror's leader tells it.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct MirrorReport {
     /// The server's own lag figure.
     pub lag: u64,
@@ -151,17 +130,16 @@ pub struct MirrorReport {
 }
 
 /// A consumer as one node sees it.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ConsumerReport {
-    /// Its name.
     pub name: String,
     /// Last stream sequence delivered.
     pub delivered: u64,
+    /// How many deliveries it has made, repeated ones included.
+    pub deliveries: u64,
     /// Acknowledged up to here (stream sequence).
     pub ack_floor: u64,
-    /// Not delivered yet.
     pub pending: u64,
-    /// Delivered, not acknowledged.
     pub unacked: u64,
     /// Waiting messages that were delivered more than once.
     pub redelivered: u64,
@@ -169,14 +147,64 @@ pub struct ConsumerReport {
     pub leader: Option<String>,
 }
 
+/// What the room does with a zone's consumer.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Consuming {
+    /// The room consumes in this zone.
+    pub running: bool,
+    /// Paused by a command.
+    pub paused: bool,
+    /// Messages a second it is held to; `None` means as fast as it can.
+    pub limit: Option<f64>,
+    /// Messages a second it processes now.
+    pub rate: f64,
+    /// Messages it has processed, repeated ones included.
+    #[serde(default)]
+    pub processed: u64,
+    /// Of the messages it processed for the first time in the last 10 s.
+    #[serde(default)]
+    pub latency: Option<Latency>,
+    /// What the deliveries that came to it say of the server's count; `None` before the first.
+    #[serde(default)]
+    pub deliveries: Option<Deliveries>,
+    /// Why it cannot consume just now, if it cannot.
+    pub trouble: Option<String>,
+    /// How often it has connected.
+    #[serde(default)]
+    pub connections: u64,
+}
+
+/// Each delivery carries the server's count of the consumer's deliveries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deliveries {
+    /// The server's count at the newest that came to the room.
+    pub count: u64,
+    /// Of them, those that came to the room: without the gaps between them.
+    pub here: u64,
+    /// When the newest came.
+    pub at_ms: UnixMs,
+}
+
+impl Deliveries {
+    /// One more came, by the server's count the `count`th. A consumer that was made anew counts
+    /// from one; a new leader repeats the last few.
+    #[must_use]
+    pub fn after(before: Option<Self>, count: u64, at_ms: UnixMs) -> Self {
+        let here = match before {
+            Some(before) if count > before.count => before.here + 1,
+            Some(before) if count > 1 => before.here.saturating_sub(before.count - count),
+            _ => count,
+        };
+        Self { count, here, at_ms }
+    }
+}
+
 /// What a server says about itself when a drill asks; kept in the drill's record.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerFacts {
-    /// `js1-zone-a`.
     pub node: String,
     /// Its unique id: another after every start.
     pub server_id: String,
-    /// `2.15.1`.
     pub version: String,
     /// When it was started, as it prints it.
     pub start: String,

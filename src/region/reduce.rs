@@ -1,30 +1,39 @@
-//! How observations and the room's own doings change the picture, and which events they make.
+//! How inputs change the picture, and which lines of the log they make.
 //!
-//! [`State`] is the only writer of a [`Snapshot`]. Every input takes the moment it happened and
-//! returns what is worth a line in the log; an input that changes nothing returns nothing.
+//! [`State`] is the only writer of a [`Status`], and [`State::apply`] the only way to change it: an
+//! input and the moment it came make a new state and what is worth a line in the log.
 //!
 //! Facts age: the moment a leader told its numbers moves with every answer, and so do memory and
-//! CPU. Such *quiet* changes alone do not make a new revision; [`State::tick`] lets them out once
-//! a second. Everything else does at once.
+//! CPU. Such *quiet* changes alone do not make a new revision; the tick of each second lets them
+//! out. Everything else does at once.
 
+mod apply;
+mod audit;
 mod book;
+mod flow;
+mod frame;
 mod inputs;
 mod link;
 mod mirror;
 mod nodes;
 mod numbers;
+mod recorded;
 
 #[cfg(test)]
 mod tests;
 
-use self::book::ZoneBook;
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use self::{book::ZoneBook, frame::Excess};
 use super::{
     UnixMs,
     event::{EventKind, Severity},
-    history,
+    lag_history,
     names::ZoneName,
     observation::Observation,
-    snapshot::{Conclusion, Mark, MarkKind, Phase, Snapshot, Verdict, ZoneState},
+    status::{Conclusion, Mark, MarkKind, Phase, Status, Verdict, Zone, ZoneState},
     topology::Role,
 };
 
@@ -40,21 +49,28 @@ pub const MARKS: usize = 64;
 pub const CONCLUSIONS: [&str; 4] = ["cut", "heal", "independent", "grow"];
 
 /// The picture of a region and what must be remembered to keep it true.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct State {
-    snapshot: Snapshot,
-    /// One book per zone, in the order of `snapshot.zones`.
+    status: Status,
+    /// One book per zone, in the order of `status.zones`.
     books: Vec<ZoneBook>,
-    peaks: history::Peaks,
+    peaks: lag_history::Peaks,
+    excess: Excess,
     revision: u64,
     /// Something changed that is not worth a revision of its own.
     quiet_change: bool,
+    /// The conclusions that the watching of what is done by hand has told last.
+    watched: BTreeSet<String>,
 }
 
 impl State {
     /// An empty region: no zones, phase down.
     #[must_use]
-    pub fn new(region: impl Into<String>, platform: impl Into<String>, started_ms: UnixMs) -> Self {
+    pub fn new(
+        region: impl Into<String>,
+        platform: impl Into<String>,
+        started_at_ms: UnixMs,
+    ) -> Self {
         let conclusions = CONCLUSIONS
             .iter()
             .map(|name| Conclusion {
@@ -63,51 +79,37 @@ impl State {
                 evidence: "no drill has run".into(),
             })
             .collect();
-        let snapshot = Snapshot {
+        let status = Status {
             region: region.into(),
             platform: platform.into(),
-            started_ms,
-            at_ms: started_ms,
+            started_at_ms,
+            at_ms: started_at_ms,
             conclusions,
-            ..Snapshot::default()
+            ..Status::default()
         };
         Self {
-            snapshot,
+            status,
             books: Vec::new(),
-            peaks: history::Peaks::default(),
+            peaks: lag_history::Peaks::default(),
+            excess: Excess::default(),
             revision: 1,
             quiet_change: false,
+            watched: BTreeSet::new(),
         }
-    }
-
-    /// The picture at `now`. A lag whose ends have become stale since the last input is unknown, and
-    /// so is what a leader that does not tell any more thought of its replicas.
-    #[must_use]
-    pub fn snapshot(&self, now: UnixMs) -> Snapshot {
-        let mut picture = self.snapshot.clone();
-        picture.at_ms = now;
-        let source_fresh = picture
-            .source()
-            .and_then(|zone| zone.stream.as_ref())
-            .is_some_and(|stream| fresh(now, stream.told_ms));
-        for zone in &mut picture.zones {
-            let here_fresh = zone.stream.as_ref().is_some_and(|stream| fresh(now, stream.told_ms));
-            if let Some(stream) = zone.stream.as_mut().filter(|_| !here_fresh) {
-                stream.replicas_current = None;
-            }
-            if let Some(mirror) = &mut zone.mirror
-                && !(source_fresh && here_fresh)
-            {
-                mirror.true_lag = None;
-            }
-        }
-        picture
     }
 
     /// The picture as of the last input, to look something up without copying it.
     #[must_use]
-    pub fn peek(&self) -> &Snapshot {
-        &self.snapshot
+    pub fn peek(&self) -> &Status {
+        &self.status
+    }
+
+    /// What is remembered belongs to what is shown: so it is of every state that was not forged.
+    #[must_use]
+    pub fn is_coherent(&self) -> bool {
+        let zones = &self.status.zones;
+        let nodes = |(zone, book): (&Zone, &ZoneBook)| zone.nodes.len() == book.nodes.len();
+        zones.len() == self.books.len() && zones.iter().zip(&self.books).all(nodes)
     }
 
     /// Counts the changes that are worth publishing.
@@ -123,7 +125,7 @@ impl State {
     }
 
     /// A watcher's fact.
-    pub fn observe(&mut self, now: UnixMs, observation: Observation) -> Vec<EventKind> {
+    pub(super) fn observe(&mut self, now: UnixMs, observation: Observation) -> Vec<EventKind> {
         let mut events = Vec::new();
         match observation {
             Observation::Process { node, truth } => {
@@ -135,6 +137,12 @@ impl State {
                 self.report(now, &node, *report, &mut events);
             }
             Observation::Node { node, report: None } => self.silence(now, &node, &mut events),
+            Observation::Differs { zone, differences } => {
+                if let Some(i) = self.index(&zone) {
+                    let change = set(&mut self.status.zones[i].differences, differences);
+                    self.changed(change);
+                }
+            }
             Observation::SourcePending { zone, pending } => {
                 if let Some(i) = self.index(&zone) {
                     self.books[i].source_pending = Some(pending);
@@ -146,18 +154,21 @@ impl State {
     }
 
     /// Once a second: what has aged, the lag history, alarms that were held back.
-    pub fn tick(&mut self, now: UnixMs) -> Vec<EventKind> {
+    pub(super) fn tick(&mut self, now: UnixMs) -> Vec<EventKind> {
         let mut events = Vec::new();
         self.age_nodes(now, &mut events);
         self.judge(now, &mut events);
         for i in 0..self.books.len() {
             self.alarms(now, i, &mut events);
+            self.note_elsewhere(now, i, &mut events);
         }
-        if !self.snapshot.zones.is_empty() {
-            let (steps, newest) = history::due(self.snapshot.history_ms, now);
+        self.count_excess(now);
+        self.measure(now);
+        if !self.status.zones.is_empty() {
+            let (steps, newest) = lag_history::due(self.status.history_at_ms, now);
             if steps > 0 {
-                history::append(&mut self.snapshot.zones, &mut self.peaks, steps);
-                self.snapshot.history_ms = newest;
+                lag_history::append(&mut self.status.zones, &mut self.peaks, steps);
+                self.status.history_at_ms = newest;
                 self.touch();
             }
         }
@@ -190,22 +201,22 @@ impl State {
     }
 
     fn index(&self, zone: &ZoneName) -> Option<usize> {
-        self.snapshot.zones.iter().position(|z| &z.name == zone)
+        self.status.zones.iter().position(|z| &z.name == zone)
     }
 
     fn source_index(&self) -> Option<usize> {
-        self.snapshot.zones.iter().position(|zone| zone.role == Role::Source)
+        self.status.zones.iter().position(|zone| zone.role == Role::Source)
     }
 
     /// Whether the zone's changes are part of something announced otherwise: a bring-up's steps,
     /// a removal, an orderly end. Such changes make no lines.
     fn hushed(&self, i: usize) -> bool {
-        self.snapshot.zones[i].state != ZoneState::Ready
-            || matches!(self.snapshot.phase, Phase::Stopping | Phase::Down)
+        self.status.zones[i].state != ZoneState::Ready
+            || matches!(self.status.phase, Phase::Stopping | Phase::Down)
     }
 
     fn push_mark(&mut self, now: UnixMs, kind: MarkKind, zone: Option<ZoneName>, text: String) {
-        let marks = &mut self.snapshot.marks;
+        let marks = &mut self.status.marks;
         marks.push(Mark { at_ms: now, kind, zone, text });
         let excess = marks.len().saturating_sub(MARKS);
         marks.drain(..excess);

@@ -31,7 +31,7 @@ pub const SYSTEM_USER: (&str, &str) = ("sys", "sys");
 pub const LEAF_USER: (&str, &str) = ("leaf", "leaf");
 /// The server version this release was measured with and starts by default.
 pub const DEFAULT_NATS_VERSION: &str = "2.15.1";
-/// The seed's first client port.
+/// The original plan's first client port.
 pub const DEFAULT_PORT_BASE: u16 = 15222;
 /// Client ports of neighbouring zones lie this far apart (15222, 15232, 15242, …).
 const ZONE_STRIDE: u16 = 10;
@@ -40,34 +40,24 @@ const KIND_STRIDE: u16 = 1000;
 /// The most zones a region can have; keeps client ports clear of the cluster ports above them.
 pub const MOST_ZONES: usize = 26;
 
-/// How a zone takes part in the region.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Holds the stream that producers write to.
-    Source,
-    /// Holds a mirror of it.
-    Mirror,
+words! {
+    /// How a zone takes part in the region.
+    pub enum Role {
+        /// Holds the stream that producers write to.
+        Source = "source",
+        /// Holds a mirror of it.
+        Mirror = "mirror",
+    }
 }
 
-/// How mirrors pull from the source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum MirrorKind {
-    /// Over a durable consumer at the source (nats-server 2.15 and later).
-    Durable,
-    /// Over the server's hidden, unreplicated consumer: every version.
-    Classic,
-}
-
-impl MirrorKind {
-    /// The word used in settings and on screen.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Durable => "durable",
-            Self::Classic => "classic",
-        }
+words! {
+    /// How mirrors pull from the source.
+    #[derive(clap::ValueEnum)]
+    pub enum MirrorKind {
+        /// Over a durable consumer at the source (nats-server 2.15 and later).
+        Durable = "durable",
+        /// Over the server's hidden, unreplicated consumer: every version.
+        Classic = "classic",
     }
 }
 
@@ -102,30 +92,21 @@ impl Pings {
     }
 }
 
-/// Ways to cut a link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum CutKind {
-    /// Connections are reset and new ones refused: both ends notice at once.
-    Refuse,
-    /// Nothing is carried and nothing is closed: both ends notice by their pings.
-    Silent,
-    /// The zone's containers leave the network: silent, and they come back with new addresses, so
-    /// that no connection outlives it.
-    Unplug,
+words! {
+    /// Ways to cut a link.
+    #[derive(Hash, clap::ValueEnum)]
+    pub enum CutKind {
+        /// Connections are reset and new ones refused: both ends notice at once.
+        Refuse = "refuse",
+        /// Nothing is carried and nothing is closed: both ends notice by their pings.
+        Silent = "silent",
+        /// The zone's containers leave the network: silent, and they come back with new addresses,
+        /// so that no connection outlives it.
+        Unplug = "unplug",
+    }
 }
 
 impl CutKind {
-    /// The word of the command language.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Refuse => "refuse",
-            Self::Silent => "silent",
-            Self::Unplug => "unplug",
-        }
-    }
-
     /// The servers notice the cut by their pings, after this many milliseconds at most; `None`
     /// where they are told at once.
     #[must_use]
@@ -230,7 +211,7 @@ impl ZonePlan {
     /// The durable sourcing consumer this mirror zone has at the source.
     #[must_use]
     pub fn mirror_consumer(&self) -> String {
-        format!("MIRROR_{}", self.name.long())
+        mirror_consumer_name(&self.name)
     }
 
     /// The subject the durable sourcing consumer delivers to.
@@ -245,6 +226,12 @@ impl ZonePlan {
     }
 }
 
+/// The durable sourcing consumer that a mirror zone has at the source: `MIRROR_zone-b`.
+#[must_use]
+pub fn mirror_consumer_name(zone: &ZoneName) -> String {
+    format!("MIRROR_{}", zone.long())
+}
+
 /// The durable consumer of a zone: `consumer-b`.
 #[must_use]
 pub fn consumer_name(zone: &ZoneName) -> String {
@@ -256,7 +243,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ports_follow_the_seed() {
+    fn ports_follow_the_original_plan() {
         let b = ZonePlan::new("b".parse().unwrap(), Role::Mirror, 1, DEFAULT_PORT_BASE);
         assert_eq!(b.nodes[0].client_port, 15232);
         assert_eq!(b.nodes[2].client_port, 15234);

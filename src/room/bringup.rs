@@ -12,13 +12,20 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    bus::Input,
-    engine::{Engine, Failure, ZoneEngine},
-    task::{Cx, Result, Said},
+    clock::now_ms,
+    configuration,
+    drills::Statuses,
+    links,
+    mailbox::Mail,
+    runtime::{Failure, Runtime, ZoneRuntime},
+    task::{CommandCtx, Completion, Result},
     work,
 };
 use crate::{
+    ledger::{Ledger, record::Record},
     nats::{
+        audit,
+        configuration::Reader,
         connect::{Login, zone_client, zone_client_within},
         consumer::{ConsumerTask, Control},
         leaders,
@@ -29,8 +36,11 @@ use crate::{
     },
     platform::{default_mirror, version_at_least},
     region::{
-        MirrorKind, Role, ZoneName, ZonePlan, event::seconds, observation::Observation,
-        snapshot::Phase,
+        Input, MirrorKind, Role, ZoneName, ZonePlan,
+        event::Severity,
+        format::seconds,
+        observation::{Deliveries, Observation},
+        status::Phase,
     },
 };
 
@@ -40,103 +50,99 @@ const ELECTED: Duration = Duration::from_secs(40);
 
 /// A step that is shown while it runs.
 async fn step<T>(
-    cx: &Cx,
+    cx: &CommandCtx,
     title: &str,
     doing: impl Future<Output = std::result::Result<T, Failure>>,
 ) -> std::result::Result<T, Failure> {
-    let name = title.to_owned();
-    cx.bus().change(move |state, _| state.step_started(&name));
+    cx.bus().tell(Input::StepStarted { title: title.to_owned() });
     cx.tell(format!("{title} …"));
     let began = Instant::now();
     let result = doing.await;
-    let name = title.to_owned();
+    let title = title.to_owned();
     match &result {
         Ok(_) => {
             let took_ms = began.elapsed().as_millis() as u64;
             cx.tell(format!("{title}: done in {}", seconds(took_ms)));
-            cx.bus().change(move |state, _| state.step_done(&name, took_ms));
+            cx.bus().tell(Input::StepDone { title, took_ms });
         }
         Err(failure) => {
-            let why = failure.to_string();
-            cx.bus().change(move |state, _| state.step_failed(&name, &why));
+            cx.bus().tell(Input::StepFailed { title, why: failure.to_string() });
         }
     }
     result
 }
 
 /// Tells a running detail of a step.
-fn detail(cx: &Cx, title: &str, text: &str) {
-    let (title, text) = (title.to_owned(), text.to_owned());
+fn detail(cx: &CommandCtx, title: &str, text: &str) {
     cx.tell(format!("{title}: {text}"));
-    cx.bus().change(move |state, _| state.step_detail(&title, &text));
+    cx.bus().tell(Input::StepDetail { title: title.to_owned(), detail: text.to_owned() });
 }
 
 /// Brings the whole region up.
 ///
 /// # Errors
 /// When a step fails; then everything is down again.
-pub async fn up(cx: Cx) -> Result {
+pub async fn up(cx: CommandCtx, statuses: Statuses) -> Result {
     let began = Instant::now();
-    cx.bus().change(|state, _| state.phase(Phase::Starting));
+    cx.bus().tell(Input::Phase(Phase::Starting));
     let brought = tokio::select! {
-        brought = bring_up(&cx) => brought,
+        brought = bring_up(&cx, &statuses) => brought,
         () = cx.stop.cancelled() => Err(Failure::Broken("ended before the region was up".into())),
     };
     match brought {
         Ok(zones) => {
-            cx.bus().change(|state, _| state.phase(Phase::Up));
+            cx.bus().tell(Input::Phase(Phase::Up));
             let took = seconds(began.elapsed().as_millis() as u64);
-            let first = cx.engine.source_plan()?.nodes[0].client_port;
-            Ok(Said::done(format!(
+            let first = cx.runtime.source_plan()?.nodes[0].client_port;
+            Ok(Completion::done(format!(
                 "region `{}` is up in {took}: zones {}; any NATS tool can look in at localhost:{first}",
-                cx.engine.home.region,
+                cx.runtime.home.region,
                 zones.join(", "),
             )))
         }
         Err(failure) => {
-            cx.engine.retire_all().await;
-            if let Err(error) = cx.engine.platform.abandon().await {
-                tracing::warn!("after a failed bring-up: {error}");
-            }
+            cx.runtime.retire_all().await;
+            let failure = match cx.runtime.platform.abandon().await {
+                Ok(()) => failure,
+                Err(error) => Failure::Broken(format!(
+                    "{failure}. What was begun is not all removed ({error}): `zonedrill{} down` removes the rest",
+                    cx.runtime.home.flag()
+                )),
+            };
             let why = failure.to_string();
             let zones: Vec<ZoneName> =
-                cx.engine.plans().into_iter().map(|plan| plan.name).collect();
-            cx.bus().change(move |state, now| {
-                for zone in &zones {
-                    state.zone_removed(now, zone);
-                }
-                state.phase(Phase::Failed(why))
-            });
+                cx.runtime.plans().into_iter().map(|plan| plan.name).collect();
+            cx.bus().tell(Input::BringUpFailed { zones, why });
             Err(failure)
         }
     }
 }
 
-async fn bring_up(cx: &Cx) -> std::result::Result<Vec<String>, Failure> {
-    let engine = &cx.engine;
-    let plans = engine.plans();
+async fn bring_up(
+    cx: &CommandCtx,
+    statuses: &Statuses,
+) -> std::result::Result<Vec<String>, Failure> {
+    let runtime = &cx.runtime;
+    let plans = runtime.plans();
     for plan in &plans {
-        let plan = plan.clone();
-        cx.bus().change(move |state, now| state.zone_added(now, &plan));
+        cx.bus().tell(Input::ZoneAdded(plan.clone()));
     }
     let title = "find nats-server";
     let version = step(cx, title, async {
-        Ok(engine.platform.prepare(&|text| detail(cx, title, text)).await?)
+        Ok(runtime.platform.prepare(&|text| detail(cx, title, text)).await?)
     })
     .await?;
-    decide_mirror(engine, &version)?;
-    if let Some(kind) = engine.mirror() {
-        let version = version.clone();
-        cx.bus().change(move |state, _| {
-            state.server_version(version);
-            state.mirror_kind(kind);
-            Vec::new()
-        });
+    for told in runtime.platform.adopted() {
+        step(cx, &told, async { Ok(()) }).await?;
+    }
+    decide_mirror(runtime, &version)?;
+    if let Some(mirror_kind) = runtime.mirror() {
+        cx.bus().tell(Input::Servers { version: version.clone(), mirror_kind });
     }
     for plan in &plans {
-        engine.platform.check_zone(plan).await?;
+        runtime.platform.check_zone(plan).await?;
     }
-    engine.keep_plans()?;
+    runtime.keep_plans()?;
     // All zones' elections run at the same time; the source's stream is there before the first
     // mirror is (a mirror made before its source waits half a minute, nats-facts §D).
     let (source, mirrors): (Vec<_>, Vec<_>) =
@@ -150,8 +156,12 @@ async fn bring_up(cx: &Cx) -> std::result::Result<Vec<String>, Failure> {
             Ok(streams::create_source(&client, source).await?)
         })
         .await?;
+        note_baseline(cx, &client).await?;
         source_ready.send_replace(true);
-        open_zone(cx, source, client).await
+        // The source itself mirrors nothing.
+        let kind = MirrorKind::Classic;
+        let reader = Reader { here: client, source: None, zone: source.clone(), kind };
+        open_zone(cx, source, reader).await
     };
     let raise_mirrors = try_join_all(mirrors.iter().map(|plan| {
         let mut wait = wait.clone();
@@ -164,26 +174,62 @@ async fn bring_up(cx: &Cx) -> std::result::Result<Vec<String>, Failure> {
         }
     }));
     tokio::try_join!(raise_source, raise_mirrors)?;
+    for plan in plans.iter().filter(|plan| runtime.platform.is_cut(&plan.name)) {
+        // Found so: it is shown as a cut, and proved like one.
+        let Some(kind) = runtime.platform.cut_kinds().first().copied() else { continue };
+        let (zone, statuses, given) = (plan.name.clone(), statuses.clone(), Instant::now());
+        let cut = links::Cut { zone, kind, heal_after: None, statuses, given };
+        if let Err(failure) = links::cut(cx.clone(), cut).await {
+            cx.bus().note(Severity::Warn, failure.to_string());
+        }
+    }
     Ok(plans.iter().map(|plan| plan.name.to_string()).collect())
 }
 
+/// What stands on the source's stream when its ledger begins is somebody else's: no verdict is about
+/// it.
+async fn note_baseline(
+    cx: &CommandCtx,
+    client: &async_nats::Client,
+) -> std::result::Result<(), Failure> {
+    let runtime = &cx.runtime;
+    if runtime.ledger_query.ask(Ledger::has_begun).await != Some(false) {
+        return Ok(());
+    }
+    let s = audit::describe(client).await.map(|stream| stream.last_seq).map_err(|error| {
+        Failure::Broken(format!("what the source's stream held before is not known: {error}"))
+    })?;
+    if s == 0 {
+        return Ok(());
+    }
+    cx.tell(format!(
+        "the stream holds messages from before, up to sequence {s}: verdicts are about what comes after"
+    ));
+    let baseline = Record::Baseline { s, at: now_ms() };
+    let written = runtime.evidence.write(vec![baseline]).await;
+    written.map_err(|lost| Failure::Broken(lost.to_string()))
+}
+
 /// Settles how mirrors pull: as the region's data was made, as asked, or by the server's version.
-fn decide_mirror(engine: &Engine, version: &str) -> std::result::Result<(), Failure> {
-    let asked = engine.settings.lock().map(|settings| settings.mirror).unwrap_or_default();
+fn decide_mirror(runtime: &Runtime, version: &str) -> std::result::Result<(), Failure> {
+    let asked = runtime.settings.lock().map(|settings| settings.mirror).unwrap_or_default();
     let kind = asked.unwrap_or_else(|| default_mirror(version));
     if kind == MirrorKind::Durable && !version_at_least(version, (2, 14, 0)) {
         return Err(Failure::Refused(format!(
             "nats-server {version} has no durable mirrors (2.15 and later): use `--mirror classic`, or another `--nats-version`"
         )));
     }
-    engine.set_mirror(kind);
+    runtime.set_mirror(kind);
     Ok(())
 }
 
 /// Starts a zone's servers and waits until they have elected a leader of all.
-pub(super) async fn start_servers(cx: &Cx, plan: &ZonePlan) -> std::result::Result<(), Failure> {
+pub(super) async fn start_servers(
+    cx: &CommandCtx,
+    plan: &ZonePlan,
+) -> std::result::Result<(), Failure> {
     step(cx, &format!("start zone {}", plan.name), async {
-        cx.engine.platform.start_zone(plan).await?;
+        cx.runtime.platform.start_zone(plan).await?;
         Ok(())
     })
     .await?;
@@ -199,23 +245,23 @@ pub(super) async fn start_servers(cx: &Cx, plan: &ZonePlan) -> std::result::Resu
 }
 
 /// Watches a zone's nodes from now on.
-fn watch_zone(cx: &Cx, plan: &ZonePlan) {
-    let engine = &cx.engine;
+fn watch_zone(cx: &CommandCtx, plan: &ZonePlan) {
+    let runtime = &cx.runtime;
     let (out, mut seen) = tokio::sync::mpsc::channel::<Observation>(64);
     let watches = plan
         .nodes
         .iter()
-        .map(|node| NodeWatch::spawn(node.clone(), out.clone(), engine.pace.subscribe()))
+        .map(|node| NodeWatch::spawn(node.clone(), out.clone(), runtime.pace.subscribe()))
         .collect();
-    let bus = engine.bus.clone();
+    let bus = runtime.bus.clone();
     tokio::spawn(async move {
         while let Some(observation) = seen.recv().await {
-            if bus.send(Input::Observed(observation)).is_err() {
+            if bus.send(Mail::Input(Input::Observed(observation))).is_err() {
                 break;
             }
         }
     });
-    engine.watch(plan.name.clone(), watches);
+    runtime.watch(plan.name.clone(), watches);
 }
 
 /// The drill's own connection to a zone, once it is served.
@@ -225,19 +271,44 @@ pub(super) async fn connect(plan: &ZonePlan) -> std::result::Result<async_nats::
 
 /// The mirror zone's part: isolation, mirror, consumer.
 pub(super) async fn open_mirror(
-    cx: &Cx,
+    cx: &CommandCtx,
     source: &ZonePlan,
     plan: &ZonePlan,
     client: async_nats::Client,
 ) -> std::result::Result<(), Failure> {
     let kind = cx
-        .engine
+        .runtime
         .mirror()
         .ok_or_else(|| Failure::Broken("the mirror kind is not decided".into()))?;
+    let source_client = zone_client(source, Login::App, "zonedrill set-up").await?;
+    let cut = cx.runtime.platform.is_cut(&plan.name);
+    if cut {
+        // Adopted so: the mirror is there, and neither it nor the isolation can be tried now.
+        cx.bus().note(
+            Severity::Warn,
+            format!(
+                "zone {zone} was found cut and stays cut, so its isolation from the source is not proved: `heal {zone}`, then `doctor` proves it",
+                zone = plan.name
+            ),
+        );
+    } else {
+        make_mirror(cx, source, &source_client, plan, &client, kind).await?;
+    }
+    let reader = Reader { here: client, source: Some(source_client), zone: plan.clone(), kind };
+    open_zone(cx, source, reader).await
+}
+
+/// Makes the mirror, and proves that the zone is isolated from the source's streams.
+async fn make_mirror(
+    cx: &CommandCtx,
+    source: &ZonePlan,
+    source_client: &async_nats::Client,
+    plan: &ZonePlan,
+    client: &async_nats::Client,
+    kind: MirrorKind,
+) -> std::result::Result<(), Failure> {
     step(cx, &format!("mirror in zone {} ({})", plan.name, kind.as_str()), async {
-        let source_client = zone_client(source, Login::App, "zonedrill set-up").await?;
-        streams::create_mirror(&source_client, &client, source, plan, kind).await?;
-        Ok(())
+        Ok(streams::create_mirror(source_client, client, source, plan, kind).await?)
     })
     .await?;
     step(cx, &format!("isolation of zone {}", plan.name), async {
@@ -252,57 +323,65 @@ pub(super) async fn open_mirror(
             objections.join("; ")
         )))
     })
-    .await?;
-    open_zone(cx, plan, client).await
+    .await
 }
 
 /// Every zone's part: its consumer, its watchers.
 async fn open_zone(
-    cx: &Cx,
-    plan: &ZonePlan,
-    client: async_nats::Client,
+    cx: &CommandCtx,
+    source: &ZonePlan,
+    reader: Reader,
 ) -> std::result::Result<(), Failure> {
-    let engine = &cx.engine;
-    step(cx, &format!("consumer {}", plan.consumer()), async {
-        Ok(streams::create_consumer(&client, plan).await?)
+    let runtime = &cx.runtime;
+    let (plan, client) = (&reader.zone, &reader.here);
+    let (report, reported) = watch::channel(work::Report::default());
+    let configuration = step(cx, &format!("consumer {}", plan.consumer()), async {
+        configuration::open(cx, source, &reader, reported.clone()).await
     })
     .await?;
+    // What was delivered before the room consumed is none of somebody else's.
+    let made = configuration.made();
+    if let Some(consumer) = made.as_ref().and_then(|made| made.consumer.there()) {
+        let count = consumer.delivered;
+        let before = Deliveries { count, here: count, at_ms: now_ms() };
+        report.send_modify(|report| report.deliveries = Some(before));
+    }
     if plan.role == Role::Source {
         // A connection of its own, so that nothing else can disturb it or be mistaken for it.
         let connection = zone_client(plan, Login::App, "zonedrill producer").await?;
         let producer =
-            Producer::new(connection, engine.run.clone(), engine.evidence.clone()).at(plan);
-        engine.set_producer(producer);
+            Producer::new(connection, runtime.run.clone(), runtime.evidence.clone()).at(plan);
+        runtime.set_producer(producer);
     }
     let stop = CancellationToken::new();
     let (control, held) = watch::channel(Control::default());
-    let (report, reported) = watch::channel(work::Report::default());
     let consumer = ConsumerTask::spawn(
         client.clone(),
         plan.name.clone(),
         &plan.consumer(),
-        engine.run.clone(),
-        engine.evidence.clone(),
+        runtime.run.clone(),
+        runtime.evidence.clone(),
         held,
         report,
     );
     work::tell(
-        engine.bus.clone(),
+        runtime.bus.clone(),
         plan.name.clone(),
         control.subscribe(),
         reported.clone(),
         stop.clone(),
     );
-    engine.set_to_work(std::sync::Arc::new(ZoneEngine {
+    runtime.set_to_work(std::sync::Arc::new(ZoneRuntime {
         plan: plan.clone(),
-        client,
+        client: client.clone(),
+        reader: reader.clone(),
+        configuration,
         control,
         report: reported,
         consumer: Mutex::new(Some(consumer)),
         stop,
     }));
-    let name = plan.name.clone();
-    cx.bus().change(move |state, now| state.zone_ready(now, &name));
+    cx.bus().tell(Input::ZoneReady(plan.name.clone()));
     Ok(())
 }
 
@@ -310,8 +389,8 @@ async fn open_zone(
 ///
 /// # Errors
 /// The first thing that could not be ended; the rest is ended all the same.
-pub async fn down(engine: &Engine, purge: bool) -> std::result::Result<(), Failure> {
-    engine.retire_all().await;
-    engine.platform.down(purge).await?;
+pub async fn down(runtime: &Runtime, purge: bool) -> std::result::Result<(), Failure> {
+    runtime.retire_all().await;
+    runtime.platform.down(purge).await?;
     Ok(())
 }

@@ -14,17 +14,11 @@ const GREETING: Duration = Duration::from_secs(5);
 /// Why a room cannot be talked to.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// Nobody listens there.
     #[error("no room runs for region `{0}`: `zonedrill{flag} up` starts one", flag = super::home::region_flag(.0))]
     NoRoom(String),
     /// The socket cannot be used.
     #[error("cannot talk to the room of region `{region}`: {source}")]
-    Io {
-        /// The region.
-        region: String,
-        /// The system's word.
-        source: io::Error,
-    },
+    Io { region: String, source: io::Error },
     /// Somebody listens and says nothing.
     #[error("the room of region `{0}` does not answer within {seconds} s: it may be suspended or overloaded; its pid is in room.lock in its folder", seconds = GREETING.as_secs())]
     Silent(String),
@@ -33,14 +27,7 @@ pub enum ClientError {
     Refused(String),
     /// The room speaks another protocol.
     #[error("the room runs zonedrill {version} (protocol {theirs}), this is {ours} (protocol {PROTOCOL}): use the same program, or `zonedrill{flag} down` with the old one first", ours = env!("CARGO_PKG_VERSION"), flag = super::home::region_flag(region))]
-    Version {
-        /// The region.
-        region: String,
-        /// Its version.
-        version: String,
-        /// Its protocol.
-        theirs: u32,
-    },
+    Version { region: String, version: String, theirs: u32 },
     /// The room sent something that cannot be read.
     #[error("the room sent something unreadable: {0}")]
     Garbled(String),
@@ -54,12 +41,12 @@ pub enum ClientError {
 pub struct Greeting {
     /// A name to be shown.
     pub name: String,
-    /// What calls.
     pub client: ClientKind,
-    /// Never sends commands.
     pub observe: bool,
     /// Comes as a guest (see [`Request::Hello`]).
     pub guest: bool,
+    /// The address at the other end of the SSH connection, or nothing.
+    pub from: String,
     /// By which a lost connection's place is had again; may be empty.
     pub token: String,
 }
@@ -69,22 +56,17 @@ pub struct Greeting {
 pub struct Client {
     lines: Framed<UnixStream, LinesCodec>,
     region: String,
-    /// The room's greeting.
     pub hello: Hello,
 }
 
 /// What a room says first.
 #[derive(Clone, Debug, Default)]
 pub struct Hello {
-    /// The room's process.
     pub pid: u32,
-    /// This screen's number.
     pub screen: u64,
-    /// May send commands.
     pub drives: bool,
     /// The place was kept since a connection was lost.
     pub returned: bool,
-    /// The newest events.
     pub events: Vec<crate::region::Event>,
 }
 
@@ -101,7 +83,14 @@ impl Client {
         observe: bool,
     ) -> Result<Self, ClientError> {
         let name = name.to_owned();
-        let greeting = Greeting { name, client, observe, guest: false, token: String::new() };
+        let greeting = Greeting {
+            name,
+            client,
+            observe,
+            guest: false,
+            from: String::new(),
+            token: String::new(),
+        };
         Self::greet(socket, region, &greeting).await
     }
 
@@ -123,9 +112,9 @@ impl Client {
         })?;
         let lines = Framed::new(stream, LinesCodec::new_with_max_length(LONGEST_LINE));
         let mut connection = Self { lines, region: region.to_owned(), hello: Hello::default() };
-        let Greeting { name, client, observe, guest, token } = greeting.clone();
+        let Greeting { name, client, observe, guest, from, token } = greeting.clone();
         let protocol = PROTOCOL;
-        let request = Request::Hello { protocol, name, client, observe, guest, token };
+        let request = Request::Hello { protocol, name, client, observe, guest, from, token };
         connection.send(&request).await?;
         let hello = tokio::time::timeout(GREETING, connection.next())
             .await

@@ -3,11 +3,13 @@
 use std::{collections::BTreeMap, fmt, time::Duration};
 
 use super::{
-    drills::Snapshots,
+    drills::Statuses,
     home::{Home, cache_folder},
     nodes,
     protocol::Outcome,
-    task::{Cx, Result, Said},
+    repair::taken_elsewhere,
+    runtime::ZoneRuntime,
+    task::{CommandCtx, Completion, Result},
 };
 use crate::{
     nats::preflight,
@@ -15,7 +17,7 @@ use crate::{
         docker::examine,
         local::{self, ports},
     },
-    region::{NodeName, Role, Settings, ZonePlan, snapshot::NodeState},
+    region::{NodeName, Role, Settings, ZonePlan, configuration::differences, status::NodeState},
 };
 
 /// Below this the servers' stores are likely to run full in a long drill.
@@ -28,7 +30,6 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// How one thing is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Health {
-    /// Well.
     Well,
     /// Usable, but worth knowing.
     Mind,
@@ -39,9 +40,7 @@ pub enum Health {
 /// One thing that was examined.
 #[derive(Clone, Debug)]
 pub struct Finding {
-    /// What.
     pub what: String,
-    /// How it is.
     pub health: Health,
     /// In words; with the way out where it is not well.
     pub words: String,
@@ -108,30 +107,30 @@ pub async fn examine(home: &Home, settings: &Settings) -> Report {
 ///
 /// # Errors
 /// Never: what is wrong is in the report.
-pub async fn in_room(cx: Cx, snapshots: Snapshots) -> Result {
+pub async fn in_room(cx: CommandCtx, statuses: Statuses) -> Result {
     let mut report = Report::default();
-    machine(&mut report, &cx.engine.home);
+    machine(&mut report, &cx.runtime.home);
     report.add(
         "room",
         Health::Well,
-        format!("pid {}, region {}", std::process::id(), cx.engine.home.region),
+        format!("pid {}, region {}", std::process::id(), cx.runtime.home.region),
     );
-    let nodes = cx.engine.platform.truth().await;
-    if cx.engine.platform.name() == "docker" {
-        let settings = cx.engine.settings.lock().map(|settings| settings.clone()).ok();
+    let nodes = cx.runtime.platform.truth().await;
+    if cx.runtime.platform.name() == "docker" {
+        let settings = cx.runtime.settings.lock().map(|settings| settings.clone()).ok();
         if let Some(settings) = settings {
             // A bring-up that failed runs nothing: then what it would need is what matters.
             let wanted: Vec<ZonePlan> =
                 if nodes.is_empty() { plans(&settings).collect() } else { Vec::new() };
-            in_docker(&mut report, &cx.engine.home, &settings, &wanted).await;
+            in_docker(&mut report, &cx.runtime.home, &settings, &wanted).await;
         }
     }
     let runs = !nodes.is_empty();
-    let astray: BTreeMap<NodeName, String> = cx.engine.platform.astray().into_iter().collect();
+    let astray: BTreeMap<NodeName, String> = cx.runtime.platform.astray().into_iter().collect();
     for (node, truth) in nodes {
         use crate::region::observation::ProcessState::{Dead, Frozen, Running, Stopped};
         let (health, words) = match truth.state {
-            Running if is_js_off(&snapshots, &node) => (
+            Running if is_js_off(&statuses, &node) => (
                 Health::Ill,
                 format!("runs, and its JetStream is off: {}", nodes::js_off_way_out(&node)),
             ),
@@ -145,25 +144,28 @@ pub async fn in_room(cx: Cx, snapshots: Snapshots) -> Result {
                 Health::Ill,
                 format!(
                     "is dead: `node start {node}` starts it; its log: {}",
-                    cx.engine.node_folder(&node).join("nats-server.log").display()
+                    cx.runtime.node_folder(&node).join("nats-server.log").display()
                 ),
             ),
         };
         report.add(&node.to_string(), health, words);
     }
-    if let Ok(source) = cx.engine.source_plan()
+    for zone in cx.runtime.zones() {
+        configured(&mut report, &cx, &zone, &statuses).await;
+    }
+    if let Ok(source) = cx.runtime.source_plan()
         && runs
     {
-        for plan in cx.engine.plans().iter().filter(|plan| plan.role == Role::Mirror) {
+        for plan in cx.runtime.plans().iter().filter(|plan| plan.role == Role::Mirror) {
             isolation(&mut report, &source, plan).await;
         }
     }
-    Ok(Said { outcome: report.outcome(), text: report.to_string(), data: None })
+    Ok(Completion { outcome: report.outcome(), text: report.to_string(), data: None })
 }
 
-fn is_js_off(snapshots: &Snapshots, node: &NodeName) -> bool {
-    let published = snapshots.borrow();
-    let nodes = published.snapshot.zone(&node.zone).map(|zone| &zone.nodes);
+fn is_js_off(statuses: &Statuses, node: &NodeName) -> bool {
+    let published = statuses.borrow();
+    let nodes = published.status.zone(&node.zone).map(|zone| &zone.nodes);
     nodes.into_iter().flatten().any(|one| &one.name == node && one.state == NodeState::JsOff)
 }
 
@@ -230,6 +232,37 @@ fn machine(report: &mut Report, home: &Home) {
     lingering(report);
 }
 
+/// In what a zone's stream and consumers differ from how they were made.
+async fn configured(report: &mut Report, cx: &CommandCtx, zone: &ZoneRuntime, statuses: &Statuses) {
+    let name = &zone.plan.name;
+    let what = format!("streams {name}");
+    let seen = zone.reader.read().await;
+    let made = zone.configuration.made();
+    let mut found = made.map_or_else(Vec::new, |made| differences(&made, &seen));
+    // What it is not told of now is told when it answers again.
+    found.extend(taken_elsewhere(cx, zone).await.ok().flatten());
+    let (known, at) = {
+        let published = statuses.borrow();
+        let zone = published.status.zone(name);
+        (zone.map(|zone| zone.differences.clone()).unwrap_or_default(), published.status.at_ms)
+    };
+    for difference in &found {
+        let words = match known.iter().find(|one| one.difference == *difference) {
+            Some(one) => one.describe(name, at),
+            None => {
+                format!("{}; `{}` mends it", difference.describe(name), difference.remedy(name))
+            }
+        };
+        report.add(&what, Health::Ill, words);
+    }
+    if !seen.is_known() {
+        let words = "not all of it answers: a node is down, or a group has no leader (`status`)";
+        report.add(&what, Health::Mind, words);
+    } else if found.is_empty() {
+        report.add(&what, Health::Well, "stream and consumers are as they were made");
+    }
+}
+
 /// systemd may end a user's processes at logout, the room among them.
 fn lingering(report: &mut Report) {
     if !std::path::Path::new("/run/systemd/system").exists() || rustix::process::getuid().is_root()
@@ -289,7 +322,12 @@ async fn in_docker(report: &mut Report, home: &Home, settings: &Settings, plans:
         Ok(cache) => cache,
         Err(error) => return report.add("docker", Health::Ill, error.to_string()),
     };
+    let identity = match home.identity() {
+        Ok(identity) => identity,
+        Err(error) => return report.add("identity", Health::Ill, error.to_string()),
+    };
     let examined = examine::Examined {
+        identity: &identity,
         region: &home.region,
         folder: &home.folder,
         fresh: matches!(home.kept(), Ok(None)),

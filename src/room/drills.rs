@@ -2,27 +2,30 @@
 //!
 //! | file | inside |
 //! |---|---|
-//! | [`desk`] | which drill runs, and how others speak to it |
+//! | [`active_drill`] | which drill runs, and how others speak to it |
 //! | [`ready`] | what a drill needs before it can begin |
-//! | [`stage`], [`play`] | one script from its beginning to its verdict; its steps |
-//! | [`hand`] | gives the script's commands, and undoes what they left |
-//! | [`recorder`], [`sample`] | the record on disk, the picture on the screens |
+//! | [`stage`], [`steps`] | one script from its beginning to its verdict; its steps |
+//! | [`issuer`] | gives the script's commands, and undoes what they left |
+//! | [`recorder`] | the record on disk, the picture on the screens |
 //! | [`closing`] | what is gathered at the end: latencies, servers, every replica |
 //! | [`sabotage`] | deliberate faults, and the table of what each came to |
+//! | [`by_hand`] | what is done between `drill begin` and `drill end` |
 //! | [`bundle`] | where the evidence goes |
+//! | [`watching`] | the strip while nobody records |
 //! | [`abandoned`] | what an earlier room left: drills it did not end, and those it ran last |
 
 pub mod abandoned;
+pub mod active_drill;
 pub mod bundle;
+pub mod by_hand;
 pub mod closing;
-pub mod desk;
-pub mod hand;
-pub mod play;
+pub mod issuer;
 pub mod ready;
 pub mod recorder;
 pub mod sabotage;
-pub mod sample;
 pub mod stage;
+pub mod steps;
+pub mod watching;
 
 use std::{
     fmt::Write,
@@ -36,22 +39,23 @@ use tokio::sync::{Notify, watch};
 
 use super::{
     clock::now_ms,
-    engine::{Engine, Failure},
     protocol::Outcome,
+    runtime::{Failure, Runtime},
     server::Published,
-    task::{Cx, Result, Said},
+    task::{CommandCtx, Completion, Result},
 };
 use crate::{
     command::{DrillRun, Sabotage},
-    drill::{law::Finding, library, record::Entry, script::Script},
+    drill::{checks::Finding, library, record::Entry, script::Script},
     region::{
-        event::seconds,
-        snapshot::{Drill, Pause, Verdict},
+        Input,
+        format::seconds,
+        status::{Pause, Verdict},
     },
 };
 
-/// The newest snapshots.
-pub type Snapshots = watch::Receiver<Arc<Published>>;
+/// The newest statuses.
+pub type Statuses = watch::Receiver<Arc<Published>>;
 /// A run's record, in its folder.
 pub const RECORD: &str = "drill.jsonl";
 /// The region folder's place for the records of its drills.
@@ -64,13 +68,10 @@ const USERS_DRILLS: &str = "drills";
 /// How a drill ended.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Ended {
-    /// Its name.
     pub drill: String,
     /// The deliberate fault, if one.
     pub sabotage: Option<Sabotage>,
-    /// With what verdict.
     pub verdict: Verdict,
-    /// For what reason.
     pub evidence: String,
     /// What was checked, and what came of it.
     pub findings: Vec<Finding>,
@@ -88,7 +89,6 @@ pub struct Ended {
 /// Where a drill that has ended is recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recorded {
-    /// Its name.
     pub drill: String,
     /// Where its record is.
     pub folder: PathBuf,
@@ -102,53 +102,39 @@ impl From<&Ended> for Recorded {
 
 /// Who runs drills, with what at hand.
 #[derive(Clone)]
-pub struct Crew {
-    /// The command's own.
-    pub cx: Cx,
-    /// Who gave it.
+pub struct DrillCtx {
+    pub cx: CommandCtx,
     pub who: String,
-    /// The picture.
-    pub snapshots: Snapshots,
-    /// `drill next`.
+    pub statuses: Statuses,
     next: Arc<Notify>,
 }
 
 /// The desk is free again when this goes.
-struct Seat(Arc<Engine>);
+struct Seat(Arc<Runtime>);
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.0.desk.leave();
+        self.0.active_drill.leave();
     }
 }
 
-impl Crew {
+impl DrillCtx {
     fn seated(
-        cx: Cx,
+        cx: CommandCtx,
         who: String,
-        snapshots: Snapshots,
+        statuses: Statuses,
         line: &str,
     ) -> std::result::Result<(Self, Seat), Failure> {
-        let next = cx.engine.desk.occupy(line, cx.stop.clone()).map_err(Failure::Refused)?;
-        let seat = Seat(Arc::clone(&cx.engine));
-        Ok((Self { cx, who, snapshots, next }, seat))
-    }
-
-    /// Changes the picture of the drill.
-    fn change(&self, change: impl FnOnce(&mut Drill) + Send + 'static) {
-        self.cx.bus().change(move |state, _| {
-            let mut drill = state.peek().drill.clone();
-            if let Some(drill) = &mut drill {
-                change(drill);
-            }
-            state.drill(drill)
-        });
+        let next =
+            cx.runtime.active_drill.occupy(line, cx.stop.clone()).map_err(Failure::Refused)?;
+        let seat = Seat(Arc::clone(&cx.runtime));
+        Ok((Self { cx, who, statuses, next }, seat))
     }
 
     /// Of several presented drills one has its verdict: it stands there until somebody goes on.
     async fn verdict_is_seen(&self) {
-        let waits = |pause| self.change(move |drill| drill.waits_for = pause);
-        self.cx.engine.desk.between(true);
+        let waits = |pause| self.cx.bus().tell(Input::DrillWaits(pause));
+        self.cx.runtime.active_drill.between(true);
         waits(Some(Pause::GoOn));
         self.cx.progress("waits for `drill next`".to_owned());
         tokio::select! {
@@ -156,13 +142,13 @@ impl Crew {
             () = self.cx.stop.cancelled() => {}
         }
         waits(None);
-        self.cx.engine.desk.between(false);
+        self.cx.runtime.active_drill.between(false);
     }
 
     /// Why the drill was ended, once it was.
     #[must_use]
     pub fn why_ended(&self) -> String {
-        self.cx.engine.desk.why().unwrap_or_else(|| "the region is being ended".into())
+        self.cx.runtime.active_drill.why().unwrap_or_else(|| "the region is being ended".into())
     }
 }
 
@@ -171,20 +157,20 @@ impl Crew {
 /// # Errors
 /// When there is no such drill, a script has a mistake, or another drill runs.
 pub async fn run(
-    cx: Cx,
+    cx: CommandCtx,
     asked: DrillRun,
     who: String,
-    snapshots: Snapshots,
+    statuses: Statuses,
     line: String,
 ) -> Result {
     check(&asked)?;
     let scripts = chosen(&asked.names)?;
-    let (crew, _seat) = Crew::seated(cx, who, snapshots, &line)?;
+    let (ctx, _seat) = DrillCtx::seated(cx, who, statuses, &line)?;
     let (began, series) = (std::time::Instant::now(), now_ms());
     let mut ended = Vec::new();
     for (index, script) in scripts.iter().enumerate() {
         let queue = scripts[index + 1..].iter().map(|script| script.name.clone()).collect();
-        let how = play::How {
+        let how = steps::How {
             scale: asked.scale,
             sabotage: asked.sabotage,
             pace: asked.pace,
@@ -192,27 +178,27 @@ pub async fn run(
             queue,
             series,
         };
-        ended.push(stage::run(&crew, script, how).await?);
+        ended.push(stage::run(&ctx, script, how).await?);
         let more = index + 1 < scripts.len();
         if more && asked.present && ended.last().is_some_and(|one| !one.untried) {
-            crew.verdict_is_seen().await;
+            ctx.verdict_is_seen().await;
         }
-        if crew.cx.stop.is_cancelled() {
+        if ctx.cx.stop.is_cancelled() {
             break;
         }
     }
     // Nothing is to come any more, whatever was.
-    crew.change(|drill| drill.queue.clear());
+    ctx.cx.bus().tell(Input::DrillQueueEmptied);
     let left: Vec<&str> = scripts.iter().skip(ended.len()).map(|one| one.name.as_str()).collect();
     let tried: Vec<Ended> = ended.iter().filter(|one| !one.untried).cloned().collect();
     // With the region's end there is nobody to hand anything to.
-    let closing = crew.cx.stop.is_cancelled() && crew.cx.engine.desk.why().is_none();
+    let closing = ctx.cx.stop.is_cancelled() && ctx.cx.runtime.active_drill.why().is_none();
     let bundle = if tried.is_empty() || closing {
         None
     } else {
         let tried: Vec<Recorded> = tried.iter().map(Recorded::from).collect();
-        crew.cx.engine.desk.remember(tried.clone());
-        Some(bundle::write(&crew.cx.engine, &tried, asked.report).await)
+        ctx.cx.runtime.active_drill.remember(tried.clone());
+        Some(bundle::write(&ctx.cx.runtime, &tried, asked.report).await)
     };
     let mut text = format!("{}\n{}", headline(&ended, &left), table(&ended));
     let (mut outcome, word) = overall(&ended, &left);
@@ -226,7 +212,7 @@ pub async fn run(
             let shown = folder.display().to_string();
             let _ = write!(text, "\nevidence: {shown}");
             data["bundle"] = shown.clone().into();
-            crew.change(move |drill| drill.bundle = Some(shown));
+            ctx.cx.bus().tell(Input::DrillBundle { folder: shown });
         }
         Some(Err(failure)) => {
             let _ = write!(text, "\nthe evidence bundle could not be written: {failure}");
@@ -237,7 +223,7 @@ pub async fn run(
         }
         None => {}
     }
-    Ok(Said { outcome, text, data: Some(data) })
+    Ok(Completion { outcome, text, data: Some(data) })
 }
 
 /// The scripts of those names; `all` stands for the four conclusions.
@@ -341,7 +327,7 @@ pub fn list() -> Result {
         })
         .collect();
     let text = text.trim_end().to_owned();
-    Ok(Said { outcome: Outcome::Done, text, data: Some(serde_json::Value::Array(data)) })
+    Ok(Completion { outcome: Outcome::Done, text, data: Some(serde_json::Value::Array(data)) })
 }
 
 /// The verdict of several: broken if one is, else void if one is, or was never begun.

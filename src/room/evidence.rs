@@ -1,11 +1,12 @@
-//! The keeper of evidence: one thread that writes every record down, keeps the ledger, and tells
-//! the owner what the ledger says.
+//! The ledger writer of evidence: one thread that writes every record down, keeps the ledger, and tells
+//! the state actor what the ledger says.
 //!
 //! Records reach the disk (the kernel, not the platters: no drill here claims to survive a power
 //! loss) before the consumer acknowledges and before the producer sends. Beside the ledger lies its
 //! length, written after each record and before anybody acts on it: so a ledger that was cut short
 //! is told from one whose last record was under way when the room was killed.
 
+mod file;
 mod logs;
 mod opening;
 #[cfg(test)]
@@ -13,26 +14,28 @@ mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::{File, OpenOptions},
-    io::Write,
-    os::unix::fs::FileExt,
+    fs::OpenOptions,
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
     time::Duration,
 };
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::MissedTickBehavior,
+};
 
-pub use self::opening::length_noted;
 use self::{
+    file::LedgerFile,
     logs::ConsumerLogs,
     opening::{load, missing_end, note_of_length},
 };
 use super::{clock::now_ms, home::Home};
 use crate::{
     ledger::{
+        Ledger,
         account::{Account, Totals},
-        book::Ledger,
+        damage::Damage,
         message::RunId,
         record::Record,
     },
@@ -44,28 +47,36 @@ use crate::{
 const FORGOTTEN_PRODUCERS: u32 = 1000;
 /// How often the ledger's figures are told at most.
 const TELL_EVERY: Duration = Duration::from_millis(100);
+/// How often it is looked whether the ledger's file is still the one that was written.
+const GLANCE_EVERY: Duration = Duration::from_millis(500);
 
 /// What the ledger says.
 #[derive(Clone, Debug, Default)]
-pub struct Figures {
+pub struct LedgerStats {
     /// Of every zone that has an account.
     pub zones: BTreeMap<ZoneName, Account>,
     /// Of all producers together.
     pub totals: Totals,
     /// Why evidence cannot be written just now, if it cannot.
     pub trouble: Option<String>,
+    /// What of the evidence is gone or altered.
+    pub damage: Option<Damage>,
 }
 
-/// What the keeper must know from the owner: each zone's acknowledgement floor.
-pub type Floors = BTreeMap<ZoneName, u64>;
+/// What the ledger writer must know from the state actor: each zone's acknowledgement floor.
+pub type AckFloors = BTreeMap<ZoneName, u64>;
 
-/// A question to the keeper, answered from the ledger itself.
-pub type Question = Box<dyn FnOnce(&Ledger) + Send>;
+/// What the ledger writer can be asked.
+enum Asked {
+    /// Answered from the ledger itself.
+    Question(Box<dyn FnOnce(&Ledger) + Send>),
+    /// Is the file still what was written? Answered when the ledger knows.
+    Inspect(oneshot::Sender<Option<Damage>>),
+}
 
-/// The keeper, as the rest of the room sees it.
+/// The ledger writer, as the rest of the room sees it.
 #[derive(Debug)]
-pub struct Keeper {
-    /// Where evidence goes.
+pub struct LedgerWriter {
     pub evidence: Evidence,
     /// The run every message belongs to.
     pub run: RunId,
@@ -76,13 +87,13 @@ pub struct Keeper {
     /// A torn last line was found and cut off: the room was killed while writing it, and nobody
     /// had acted on it.
     pub mended: bool,
-    /// What of the evidence is gone, as a sentence.
-    pub damage: Option<String>,
+    /// What of the evidence was gone when it was opened.
+    pub damage: Option<Damage>,
     /// What the ledger says, at most every 100 ms.
-    pub figures: watch::Receiver<Figures>,
-    /// Tells the keeper the floors.
-    pub floors: watch::Sender<Floors>,
-    questions: mpsc::UnboundedSender<Question>,
+    pub figures: watch::Receiver<LedgerStats>,
+    /// Tells the ledger writer the floors.
+    pub floors: watch::Sender<AckFloors>,
+    questions: mpsc::UnboundedSender<Asked>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
@@ -96,7 +107,7 @@ pub struct KeeperError {
     why: String,
 }
 
-impl Keeper {
+impl LedgerWriter {
     /// Opens the region's ledger, or begins one.
     ///
     /// # Errors
@@ -112,17 +123,11 @@ impl Keeper {
             .map_err(|error| fail(error.to_string()))?;
         let (length, noted) = note_of_length(home).map_err(|error| fail(error.to_string()))?;
         let (ledger, read) = load(&mut file).map_err(&fail)?;
-        let mut files = Files {
-            ledger: file,
-            length,
-            good: read.bytes,
-            home: home.clone(),
-            line: Vec::with_capacity(64 * 1024),
-        };
+        let mut files = LedgerFile::new(file, length, &read, home.clone());
         let mut mended = false;
         let ledger = if let Some(mut ledger) = ledger {
             if read.torn_tail {
-                files.ledger.set_len(read.bytes).map_err(|error| fail(error.to_string()))?;
+                files.cut_tail().map_err(|error| fail(error.to_string()))?;
             }
             if let Some(gap) = missing_end(read, noted) {
                 files.write(std::slice::from_ref(&gap)).map_err(|error| fail(error.to_string()))?;
@@ -141,10 +146,10 @@ impl Keeper {
             Ledger::new(run, home.region.clone())
         };
         let (evidence, inbox) = Evidence::channel();
-        let (tell, figures) = watch::channel(Figures::default());
-        let (floors, floors_seen) = watch::channel(Floors::new());
+        let (tell, figures) = watch::channel(LedgerStats::default());
+        let (floors, floors_seen) = watch::channel(AckFloors::new());
         let (questions, asked) = mpsc::unbounded_channel();
-        let damage = ledger.damage();
+        let damage = ledger.damage().cloned();
         // A producer that is not in the ledger any more may have used the next numbers; the server
         // would take another's message of the same id for a copy of it.
         let forgotten = if damage.is_some() { FORGOTTEN_PRODUCERS } else { 0 };
@@ -162,6 +167,7 @@ impl Keeper {
             tell,
             floors: floors_seen,
             trouble: None,
+            file_damaged: false,
             told: true,
         };
         let thread = std::thread::Builder::new()
@@ -184,8 +190,8 @@ impl Keeper {
 
     /// A way to ask the ledger that can be handed on.
     #[must_use]
-    pub fn asker(&self) -> Asker {
-        Asker(self.questions.clone())
+    pub fn ledger_query(&self) -> LedgerQuery {
+        LedgerQuery(self.questions.clone())
     }
 
     /// Waits until everything handed over is written. Every other holder of [`Evidence`] must
@@ -202,81 +208,59 @@ impl Keeper {
 
 /// Asks the ledger.
 #[derive(Clone, Debug)]
-pub struct Asker(mpsc::UnboundedSender<Question>);
+pub struct LedgerQuery(mpsc::UnboundedSender<Asked>);
 
-impl Asker {
-    /// Runs `question` on the ledger, in the keeper's thread. `None` when the keeper has gone, or
-    /// the question crashed.
+impl LedgerQuery {
+    /// Runs `question` on the ledger, in the ledger writer's thread. `None` when the ledger writer
+    /// has gone, or the question crashed.
     pub async fn ask<T: Send + 'static>(
         &self,
         question: impl FnOnce(&Ledger) -> T + Send + 'static,
     ) -> Option<T> {
         let (answer, wait) = oneshot::channel();
-        self.0
-            .send(Box::new(move |ledger| {
-                let _ = answer.send(question(ledger));
-            }))
-            .ok()?;
+        let question = Box::new(move |ledger: &Ledger| {
+            let _ = answer.send(question(ledger));
+        });
+        self.0.send(Asked::Question(question)).ok()?;
         wait.await.ok()
     }
-}
 
-struct Files {
-    ledger: File,
-    /// Holds `good`, as text.
-    length: File,
-    /// Bytes of the ledger file that are whole lines.
-    good: u64,
-    home: Home,
-    line: Vec<u8>,
-}
-
-impl Files {
-    fn write(&mut self, records: &[Record]) -> std::io::Result<()> {
-        self.line.clear();
-        for record in records {
-            serde_json::to_writer(&mut self.line, record)?;
-            self.line.push(b'\n');
-        }
-        if let Err(error) = self.ledger.write_all(&self.line) {
-            // A full disk may have taken half a line; leave none.
-            let _ = self.ledger.set_len(self.good);
-            return Err(error);
-        }
-        self.good += self.line.len() as u64;
-        self.note();
-        Ok(())
+    /// The same, once the file was compared with what was written to it.
+    pub async fn ask_inspected<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Ledger) -> T + Send + 'static,
+    ) -> Option<T> {
+        self.inspect().await;
+        self.ask(question).await
     }
 
-    fn note(&self) {
-        // Without it a later room cannot tell that the end is gone; that is no reason to stop.
-        let note = format!("{:<20}\n", self.good);
-        if let Err(error) = self.length.write_all_at(note.as_bytes(), 0) {
-            tracing::warn!("{}: {error}", self.home.ledger_length().display());
-        }
+    /// Reads the ledger's file once more and compares it with what was written to it. Returns what
+    /// somebody else has done to it; the ledger says it too from then on.
+    pub async fn inspect(&self) -> Option<Damage> {
+        let (answer, wait) = oneshot::channel();
+        self.0.send(Asked::Inspect(answer)).ok()?;
+        wait.await.ok()?
     }
 }
 
 struct Keeping {
     ledger: Ledger,
-    files: Files,
+    files: LedgerFile,
     logs: ConsumerLogs,
     /// Producers that have ended, and of which it is not written down yet that what they left
     /// open is unknown. (A full disk is waited for.)
     gone: BTreeSet<u32>,
-    tell: watch::Sender<Figures>,
-    floors: watch::Receiver<Floors>,
+    tell: watch::Sender<LedgerStats>,
+    floors: watch::Receiver<AckFloors>,
     trouble: Option<String>,
+    /// The ledger knows that its file was damaged while the room ran.
+    file_damaged: bool,
     /// The trouble has been told; until then it is kept, however short it was.
     told: bool,
 }
 
 impl Keeping {
-    fn run(
-        mut self,
-        mut inbox: mpsc::Receiver<Batch>,
-        mut asked: mpsc::UnboundedReceiver<Question>,
-    ) {
+    fn run(mut self, mut inbox: mpsc::Receiver<Batch>, mut asked: mpsc::UnboundedReceiver<Asked>) {
         let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_time().build()
         else {
             return;
@@ -285,11 +269,21 @@ impl Keeping {
         runtime.block_on(async {
             let mut dirty = true;
             let mut next_tell = tokio::time::Instant::now();
+            let mut glances = tokio::time::interval(GLANCE_EVERY);
+            glances.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
                 tokio::select! {
                     biased;
+                    _ = glances.tick() => {
+                        let damage = self.files.glance().cloned();
+                        self.damaged(damage);
+                        dirty |= self.damage_is_new();
+                    }
                     question = asked.recv() => match question {
-                        Some(question) => self.answer(question),
+                        Some(asked) => {
+                            self.answer(asked);
+                            dirty |= self.damage_is_new();
+                        }
                         None => break,
                     },
                     batch = inbox.recv() => match batch {
@@ -319,7 +313,7 @@ impl Keeping {
             }
         });
         self.tell_figures();
-        let _ = self.files.ledger.sync_data();
+        self.files.sync();
     }
 
     fn take(&mut self, batch: Batch) {
@@ -339,7 +333,7 @@ impl Keeping {
         }
         if let Err(error) = self.files.write(records) {
             self.told = false;
-            self.trouble = Some(format!("{}: {error}", self.files.home.ledger().display()));
+            self.trouble = Some(format!("{}: {error}", self.files.path().display()));
             return Err(error);
         }
         for record in records {
@@ -365,12 +359,36 @@ impl Keeping {
         }
     }
 
-    /// A question that crashes is nobody's loss but the asker's: it only reads.
-    fn answer(&self, question: Question) {
-        let ledger = &self.ledger;
-        if catch_unwind(AssertUnwindSafe(move || question(ledger))).is_err() {
-            tracing::error!("a question to the ledger crashed");
+    fn answer(&mut self, asked: Asked) {
+        match asked {
+            Asked::Question(question) => {
+                let ledger = &self.ledger;
+                // It only reads: if it crashes, only its asker goes without an answer.
+                if catch_unwind(AssertUnwindSafe(move || question(ledger))).is_err() {
+                    tracing::error!("a question to the ledger crashed");
+                }
+            }
+            Asked::Inspect(answer) => {
+                let damage = self.files.inspect().cloned();
+                self.damaged(damage.clone());
+                let _ = answer.send(damage);
+            }
         }
+    }
+
+    /// The file is not what was written: nothing is proved by this ledger any more.
+    fn damaged(&mut self, damage: Option<Damage>) {
+        if let Some(damage) = damage
+            && !self.file_damaged
+        {
+            self.file_damaged = true;
+            tracing::error!("{damage}");
+            self.ledger.damaged(damage);
+        }
+    }
+
+    fn damage_is_new(&self) -> bool {
+        self.ledger.damage() != self.tell.borrow().damage.as_ref()
     }
 
     fn tell_figures(&mut self) {
@@ -385,10 +403,11 @@ impl Keeping {
             })
             .collect();
         self.told = true;
-        self.tell.send_replace(Figures {
+        self.tell.send_replace(LedgerStats {
             zones,
             totals: self.ledger.totals(),
             trouble: self.trouble.clone(),
+            damage: self.ledger.damage().cloned(),
         });
     }
 }

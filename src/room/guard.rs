@@ -13,8 +13,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::home::{Claim, Home, HomeError};
-use crate::platform::{PlatformError, docker, local};
+use super::home::{Home, HomeError, Lease};
+use crate::platform::{PlatformError, docker, identity::Identity, local};
 
 /// The hidden subcommand the guard is started with.
 pub const SUBCOMMAND: &str = "guard";
@@ -75,8 +75,7 @@ pub enum ClearError {
 
 /// Who has the region of a dead room.
 enum Heir {
-    /// This process.
-    Us(Claim),
+    Us(Lease),
     /// A new room, or somebody who clears up.
     Another,
     /// Its folder cannot be claimed: it is gone, or going.
@@ -110,12 +109,17 @@ pub fn outlives_the_room() -> bool {
 }
 
 /// Clears up after a room that died. A region stays, to be brought up or adopted again; of one that
-/// was made for one run, on the platform `once`, nothing does.
+/// was made for one run, on the platform `once`, nothing does. What bears another id than
+/// `identity`, which was read while the folder was there, is not touched.
 ///
 /// # Errors
 /// When something cannot be removed. The folder of a region made for one run is kept then, with the
 /// reason in the room's log.
-pub async fn clear_up(home: &Home, once: Option<&str>) -> Result<(), ClearError> {
+pub async fn clear_up(
+    home: &Home,
+    identity: &Identity,
+    once: Option<&str>,
+) -> Result<(), ClearError> {
     let _claim = match (claim(home).await, once) {
         (Heir::Us(claim), _) => Some(claim),
         (Heir::Nobody, Some(_)) => None,
@@ -126,7 +130,7 @@ pub async fn clear_up(home: &Home, once: Option<&str>) -> Result<(), ClearError>
     remove(&home.socket(), |path| fs::remove_file(path))?;
     let Some(platform) = once else { return Ok(()) };
     if platform == "docker"
-        && let Err(error) = docker::clear_region(&home.region, &home.folder.join("servers")).await
+        && let Err(error) = docker::clear_region(&home.region, identity).await
     {
         if let Ok(mut log) = fs::OpenOptions::new().append(true).open(home.log()) {
             let _ = writeln!(log, "{error}");

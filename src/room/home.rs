@@ -1,5 +1,9 @@
 //! Where a region lives on disk, who holds it, and what it was brought up with.
 
+mod identity;
+#[cfg(test)]
+mod tests;
+
 use std::{
     fs::{self, File, OpenOptions},
     io::{Read, Write},
@@ -11,12 +15,15 @@ use etcetera::BaseStrategy;
 use rustix::fs::FlockOperation;
 use serde::{Deserialize, Serialize};
 
-use crate::region::{Settings, ZonePlan, topology};
+use crate::{
+    platform::identity::LOCK,
+    region::{Settings, ZonePlan, topology},
+};
 
 /// The longest path a Unix socket can have on every platform we know (macOS: 104 with the NUL).
 const LONGEST_SOCKET_PATH: usize = 100;
 
-/// Something about a region's folder is wrong. Each message ends with the way out.
+/// Something about a region's folder is wrong. Each message ends with what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum HomeError {
     /// No folder to live in.
@@ -26,46 +33,31 @@ pub enum HomeError {
     NoHome,
     /// The folder holds something else.
     #[error("{} holds files, but no region: name another region with `--region`, or set ZONEDRILL_HOME to another folder", path.display())]
-    Foreign {
-        /// Which.
-        path: PathBuf,
-    },
+    Foreign { path: PathBuf },
     /// A bad region name.
     #[error("`{0}` is not a region name: use 1 to 24 of a-z, 0-9 and `-`, starting with a letter")]
     Name(String),
     /// A file or folder cannot be used.
     #[error("cannot {doing} {}: {source} (check its owner, mode and space, or set ZONEDRILL_HOME to another folder)", path.display())]
-    Io {
-        /// "create", "read", …
-        doing: &'static str,
-        /// Which.
-        path: PathBuf,
-        /// The system's word.
-        source: std::io::Error,
-    },
+    Io { doing: &'static str, path: PathBuf, source: std::io::Error },
     /// The folder belongs to someone else.
     #[error("{} belongs to another user (uid {uid}): set ZONEDRILL_HOME to a folder of your own", path.display())]
-    NotOurs {
-        /// Which.
-        path: PathBuf,
-        /// Whose.
-        uid: u32,
-    },
+    NotOurs { path: PathBuf, uid: u32 },
     /// Another room holds the region.
     #[error(
         "region `{region}` already has a room (pid {pid}): `zonedrill{flag} attach` opens a screen on it, `zonedrill{flag} down` ends it",
         flag = region_flag(region)
     )]
-    Held {
-        /// The region.
-        region: String,
-        /// The room's process.
-        pid: String,
-    },
+    Held { region: String, pid: String },
+    /// The file with the region's id is damaged.
+    #[error(
+        "`{id}` in {} is no id of a region (8 digits of 0-9 and a-f): remove that line; without its id, what this region has in Docker is not touched any more",
+        path.display()
+    )]
+    Id { path: PathBuf, id: String },
     /// The settings file is damaged.
     #[error("{} cannot be understood: {why}\n  Mend it, or start afresh: remove the folder {}", path.display(), path.parent().unwrap_or(path).display())]
     Settings {
-        /// The file.
         path: PathBuf,
         /// The reader's word, with line and column.
         why: String,
@@ -73,12 +65,16 @@ pub enum HomeError {
 }
 
 /// What a purge removes, besides the consumers' logs.
-const DATA: [&str; 10] = [
+const DATA: [&str; 14] = [
     "servers",
     "drills",
     "ledger.jsonl",
     "ledger.length",
     "events.jsonl",
+    "history.jsonl",
+    "history.1.jsonl",
+    identity::FILE,
+    "region.id.new",
     "region.toml",
     "region.toml.new",
     "room.log",
@@ -89,9 +85,7 @@ const DATA: [&str; 10] = [
 /// A region's folder.
 #[derive(Clone, Debug)]
 pub struct Home {
-    /// The region's name.
     pub region: String,
-    /// The folder.
     pub folder: PathBuf,
 }
 
@@ -107,7 +101,7 @@ pub struct Kept {
 
 /// The room's claim on a region; let go when dropped, or by the kernel when the process dies.
 #[derive(Debug)]
-pub struct Claim {
+pub struct Lease {
     _file: File,
 }
 
@@ -177,7 +171,7 @@ impl Home {
     /// Does the folder hold a region, or nothing at all? Any other folder is somebody's.
     #[must_use]
     pub fn is_ours(&self) -> bool {
-        let marks = ["room.lock", "room.log", "region.toml", "ledger.jsonl", "reports"];
+        let marks = [LOCK, "room.log", identity::FILE, "region.toml", "ledger.jsonl", "reports"];
         marks.iter().any(|mark| self.folder.join(mark).exists())
             || fs::read_dir(&self.folder).is_ok_and(|mut entries| entries.next().is_none())
     }
@@ -187,7 +181,7 @@ impl Home {
     /// # Errors
     /// When the lock cannot be removed.
     pub fn remove(&self) -> Result<(), HomeError> {
-        let path = self.folder.join("room.lock");
+        let path = self.folder.join(LOCK);
         match fs::remove_file(&path) {
             Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
                 return Err(HomeError::Io { doing: "remove", path, source });
@@ -223,6 +217,12 @@ impl Home {
         self.folder.join("events.jsonl")
     }
 
+    /// Every input of the room, one JSON object a line.
+    #[must_use]
+    pub fn history(&self) -> PathBuf {
+        self.folder.join("history.jsonl")
+    }
+
     /// The evidence, one JSON object a line.
     #[must_use]
     pub fn ledger(&self) -> PathBuf {
@@ -251,8 +251,8 @@ impl Home {
     ///
     /// # Errors
     /// When another room holds it.
-    pub fn claim(&self) -> Result<Claim, HomeError> {
-        let path = self.folder.join("room.lock");
+    pub fn claim(&self) -> Result<Lease, HomeError> {
+        let path = self.folder.join(LOCK);
         let io = |doing| {
             let path = path.clone();
             move |source| HomeError::Io { doing, path, source }
@@ -273,7 +273,7 @@ impl Home {
         }
         file.set_len(0).map_err(io("write"))?;
         writeln!(file, "{}", std::process::id()).map_err(io("write"))?;
-        Ok(Claim { _file: file })
+        Ok(Lease { _file: file })
     }
 
     /// What an earlier life left, if there was one.
@@ -363,75 +363,4 @@ pub fn private_folder(path: &Path) -> Result<(), HomeError> {
     }
     rustix::fs::chmod(path, rustix::fs::Mode::from_raw_mode(0o700))
         .map_err(|error| io("protect")(error.into()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn home(folder: &Path) -> Home {
-        Home { region: "test".into(), folder: folder.join("test") }
-    }
-
-    #[test]
-    fn a_region_is_held_once_and_let_go() {
-        let folder = tempfile::tempdir().unwrap();
-        let home = home(folder.path());
-        home.create().unwrap();
-        let claim = home.claim().unwrap();
-        let refused = home.claim().unwrap_err().to_string();
-        assert!(refused.contains("zonedrill --region test attach"), "{refused}");
-        assert!(refused.contains(&std::process::id().to_string()), "{refused}");
-        drop(claim);
-        // A child that another test is just starting may hold the file a moment longer.
-        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(5);
-        while let Err(error) = home.claim() {
-            assert!(std::time::Instant::now() < deadline, "{error}");
-            std::thread::yield_now();
-        }
-    }
-
-    #[test]
-    fn looking_whether_a_folder_can_be_used_makes_none() {
-        let folder = tempfile::tempdir().unwrap();
-        let home = home(folder.path());
-        assert_eq!(home.usable().unwrap(), folder.path());
-        assert!(!home.folder.exists());
-        home.create().unwrap();
-        assert_eq!(home.usable().unwrap(), home.folder);
-        fs::write(folder.path().join("file"), "").unwrap();
-        let within = Home { region: "x".into(), folder: folder.path().join("file").join("x") };
-        assert!(within.usable().unwrap_err().to_string().contains("cannot write in"));
-    }
-
-    #[test]
-    fn a_purge_leaves_no_folder_that_a_new_region_would_take_for_somebodys() {
-        let folder = tempfile::tempdir().unwrap();
-        let home = home(folder.path());
-        home.create().unwrap();
-        let claim = home.claim().unwrap();
-        // Of a screen that was killed.
-        fs::create_dir(home.folder.join("screens")).unwrap();
-        fs::write(home.folder.join("screens").join("mira.1.json"), "").unwrap();
-        home.purge().unwrap();
-        drop(claim);
-        home.remove().unwrap();
-        assert!(!home.folder.exists());
-    }
-
-    #[test]
-    fn a_long_path_gets_a_short_socket() {
-        let home = home(Path::new(&format!("/{}", "x".repeat(150))));
-        assert!(home.socket().as_os_str().len() <= LONGEST_SOCKET_PATH);
-    }
-
-    #[test]
-    fn a_damaged_settings_file_is_named_with_its_line() {
-        let folder = tempfile::tempdir().unwrap();
-        let home = home(folder.path());
-        home.create().unwrap();
-        fs::write(home.kept_file(), "[settings]\nregoin = 'x'\n").unwrap();
-        let error = home.kept().unwrap_err().to_string();
-        assert!(error.contains("region.toml") && error.contains("regoin"), "{error}");
-    }
 }

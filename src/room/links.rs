@@ -3,16 +3,19 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    bus::Given,
-    drills::Snapshots,
-    engine::{BUSY_PACE, Failure, KEEN_PACE},
+    drills::Statuses,
+    mailbox::CommandRequest,
     protocol::Outcome,
-    task::{Cx, Result, Said},
+    runtime::{BUSY_PACE, Failure, KEEN_PACE},
+    task::{CommandCtx, Completion, Result},
 };
 use crate::{
     command::{Command, units::format_duration},
     nats::links::{Dead, LinkProbe, LinkProof, Mute, Muted},
-    region::{NodeName, UnixMs, ZoneName, event::seconds, snapshot::NodeState, topology::CutKind},
+    platform::PlatformError,
+    region::{
+        Input, NodeName, UnixMs, ZoneName, format::seconds, status::NodeState, topology::CutKind,
+    },
 };
 
 /// A reset is seen by both servers at once; five seconds cover a machine that is very busy.
@@ -25,21 +28,21 @@ const SILENT_PROOF: Duration = Duration::from_secs(30);
 const LINK_UP: Duration = Duration::from_secs(30);
 /// How long both ends have to list their connections before a heal.
 const LISTED: Duration = Duration::from_secs(1);
+/// The pause before a heal that was due and failed is tried again; it doubles up to the second.
+const HEAL_AGAIN: Duration = Duration::from_secs(5);
+const HEAL_AGAIN_MOST: Duration = Duration::from_secs(30);
 /// Pings come a little late on a busy machine.
 const NOTICE_MARGIN: Duration = Duration::from_millis(1_500);
 /// How long a connection must last to count: one that only knocks is closed within this.
 const STEADY: Duration = Duration::from_millis(100);
 
-/// What `cut` is told by the owner.
+/// What `cut` is told by the state actor.
 pub struct Cut {
-    /// Whose link.
     pub zone: ZoneName,
-    /// In what way.
     pub kind: CutKind,
-    /// Heals by itself.
     pub heal_after: Option<Duration>,
     /// Where it is seen which nodes run: one that does not has no connection and cannot be asked.
-    pub snapshots: Snapshots,
+    pub statuses: Statuses,
     /// When the command was given.
     pub given: Instant,
 }
@@ -48,44 +51,44 @@ pub struct Cut {
 ///
 /// # Errors
 /// When the zone is not a mirror's, or the cut is not effective at both ends.
-pub async fn cut(cx: Cx, cut: Cut) -> Result {
-    let Cut { zone, kind, heal_after, snapshots, given } = cut;
-    let plan = cx.engine.mirror_plan(&zone)?;
-    let source = cx.engine.source_plan()?;
-    let number = cx.engine.count_cut(&zone);
-    let subject = zone.clone();
-    let heals = heal_after.map(|after| after.as_millis() as UnixMs);
+pub async fn cut(cx: CommandCtx, cut: Cut) -> Result {
+    let Cut { zone, kind, heal_after, statuses, given } = cut;
+    let plan = cx.runtime.mirror_plan(&zone)?;
+    let source = cx.runtime.source_plan()?;
+    let number = cx.runtime.count_cut(&zone);
+    let heals_after_ms = heal_after.map(|after| after.as_millis() as u64);
     // Told before it is done: what the watchers see of it is then a cut, not a link that broke.
-    cx.bus().change(move |state, now| {
-        state.cut_begun(now, &subject, kind, heals.map(|after| now + after))
-    });
-    if let Err(error) = cx.engine.platform.cut(&zone, kind).await {
-        let subject = zone.clone();
-        cx.bus().change(move |state, now| state.cut_failed(now, &subject));
+    cx.bus().tell(Input::CutBegun { zone: zone.clone(), kind, heals_after_ms });
+    if let Err(error) = cx.runtime.platform.cut(&zone, kind).await {
+        match (&error, heal_after) {
+            // It stays shown as a cut that nobody has proved, and is healed when that is due.
+            (PlatformError::HalfCut(_), Some(after)) => heal_later(&cx, zone, number, after),
+            (PlatformError::HalfCut(_), None) => {}
+            _ => cx.bus().tell(Input::CutFailed { zone }),
+        }
         return Err(error.into());
     }
     let severed_ms = since(given);
-    let subject = zone.clone();
-    cx.bus().change(move |state, _| state.severed(&subject, severed_ms));
-    cx.engine.pace.send_replace(KEEN_PACE);
+    cx.bus().tell(Input::Severed { zone: zone.clone(), after_ms: severed_ms });
+    cx.runtime.pace.send_replace(KEEN_PACE);
     if let Some(after) = heal_after {
         heal_later(&cx, zone.clone(), number, after);
     }
     cx.progress(format!("severed after {severed_ms} ms; asking both ends"));
     let deadline = if kind.notice_ms().is_some() { SILENT_PROOF } else { REFUSE_PROOF };
     let probe = LinkProbe::new(&source, &plan).await?;
-    let muted = || mute(&snapshots);
+    let muted = || mute(&statuses);
     let proof = tokio::select! {
         proof = probe.prove_cut(&muted, deadline) => proof,
         () = cx.stop.cancelled() => {
-            return Ok(Said {
+            return Ok(Completion {
                 outcome: Outcome::Void,
                 text: too_short(kind, severed_ms),
                 data: None,
             });
         }
     };
-    cx.engine.pace.send_replace(BUSY_PACE);
+    cx.runtime.pace.send_replace(BUSY_PACE);
     let limit = heal_after
         .map(|after| format!("; heals after {}", format_duration(after)))
         .unwrap_or_default();
@@ -95,20 +98,19 @@ pub async fn cut(cx: Cx, cut: Cut) -> Result {
             (None, Some(frozen)) => format!("{frozen} ({proof})"),
             (None, None) => format!("not within {}: {proof}", format_duration(deadline)),
         };
-        let usual = cx.engine.platform.cut_kinds().first() == Some(&kind);
+        let usual = cx.runtime.platform.cut_kinds().first() == Some(&kind);
         let kind = (!usual).then_some(kind);
         let again = Command::Cut { zone: zone.clone(), kind, heal_after };
         return Err(Failure::Broken(format!(
             "severed, but not proved at both ends: {why}. Do not score this cut; `{again}` tries again to prove it, `heal {zone}` restores the link"
         )));
     }
-    if !cx.engine.is_cut_number(&zone, number) {
-        return Ok(Said::done("healed before the proof was needed"));
+    if !cx.runtime.is_cut_number(&zone, number) {
+        return Ok(Completion::done("healed before the proof was needed"));
     }
     let proved_ms = since(given);
-    let subject = zone.clone();
-    cx.bus().change(move |state, now| state.cut_proved(now, &subject, proved_ms));
-    Ok(Said::done(format!(
+    cx.bus().tell(Input::CutProved { zone: zone.clone(), after_ms: proved_ms });
+    Ok(Completion::done(format!(
         "{} cut of zone {zone} is effective: severed after {severed_ms} ms, no leafnode at either end after {proved_ms} ms{limit}",
         kind.as_str()
     )))
@@ -125,46 +127,58 @@ fn too_short(kind: CutKind, severed_ms: u64) -> String {
     )
 }
 
-fn heal_later(cx: &Cx, zone: ZoneName, number: u64, after: Duration) {
-    let engine = std::sync::Arc::clone(&cx.engine);
+fn heal_later(cx: &CommandCtx, zone: ZoneName, number: u64, after: Duration) {
+    let runtime = std::sync::Arc::clone(&cx.runtime);
     tokio::spawn(async move {
         tokio::time::sleep(after).await;
-        if engine.is_cut_number(&zone, number) {
-            let _ = engine.bus.give(Given::by_room(Command::Heal { zone: Some(zone) }));
+        let mut again = HEAL_AGAIN;
+        // A heal that fails leaves the cut as it was.
+        while runtime.is_cut_number(&zone, number) {
+            let heal = Command::Heal { zone: Some(zone.clone()) };
+            if runtime.bus.give(CommandRequest::by_room(heal)).is_err() {
+                return;
+            }
+            tokio::time::sleep(again).await;
+            again = (again * 2).min(HEAL_AGAIN_MOST);
         }
     });
 }
 
-/// What `heal` is told by the owner of each link.
+/// What `heal` is told by the state actor of each link.
 #[derive(Clone, Debug)]
 pub struct Heal {
-    /// Whose.
     pub zone: ZoneName,
     /// Since when the zone's containers have been off the network, if that was the cut: the
     /// connections of before are dead, though servers list them until their pings find out.
     pub unplugged_ms: Option<UnixMs>,
+    /// How the link is cut, if it is.
+    pub cut: Option<CutKind>,
 }
 
 /// Restores links and waits until they are up at both ends.
 ///
 /// # Errors
 /// When a link does not come up.
-pub async fn heal(cx: Cx, zones: Vec<Heal>, snapshots: Snapshots) -> Result {
-    cx.engine.pace.send_replace(KEEN_PACE);
-    let muted = || mute(&snapshots);
+pub async fn heal(cx: CommandCtx, zones: Vec<Heal>, statuses: Statuses) -> Result {
+    cx.runtime.pace.send_replace(KEEN_PACE);
+    let muted = || mute(&statuses);
     let healed =
         futures::future::join_all(zones.iter().map(|zone| heal_one(&cx, zone, &muted))).await;
     let mut said = Vec::new();
     for one in healed {
         said.push(one?);
     }
-    Ok(Said::done(said.join("; ")))
+    Ok(Completion::done(said.join("; ")))
 }
 
-async fn heal_one(cx: &Cx, heal: &Heal, muted: Muted<'_>) -> std::result::Result<String, Failure> {
-    let Heal { zone, unplugged_ms } = heal;
-    let plan = cx.engine.mirror_plan(zone)?;
-    let source = cx.engine.source_plan()?;
+async fn heal_one(
+    cx: &CommandCtx,
+    heal: &Heal,
+    muted: Muted<'_>,
+) -> std::result::Result<String, Failure> {
+    let Heal { zone, unplugged_ms, cut } = heal;
+    let plan = cx.runtime.mirror_plan(zone)?;
+    let source = cx.runtime.source_plan()?;
     // Connected before the heal, so that the clock does not count our own greeting.
     let probe = LinkProbe::new(&source, &plan).await?;
     let dead = match unplugged_ms {
@@ -177,11 +191,15 @@ async fn heal_one(cx: &Cx, heal: &Heal, muted: Muted<'_>) -> std::result::Result
             Some(Dead { connections: probe.connections(muted, LISTED).await, until })
         }
     };
-    cx.engine.count_cut(zone);
-    let subject = zone.clone();
-    let acked = cx.engine.producer().ok().and_then(|producer| producer.last_seq());
-    cx.bus().change(move |state, now| state.heal_begun(now, &subject, acked));
-    cx.engine.platform.heal(zone).await?;
+    let acked = cx.runtime.producer().ok().and_then(|producer| producer.last_seq());
+    cx.bus().tell(Input::HealBegun { zone: zone.clone(), acked });
+    if let Err(error) = cx.runtime.platform.heal(zone).await {
+        if let Some(kind) = *cut {
+            cx.bus().tell(Input::HealFailed { zone: zone.clone(), kind });
+        }
+        return Err(error.into());
+    }
+    cx.runtime.count_cut(zone);
     let begun = Instant::now();
     let proof = tokio::select! {
         proof = probe.prove_link(muted, STEADY, LINK_UP, dead.as_ref()) => proof,
@@ -209,9 +227,9 @@ fn standstill(proof: &LinkProof) -> Option<String> {
 }
 
 /// The nodes that do not answer, as was last published.
-fn mute(snapshots: &Snapshots) -> Mute {
+fn mute(statuses: &Statuses) -> Mute {
     let mut mute = Mute::default();
-    for node in snapshots.borrow().snapshot.zones.iter().flat_map(|zone| &zone.nodes) {
+    for node in statuses.borrow().status.zones.iter().flat_map(|zone| &zone.nodes) {
         match node.state {
             NodeState::Dead | NodeState::Stopped => mute.down.push(node.name.clone()),
             NodeState::Frozen => mute.frozen.push(node.name.clone()),

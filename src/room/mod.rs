@@ -4,36 +4,43 @@
 //! |---|---|
 //! | [`home`] | where the region lives on disk, and the claim on it |
 //! | `settle` | what it is made of: as it was before, or as asked |
-//! | [`owner`] | the one task that holds the state |
-//! | [`bus`] | how everything reaches it |
-//! | [`task`] | long commands and what they claim |
-//! | [`engine`] | what is running: platform, connections, zones at work |
-//! | [`bringup`], [`zones`], [`links`], [`nodes`], [`produce`], [`verify`], [`doctor`] | the commands |
+//! | [`state_actor`] | the one task that holds the state |
+//! | [`mailbox`] | how everything reaches it |
+//! | [`task`] | long commands, and the leases of what they work on |
+//! | [`runtime`] | what is running: platform, connections, zones at work |
+//! | [`bringup`], [`zones`], [`links`], [`nodes`], [`produce`], [`repair`], [`verify`], [`doctor`] | the commands |
+//! | [`configuration`] | what somebody else does to streams and consumers, told as it is seen |
 //! | [`drills`] | scripts run, recorded, concluded |
-//! | [`evidence`] | the keeper of the ledger |
+//! | [`evidence`] | the ledger writer |
+//! | [`history`] | every input on disk, as it comes |
+//! | [`drain`] | what consumers still have to do, and what will not come |
 //! | [`work`] | what consumers and ledger do, told as it changes |
 //! | [`protocol`], [`server`], [`client`] | the socket, from both ends |
 //! | [`roles`] | who is here, who drives, who asks (pure) |
 //! | [`guard`] | clears up after a room that was killed |
 
 pub mod bringup;
-pub mod bus;
 pub mod client;
 pub mod clock;
+pub mod configuration;
 pub mod doctor;
+pub mod drain;
 pub mod drills;
-pub mod engine;
 pub mod evidence;
 pub mod guard;
+pub mod history;
 pub mod home;
 pub mod links;
+pub mod mailbox;
 pub mod nodes;
-pub mod owner;
 pub mod produce;
 pub mod protocol;
+pub mod repair;
 pub mod roles;
+pub mod runtime;
 pub mod server;
 mod settle;
+pub mod state_actor;
 pub mod task;
 pub mod verify;
 pub mod work;
@@ -51,16 +58,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     command::Command,
-    platform::{Common, Platform, docker, local},
-    region::{
-        Settings, ZonePlan,
-        event::{EventKind, Severity},
-        reduce::State,
-        snapshot::Phase,
-    },
+    platform::{Common, Platform, docker, identity::Identity, local},
+    region::{Settings, ZonePlan, event::Severity, reduce::State, status::Phase},
 };
-use bus::{Bus, Given, Input};
 use home::{Home, HomeError};
+use mailbox::{CommandRequest, Mail, Mailbox};
 use settle::settle;
 
 /// What is told when the last room was killed while it wrote the ledger.
@@ -73,20 +75,12 @@ const CLAIM_PATIENCE: Duration = Duration::from_secs(3);
 /// Why a room cannot be.
 #[derive(Debug, thiserror::Error)]
 pub enum RoomError {
-    /// The region's folder.
     #[error("{0}")]
     Home(#[from] HomeError),
-    /// The evidence.
     #[error("{0}")]
     Evidence(#[from] evidence::KeeperError),
-    /// The socket.
     #[error("cannot listen on {}: {source}", path.display())]
-    Socket {
-        /// Where.
-        path: PathBuf,
-        /// The system's word.
-        source: std::io::Error,
-    },
+    Socket { path: PathBuf, source: std::io::Error },
     /// Settings that do not fit the region's data.
     #[error("{0}")]
     Settings(String),
@@ -99,7 +93,7 @@ pub enum RoomError {
 }
 
 /// Claims the region; waits a little for a dying room to let go.
-async fn claim(home: &Home) -> Result<home::Claim, HomeError> {
+async fn claim(home: &Home) -> Result<home::Lease, HomeError> {
     let deadline = Instant::now() + CLAIM_PATIENCE;
     loop {
         match home.claim() {
@@ -119,10 +113,15 @@ fn platform(
     settings: &Settings,
     plans: &[ZonePlan],
     source: &ZonePlan,
+    identity: Identity,
     fresh: bool,
 ) -> Result<Box<dyn Platform>, RoomError> {
-    let common =
-        Common { home: home.folder.clone(), region: home.region.clone(), source: source.clone() };
+    let common = Common {
+        home: home.folder.clone(),
+        region: home.region.clone(),
+        identity,
+        source: source.clone(),
+    };
     let nats_version = settings.nats_version.clone();
     let nats_server = settings.nats_server.clone();
     let cache = home::cache_folder()?;
@@ -135,7 +134,7 @@ fn platform(
         }))),
         "docker" => Ok(Box::new(docker::DockerPlatform::new(docker::DockerOptions {
             common,
-            zones: plans.iter().map(|plan| plan.name.clone()).collect(),
+            plans: plans.to_vec(),
             nats_version,
             nats_server,
             cache,
@@ -154,16 +153,17 @@ fn platform(
 pub async fn run(home: Home, asked: Settings, once: bool) -> Result<(), RoomError> {
     home.create()?;
     let claim = claim(&home).await?;
+    let identity = home.identify()?;
     let fresh = home.kept()?.is_none();
     let (settings, plans) = settle(&home, asked)?;
     let source = plans
         .first()
         .cloned()
         .ok_or_else(|| RoomError::Settings("a region needs at least its source zone".into()))?;
-    let platform = platform(&home, &settings, &plans, &source, fresh)?;
-    // Said for this start only.
+    let platform = platform(&home, &settings, &plans, &source, identity, fresh)?;
+    // Completion for this start only.
     let settings = Settings { adopt: false, ..settings };
-    let keeper = evidence::Keeper::open(&home, clock::now_ms())?;
+    let writer = evidence::LedgerWriter::open(&home, clock::now_ms())?;
     let socket_path = home.socket();
     if let Some(folder) = socket_path.parent() {
         home::private_folder(folder)?;
@@ -174,74 +174,69 @@ pub async fn run(home: Home, asked: Settings, once: bool) -> Result<(), RoomErro
         .inspect_err(|error| tracing::warn!("no guard: {error}"))
         .ok();
 
-    let (bus, inbox) = Bus::new();
+    let (bus, inbox) = Mailbox::new();
     let started = clock::now_ms();
     let port_base = settings.port_base;
     let state = State::new(&home.region, platform.name(), started);
-    let first = Arc::new(server::Published::new(state.snapshot(started)));
-    let (publish, snapshots) = watch::channel(first);
+    let first = Arc::new(server::Published::new(state.status(started)));
+    let (publish, statuses) = watch::channel(first);
     let wire = Arc::new(server::EventWire::default());
     let (screens, attached) = watch::channel(BTreeMap::new());
     let connections = watch::channel(0_usize).0;
     let mut present = connections.subscribe();
-    let engine = Arc::new(engine::Engine::new(engine::Parts {
+    let runtime = Arc::new(runtime::Runtime::new(runtime::Parts {
         home: home.clone(),
         settings,
         plans,
         platform,
         bus: bus.clone(),
-        evidence: keeper.evidence.clone(),
-        asker: keeper.asker(),
-        run: keeper.run.clone(),
-        last_producer: keeper.last_producer,
-        last_number: keeper.last_number,
+        evidence: writer.evidence.clone(),
+        ledger_query: writer.ledger_query(),
+        run: writer.run.clone(),
+        last_producer: writer.last_producer,
+        last_number: writer.last_number,
     }));
-    work::tell_figures(bus.clone(), keeper.figures.clone());
+    work::tell_figures(bus.clone(), writer.figures.clone(), home.flag());
     let closing = CancellationToken::new();
     let shared = server::Shared {
         bus: bus.clone(),
-        snapshots: snapshots.clone(),
+        statuses: statuses.clone(),
         events: Arc::clone(&wire),
         screens,
+        visitors: std::sync::atomic::AtomicUsize::default(),
         seats: std::sync::Mutex::default(),
         connections,
     };
     let serving = tokio::spawn(socket.serve(Arc::new(shared), closing.clone()));
     listen_for_signals(&bus);
-    end_after_failure(bus.clone(), snapshots, &mut present);
-    if keeper.mended {
-        bus.change(|_, _| vec![EventKind::Note { severity: Severity::Warn, text: MENDED.into() }]);
-    }
-    if let Some(damage) = &keeper.damage {
-        let text = format!(
-            "{damage}: `verify` and drills cannot say whole or proved here any more; `zonedrill{} down --purge` starts anew",
-            home.flag()
-        );
-        bus.change(|_, _| vec![EventKind::Note { severity: Severity::Warn, text }]);
+    let watching = tokio::spawn(drills::watching::watch(Arc::clone(&runtime), statuses.clone()));
+    end_after_failure(bus.clone(), statuses, &mut present);
+    if writer.mended {
+        bus.note(Severity::Warn, MENDED);
     }
     let records = home.folder.join(drills::RECORDS);
-    let abandoned = drills::abandoned::end_all(&records, keeper.run.as_str());
-    engine.desk.remember(drills::abandoned::last(&records, keeper.run.as_str()));
+    let abandoned = drills::abandoned::end_all(&records, writer.run.as_str());
+    runtime.active_drill.remember(drills::abandoned::last(&records, writer.run.as_str()));
     if !abandoned.is_empty() {
         drills::abandoned::tell(&bus, abandoned);
     }
-    let _ = bus.give(Given::by_room(Command::Up));
+    let _ = bus.give(CommandRequest::by_room(Command::Up));
 
-    let owner = owner::Owner::new(owner::Parts {
+    let owner = state_actor::StateActor::new(state_actor::Parts {
         state,
-        engine: Arc::clone(&engine),
+        runtime: Arc::clone(&runtime),
         inbox,
         publish,
         wire,
-        floors: keeper.floors.clone(),
+        floors: writer.floors.clone(),
         screens: attached,
         port_base,
     });
-    // A panic of the owner must still take the region down.
+    // A panic of the state actor must still take the region down.
     let lived = tokio::spawn(owner.run()).await;
     let purge = once || lived.as_ref().is_ok_and(|(_, end)| end.purge);
     let mut down = Ok(());
-    let taking_down = async { down = bringup::down(&engine, purge).await };
+    let taking_down = async { down = bringup::down(&runtime, purge).await };
     let ended = match lived {
         Ok((mut owner, end)) => {
             owner.see_out(taking_down).await;
@@ -253,7 +248,8 @@ pub async fn run(home: Home, asked: Settings, once: bool) -> Result<(), RoomErro
             None
         }
     };
-    drop(engine);
+    watching.abort();
+    drop(runtime);
     let mut result = down.map_err(|failure| failure.to_string());
     let left_behind = result.as_ref().err().filter(|_| once).cloned();
     if let Some((mut owner, end)) = ended {
@@ -265,8 +261,8 @@ pub async fn run(home: Home, asked: Settings, once: bool) -> Result<(), RoomErro
     closing.cancel();
     let _ = serving.await;
     if !purge {
-        let closed = tokio::task::spawn_blocking(move || keeper.close());
-        // Whoever still holds a way to the keeper must not hold up the end.
+        let closed = tokio::task::spawn_blocking(move || writer.close());
+        // Whoever still holds a way to the ledger writer must not hold up the end.
         let _ = tokio::time::timeout(Duration::from_secs(2), closed).await;
     }
     match (guard, left_behind) {
@@ -279,7 +275,7 @@ pub async fn run(home: Home, asked: Settings, once: bool) -> Result<(), RoomErro
     Ok(())
 }
 
-fn listen_for_signals(bus: &Bus) {
+fn listen_for_signals(bus: &Mailbox) {
     use tokio::signal::unix::{SignalKind, signal};
     for (kind, name) in [
         (SignalKind::terminate(), "SIGTERM"),
@@ -291,7 +287,7 @@ fn listen_for_signals(bus: &Bus) {
             Ok(mut signals) => {
                 tokio::spawn(async move {
                     if signals.recv().await.is_some() {
-                        let _ = bus.send(Input::Signal(name));
+                        let _ = bus.send(Mail::Signal(name));
                     }
                 });
             }
@@ -310,24 +306,24 @@ fn listen_for_signals(bus: &Bus) {
 /// A room whose bring-up failed has nothing to own: it stays while somebody looks at the reason,
 /// then ends.
 fn end_after_failure(
-    bus: Bus,
-    mut snapshots: watch::Receiver<Arc<server::Published>>,
+    bus: Mailbox,
+    mut statuses: watch::Receiver<Arc<server::Published>>,
     present: &mut watch::Receiver<usize>,
 ) {
     let mut present = present.clone();
     tokio::spawn(async move {
         loop {
-            let failed = |p: &Arc<server::Published>| matches!(p.snapshot.phase, Phase::Failed(_));
-            if snapshots.wait_for(failed).await.is_err() {
+            let failed = |p: &Arc<server::Published>| matches!(p.status.phase, Phase::Failed);
+            if statuses.wait_for(failed).await.is_err() {
                 return;
             }
             tokio::time::sleep(FAILED_STAY).await;
             if present.wait_for(|n| *n == 0).await.is_err() {
                 return;
             }
-            let still = matches!(snapshots.borrow().snapshot.phase, Phase::Failed(_));
+            let still = matches!(statuses.borrow().status.phase, Phase::Failed);
             if still {
-                let _ = bus.send(Input::Signal("a failed bring-up that nobody looks at"));
+                let _ = bus.send(Mail::Signal("a failed bring-up that nobody looks at"));
                 return;
             }
         }

@@ -3,23 +3,24 @@
 use std::time::Instant;
 
 use super::{
-    engine::{BUSY_PACE, Engine, Failure},
-    task::{Cx, Result, Said},
+    configuration,
+    runtime::{BUSY_PACE, Failure, Runtime},
+    task::{CommandCtx, Completion, Result},
 };
 use crate::{
     command::{Group, NodeAct},
     nats::leaders,
-    region::{EventKind, NodeName, Role, Severity, ZoneName, event::seconds},
+    region::{Input, NodeName, Role, Severity, ZoneName, format::seconds},
 };
 
 /// Does it to the node.
 ///
 /// # Errors
 /// When the node is not in a state in which that can be done.
-pub async fn act(cx: Cx, act: NodeAct, node: NodeName) -> Result {
-    cx.engine.check_node(&node)?;
-    cx.engine.pace.send_replace(BUSY_PACE);
-    let platform = &cx.engine.platform;
+pub async fn act(cx: CommandCtx, act: NodeAct, node: NodeName) -> Result {
+    cx.runtime.check_node(&node)?;
+    cx.runtime.pace.send_replace(BUSY_PACE);
+    let platform = &cx.runtime.platform;
     match act {
         NodeAct::Kill => platform.kill_node(&node).await?,
         NodeAct::Freeze => platform.freeze_node(&node).await?,
@@ -27,12 +28,14 @@ pub async fn act(cx: Cx, act: NodeAct, node: NodeName) -> Result {
         NodeAct::Stop => platform.stop_node(&node).await?,
         NodeAct::Start => platform.start_node(&node).await?,
     }
-    Ok(Said::done(match act {
+    Ok(Completion::done(match act {
         NodeAct::Kill => format!("{node} was killed; `node start {node}` starts it again"),
         NodeAct::Freeze => format!("{node} is frozen; `node thaw {node}` resumes it"),
         NodeAct::Thaw => format!("{node} goes on"),
         NodeAct::Stop => format!("{node} has stopped; `node start {node}` starts it again"),
-        NodeAct::Start => format!("{node} runs again"),
+        NodeAct::Start => {
+            format!("{node} runs again{}", configuration::still_differs(&cx, &node.zone))
+        }
     }))
 }
 
@@ -43,8 +46,8 @@ pub fn js_off_way_out(node: &NodeName) -> String {
 }
 
 /// Tells why a server has switched its JetStream off: it says so in its log alone.
-pub fn explain_js_off(engine: &Engine, node: NodeName) {
-    let (bus, log) = (engine.bus.clone(), engine.node_folder(&node).join("nats-server.log"));
+pub fn explain_js_off(runtime: &Runtime, node: NodeName) {
+    let (bus, log) = (runtime.bus.clone(), runtime.node_folder(&node).join("nats-server.log"));
     tokio::task::spawn_blocking(move || {
         let log = std::fs::read(log).unwrap_or_default();
         let log = String::from_utf8_lossy(&log);
@@ -53,7 +56,7 @@ pub fn explain_js_off(engine: &Engine, node: NodeName) {
         let why = why.map_or("its log does not tell why", |(_, word)| word);
         let text =
             format!("{node} has switched its JetStream off ({why}): {}", js_off_way_out(&node));
-        bus.change(move |_, _| vec![EventKind::Note { severity: Severity::Error, text }]);
+        bus.note(Severity::Error, text);
     });
 }
 
@@ -61,8 +64,8 @@ pub fn explain_js_off(engine: &Engine, node: NodeName) {
 ///
 /// # Errors
 /// When the group is not of that zone, or elects nobody in time.
-pub async fn stepdown(cx: Cx, zone: ZoneName, group: Group) -> Result {
-    let plan = cx.engine.plan(&zone)?;
+pub async fn stepdown(cx: CommandCtx, zone: ZoneName, group: Group) -> Result {
+    let plan = cx.runtime.plan(&zone)?;
     let wrong = match (group, plan.role) {
         (Group::Mirror, Role::Source) => Some("stream"),
         (Group::Stream, Role::Mirror) => Some("mirror"),
@@ -75,9 +78,9 @@ pub async fn stepdown(cx: Cx, zone: ZoneName, group: Group) -> Result {
         )));
     }
     let began = Instant::now();
-    let engine = cx.engine.zone(&zone)?;
-    let change = leaders::stepdown(&engine.client, &plan, group).await?;
-    Ok(Said::done(format!(
+    let runtime = cx.runtime.zone(&zone)?;
+    let change = leaders::stepdown(&runtime.client, &plan, group).await?;
+    Ok(Completion::done(format!(
         "zone {zone}: the {} is led by {} now ({} stepped down; {})",
         group.as_str(),
         change.to,
@@ -90,9 +93,12 @@ pub async fn stepdown(cx: Cx, zone: ZoneName, group: Group) -> Result {
 ///
 /// # Errors
 /// When the zone is no mirror, or elects nobody in time.
-pub async fn nudge(cx: Cx, zone: ZoneName) -> Result {
-    cx.engine.mirror_plan(&zone)?;
-    let name = zone.clone();
-    cx.bus().change(move |state, _| state.nudged(&name));
+pub async fn nudge(cx: CommandCtx, zone: ZoneName) -> Result {
+    cx.runtime.mirror_plan(&zone)?;
+    let runtime = cx.runtime.zone(&zone)?;
+    if let Some(why) = configuration::why_nothing_is_copied(&runtime).await {
+        return Err(Failure::Refused(format!("a nudge cannot help: {why}")));
+    }
+    cx.bus().tell(Input::Nudged { zone: zone.clone() });
     stepdown(cx, zone, Group::Mirror).await
 }

@@ -6,35 +6,35 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    engine::{Failure, Job},
     protocol::{Message, Outcome},
-    task::{Cx, Result, Said},
+    runtime::{Failure, Job},
+    task::{CommandCtx, Completion, Result},
     work,
 };
 use crate::{
     command::{Produce, units::format_duration},
     nats::producer::{Job as Work, JobProgress, JobReport},
-    region::event::seconds,
+    region::{Input, format::seconds},
 };
 
 /// Runs a produce to its end, or, if it has none, until it is stopped.
 ///
 /// # Errors
 /// When it cannot go on.
-pub async fn produce(cx: Cx, produce: Produce) -> Result {
-    let producer = cx.engine.producer()?;
-    let number = cx.engine.next_producer();
+pub async fn produce(cx: CommandCtx, produce: Produce) -> Result {
+    let producer = cx.runtime.producer()?;
+    let number = cx.runtime.next_producer();
     let first_number = match &produce {
         Produce::Range { from, to, .. } => {
-            cx.engine.used_number(*to);
+            cx.runtime.used_number(*to);
             *from
         }
-        Produce::Burst { count: Some(count), .. } => cx.engine.reserve_numbers(*count),
-        Produce::Burst { count: None, .. } => cx.engine.last_number() + 1,
+        Produce::Burst { count: Some(count), .. } => cx.runtime.reserve_numbers(*count),
+        Produce::Burst { count: None, .. } => cx.runtime.last_number() + 1,
         Produce::Stop => {
-            let stopped = cx.engine.stop_jobs().await;
+            let stopped = cx.runtime.stop_jobs().await;
             work::settle(&cx).await;
-            return Ok(Said::done(match stopped.as_slice() {
+            return Ok(Completion::done(match stopped.as_slice() {
                 [] => "nothing was being produced".into(),
                 titles => format!("stopped {}", titles.join(", ")),
             }));
@@ -59,7 +59,7 @@ pub async fn produce(cx: Cx, produce: Produce) -> Result {
             while seen.changed().await.is_ok() {
                 let now = seen.borrow_and_update().clone();
                 if endless {
-                    cx.engine.used_number(now.last_number);
+                    cx.runtime.used_number(now.last_number);
                 }
                 cx.progress(describe(&title, &now, total));
                 tokio::time::sleep(Duration::from_millis(200)).await;
@@ -69,30 +69,30 @@ pub async fn produce(cx: Cx, produce: Produce) -> Result {
     let work = Work { producer: number, produce, first_number };
     let result = producer.run(work, progress, job.stop.clone()).await;
     watching.abort();
-    cx.engine.evidence.gone(number).await;
+    cx.runtime.evidence.gone(number).await;
     drop(job);
     work::settle(&cx).await;
     let report = result
         .map_err(|error| Failure::Broken(format!("{title}: {error}; nothing more was sent")))?;
     let end = &report.progress;
     if end.sent > 0 {
-        cx.engine.used_number(end.last_number);
+        cx.runtime.used_number(end.last_number);
     }
     // A burst may be over before anybody asked how far it is.
     if let Some(domain) = end.acked_by.clone() {
-        cx.bus().change(move |state, _| {
-            let mut producer = state.peek().producer.clone();
-            producer.acked_by = Some(domain);
-            state.producer(producer)
-        });
+        cx.bus().tell(Input::AckedBy { domain });
     }
     let text = format!(
-        "{} acked of {} sent as p{number} in {}{}{}{}",
+        "{} acked of {} sent as p{number} in {}{}{}{}{}",
         end.acked,
         end.sent,
         seconds(report.took.as_millis() as u64),
         sequences(&report),
-        count(end.failed, "refused"),
+        refusals(&report),
+        count(
+            report.ids_taken,
+            "answered as duplicates when first sent: another message has their ids, and they are not stored",
+        ),
         count(end.unknown, "of unknown outcome"),
     );
     let early = total.filter(|total| end.sent < *total).map(|total| total - end.sent);
@@ -100,15 +100,16 @@ pub async fn produce(cx: Cx, produce: Produce) -> Result {
         Some(rest) => format!("ended early, {rest} not sent: {text}"),
         None => text,
     };
-    let whole = end.failed == 0 && end.unknown == 0 && early.is_none();
+    let whole = end.failed == 0 && end.unknown == 0 && report.ids_taken == 0 && early.is_none();
     let outcome = if whole { Outcome::Done } else { Outcome::Broken };
     let data = serde_json::json!({
         "producer": number, "first_number": first_number, "sent": end.sent,
         "acked": end.acked, "failed": end.failed, "unknown": end.unknown,
-        "duplicates": report.duplicates, "resent": report.resent, "not_sent": report.not_sent,
+        "duplicates": report.duplicates, "resent": report.resent,
+        "ids_taken": report.ids_taken, "refusals": report.refusals, "not_sent": report.not_sent,
         "last_seq": end.last_seq, "took_ms": report.took.as_millis() as u64,
     });
-    Ok(Said { outcome, text, data: Some(data) })
+    Ok(Completion { outcome, text, data: Some(data) })
 }
 
 fn sequences(report: &JobReport) -> String {
@@ -117,6 +118,16 @@ fn sequences(report: &JobReport) -> String {
         0 => resent,
         last => format!(", the last at sequence {last}{resent}"),
     }
+}
+
+/// `, 3 refused (maximum messages exceeded (10077))`.
+fn refusals(report: &JobReport) -> String {
+    let reasons: Vec<String> = match report.refusals.iter().collect::<Vec<_>>().as_slice() {
+        [(why, _)] => vec![(*why).clone()],
+        several => several.iter().map(|(why, times)| format!("{times}: {why}")).collect(),
+    };
+    let failed = count(report.progress.failed, "refused");
+    if reasons.is_empty() { failed } else { format!("{failed} ({})", reasons.join("; ")) }
 }
 
 fn count(number: u64, what: &str) -> String {
@@ -154,16 +165,21 @@ fn describe(title: &str, progress: &JobProgress, total: Option<u64>) -> String {
 /// A job is listed while it runs, and taken off however it ends; after a crash the ledger is told
 /// as well.
 struct Registered<'a> {
-    cx: &'a Cx,
+    cx: &'a CommandCtx,
     number: u32,
     stop: CancellationToken,
 }
 
 impl<'a> Registered<'a> {
-    fn new(cx: &'a Cx, number: u32, title: &str, progress: watch::Receiver<JobProgress>) -> Self {
+    fn new(
+        cx: &'a CommandCtx,
+        number: u32,
+        title: &str,
+        progress: watch::Receiver<JobProgress>,
+    ) -> Self {
         let stop = cx.stop.child_token();
         let job = Job { title: title.to_owned(), stop: stop.clone(), progress };
-        cx.engine.jobs.send_modify(|jobs| {
+        cx.runtime.jobs.send_modify(|jobs| {
             jobs.insert(number, job);
         });
         Self { cx, number, stop }
@@ -172,11 +188,11 @@ impl<'a> Registered<'a> {
 
 impl Drop for Registered<'_> {
     fn drop(&mut self) {
-        self.cx.engine.jobs.send_modify(|jobs| {
+        self.cx.runtime.jobs.send_modify(|jobs| {
             jobs.remove(&self.number);
         });
         if std::thread::panicking() {
-            let (evidence, number) = (self.cx.engine.evidence.clone(), self.number);
+            let (evidence, number) = (self.cx.runtime.evidence.clone(), self.number);
             tokio::spawn(async move { evidence.gone(number).await });
         }
     }

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::region::{Event, Snapshot};
+use crate::region::{Event, Status};
 
 /// The version of this protocol; a room and a screen of different versions refuse each other.
-pub const PROTOCOL: u32 = 3;
+pub const PROTOCOL: u32 = 5;
 /// The longest line either side accepts, in bytes.
 pub const LONGEST_LINE: usize = 4 * 1024 * 1024;
 /// The longest line a room accepts, in bytes: a request is a greeting or a command.
@@ -15,28 +15,28 @@ pub const LONGEST_REQUEST: usize = 64 * 1024;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Request {
-    /// The first line.
     Hello {
-        /// [`PROTOCOL`].
         protocol: u32,
-        /// Who is there.
         name: String,
-        /// What is there.
         client: ClientKind,
         /// Only wants to look.
         observe: bool,
         /// Wants no command carried out that reaches a file, or begins or ends the region.
         #[serde(default)]
         guest: bool,
+        /// The address at the other end of the caller's SSH connection; empty if there is none.
+        #[serde(default)]
+        from: String,
         /// Proves later that a place was this one's; empty if none is to be kept.
         #[serde(default)]
         token: String,
     },
+    /// The screen's terminal does not answer any more, or does again: nobody may sit there.
+    Terminal { silent: bool },
     /// Leaves on purpose: no place is to be kept.
     Leave,
     /// This screen's recording ended by itself.
     BrokenOff {
-        /// The file.
         path: String,
         /// Why: goes on from the path.
         why: String,
@@ -45,7 +45,6 @@ pub enum Request {
     Command {
         /// Chosen by the sender; answers carry it.
         id: u64,
-        /// The line.
         line: String,
     },
 }
@@ -54,11 +53,11 @@ pub enum Request {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ClientKind {
-    /// Wants snapshots and events as they come, and counts as present.
+    /// Wants statuses and events as they come, and counts as present.
     Screen,
-    /// Gives a command and leaves; gets progress, the answer, and one snapshot.
+    /// Gives a command and leaves; gets progress, the answer, and one status.
     Shell,
-    /// Wants snapshots as they come, but nobody sits there (`status --watch`).
+    /// Wants statuses as they come, but nobody sits there (`status --watch`).
     Watch,
     /// A screen without a terminal, which records: seen by all, never drives.
     Recorder,
@@ -68,17 +67,13 @@ pub enum ClientKind {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Message {
-    /// The first line.
     Hello {
-        /// [`PROTOCOL`].
         protocol: u32,
         /// The room's zonedrill version.
         version: String,
-        /// The room's process.
         pid: u32,
-        /// This screen's number in `Snapshot::screens`.
+        /// This screen's number in `Status::screens`.
         screen: u64,
-        /// May send commands.
         drives: bool,
         /// The place was kept since a connection was lost.
         #[serde(default)]
@@ -86,28 +81,20 @@ pub enum Message {
         /// The newest events, oldest first.
         events: Vec<Event>,
     },
-    /// The newest picture.
-    Snapshot {
-        /// The picture.
-        snapshot: Box<Snapshot>,
+    Status {
+        status: Box<Status>,
     },
-    /// Something happened.
     Event {
-        /// What.
         event: Event,
     },
     /// A command is under way.
     Progress {
-        /// Of which command.
         id: u64,
         /// How far it is.
         text: String,
     },
-    /// A command ended.
     Answer {
-        /// Which.
         id: u64,
-        /// How.
         outcome: Outcome,
         /// What to print: a sentence, or several lines.
         text: String,
@@ -115,9 +102,10 @@ pub enum Message {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         data: Option<serde_json::Value>,
     },
+    /// The owner has removed this screen; the room closes the connection after this line.
+    Removed,
     /// The connection is of no use any more; the room closes it after this line.
     Error {
-        /// Why.
         why: String,
     },
 }

@@ -1,17 +1,27 @@
 //! Who is here, who drives, who asks: the rules of sharing a room, pure.
 //!
 //! One person drives at a time. Whoever comes while nobody drives, drives; everyone else observes
-//! until control is asked for and granted. No answer is a refusal; a driver who is gone cannot
-//! refuse. A lost connection keeps its place for a minute, for the same name with the same token.
+//! until control is asked for and granted. No answer is a refusal, but of a guest to one who is
+//! none; a driver who is gone cannot refuse. A lost connection keeps its place for a minute, for the
+//! same name with the same token. Who is no guest has the account that owns the region, and may take
+//! control, hold it against guests, and remove people.
+
+mod owner;
 
 use std::collections::BTreeMap;
 
-use crate::region::{UnixMs, snapshot::Screen};
+use crate::region::{EventKind, Person, UnixMs, event::SeatAct, status::Screen};
 
 /// How long a request for control waits for an answer.
 pub const ASK_MS: UnixMs = 30_000;
 /// How long a lost connection keeps its place.
 pub const KEEP_MS: UnixMs = 60_000;
+/// How long a guest who was removed is not let in.
+pub const BARRED_MS: UnixMs = 600_000;
+/// The most screens there may be.
+pub const MOST_SCREENS: usize = 64;
+/// The most of them that may be guests': the owner always finds a place.
+const MOST_GUESTS: usize = 48;
 
 /// Who comes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,18 +30,28 @@ pub struct Newcomer {
     pub name: String,
     /// What proves that a place is one's own; empty if no place is to be kept.
     pub token: String,
-    /// Never drives.
     pub observes: bool,
     /// Reaches no file, and neither begins nor ends the region.
     pub guest: bool,
-    /// Nobody sits there.
     pub records: bool,
+    /// The address at the other end of the SSH connection, if there is one.
+    pub from: Option<String>,
+}
+
+impl Newcomer {
+    fn person(&self) -> Person {
+        Person { name: self.name.clone(), guest: self.guest, from: self.from.clone() }
+    }
+
+    /// Words for others.
+    fn label(&self) -> String {
+        Person { from: None, ..self.person() }.to_string()
+    }
 }
 
 /// Where a newcomer sits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seated {
-    /// The place.
     pub seat: u64,
     /// It was kept from before.
     pub returned: bool,
@@ -61,6 +81,8 @@ struct Seat {
     /// The connection that has it now.
     connection: u64,
     away_until: Option<UnixMs>,
+    /// The terminal does not answer.
+    silent: bool,
 }
 
 /// The places and who drives.
@@ -72,7 +94,13 @@ pub struct Roles {
     ask: Option<(u64, UnixMs)>,
     last_seat: u64,
     /// What is worth a line in the log, since it was last taken.
-    said: Vec<String>,
+    said: Vec<EventKind>,
+    /// Who holds control against guests.
+    held: Option<String>,
+    /// Guests who were removed, and until when they are not let in.
+    barred: BTreeMap<String, UnixMs>,
+    /// Connections that are to be closed, since they were last taken.
+    removed: Vec<u64>,
     /// What was decided, since it was last taken.
     decided: Vec<Decision>,
 }
@@ -89,6 +117,7 @@ impl Roles {
             place.who = who;
             place.connection = connection;
             place.away_until = None;
+            place.silent = false;
             if observes && self.asks(seat) {
                 self.ask = None;
             }
@@ -99,10 +128,11 @@ impl Roles {
         }
         self.last_seat += 1;
         let seat = self.last_seat;
-        if self.driver.is_none() && !who.observes && !who.records {
+        let kept_out = who.guest && self.held.is_some();
+        if self.driver.is_none() && !who.observes && !who.records && !kept_out {
             self.driver = Some(seat);
         }
-        self.seats.insert(seat, Seat { who, connection, away_until: None });
+        self.seats.insert(seat, Seat { who, connection, away_until: None, silent: false });
         Seated { seat, returned: false }
     }
 
@@ -115,16 +145,34 @@ impl Roles {
             return self.left(seat, connection);
         }
         place.away_until = Some(now + KEEP_MS);
+        self.say(SeatAct::Lost, seat, None);
         if self.asks(seat) {
             self.ask = None;
         }
+        self.driver_cannot_answer(seat, "is gone");
+    }
+
+    /// A screen's terminal does not answer any more, or does again.
+    pub fn silent(&mut self, seat: u64, silent: bool) {
+        let Some(place) = self.seats.get_mut(&seat).filter(|place| place.silent != silent) else {
+            return;
+        };
+        place.silent = silent;
+        self.say(if silent { SeatAct::Silent } else { SeatAct::Answers }, seat, None);
+        if silent {
+            self.driver_cannot_answer(seat, "does not answer");
+        }
+    }
+
+    /// Who asks the driver need not wait for one who cannot answer.
+    fn driver_cannot_answer(&mut self, seat: u64, why: &str) {
         if self.driver == Some(seat)
             && let Some((asker, _)) = self.ask.take()
         {
             let gone = self.name(seat);
-            self.said.push(format!("{gone} is gone: {} drives", self.name(asker)));
+            self.say(SeatAct::Drives, asker, Some(seat));
             self.driver = Some(asker);
-            self.decide(asker, Ok(format!("you drive: {gone} is gone")));
+            self.decide(asker, Ok(format!("you drive: {gone} {why}")));
         }
     }
 
@@ -155,13 +203,21 @@ impl Roles {
         if self.driver == Some(seat) {
             return Ok(Asked::Drives("you drive already".into()));
         }
+        let guest = place.who.guest;
+        if let Some(holder) = self.held.as_ref().filter(|_| guest) {
+            return Err(format!("{holder} holds control: no guest gets it until that ends"));
+        }
         let Some(driver) = self.driver.filter(|driver| self.is_here(*driver)) else {
-            let gone = self
-                .driver
-                .map_or("nobody drove".into(), |seat| format!("{} is gone", self.name(seat)));
+            let gone =
+                self.driver.map_or("nobody drove".into(), |seat| match self.seats.get(&seat) {
+                    Some(place) if place.away_until.is_none() => {
+                        format!("{}'s terminal does not answer", place.who.name)
+                    }
+                    _ => format!("{} is gone", self.name(seat)),
+                });
             self.ask = None;
+            self.say(SeatAct::Drives, seat, self.driver);
             self.driver = Some(seat);
-            self.said.push(format!("{} drives ({gone})", self.name(seat)));
             return Ok(Asked::Drives(format!("you drive: {gone}")));
         };
         match self.ask {
@@ -178,10 +234,11 @@ impl Roles {
             )),
             None => {
                 self.ask = Some((seat, now + ASK_MS));
-                self.said.push(format!("{} asks for control", self.name(seat)));
+                self.say(SeatAct::Asks, seat, None);
                 let seconds = ASK_MS / 1000;
+                let then = if self.yields(driver, seat) { ", else you drive" } else { "" };
                 Ok(Asked::Waits(format!(
-                    "{} is asked, and has {seconds} s to answer",
+                    "{} is asked, and has {seconds} s to answer{then}",
                     self.name(driver)
                 )))
             }
@@ -195,7 +252,7 @@ impl Roles {
     pub fn grant(&mut self, now: UnixMs, seat: u64) -> Result<String, String> {
         let asker = self.answer(now, seat)?;
         self.driver = Some(asker);
-        self.said.push(format!("{} gave control to {}", self.name(seat), self.name(asker)));
+        self.say(SeatAct::Grants, seat, Some(asker));
         self.decide(asker, Ok(format!("you drive: {} gave you control", self.name(seat))));
         Ok(format!("{} drives now", self.name(asker)))
     }
@@ -206,7 +263,7 @@ impl Roles {
     /// When nobody asked, or somebody else drives.
     pub fn refuse(&mut self, now: UnixMs, seat: u64) -> Result<String, String> {
         let asker = self.answer(now, seat)?;
-        self.said.push(format!("{} refused control to {}", self.name(seat), self.name(asker)));
+        self.say(SeatAct::Refuses, seat, Some(asker));
         self.decide(asker, Err(format!("{} keeps control: you were refused", self.name(seat))));
         Ok(format!("you keep control; {} is told", self.name(asker)))
     }
@@ -220,6 +277,17 @@ impl Roles {
         Ok(asker)
     }
 
+    /// Connections to be closed; told once.
+    pub fn removed(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.removed)
+    }
+
+    /// Whether a driver who does not answer loses control to who asks.
+    fn yields(&self, driver: u64, asker: u64) -> bool {
+        let guest = |seat| self.seats.get(&seat).is_some_and(|place| place.who.guest);
+        guest(driver) && !guest(asker)
+    }
+
     /// The driver drives no longer.
     ///
     /// # Errors
@@ -228,6 +296,9 @@ impl Roles {
         self.tick(now);
         if self.driver != Some(seat) {
             return Err("you do not drive: there is nothing to give up".into());
+        }
+        if self.held.take().is_some() {
+            self.say(SeatAct::Frees, seat, None);
         }
         self.give_up();
         Ok(match self.driver {
@@ -240,13 +311,12 @@ impl Roles {
     fn give_up(&mut self) {
         let Some(old) = self.driver.take() else { return };
         self.driver = self.ask.take().map(|(asker, _)| asker);
-        let old = self.name(old);
-        self.said.push(match self.driver {
-            Some(new) => format!("{} drives after {old}", self.name(new)),
-            None => format!("{old} drives no longer; nobody does"),
-        });
-        if let Some(new) = self.driver {
-            self.decide(new, Ok(format!("you drive: {old} drives no longer")));
+        match self.driver {
+            Some(new) => {
+                self.say(SeatAct::Drives, new, Some(old));
+                self.decide(new, Ok(format!("you drive: {} drives no longer", self.name(old))));
+            }
+            None => self.say(SeatAct::Releases, old, None),
         }
     }
 
@@ -256,12 +326,20 @@ impl Roles {
             && now >= until
         {
             self.ask = None;
-            self.said.push(format!("no answer: {} does not get control", self.name(asker)));
             let driver = self.driver().unwrap_or_default();
             let seconds = ASK_MS / 1000;
-            let why = format!("{driver} keeps control: no answer within {seconds} s");
-            self.decide(asker, Err(why));
+            if let Some(old) = self.driver.filter(|driver| self.yields(*driver, asker)) {
+                self.say(SeatAct::Drives, asker, Some(old));
+                self.driver = Some(asker);
+                let why = format!("you drive: {driver} did not answer within {seconds} s");
+                self.decide(asker, Ok(why));
+            } else {
+                self.say(SeatAct::Unanswered, asker, None);
+                let why = format!("{driver} keeps control: no answer within {seconds} s");
+                self.decide(asker, Err(why));
+            }
         }
+        self.barred.retain(|_, until| *until > now);
         let over: Vec<(u64, u64)> = self
             .seats
             .iter()
@@ -297,8 +375,10 @@ impl Roles {
                 observes: seat.who.observes,
                 guest: seat.who.guest,
                 records: seat.who.records,
-                asks_until_ms: asks,
-                away_until_ms: seat.away_until,
+                ask_ends_at_ms: asks,
+                place_ends_at_ms: seat.away_until,
+                silent: seat.silent,
+                from: seat.who.from.clone(),
             };
             (id, screen)
         };
@@ -306,7 +386,7 @@ impl Roles {
     }
 
     /// What is worth a line in the log; told once.
-    pub fn said(&mut self) -> Vec<String> {
+    pub fn said(&mut self) -> Vec<EventKind> {
         std::mem::take(&mut self.said)
     }
 
@@ -326,11 +406,22 @@ impl Roles {
     }
 
     fn is_here(&self, seat: u64) -> bool {
-        self.seats.get(&seat).is_some_and(|place| place.away_until.is_none())
+        self.seats.get(&seat).is_some_and(|place| place.away_until.is_none() && !place.silent)
     }
 
     fn name(&self, seat: u64) -> String {
-        self.seats.get(&seat).map_or_else(|| "somebody".into(), |place| place.who.name.clone())
+        self.seats.get(&seat).map_or_else(|| "somebody".into(), |place| place.who.label())
+    }
+
+    fn person(&self, seat: u64) -> Option<Person> {
+        self.seats.get(&seat).map(|place| place.who.person())
+    }
+
+    fn say(&mut self, did: SeatAct, seat: u64, other: Option<u64>) {
+        let other = other.and_then(|seat| self.person(seat));
+        if let Some(person) = self.person(seat) {
+            self.said.push(EventKind::Seat { did, person, other });
+        }
     }
 }
 

@@ -1,15 +1,20 @@
 //! The socket: who attaches, what they may do, what they are sent.
 //!
-//! A reader that is slow gets the newest snapshot when it is ready for one, never a queue.
+//! A reader that is slow gets the newest status when it is ready for one, never a queue.
 
 mod seats;
 mod wire;
 
 use std::{
+    collections::VecDeque,
     io,
+    net::IpAddr,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -25,13 +30,14 @@ use tokio_util::{
 };
 
 use super::{
-    bus::Given,
+    mailbox::CommandRequest,
     protocol::{ClientKind, LONGEST_REQUEST, Message, Outcome, PROTOCOL, Request},
 };
 use crate::{
-    command::Command,
+    command::{Command, Drill},
+    drill::library,
     region::{
-        Actor, Severity,
+        Actor, Person, Severity,
         actor::{self, Via},
     },
 };
@@ -45,6 +51,10 @@ const GREETING_DEADLINE: Duration = Duration::from_secs(5);
 const SLOWEST_READER: Duration = Duration::from_secs(30);
 /// How often the roles' clocks are looked at.
 const ROLES_TICK: Duration = Duration::from_millis(500);
+/// The most connections that have not greeted yet; the oldest gives way to a new one.
+const MOST_UNGREETED: usize = 256;
+/// The most shells and watchers at a time. Screens have their own bound.
+const MOST_VISITORS: usize = 128;
 /// A name's longest form, in characters.
 const LONGEST_NAME: usize = 24;
 /// The longest path or reason that is passed on, in characters.
@@ -79,6 +89,7 @@ impl Socket {
     pub async fn serve(self, shared: Arc<Shared>, closing: CancellationToken) {
         let tracker = TaskTracker::new();
         let mut next = 1_u64;
+        let mut ungreeted = VecDeque::new();
         let mut tick = tokio::time::interval(ROLES_TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -100,9 +111,19 @@ impl Socket {
             };
             let (shared, closing) = (Arc::clone(&shared), closing.clone());
             shared.connections.send_modify(|n| *n += 1);
+            let hurry = CancellationToken::new();
+            ungreeted.push_back(hurry.clone());
+            // For one that has greeted it means nothing.
+            if ungreeted.len() > MOST_UNGREETED
+                && let Some(oldest) = ungreeted.pop_front()
+            {
+                oldest.cancel();
+            }
             tracker.spawn(async move {
                 let number = next;
-                if let Err(error) = Connection::new(stream, number).run(&shared, closing).await {
+                if let Err(error) =
+                    Connection::new(stream, number).run(&shared, closing, hurry).await
+                {
                     tracing::debug!("connection {number}: {error}");
                 }
                 shared.connections.send_modify(|n| *n -= 1);
@@ -139,10 +160,10 @@ struct Connection {
 /// Who is at the other end.
 struct Caller {
     actor: Actor,
+    /// A guest: no file, and neither the beginning nor the end of the region.
+    person: Person,
     kind: ClientKind,
     observe: bool,
-    /// No file, and neither the beginning nor the end of the region.
-    guest: bool,
     token: String,
 }
 
@@ -163,21 +184,72 @@ impl Caller {
     }
 }
 
+/// Counts a shell or a watcher while it is here.
+struct Visitor<'a>(Option<&'a AtomicUsize>);
+
+impl<'a> Visitor<'a> {
+    /// `None` when there are too many. Who has a place among the screens is counted there.
+    fn come(shared: &'a Shared, caller: &Caller) -> Option<Self> {
+        if caller.sits() {
+            return Some(Self(None));
+        }
+        let counted = Self(Some(&shared.visitors));
+        (shared.visitors.fetch_add(1, Ordering::SeqCst) < MOST_VISITORS).then_some(counted)
+    }
+}
+
+impl Drop for Visitor<'_> {
+    fn drop(&mut self) {
+        if let Some(visitors) = self.0 {
+            visitors.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+}
+
 impl Connection {
     fn new(stream: UnixStream, number: u64) -> Self {
         let codec = LinesCodec::new_with_max_length(LONGEST_REQUEST);
         Self { number, lines: Framed::new(stream, codec) }
     }
 
-    async fn run(mut self, shared: &Shared, closing: CancellationToken) -> Result<(), Ended> {
-        let caller = match tokio::time::timeout(GREETING_DEADLINE, self.greeted()).await {
+    async fn run(
+        mut self,
+        shared: &Shared,
+        closing: CancellationToken,
+        hurry: CancellationToken,
+    ) -> Result<(), Ended> {
+        let greeting = tokio::time::timeout(GREETING_DEADLINE, self.greeted());
+        let greeted = tokio::select! {
+            greeted = greeting => greeted,
+            () = hurry.cancelled() => {
+                let why = "too many connections: this one has not greeted and gives way";
+                return self.refuse(why.into()).await;
+            }
+        };
+        let caller = match greeted {
             Ok(Ok(caller)) => caller,
             Ok(Err(Ended::Misbehaved(why))) => return self.refuse(why).await,
             Ok(Err(error)) => return Err(error),
             Err(_) => return self.refuse("no greeting came".into()).await,
         };
+        let Some(_visitor) = Visitor::come(shared, &caller) else {
+            let why = format!("{MOST_VISITORS} shells are connected already: a room takes no more");
+            return self.refuse(why).await;
+        };
         let (past, mut events) = shared.events.join();
-        let place = caller.sits().then(|| Place::take(shared, &caller, self.number));
+        let place = match caller.sits().then(|| Place::take(shared, &caller, self.number)) {
+            None => None,
+            Some(Ok(place)) => Some(place),
+            Some(Err(why)) => return self.refuse(why).await,
+        };
+        let removed = place.as_ref().map(|place| place.removed.clone());
+        let removed = async move {
+            match removed {
+                Some(removed) => removed.cancelled().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::pin!(removed);
         let hello = Message::Hello {
             protocol: PROTOCOL,
             version: env!("CARGO_PKG_VERSION").into(),
@@ -188,18 +260,19 @@ impl Connection {
             events: if caller.sits() { past } else { Vec::new() },
         };
         self.send(&hello).await?;
-        let mut snapshots = shared.snapshots.clone();
-        snapshots.mark_changed();
+        let mut statuses = shared.statuses.clone();
+        statuses.mark_changed();
         let (answers, mut answered) = mpsc::unbounded_channel::<Message>();
-        let wants_snapshots = caller.kind != ClientKind::Shell;
+        let wants_statuses = caller.kind != ClientKind::Shell;
         let wants_events = caller.sits();
-        if !wants_snapshots {
-            let newest = snapshots.borrow_and_update().clone();
+        if !wants_statuses {
+            let newest = statuses.borrow_and_update().clone();
             self.send_line(newest.line().to_owned()).await?;
         }
         loop {
             tokio::select! {
                 biased;
+                () = &mut removed => return self.send(&Message::Removed).await,
                 Some(message) = answered.recv() => self.send(&message).await?,
                 event = events.recv(), if wants_events => match event {
                     Ok(event) => self.send(&Message::Event { event }).await?,
@@ -214,6 +287,11 @@ impl Connection {
                             give(shared, &caller, place.as_ref(), id, &line, &answers);
                         }
                         Ok(Request::BrokenOff { path, why }) => broken_off(shared, &caller, &path, &why),
+                        Ok(Request::Terminal { silent }) => {
+                            if let Some(place) = &place {
+                                place.terminal(silent);
+                            }
+                        }
                         Ok(Request::Leave) => {
                             if let Some(place) = &place {
                                 place.leave();
@@ -238,11 +316,11 @@ impl Connection {
                     }
                     return self.refuse("the room has ended".into()).await;
                 }
-                changed = snapshots.changed(), if wants_snapshots => {
+                changed = statuses.changed(), if wants_statuses => {
                     if changed.is_err() {
                         return Ok(());
                     }
-                    let newest = snapshots.borrow_and_update().clone();
+                    let newest = statuses.borrow_and_update().clone();
                     self.send_line(newest.line().to_owned()).await?;
                 }
             }
@@ -261,7 +339,15 @@ impl Connection {
             Some(line) => line?,
         };
         match serde_json::from_str(&line) {
-            Ok(Request::Hello { protocol: PROTOCOL, name, client, observe, guest, token }) => {
+            Ok(Request::Hello {
+                protocol: PROTOCOL,
+                name,
+                client,
+                observe,
+                guest,
+                from,
+                token,
+            }) => {
                 let via = match client {
                     ClientKind::Screen | ClientKind::Recorder => Via::Screen,
                     ClientKind::Shell | ClientKind::Watch => Via::Shell,
@@ -270,20 +356,23 @@ impl Connection {
                     return Err(Ended::Misbehaved("the token is too long".into()));
                 }
                 let observe = observe || client == ClientKind::Recorder;
-                let who: String =
-                    name.chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect();
-                if actor::is_reserved(&who) {
-                    return Err(Ended::Misbehaved(actor::why_reserved(&who)));
-                }
-                Ok(Caller { actor: Actor { who, via }, kind: client, observe, guest, token })
+                let name: String = name.chars().take(LONGEST_NAME).collect();
+                actor::check_name(&name).map_err(Ended::Misbehaved)?;
+                let from = from.parse::<IpAddr>().ok().map(|from| from.to_string());
+                let actor = Actor::person(&name, guest, via);
+                let person = Person { name, guest, from };
+                Ok(Caller { actor, person, kind: client, observe, token })
             }
             Ok(Request::Hello { protocol, .. }) => Err(Ended::Misbehaved(format!(
                 "this room runs zonedrill {} (protocol {PROTOCOL}), the caller speaks protocol {protocol}: use the same program",
                 env!("CARGO_PKG_VERSION")
             ))),
-            Ok(Request::Command { .. } | Request::BrokenOff { .. } | Request::Leave) => {
-                Err(Ended::Misbehaved("a greeting comes first".into()))
-            }
+            Ok(
+                Request::Command { .. }
+                | Request::BrokenOff { .. }
+                | Request::Terminal { .. }
+                | Request::Leave,
+            ) => Err(Ended::Misbehaved("a greeting comes first".into())),
             Err(error) => Err(Ended::Misbehaved(format!("not a greeting: {error}"))),
         }
     }
@@ -323,26 +412,42 @@ fn give(
         Err(error) => return refuse(error.to_string()),
     };
     // Enforced here, where a screen cannot talk its way around it.
-    if caller.guest && !command.is_for_guests() {
-        return refuse(format!(
-            "`{command}` is not for guests: it reaches files, or begins or ends the region"
-        ));
+    if caller.person.guest
+        && let Err(why) = for_guests(&command)
+    {
+        return refuse(format!("`{command}` is not for guests: {why}"));
     }
-    if let Command::Control(control) = command {
-        return match place {
-            Some(place) => place.hand_over(control, id, answers),
-            None => refuse(
-                "control belongs to screens: a command given in a shell of this account needs none"
-                    .into(),
-            ),
+    let reply = |answered: Result<String, String>| {
+        let (outcome, text) = match answered {
+            Ok(text) => (Outcome::Done, text),
+            Err(text) => (Outcome::Refused, text),
         };
+        let _ = answers.send(Message::Answer { id, outcome, text, data: None });
+    };
+    match (&command, place) {
+        (Command::Control(control), Some(place)) => {
+            return place.hand_over(*control, &caller.person, id, answers);
+        }
+        (Command::Control(control), None) => {
+            return reply(shared.control_of_a_shell(*control, &caller.person));
+        }
+        (Command::Kick { .. }, _) if caller.observe => {
+            return refuse("you are here to observe".into());
+        }
+        (Command::Kick { name }, _) => return reply(shared.kick(&caller.person, name)),
+        _ => {}
     }
     if !command.is_harmless()
         && let Err(why) = caller.may_act(place)
     {
         return refuse(format!("`{command}` is for who drives: {why}"));
     }
-    let given = Given {
+    if caller.person.guest
+        && let Err(why) = shared.guests_add(command.disk_bytes())
+    {
+        return refuse(format!("`{command}` is not carried out: {why}"));
+    }
+    let given = CommandRequest {
         actor: caller.actor.clone(),
         command,
         id,
@@ -354,10 +459,23 @@ fn give(
     }
 }
 
+/// What a guest may give: of drills, those that come with the program; another may do anything.
+fn for_guests(command: &Command) -> Result<(), &'static str> {
+    command.check_for_guests()?;
+    match command {
+        Command::Drill(Drill::Run(run))
+            if !run.names.iter().all(|name| name == "all" || library::has(name)) =>
+        {
+            Err("guests run the drills that come with zonedrill, and no script of the owner's")
+        }
+        _ => Ok(()),
+    }
+}
+
 /// A screen's recording ended by itself: whoever relied on it must know.
 fn broken_off(shared: &Shared, caller: &Caller, path: &str, why: &str) {
     // Who records nothing has nothing to tell.
-    if !caller.sits() || caller.guest {
+    if !caller.sits() || caller.person.guest {
         return;
     }
     let short = |text: &str| text.chars().take(LONGEST_WORDS).collect::<String>();

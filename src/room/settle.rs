@@ -63,7 +63,7 @@ pub(super) fn settle(home: &Home, asked: Settings) -> Result<(Settings, Vec<Zone
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{region::MirrorKind, room::evidence::Keeper};
+    use crate::{region::MirrorKind, room::evidence::LedgerWriter};
 
     /// Whoever does as a message says must not end another region than the one it speaks of.
     #[test]
@@ -89,7 +89,7 @@ mod tests {
             why(Settings { mirror: Some(MirrorKind::Classic), ..kept.clone() }),
             why(Settings { platform: "docker".into(), ..kept.clone() }),
             why(Settings { zones: vec!["a".parse().unwrap()], ..kept.clone() }),
-            Keeper::open(&home, 1).err().unwrap().to_string(),
+            LedgerWriter::open(&home, 1).err().unwrap().to_string(),
         ] {
             assert!(said.contains("`zonedrill --region test down --purge`"), "{said}");
         }

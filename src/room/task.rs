@@ -1,4 +1,4 @@
-//! Long commands: each runs beside the owner, tells how far it is, can be stopped, and claims
+//! Long commands: each runs beside the state actor, tells how far it is, can be stopped, and claims
 //! what it works on so that two commands do not pull at the same thing.
 
 use std::sync::Arc;
@@ -7,29 +7,26 @@ use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    bus::{Bus, Input},
-    engine::{Engine, Failure},
+    mailbox::{Mail, Mailbox},
     protocol::{Message, Outcome},
+    runtime::{Failure, Runtime},
 };
-use crate::{
-    drill::scripted::CRASHED,
-    region::{NodeName, ZoneName},
-};
+use crate::region::{Input, NodeName, ZoneName};
+
+/// The field that the data of a crashed command's answer has.
+pub const CRASHED: &str = "crashed";
 
 /// What a command works on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Claim {
-    /// Everything.
+pub enum Lease {
     Region,
     /// The set of zones, and this one.
     Zone(ZoneName),
-    /// A zone's link.
     Link(ZoneName),
-    /// A node.
     Node(NodeName),
 }
 
-impl Claim {
+impl Lease {
     /// Can the two not be worked on at the same time?
     #[must_use]
     pub fn collides(&self, other: &Self) -> bool {
@@ -46,17 +43,15 @@ impl Claim {
 }
 
 /// A command's good end.
-#[derive(Debug)]
-pub struct Said {
+#[derive(Clone, Debug)]
+pub struct Completion {
     /// Done, or what the examination found.
     pub outcome: Outcome,
-    /// In words.
     pub text: String,
-    /// For machines.
     pub data: Option<serde_json::Value>,
 }
 
-impl Said {
+impl Completion {
     /// Done.
     pub fn done(text: impl Into<String>) -> Self {
         Self { outcome: Outcome::Done, text: text.into(), data: None }
@@ -64,35 +59,31 @@ impl Said {
 }
 
 /// What a command's body returns.
-pub type Result = std::result::Result<Said, Failure>;
+pub type Result = std::result::Result<Completion, Failure>;
 
 /// What a command's body has at hand.
 #[derive(Clone)]
-pub struct Cx {
-    /// What runs.
-    pub engine: Arc<Engine>,
-    /// Its number.
+pub struct CommandCtx {
+    pub runtime: Arc<Runtime>,
     pub task: u64,
     /// Asked to end early.
     pub stop: CancellationToken,
     /// The giver's number of the command.
     pub id: u64,
-    /// The giver.
     pub answers: Option<mpsc::UnboundedSender<Message>>,
 }
 
-impl Cx {
-    /// The way to the owner.
+impl CommandCtx {
+    /// The way to the state actor.
     #[must_use]
-    pub fn bus(&self) -> &Bus {
-        &self.engine.bus
+    pub fn bus(&self) -> &Mailbox {
+        &self.runtime.bus
     }
 
     /// Tells how far the command is: on every screen, and to the shell that gave it.
     pub fn progress(&self, text: impl Into<String>) {
         let text = text.into();
-        let (task, shown) = (self.task, text.clone());
-        self.bus().change(move |state, _| state.task_progress(task, &shown));
+        self.bus().tell(Input::TaskProgress { id: self.task, progress: text.clone() });
         self.tell(text);
     }
 
@@ -104,30 +95,32 @@ impl Cx {
     }
 }
 
-/// Runs a command's body and tells the owner how it ended, a crash included.
-pub fn spawn<F>(cx: Cx, body: impl FnOnce(Cx) -> F)
+/// Runs a command's body and tells the state actor how it ended, a crash included.
+pub fn spawn<F>(cx: CommandCtx, body: impl FnOnce(CommandCtx) -> F)
 where
     F: Future<Output = Result> + Send + 'static,
 {
-    let (bus, task) = (cx.engine.bus.clone(), cx.task);
+    let (bus, task) = (cx.runtime.bus.clone(), cx.task);
     let body = tokio::spawn(body(cx));
     tokio::spawn(async move {
-        let Said { outcome, text: said, data } = end(body).await;
-        let _ = bus.send(Input::Ended { task, outcome, said, data });
+        let Completion { outcome, text: said, data } = end(body).await;
+        let _ = bus.send(Mail::Ended { task, outcome, said, data });
     });
 }
 
 /// How a body ended, well or not.
-async fn end(body: JoinHandle<Result>) -> Said {
+async fn end(body: JoinHandle<Result>) -> Completion {
     match body.await {
         Ok(Ok(said)) => said,
         Ok(Err(failure)) => {
-            Said { outcome: failure.outcome(), text: failure.to_string(), data: None }
+            Completion { outcome: failure.outcome(), text: failure.to_string(), data: None }
         }
         Err(crash) => {
             tracing::error!("a command crashed: {crash}");
-            let text = format!("{CRASHED}; please report it with the room's log ({crash})");
-            Said { outcome: Outcome::Broken, text, data: None }
+            let text =
+                format!("the command crashed; please report it with the room's log ({crash})");
+            let data = Some(serde_json::json!({ CRASHED: true }));
+            Completion { outcome: Outcome::Broken, text, data }
         }
     }
 }
@@ -139,22 +132,19 @@ mod tests {
     #[tokio::test]
     async fn a_crash_is_said_to_whoever_gave_the_command() {
         let said = end(tokio::spawn(async { panic!("out of tea") })).await;
-        assert_eq!((said.outcome, said.data), (Outcome::Broken, None));
-        assert!(
-            said.text.starts_with(CRASHED) && said.text.contains("out of tea"),
-            "{}",
-            said.text
-        );
+        assert_eq!(said.outcome, Outcome::Broken);
+        assert_eq!(said.data.unwrap()[CRASHED], true);
+        assert!(said.text.contains("out of tea"), "{}", said.text);
     }
 
     #[test]
     fn claims_collide_where_they_touch() {
-        let zone = |name: &str| Claim::Zone(name.parse().unwrap());
-        let link = |name: &str| Claim::Link(name.parse().unwrap());
-        let node = |name: &str| Claim::Node(name.parse().unwrap());
+        let zone = |name: &str| Lease::Zone(name.parse().unwrap());
+        let link = |name: &str| Lease::Link(name.parse().unwrap());
+        let node = |name: &str| Lease::Node(name.parse().unwrap());
         assert!(zone("b").collides(&link("b")) && link("b").collides(&zone("b")));
         assert!(zone("b").collides(&node("js1-zone-b")));
-        assert!(Claim::Region.collides(&node("js1-zone-b")));
+        assert!(Lease::Region.collides(&node("js1-zone-b")));
         assert!(!zone("b").collides(&zone("c")));
         assert!(!link("b").collides(&node("js1-zone-b")));
         assert!(!node("js1-zone-b").collides(&node("js2-zone-b")));

@@ -2,417 +2,343 @@
 //!
 //! Three witnesses: the ledger (what was acknowledged, what the consumer received), the zone's
 //! stream read from end to end over the zone's own connection, and the source's stream to compare
-//! it with. Every replica of every zone is read as well, each from its own server, and compared
-//! with what was read through the leader. What is merely late is waited for, as long as it keeps coming.
+//! it with. Every replica of every zone is read, each from its own server; the stream is what most of
+//! them hold. What is merely late is waited for, as long as it keeps coming.
 
 mod exact;
+mod verdict;
 
 use std::{
     fmt::Write,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use tokio::sync::watch;
 
-use self::exact::{Side, compare_exactly};
+use self::{
+    exact::{Read, compare_exactly},
+    verdict::{Examination, ReplicaFinding, Unjudged},
+};
 use super::{
-    engine::Failure,
-    protocol::Outcome,
+    clock::now_ms,
+    drain::{drain, has_quorum, living},
+    runtime::Failure,
     server::Published,
-    task::{Cx, Result, Said},
+    task::{CommandCtx, Result},
 };
 use crate::{
     ledger::{
         audit::StreamAudit,
-        finding::{Evidence, Judgement, ZoneFinding, judge, within},
-        fingerprint::Fidelity,
-        table::render,
+        finding::{
+            Evidence, Judgement, Outlook, ZoneFinding,
+            fault::{self, within},
+            judge,
+        },
+        fingerprint::{Fidelity, compare_through},
     },
-    nats::{audit, replicas::read_replicas},
-    region::{
-        NodeName, Snapshot, ZoneName, ZonePlan,
-        snapshot::{LinkState, NodeState, Phase},
+    nats::{
+        audit::{self, Described},
+        replicas::read_replicas,
     },
+    region::{Input, Status, ZoneName, ZonePlan},
 };
-
-/// How long nothing may come before what is late is reported as late.
-const STANDSTILL: Duration = Duration::from_secs(5);
-/// How often it is looked.
-const LOOK: Duration = Duration::from_millis(100);
 
 /// How often an examination is made again because the ledger moved under it.
 const TRIES: u32 = 3;
 
-type Snapshots = watch::Receiver<Arc<Published>>;
+type Statuses = watch::Receiver<Arc<Published>>;
 
 /// Accounts for every message of one zone, or of all.
 ///
 /// # Errors
 /// When a stream cannot be read.
-pub async fn verify(cx: Cx, only: Option<ZoneName>, _json: bool, snapshots: Snapshots) -> Result {
-    let source = cx.engine.source_plan()?;
+pub async fn verify(
+    cx: CommandCtx,
+    only: Option<ZoneName>,
+    _json: bool,
+    statuses: Statuses,
+) -> Result {
+    let source = cx.runtime.source_plan()?;
     let zones: Vec<ZonePlan> = cx
-        .engine
+        .runtime
         .zones()
         .into_iter()
         .map(|zone| zone.plan.clone())
         .filter(|plan| only.as_ref().is_none_or(|only| *only == plan.name))
         .collect();
+    // Evidence that was altered is known to the ledger from here on, and its findings are void.
+    cx.runtime.ledger_query.inspect().await;
     let mut tries = TRIES;
     loop {
         tries -= 1;
-        let (findings, replicas, moved) = examine(&cx, &source, &zones, &snapshots).await?;
+        let (found, moved) = examine(&cx, &source, &zones, &statuses).await?;
         // What was acknowledged while the streams were read is in the ledger and not in what was
         // read: judge again, unless it goes on and on.
-        if moved && tries > 0 && !snapshots.borrow().snapshot.producer.active {
+        if moved && tries > 0 && !statuses.borrow().status.producer.active {
             continue;
         }
-        let mut said = said(&findings, &replicas);
-        if findings.iter().any(|finding| matches!(finding.judgement, Judgement::Void { .. })) {
-            let flag = cx.engine.home.flag();
+        for zone in &found.zones {
+            show(&cx, zone);
+        }
+        let mut said = found.said();
+        let void = |zone: &ZoneFinding| matches!(zone.judgement, Judgement::Void { .. });
+        if found.zones.iter().any(void) {
+            let flag = cx.runtime.home.flag();
             let _ = write!(said.text, "\n`zonedrill{flag} down --purge` starts with a new ledger");
         }
         return Ok(said);
     }
 }
 
-/// What one replica holds, against what was read through the zone's leader.
-#[derive(Clone, Debug, serde::Serialize)]
-struct ReplicaFinding {
-    zone: ZoneName,
-    replica: NodeName,
-    /// It holds the same, sequence by sequence; `None` if it was not read.
-    equal: Option<bool>,
-    /// Where it differs, or why it was not read.
-    why: Option<String>,
+/// What was found stands on every screen from now on; what was not looked at changes nothing there.
+fn show(cx: &CommandCtx, finding: &ZoneFinding) {
+    let faults = match &finding.judgement {
+        Judgement::Broken { faults } => faults.as_slice(),
+        Judgement::Whole | Judgement::NotYet { .. } => &[],
+        Judgement::NotRead { .. } | Judgement::Void { .. } | Judgement::Nothing => return,
+    };
+    let (zone, audit) = (finding.zone.clone(), fault::audit(faults, now_ms()));
+    cx.bus().tell(Input::Audited { zone, audit });
 }
 
-/// One examination: the findings, and whether the ledger moved meanwhile.
+/// A zone's stream, or why there is nothing to read.
+#[derive(Clone)]
+enum Stream {
+    Read(Read),
+    /// It does not keep what is consumed: its retention.
+    NotKept(String),
+}
+
+impl Stream {
+    fn audit(&self) -> Option<&StreamAudit> {
+        match self {
+            Self::Read(read) => Some(&*read.audit),
+            Self::NotKept(_) => None,
+        }
+    }
+}
+
+/// One examination, and whether the ledger moved meanwhile.
 async fn examine(
-    cx: &Cx,
+    cx: &CommandCtx,
     source: &ZonePlan,
     zones: &[ZonePlan],
-    snapshots: &Snapshots,
-) -> std::result::Result<(Vec<ZoneFinding>, Vec<ReplicaFinding>, bool), Failure> {
+    statuses: &Statuses,
+) -> std::result::Result<(Examination, bool), Failure> {
     // What is produced from here on is not waited for. The ledger is asked first: whatever it
     // holds now is on the source's stream by the time that is asked.
     let acked = ask(cx, |ledger| ledger.totals().acked).await?;
-    let target = match last_sequence(cx, source, snapshots).await {
-        Ok(target) => target,
-        // Without the source's word, the ledger's: as much as was acknowledged.
-        Err(_) => acked,
-    };
-    let mut reasons = Vec::with_capacity(zones.len());
+    let described = describe(cx, source, statuses).await;
+    // Without the source's word, the ledger's: as much as was acknowledged.
+    let target = described.as_ref().map_or(acked, |source| source.last_seq);
+    let mut outlooks = Vec::with_capacity(zones.len());
     for plan in zones {
-        reasons.push(drain(cx, plan, target, snapshots).await?);
+        let progress = |at| {
+            cx.progress(format!("zone {}: waiting for sequence {target}, at {at}", plan.name));
+        };
+        outlooks.push(drain(cx, plan, target, statuses, progress).await);
     }
     // A zone that cannot be read must not hide the others' accounts.
-    let reference =
-        read(cx, source, target, snapshots).await.map_err(|failure| failure.to_string());
-    let (mut findings, mut moved) = (Vec::with_capacity(zones.len()), false);
-    let mut replicas = Vec::new();
-    for (plan, late) in zones.iter().zip(reasons) {
-        let own = if plan.name == source.name {
+    let reference = match described {
+        Ok(described) => read(cx, source, &described, target, statuses).await,
+        Err(why) => Err(why),
+    };
+    let mut found = Examination::default();
+    let mut moved = false;
+    for (plan, outlook) in zones.iter().zip(outlooks) {
+        let name = &plan.name;
+        let is_source = *name == source.name;
+        let own = if is_source {
             reference.clone()
         } else {
-            read_own(cx, source, plan, target, snapshots)
-                .await
-                .map_err(|failure| failure.to_string())
+            read_mirror(cx, source, plan, target, statuses).await
         };
-        if let Ok(own) = &own {
-            replicas.extend(each_replica(cx, plan, own, target, snapshots).await?);
+        if let Ok((_, replicas)) = &own {
+            found.replicas.extend(replicas.iter().cloned());
         }
-        let name = plan.name.clone();
-        let floor = floor(&snapshots.borrow().snapshot, &name);
-        let reference = (plan.name != source.name).then(|| reference.clone());
-        let fidelity = match (&reference, &own) {
-            (Some(Ok(reference)), Ok(own)) => {
-                let side = |audit, client| Side { audit, client, replica: None };
-                let clients = (cx.engine.zone(&source.name)?, cx.engine.zone(&plan.name)?);
-                let (there, here) = (&clients.0.client, &clients.1.client);
-                Some(compare_exactly(side(reference, there), side(own, here)).await)
+        let mut fidelity = None;
+        match (&reference, &own) {
+            (_, Ok((Stream::NotKept(retention), _))) => {
+                let (zone, retention) = (name.clone(), retention.clone());
+                found.unjudged.push(Unjudged::NotKept { zone, retention });
             }
-            _ => None,
-        };
-        let (finding, more) = ask(cx, move |ledger| {
-            let more = ledger.totals().acked != acked;
-            let stream = own.as_deref().ok();
-            let unread = own.as_ref().err().or(reference.as_ref().and_then(|r| r.as_ref().err()));
-            let evidence = Evidence {
-                account: &ledger.account(&name, Some(floor)),
-                stream,
-                fidelity: fidelity.as_ref(),
-                // With more acknowledged than was read, what is missing is not lost.
-                drained: late.is_none() && !more && unread.is_none(),
-            };
-            let mut finding = judge(ledger, &name, &evidence);
-            if let Some(unread) = unread
-                && !matches!(finding.judgement, Judgement::Broken { .. })
-            {
-                finding.judgement = Judgement::NotYet { why: format!("not tested: {unread}") };
-            } else if let Judgement::NotYet { why } = &mut finding.judgement {
-                if let Some(late) = late {
-                    *why = format!("{why} ({late})");
-                } else if more {
-                    *why = format!("{why} (messages are being produced: `produce stop` first)");
-                }
+            (Ok((Stream::Read(there), _)), Ok((Stream::Read(here), _))) if !is_source => {
+                let of = |zone| cx.runtime.zone(zone).map(|zone| zone.client.clone());
+                let clients = (of(&source.name)?, of(name)?);
+                fidelity =
+                    Some(compare_exactly(there.side(&clients.0), here.side(&clients.1)).await);
             }
-            (finding, more)
-        })
-        .await?;
-        findings.push(finding);
+            (Ok((Stream::NotKept(_), _)), Ok(_)) => {
+                let (zone, source) = (name.clone(), source.name.clone());
+                found.unjudged.push(Unjudged::NotCompared { zone, source });
+            }
+            _ => {}
+        }
+        let unread = own.as_ref().err().or(reference.as_ref().err()).cloned();
+        let stream = own.ok().map(|(stream, _)| stream);
+        let account = Account { name: name.clone(), acked, outlook, unread, stream, fidelity };
+        let floor = floor(&statuses.borrow().status, name);
+        let (finding, more) = ask(cx, move |ledger| account.judge(ledger, floor)).await?;
+        found.zones.push(finding);
         moved |= more;
     }
-    Ok((findings, replicas, moved))
+    Ok((found, moved))
 }
 
-/// Reads every replica of a zone that runs, and compares it.
-async fn each_replica(
-    cx: &Cx,
-    plan: &ZonePlan,
-    own: &StreamAudit,
-    target: u64,
-    snapshots: &Snapshots,
-) -> std::result::Result<Vec<ReplicaFinding>, Failure> {
-    let client = cx.engine.zone(&plan.name)?.client.clone();
-    let (living, rest) = living(&snapshots.borrow().snapshot, plan);
-    let last = target.max(own.fingerprint().last());
-    cx.progress(format!("zone {}: reading each of its replicas", plan.name));
-    let read = read_replicas(&client, &living, &cx.engine.run, 1..=last).await;
-    let mut found = Vec::with_capacity(plan.nodes.len());
-    for replica in read {
-        let (equal, why) = match replica.read {
-            Ok(content) => {
-                let name = replica.node.to_string();
-                let side = |audit, replica| Side { audit, client: &client, replica };
-                let theirs = side(&content.audit, Some(name.as_str()));
-                let against = compare_exactly(side(own, None), theirs).await;
-                let equal = against.is_equal();
-                (Some(equal), (!equal).then(|| difference(&against)))
-            }
-            Err(error) => (None, Some(error.to_string())),
+/// What is known of a zone beside the ledger.
+struct Account {
+    name: ZoneName,
+    /// What the ledger counted as acknowledged before anything was read.
+    acked: u64,
+    /// What becomes of what the consumer does not have yet; `None` when it is done.
+    outlook: Option<Outlook>,
+    unread: Option<String>,
+    stream: Option<Stream>,
+    fidelity: Option<Fidelity>,
+}
+
+impl Account {
+    /// The finding, and whether more was acknowledged meanwhile.
+    fn judge(self, ledger: &crate::ledger::Ledger, floor: u64) -> (ZoneFinding, bool) {
+        let more = ledger.totals().acked != self.acked;
+        let evidence = Evidence {
+            account: &ledger.account(&self.name, Some(floor)),
+            stream: self.stream.as_ref().and_then(Stream::audit),
+            fidelity: self.fidelity.as_ref(),
+            // With more acknowledged than was read, what is missing is not lost.
+            drained: self.outlook.is_none() && !more && self.unread.is_none(),
         };
-        found.push(ReplicaFinding { zone: plan.name.clone(), replica: replica.node, equal, why });
+        let mut finding = judge(ledger, &self.name, &evidence);
+        match (&mut finding.judgement, self.unread) {
+            (Judgement::Broken { .. }, _) => {}
+            (judgement, Some(why)) => *judgement = Judgement::NotRead { why },
+            (Judgement::NotYet { outlook, .. }, None) => {
+                let why = "messages are being produced: `produce stop` first";
+                let producing = more.then(|| Outlook::Late { why: why.into() });
+                *outlook = self.outlook.or(producing).unwrap_or(Outlook::Coming);
+            }
+            _ => {}
+        }
+        (finding, more)
     }
-    found.extend(rest.into_iter().map(|(replica, state)| ReplicaFinding {
-        zone: plan.name.clone(),
-        replica,
-        equal: None,
-        why: Some(format!("it is {}", state.as_str())),
-    }));
-    Ok(found)
 }
 
-/// How a replica is not like the stream, as its leader gives it.
+/// How a replica is not like the others.
 fn difference(against: &Fidelity) -> String {
     match against.differing.first() {
-        Some(range) => format!("first {}", within(range)),
+        Some(range) => format!("first {}", within(*range.start(), *range.end())),
         None if against.beyond > 0 => format!("it goes on for {} sequences more", against.beyond),
         None => format!("it ends {} sequences earlier", against.behind),
     }
 }
 
-/// The zone with only the nodes that answer, and the others.
-pub(super) fn living(
-    snapshot: &Snapshot,
-    plan: &ZonePlan,
-) -> (ZonePlan, Vec<(NodeName, NodeState)>) {
-    let state = |name: &NodeName| {
-        let nodes = snapshot.zone(&plan.name).map(|zone| &zone.nodes)?;
-        nodes.iter().find(|node| &node.name == name).map(|node| node.state)
-    };
-    let (mut living, mut rest) = (plan.clone(), Vec::new());
-    living.nodes.retain(|node| match state(&node.name) {
-        Some(state) if state != NodeState::Up => {
-            rest.push((node.name.clone(), state));
-            false
-        }
-        _ => true,
-    });
-    (living, rest)
-}
-
-/// The last sequence of a zone's stream, as its leader says.
-async fn last_sequence(
-    cx: &Cx,
-    plan: &ZonePlan,
-    snapshots: &Snapshots,
-) -> std::result::Result<u64, Failure> {
-    has_quorum(plan, snapshots)?;
-    let client = cx.engine.zone(&plan.name)?.client.clone();
-    cx.progress(format!("zone {}: asking its stream's leader", plan.name));
-    audit::last_sequence(&client)
-        .await
-        .map_err(|error| Failure::Broken(format!("zone {}: {error}", plan.name)))
-}
-
-/// Without a majority of its nodes a zone answers nothing, and is not waited for.
-fn has_quorum(plan: &ZonePlan, snapshots: &Snapshots) -> std::result::Result<(), Failure> {
-    let (living, rest) = living(&snapshots.borrow().snapshot, plan);
-    if 2 * living.nodes.len() > plan.nodes.len() {
-        return Ok(());
-    }
-    let names: Vec<String> =
-        rest.iter().map(|(node, state)| format!("{node} is {}", state.as_str())).collect();
-    Err(Failure::Broken(format!(
-        "zone {} has no quorum ({}); `node start` brings a node back",
-        plan.name,
-        names.join(", ")
-    )))
-}
-
-fn said(findings: &[ZoneFinding], replicas: &[ReplicaFinding]) -> Said {
-    let any = |wanted: fn(&Judgement) -> bool| findings.iter().any(|f| wanted(&f.judgement));
-    let differs = replicas.iter().any(|replica| replica.equal == Some(false));
-    let outcome = if differs || any(|judgement| matches!(judgement, Judgement::Broken { .. })) {
-        Outcome::Broken
-    } else if !any(|judgement| *judgement != Judgement::Whole) && !findings.is_empty() {
-        Outcome::Done
-    } else {
-        Outcome::Void
-    };
-    let word = match outcome {
-        Outcome::Done => "whole",
-        Outcome::Broken => "broken",
-        Outcome::Void | Outcome::Refused => "void",
-    };
-    let data = serde_json::json!({ "verdict": word, "zones": findings, "replicas": replicas });
-    let mut text = render(findings).trim_end().to_owned();
-    text.push_str(&lines(replicas));
-    Said { outcome, text, data: Some(data) }
-}
-
-/// The replicas in words: how many of each zone hold the same, and every other one by name.
-fn lines(replicas: &[ReplicaFinding]) -> String {
-    let mut text = String::new();
-    for zone in replicas.chunk_by(|a, b| a.zone == b.zone) {
-        let equal = zone.iter().filter(|replica| replica.equal == Some(true)).count();
-        let name = &zone[0].zone;
-        let _ = write!(
-            text,
-            "\nreplicas of zone {name}: {equal} of {} hold the same, sequence by sequence",
-            zone.len()
-        );
-        for replica in zone.iter().filter(|replica| replica.equal != Some(true)) {
-            let what = if replica.equal.is_some() { "differs" } else { "was not read" };
-            let why = replica.why.as_deref().unwrap_or_default();
-            let _ = write!(text, "; {} {what}: {why}", replica.replica);
-        }
-    }
-    text
-}
-
 async fn ask<T: Send + 'static>(
-    cx: &Cx,
-    question: impl FnOnce(&crate::ledger::book::Ledger) -> T + Send + 'static,
+    cx: &CommandCtx,
+    question: impl FnOnce(&crate::ledger::Ledger) -> T + Send + 'static,
 ) -> std::result::Result<T, Failure> {
-    cx.engine.asker.ask(question).await.ok_or_else(|| {
+    cx.runtime.ledger_query.ask(question).await.ok_or_else(|| {
         Failure::Broken("the ledger's keeper gave no answer; see the room's log".into())
     })
 }
 
-fn floor(snapshot: &Snapshot, zone: &ZoneName) -> u64 {
-    snapshot.zone(zone).and_then(|zone| zone.consumer.as_ref()).map_or(0, |c| c.ack_floor)
+fn floor(status: &Status, zone: &ZoneName) -> u64 {
+    status.zone(zone).and_then(crate::region::status::Zone::ack_floor).unwrap_or(0)
 }
 
-/// Waits until the zone's consumer has passed `target`, as long as it moves. Returns why it does
-/// not get there, if it does not.
-async fn drain(
-    cx: &Cx,
+/// A zone's stream as its leader describes it.
+async fn describe(
+    cx: &CommandCtx,
     plan: &ZonePlan,
-    target: u64,
-    snapshots: &Snapshots,
-) -> std::result::Result<Option<String>, Failure> {
-    let mut best = None;
-    let mut moved = Instant::now();
-    loop {
-        let (here, obstacle) = {
-            let published = snapshots.borrow();
-            (floor(&published.snapshot, &plan.name), obstacle(&published.snapshot, plan))
-        };
-        let name = plan.name.clone();
-        let behind = ask(cx, move |ledger| ledger.account(&name, Some(here)).behind).await?;
-        if here >= target {
-            return Ok(None);
-        }
-        if let Some(why) = obstacle {
-            return Ok(Some(why));
-        }
-        let now = Some((here, behind));
-        if now != best {
-            best = now;
-            moved = Instant::now();
-        } else if moved.elapsed() >= STANDSTILL {
-            return Ok(Some(format!(
-                "its consumer stands at {here} of {target} and nothing came for {} s",
-                STANDSTILL.as_secs()
-            )));
-        }
-        cx.progress(format!("zone {}: waiting for sequence {target}, at {here}", plan.name));
-        tokio::select! {
-            () = tokio::time::sleep(LOOK) => {}
-            () = cx.stop.cancelled() => {
-                return Ok(Some("the verification was ended early".into()));
-            }
-        }
-    }
+    statuses: &Statuses,
+) -> std::result::Result<Described, String> {
+    has_quorum(&statuses.borrow().status, plan)?;
+    let zone = cx.runtime.zone(&plan.name).map_err(|failure| failure.to_string())?;
+    cx.progress(format!("zone {}: asking its stream's leader", plan.name));
+    audit::describe(&zone.client).await.map_err(|error| format!("zone {}: {error}", plan.name))
 }
 
-/// Why waiting would be in vain.
-fn obstacle(snapshot: &Snapshot, plan: &ZonePlan) -> Option<String> {
-    let zone = snapshot.zone(&plan.name)?;
-    if snapshot.phase != Phase::Up {
-        return Some("the region is being ended".into());
-    }
-    if zone.work.paused {
-        return Some("its consumer is paused".into());
-    }
-    match &zone.link {
-        Some(link) if link.state == LinkState::Cut => Some("its link is cut".into()),
-        _ => None,
-    }
-}
+/// A zone's stream, and what each of its replicas holds.
+type ZoneRead = std::result::Result<(Stream, Vec<ReplicaFinding>), String>;
 
 /// Reads a mirror zone's stream up to `target`, or to its own end if that is further: a source that
 /// was made anew counts from one again.
-async fn read_own(
-    cx: &Cx,
+async fn read_mirror(
+    cx: &CommandCtx,
     source: &ZonePlan,
     plan: &ZonePlan,
     target: u64,
-    snapshots: &Snapshots,
-) -> std::result::Result<Arc<StreamAudit>, Failure> {
-    let own = last_sequence(cx, plan, snapshots).await?;
+    statuses: &Statuses,
+) -> ZoneRead {
+    let own = describe(cx, plan, statuses).await?;
     // The source is asked after the mirror: while messages are produced, it is never behind.
-    let beyond = last_sequence(cx, source, snapshots).await.is_ok_and(|source| own > source);
-    read(cx, plan, if beyond { target.max(own) } else { target }, snapshots).await
+    let there = describe(cx, source, statuses).await;
+    let beyond = there.is_ok_and(|source| own.last_seq > source.last_seq);
+    let to = if beyond { target.max(own.last_seq) } else { target };
+    read(cx, plan, &own, to, statuses).await
 }
 
-/// Reads a zone's stream up to `target`.
+/// Reads every replica of a zone's stream up to `to`, each once. The stream is what most of them
+/// hold; the others differ from it.
 async fn read(
-    cx: &Cx,
+    cx: &CommandCtx,
     plan: &ZonePlan,
-    target: u64,
-    snapshots: &Snapshots,
-) -> std::result::Result<Arc<StreamAudit>, Failure> {
-    has_quorum(plan, snapshots)?;
-    let zone = cx.engine.zone(&plan.name)?;
-    let name = plan.name.clone();
-    let mut content = StreamAudit::new(name.clone(), cx.engine.run.clone());
-    let mut told = Instant::now();
-    audit::read_stream(
-        &zone.client,
-        1..=target,
-        |entry| content.feed(entry),
-        |seq| {
-            if told.elapsed() > Duration::from_millis(500) {
-                told = Instant::now();
-                cx.progress(format!("zone {name}: read up to sequence {seq} of {target}"));
+    described: &Described,
+    to: u64,
+    statuses: &Statuses,
+) -> ZoneRead {
+    if !described.keeps() {
+        return Ok((Stream::NotKept(described.retention.clone()), Vec::new()));
+    }
+    let zone = cx.runtime.zone(&plan.name).map_err(|failure| failure.to_string())?;
+    let (client, run) = (&zone.client, &cx.runtime.run);
+    let (living, rest) = living(&statuses.borrow().status, plan);
+    let told = Mutex::new(Instant::now());
+    let progress = |seq| {
+        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.elapsed() > Duration::from_millis(500) {
+            *told = Instant::now();
+            cx.progress(format!("zone {}: read up to sequence {seq} of {to}", plan.name));
+        }
+    };
+    cx.progress(format!("zone {}: reading each of its replicas", plan.name));
+    let through = described.last_seq.min(to);
+    let (mut reads, mut unread) = (Vec::new(), Vec::new());
+    for replica in read_replicas(client, &living, described, run, 1..=to, progress).await {
+        match replica.read {
+            Ok(content) => {
+                reads.push(Read { audit: Arc::new(content.audit), through, replica: replica.node });
             }
-        },
-    )
-    .await
-    .map_err(|error| Failure::Broken(format!("zone {}: {error}", plan.name)))?;
-    Ok(Arc::new(content))
+            Err(error) => unread.push((replica.node, error.to_string())),
+        }
+    }
+    unread
+        .extend(rest.into_iter().map(|(node, state)| (node, format!("it is {}", state.as_str()))));
+    let Some(own) = most_agree_with(&reads) else {
+        let why = unread.first().map(|(node, why)| format!("{node}: {why}")).unwrap_or_default();
+        return Err(format!("zone {}: none of its replicas could be read ({why})", plan.name));
+    };
+    let mut found = Vec::with_capacity(plan.nodes.len());
+    for theirs in &reads {
+        let against = compare_exactly(own.side(client), theirs.side(client)).await;
+        let equal = against.is_equal();
+        let why = (!equal).then(|| difference(&against));
+        let (zone, replica) = (plan.name.clone(), theirs.replica.clone());
+        found.push(ReplicaFinding { zone, replica, equal: Some(equal), why });
+    }
+    found.extend(unread.into_iter().map(|(replica, why)| {
+        let zone = plan.name.clone();
+        ReplicaFinding { zone, replica, equal: None, why: Some(why) }
+    }));
+    Ok((Stream::Read(own.clone()), found))
+}
+
+/// The replica that most others equal.
+fn most_agree_with(reads: &[Read]) -> Option<&Read> {
+    let agree = |one: &&Read| {
+        let same = |other: &&Read| compare_through(one.condensed(), other.condensed()).is_equal();
+        reads.iter().filter(same).count()
+    };
+    // The first of several.
+    reads.iter().rev().max_by_key(agree)
 }

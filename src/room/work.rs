@@ -1,27 +1,30 @@
-//! What the consumers and the ledger are doing, told to the owner as it changes.
+//! What the consumers and the ledger are doing, told to the state actor as it changes.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    bus::Bus,
-    engine::Failure,
-    evidence::Figures,
-    task::{self, Cx, Said},
+    configuration,
+    evidence::LedgerStats,
+    mailbox::Mailbox,
+    runtime::{Failure, ZoneRuntime},
+    task::{self, CommandCtx, Completion},
 };
 pub use crate::nats::consumer::ConsumerReport as Report;
 use crate::{
     ledger::{
+        Ledger,
         account::{Account, Totals},
-        book::Ledger,
+        damage::Damage,
     },
     nats::consumer::Control,
     region::{
-        EventKind, Severity, ZoneName,
-        reduce::{Offenders, State},
-        snapshot::{Producer, Work},
+        EventKind, Input, Severity, ZoneName,
+        input::{Produced, ZoneAccount},
+        observation::Consuming,
+        reduce::Offenders,
     },
 };
 
@@ -30,7 +33,7 @@ const PACE: Duration = Duration::from_millis(100);
 
 /// Tells what a zone's consumer does, until `stop`.
 pub fn tell(
-    bus: Bus,
+    bus: Mailbox,
     zone: ZoneName,
     mut control: watch::Receiver<Control>,
     mut report: watch::Receiver<Report>,
@@ -40,23 +43,25 @@ pub fn tell(
         loop {
             let held = *control.borrow_and_update();
             let done = report.borrow_and_update().clone();
-            let work = Work {
+            let does = Consuming {
                 running: true,
                 paused: held.paused,
                 limit: held.limit,
                 rate: done.rate,
+                processed: done.processed,
+                latency: done.latency,
                 trouble: done.trouble,
+                deliveries: done.deliveries,
+                connections: done.connections,
             };
-            let name = zone.clone();
-            bus.change(move |state, _| state.work(&name, work));
+            bus.tell(Input::Consuming { zone: zone.clone(), does });
             tokio::time::sleep(PACE).await;
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
                 changed = control.changed() => if changed.is_err() { break },
                 changed = report.changed() => if changed.is_err() {
-                    let (name, held) = (zone.clone(), *control.borrow());
-                    bus.change(move |state, _| stopped(state, &name, held));
+                    bus.tell(Input::Consuming { zone: zone.clone(), does: stopped(*control.borrow()) });
                     break;
                 },
             }
@@ -66,16 +71,15 @@ pub fn tell(
 
 /// A consumer has ended, and nobody told it to: it crashed, its evidence cannot be written any more,
 /// or its connection was closed for good.
-fn stopped(state: &mut State, zone: &ZoneName, held: Control) -> Vec<EventKind> {
+fn stopped(held: Control) -> Consuming {
     let why = "it has ended by itself (the room's log may say why); `down` and `up` start it anew";
-    let work = Work {
+    Consuming {
         running: false,
         paused: held.paused,
         limit: held.limit,
-        rate: 0.0,
         trouble: Some(why.to_owned()),
-    };
-    state.work(zone, work)
+        ..Consuming::default()
+    }
 }
 
 /// How long a pause may take to be complete: one pull that is under way expires in a second.
@@ -86,81 +90,83 @@ const PAUSED_WITHIN: Duration = Duration::from_secs(5);
 /// # Errors
 /// When the zone is not at work, or its consumer does not come to rest.
 pub async fn hold(
-    cx: Cx,
+    cx: CommandCtx,
     zone: ZoneName,
     change: impl FnOnce(&mut Control) + Send + 'static,
 ) -> task::Result {
-    let engine = cx.engine.zone(&zone)?;
-    engine.control.send_modify(change);
-    let held = *engine.control.borrow();
-    let consumer = engine.plan.consumer();
+    let runtime = cx.runtime.zone(&zone)?;
+    runtime.control.send_modify(change);
+    let held = *runtime.control.borrow();
+    let consumer = runtime.plan.consumer();
     if held.paused {
-        let mut report = engine.report.clone();
-        let rest = tokio::time::timeout(PAUSED_WITHIN, report.wait_for(|report| report.paused));
-        if rest.await.is_err() {
-            return Err(Failure::Broken(format!(
-                "{consumer} is told to pause, but still has messages under way: see `status`"
-            )));
-        }
+        wait_for_rest(&runtime).await?;
+    } else if let Some(why) = configuration::why_nothing_is_delivered(&runtime).await {
+        return Err(Failure::Broken(format!(
+            "{consumer} is told to go on, and gets no messages: {why}"
+        )));
     }
-    Ok(Said::done(match (held.paused, held.limit) {
+    Ok(Completion::done(match (held.paused, held.limit) {
         (true, _) => format!("{consumer} is paused; `consumer resume {zone}` goes on"),
         (false, None) => format!("{consumer} consumes as fast as it can"),
         (false, Some(limit)) => format!("{consumer} consumes at most {limit:.1} messages a second"),
     }))
 }
 
-/// Puts what the ledger says of the producers into the state now, not at the keeper's next turn:
-/// whoever asks after a produce has ended must be told all of it.
-pub async fn settle(cx: &Cx) {
-    if let Some(totals) = cx.engine.asker.ask(Ledger::totals).await {
-        cx.bus().change(move |state, _| {
-            let producer = produced(state.peek().producer.clone(), totals);
-            state.producer(producer)
-        });
+/// Waits until a consumer that was told to pause has nothing under way.
+///
+/// # Errors
+/// When that does not come to be within 5 seconds.
+pub(super) async fn wait_for_rest(zone: &ZoneRuntime) -> Result<(), Failure> {
+    let mut report = zone.report.clone();
+    let rest = tokio::time::timeout(PAUSED_WITHIN, report.wait_for(|report| report.paused));
+    match rest.await {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Failure::Broken(format!(
+            "{} is told to pause, but still has messages under way: see `status`",
+            zone.plan.consumer()
+        ))),
     }
 }
 
-fn produced(mut producer: Producer, totals: Totals) -> Producer {
-    producer.acked = totals.acked;
-    producer.failed = totals.failed;
-    producer.unknown = totals.unknown;
-    producer
+/// Puts what the ledger says of the producers into the state now, not at the ledger writer's next turn:
+/// whoever asks after a produce has ended must be told all of it.
+pub async fn settle(cx: &CommandCtx) {
+    if let Some(totals) = cx.runtime.ledger_query.ask(Ledger::totals).await {
+        cx.bus().tell(Input::Accounts { produced: produced(totals), zones: Vec::new() });
+    }
 }
 
-/// Tells what the ledger says, as long as there is a keeper.
-pub fn tell_figures(bus: Bus, mut figures: watch::Receiver<Figures>) {
+fn produced(totals: Totals) -> Produced {
+    let Totals { acked, failed, unknown, baseline, .. } = totals;
+    Produced { acked, failed, unknown, baseline }
+}
+
+/// Tells what the ledger says, as long as there is a ledger writer.
+/// `flag` is what a command line needs to mean this region.
+pub fn tell_figures(bus: Mailbox, mut figures: watch::Receiver<LedgerStats>, flag: String) {
     tokio::spawn(async move {
-        let mut last = Figures::default();
+        let mut last = LedgerStats::default();
         while figures.changed().await.is_ok() {
             let now = figures.borrow_and_update().clone();
-            let changed: BTreeMap<_, _> = now
-                .zones
-                .iter()
+            let changed = (now.zones.iter())
                 .filter(|(zone, account)| last.zones.get(zone) != Some(account))
-                .map(|(zone, account)| (zone.clone(), account.clone()))
-                .collect();
-            let trouble = (now.trouble != last.trouble).then(|| now.trouble.clone());
-            let totals = now.totals;
+                .map(|(zone, account)| ZoneAccount {
+                    zone: zone.clone(),
+                    ledger: account.into(),
+                    offenders: offenders(account),
+                });
+            bus.tell(Input::Accounts { produced: produced(now.totals), zones: changed.collect() });
+            if now.trouble != last.trouble {
+                bus.tell(Input::Said(vec![trouble_line(now.trouble.clone())]));
+            }
+            if let Some(damage) = now.damage.as_ref().filter(|_| now.damage != last.damage) {
+                bus.tell(Input::Said(vec![damage_line(damage, &flag)]));
+            }
             last = now;
-            bus.change(move |state, at| {
-                let mut events = Vec::new();
-                for (zone, account) in &changed {
-                    events.extend(state.ledger(at, zone, account.into(), offenders(account)));
-                }
-                let producer = produced(state.peek().producer.clone(), totals);
-                events.extend(state.producer(producer));
-                if let Some(trouble) = trouble {
-                    events.push(trouble_line(trouble));
-                }
-                events
-            });
         }
-        // Its keeper goes after the owner, in order: whoever hears this has lost it before.
-        bus.change(|_, _| {
-            let text = "the ledger's keeper has ended (the room's log says why): nothing is produced or received any more; `down` and `up` start it anew";
-            vec![EventKind::Note { severity: Severity::Error, text: text.into() }]
-        });
+        // Its ledger writer goes after the state actor, in order: whoever hears this has lost it before.
+        let text = "the ledger's keeper has ended (the room's log says why): nothing is produced or received any more; `down` and `up` start it anew";
+        bus.note(Severity::Error, text);
     });
 }
 
@@ -176,6 +182,13 @@ fn offenders(account: &Account) -> Offenders {
         corrupt: first.corrupt.clone(),
         unexpected,
     }
+}
+
+fn damage_line(damage: &Damage, flag: &str) -> EventKind {
+    let text = format!(
+        "{damage}; `verify` and drills cannot say whole or proved here any more: `zonedrill{flag} down --purge` starts with a new ledger"
+    );
+    EventKind::Note { severity: Severity::Error, text }
 }
 
 fn trouble_line(trouble: Option<String>) -> EventKind {

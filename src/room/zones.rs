@@ -5,8 +5,8 @@ use std::time::Instant;
 use super::{
     bringup::{connect, open_mirror, start_servers},
     clock::now_ms,
-    engine::{BUSY_PACE, Engine, Failure},
-    task::{Cx, Result, Said},
+    runtime::{BUSY_PACE, Failure, Runtime},
+    task::{CommandCtx, Completion, Result},
 };
 use crate::{
     ledger::record::Record,
@@ -14,7 +14,8 @@ use crate::{
         connect::{Login, zone_client},
         streams,
     },
-    region::{Role, ZoneName, ZonePlan, event::seconds, topology::MOST_ZONES},
+    platform::PlatformError,
+    region::{Input, Role, ZoneName, ZonePlan, format::seconds, topology::MOST_ZONES},
 };
 
 /// The name and ports of a zone to be added.
@@ -22,11 +23,11 @@ use crate::{
 /// # Errors
 /// When the name is taken, or there are too many.
 pub fn plan(
-    engine: &Engine,
+    runtime: &Runtime,
     asked: Option<ZoneName>,
     port_base: u16,
 ) -> std::result::Result<ZonePlan, Failure> {
-    let plans = engine.plans();
+    let plans = runtime.plans();
     if plans.len() >= MOST_ZONES {
         return Err(Failure::Refused(format!(
             "a region has at most {MOST_ZONES} zones: `zone remove ZONE` makes room for another"
@@ -55,15 +56,14 @@ pub fn plan(
 ///
 /// # Errors
 /// When a step fails; then nothing of the zone is left.
-pub async fn add(cx: Cx, plan: ZonePlan) -> Result {
+pub async fn add(cx: CommandCtx, plan: ZonePlan) -> Result {
     let began = Instant::now();
-    let engine = &cx.engine;
-    engine.platform.check_zone(&plan).await?;
-    let source = engine.source_plan()?;
-    engine.remember(plan.clone())?;
-    let shown = plan.clone();
-    cx.bus().change(move |state, now| state.zone_added(now, &shown));
-    engine.pace.send_replace(BUSY_PACE);
+    let runtime = &cx.runtime;
+    runtime.platform.check_zone(&plan).await?;
+    let source = runtime.source_plan()?;
+    runtime.remember(plan.clone())?;
+    cx.bus().tell(Input::ZoneAdded(plan.clone()));
+    runtime.pace.send_replace(BUSY_PACE);
     let raise = async {
         start_servers(&cx, &plan).await?;
         let client = connect(&plan).await?;
@@ -74,19 +74,20 @@ pub async fn add(cx: Cx, plan: ZonePlan) -> Result {
         () = cx.stop.cancelled() => Err(Failure::Broken("ended before the zone was up".into())),
     };
     match raised {
-        Ok(()) => Ok(Said::done(format!(
+        Ok(()) => Ok(Completion::done(format!(
             "zone {} is up in {}; its clients connect to localhost:{}-{}",
             plan.name,
             seconds(began.elapsed().as_millis() as u64),
             plan.nodes[0].client_port,
             plan.nodes[plan.nodes.len() - 1].client_port,
         ))),
-        Err(failure) => {
-            if let Err(error) = take_down(&cx, &plan).await {
-                tracing::warn!("after a failed `zone add {}`: {error}", plan.name);
-            }
-            Err(failure)
-        }
+        Err(failure) => match take_down(&cx, &plan).await {
+            Ok(()) => Err(failure),
+            Err(error) => Err(Failure::Broken(format!(
+                "{failure}. What was begun of zone {zone} is not all removed ({error}): `zone remove {zone}` removes the rest",
+                zone = plan.name
+            ))),
+        },
     }
 }
 
@@ -94,23 +95,27 @@ pub async fn add(cx: Cx, plan: ZonePlan) -> Result {
 ///
 /// # Errors
 /// When something of it cannot be removed.
-pub async fn remove(cx: Cx, zone: ZoneName) -> Result {
-    let plan = cx.engine.mirror_plan(&zone)?;
-    let name = zone.clone();
-    cx.bus().change(move |state, _| state.zone_removing(&name));
+pub async fn remove(cx: CommandCtx, zone: ZoneName) -> Result {
+    let plan = cx.runtime.mirror_plan(&zone)?;
+    cx.bus().tell(Input::ZoneRemoving(zone.clone()));
     take_down(&cx, &plan).await?;
-    Ok(Said::done(format!(
+    Ok(Completion::done(format!(
         "zone {zone} is gone: its servers, its data, and its durable at the source"
     )))
 }
 
-async fn take_down(cx: &Cx, plan: &ZonePlan) -> std::result::Result<(), Failure> {
-    let engine = &cx.engine;
-    engine.count_cut(&plan.name);
-    engine.retire(&plan.name).await;
-    let removed = engine.platform.remove_zone(&plan.name, true).await;
+async fn take_down(cx: &CommandCtx, plan: &ZonePlan) -> std::result::Result<(), Failure> {
+    let runtime = &cx.runtime;
+    runtime.count_cut(&plan.name);
+    runtime.retire(&plan.name).await;
+    // What is still there in part is not recorded as gone: it can be removed again.
+    match runtime.platform.remove_zone(&plan.name, true).await {
+        // Its servers were never begun, or ended when they could not start.
+        Ok(()) | Err(PlatformError::NoZone(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
     // The durable goes last: while the mirror lives, it would be missed.
-    let dropped = match engine.source_plan() {
+    let dropped = match runtime.source_plan() {
         Ok(source) => match zone_client(&source, Login::App, "zonedrill set-up").await {
             Ok(client) => streams::drop_zone(&client, plan).await,
             Err(error) => Err(error),
@@ -118,11 +123,9 @@ async fn take_down(cx: &Cx, plan: &ZonePlan) -> std::result::Result<(), Failure>
         Err(failure) => return Err(failure),
     };
     let record = Record::ZoneRemoved { z: plan.name.clone(), at: now_ms() };
-    let noted = engine.evidence.write(vec![record]).await;
-    engine.forget(&plan.name)?;
-    let name = plan.name.clone();
-    cx.bus().change(move |state, now| state.zone_removed(now, &name));
-    removed?;
+    let noted = runtime.evidence.write(vec![record]).await;
+    runtime.forget(&plan.name)?;
+    cx.bus().tell(Input::ZoneRemoved(plan.name.clone()));
     dropped?;
     noted.map_err(|error| Failure::Broken(error.to_string()))
 }

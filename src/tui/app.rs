@@ -1,34 +1,39 @@
 //! The loop: receive, update, draw if something changed.
 
-use std::{
-    io::{self, Stdout},
-    process,
-    time::Duration,
-};
+mod drawing;
+mod recording;
+
+use std::{io, time::Duration};
 
 use color_eyre::eyre::WrapErr;
-use crossterm::event::{Event as Input, EventStream, MouseButton, MouseEventKind};
-use futures::StreamExt;
 use jiff::tz::TimeZone;
 use ratatui::{Terminal, backend::CrosstermBackend};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
-    sync::mpsc,
-    time::{Instant, MissedTickBehavior},
+    sync::{mpsc, watch},
+    time::{Instant, MissedTickBehavior, sleep_until, timeout},
 };
+use tokio_util::sync::CancellationToken;
 
+use self::drawing::drawing;
 use super::{
-    Feed, FromRoom, Leave, Left, ScreenOptions, ToRoom, draw, keys, layout,
-    place::Place,
+    Feed, FromRoom, Leave, Left, ScreenOptions, ToRoom,
+    saved_view::SavedView,
     state::{Connection, ViewState},
-    terminal::{self, Frames, Taken},
+    terminal::{
+        self, Frames, Taken,
+        frames::Mute,
+        input::{Input, Keyboard},
+        line::{Line, Pace, Progress},
+        signals,
+    },
     theme::Theme,
-    update::{self, Effect, Mouse},
+    update::{self, Effect},
 };
 use crate::{
-    command::{CastFormat, ScreenSize},
-    record::{BrokenOff, RecordError, Recorded, Tap},
-    region::Snapshot,
+    command::ScreenSize,
+    record::Tap,
+    region::Status,
     room::{
         clock::now_ms as now,
         protocol::{Message, Outcome},
@@ -39,9 +44,10 @@ use crate::{
 pub(super) const SOON: Duration = Duration::from_millis(50);
 /// Numbers alone are drawn four times a second: they are read, not watched.
 pub(super) const NUMBERS: Duration = Duration::from_millis(250);
-/// Over a line that may be thin, both come half as often: a frame that waits in the line's buffers
-/// is a frame that lies by the time it is seen.
+/// Over a line that may be thin, both come half as often: each frame costs somebody's line.
 const THIN: u32 = 2;
+/// How long an answer of the terminal is waited for on leaving: it would land in the shell.
+const LAST_ANSWER: Duration = Duration::from_millis(300);
 /// Uptime is shown in minutes.
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -52,6 +58,8 @@ enum Event {
     Room(FromRoom),
     RoomEnded,
     Second,
+    Resized,
+    Written(Progress),
     Stopped,
     Continued,
     TerminalLost,
@@ -60,9 +68,7 @@ enum Event {
 /// When the next frame is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Due {
-    /// Nothing changed.
     Not,
-    /// Numbers changed.
     Numbers,
     /// Something a person waits for changed.
     Soon,
@@ -70,65 +76,93 @@ enum Due {
 
 /// A running screen.
 struct Screen {
-    terminal: Terminal<CrosstermBackend<Frames<Stdout>>>,
+    terminal: Terminal<CrosstermBackend<Frames<Line>>>,
+    /// Keeps `terminal` from writing anything more.
+    mute: Mute,
+    line: Line,
+    pace: Pace,
+    size: ScreenSize,
     taken: Taken,
-    snapshot: Snapshot,
+    status: Status,
     view: ViewState,
     theme: Theme,
     to_room: mpsc::Sender<ToRoom>,
     due: Due,
     drawn: Instant,
     tap: Tap,
-    place: Option<Place>,
+    saved: Option<SavedView>,
     /// By how much frames come less often.
     slower: u32,
+    /// The room was told that the terminal does not answer.
+    silent: bool,
+}
+
+/// What a screen hears, besides its room.
+struct Ears {
+    keyboard: Keyboard,
+    progress: watch::Receiver<Progress>,
+    resized: Signal,
+    stopped: Signal,
+    continued: Signal,
+    /// Cancelled when the terminal is gone.
+    lost: CancellationToken,
 }
 
 /// Shows a room on this process' terminal until the person leaves, the room ends, or the terminal
-/// is gone. SIGTERM, SIGINT, SIGHUP and SIGQUIT give the terminal back and end the process with
-/// 128+n; SIGTSTP gives it back until SIGCONT.
-///
-/// To be awaited where the runtime was entered (`block_on`), so that it stays on one thread: a
-/// panic of that thread gives the terminal back, a panic of any other leaves the screen up.
+/// is gone. A signal that ends a process gives the terminal back and ends it with 128+n, a panic of
+/// any thread or task does so with 101; SIGTSTP gives it back until SIGCONT.
 ///
 /// # Errors
-/// When stdout is no terminal, or writing to it fails for another reason than that it is gone.
+/// When stdout is no terminal.
 pub async fn run(feed: Feed, mut options: ScreenOptions) -> color_eyre::Result<Left> {
     let Feed { mut from_room, to_room } = feed;
-    let _end_on_signal = EndOnSignal::new()?;
-    let job_control =
-        |wanted: rustix::process::Signal| signal(SignalKind::from_raw(wanted.as_raw()));
-    let mut stopped = job_control(rustix::process::Signal::TSTP)?;
-    let mut continued = job_control(rustix::process::Signal::CONT)?;
+    let lost = CancellationToken::new();
+    signals::end_on_signals(lost.clone())?;
     let taken = Taken::new(options.mouse, options.stderr_log.as_deref())
         .wrap_err("the screen needs a terminal: `zonedrill status` prints without one")?;
+    let (line, progress) = Line::new()?;
+    let ears = Ears {
+        keyboard: Keyboard::new(lost.clone())?,
+        progress,
+        resized: signal(SignalKind::window_change())?,
+        stopped: signal(SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw()))?,
+        continued: signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?,
+        lost,
+    };
     let mut view = ViewState::new(options.keymap, TimeZone::system());
     view.name = options.name;
     view.guest = options.guest;
-    if let Some(place) = &mut options.place {
-        view.focus.clone_from(&place.view.focus);
-        view.zoom = place.view.zoom;
-        place.write();
+    if let Some(saved) = &mut options.saved {
+        view.focus.clone_from(&saved.view.focus);
+        view.zoom = saved.view.zoom;
+        saved.write();
     }
     // tui-logger's buffer cannot be wound back.
     if !options.replay {
         view.log.through_tui_logger();
     }
     let tap = Tap::default();
-    let frames = Frames::tapped(io::stdout(), tap.clone());
+    let (_, size) = terminal::size()?;
+    let (terminal, mute) = drawing(&line, &tap, size)?;
     let mut screen = Screen {
-        terminal: Terminal::new(CrosstermBackend::new(frames))?,
+        terminal,
+        mute,
+        pace: Pace::new(line.clone(), Instant::now()),
+        line,
+        size,
         taken,
-        snapshot: Snapshot::default(),
+        status: Status::default(),
         view,
         theme: Theme::new(!options.no_color, options.ascii),
         to_room,
         due: Due::Soon,
         drawn: Instant::now() - NUMBERS,
         tap,
-        place: options.place,
+        saved: options.saved,
         slower: if options.thin { THIN } else { 1 },
+        silent: false,
     };
+    screen.say_if_clamped();
     if let Some((path, format)) = options.record {
         // Told by the shell, before there is a screen to tell it on.
         if let Err(error) = screen.record(&path, format) {
@@ -136,20 +170,17 @@ pub async fn run(feed: Feed, mut options: ScreenOptions) -> color_eyre::Result<L
             return Err(error.into());
         }
     }
-    let left = screen.events(&mut from_room, &mut stopped, &mut continued).await;
+    let left = screen.show(&mut from_room, ears).await;
     let recorded = screen.end_recording();
-    terminal::restore();
     let leave = match left {
         Err(e) if is_gone(&e) || !terminal::is_there() => Leave::TerminalLost,
-        other => {
-            if let Some(place) = &screen.place
-                && !matches!(other, Ok(Leave::TerminalLost))
-            {
-                place.remove();
-            }
-            other?
-        }
+        other => other?,
     };
+    if let Some(saved) = &screen.saved
+        && leave != Leave::TerminalLost
+    {
+        saved.remove();
+    }
     Ok(Left { leave, recorded })
 }
 
@@ -159,71 +190,63 @@ fn is_gone(error: &io::Error) -> bool {
     gone.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
-/// The task that ends the process on a signal, while the screen is up. A task of its own: the
-/// screen may be stuck writing to a terminal that takes nothing.
-struct EndOnSignal(tokio::task::JoinHandle<()>);
-
-impl EndOnSignal {
-    fn new() -> io::Result<Self> {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut hangup = signal(SignalKind::hangup())?;
-        let mut quit = signal(SignalKind::quit())?;
-        Ok(Self(tokio::spawn(async move {
-            let kind = tokio::select! {
-                _ = terminate.recv() => SignalKind::terminate(),
-                _ = interrupt.recv() => SignalKind::interrupt(),
-                _ = hangup.recv() => SignalKind::hangup(),
-                _ = quit.recv() => SignalKind::quit(),
-            };
-            terminal::restore_now();
-            process::exit(128 + kind.as_raw_value());
-        })))
-    }
-}
-
-impl Drop for EndOnSignal {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
 impl Screen {
+    /// Runs the screen, and gives the terminal back.
+    async fn show(
+        &mut self,
+        from_room: &mut mpsc::Receiver<FromRoom>,
+        mut ears: Ears,
+    ) -> io::Result<Leave> {
+        let left = self.events(from_room, &mut ears).await;
+        self.mute.mute();
+        if !ears.lost.is_cancelled() && self.pace.owes() {
+            let answer = async { while ears.keyboard.next().await != Input::Answer {} };
+            let _ = timeout(LAST_ANSWER, answer).await;
+        }
+        terminal::restore();
+        left
+    }
+
     async fn events(
         &mut self,
         from_room: &mut mpsc::Receiver<FromRoom>,
-        stopped: &mut Signal,
-        continued: &mut Signal,
+        ears: &mut Ears,
     ) -> io::Result<Leave> {
-        let mut input = EventStream::new();
         let mut second = tokio::time::interval(Duration::from_secs(1));
         second.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let frame = self.frame_at();
+            let asked = self.pace.due();
             let event = tokio::select! {
                 // Keys before the room: a flood of pictures must not keep a person out.
                 biased;
-                _ = continued.recv() => Event::Continued,
+                () = ears.lost.cancelled() => Event::TerminalLost,
+                _ = ears.continued.recv() => Event::Continued,
                 // By a signal, as the key does it: the shell must not find a terminal that is ours.
-                _ = stopped.recv() => Event::Stopped,
-                event = input.next() => match event {
-                    Some(Ok(event)) => Event::Input(event),
-                    Some(Err(_)) | None => Event::TerminalLost,
+                _ = ears.stopped.recv() => Event::Stopped,
+                _ = ears.resized.recv() => Event::Resized,
+                written = ears.progress.changed() => match written {
+                    Ok(()) => Event::Written(*ears.progress.borrow_and_update()),
+                    Err(_) => Event::TerminalLost,
                 },
-                () = tokio::time::sleep_until(frame.unwrap_or_else(Instant::now)),
-                    if frame.is_some() => {
+                () = sleep_until(frame.unwrap_or_else(Instant::now)), if frame.is_some() => {
                     self.draw()?;
                     continue;
                 }
+                input = ears.keyboard.next() => Event::Input(input),
                 message = from_room.recv() => message.map_or(Event::RoomEnded, Event::Room),
                 _ = second.tick() => Event::Second,
+                () = sleep_until(asked.unwrap_or_else(Instant::now)), if asked.is_some() => {
+                    self.pace.tick(Instant::now());
+                    continue;
+                }
             };
             for effect in self.take(event)? {
                 match effect {
                     Effect::Leave(leave) => return Ok(leave),
                     Effect::Send { id, line } => self.send(id, line),
                     Effect::Wind(wind) => {
-                        // A full way: so many keys at once are not all meant.
+                        // Channel full: so many keys at once are not all meant.
                         let _ = self.to_room.try_send(ToRoom::Wind(wind));
                     }
                     Effect::Redraw => self.redraw()?,
@@ -232,8 +255,9 @@ impl Screen {
                     Effect::StopRecording => self.stop_recording(),
                 }
             }
-            if let Some(place) = &mut self.place {
-                place.keep(&self.view);
+            self.tell_if_silent();
+            if let Some(saved) = &mut self.saved {
+                saved.keep(&self.view);
             }
             if let Some(broken) = self.broken_off() {
                 self.view.say(broken.to_string(), Some(Outcome::Broken), now());
@@ -242,96 +266,12 @@ impl Screen {
         }
     }
 
-    /// Opens the tap; what is on the screen already is drawn anew into it.
-    fn record(&mut self, path: &std::path::Path, format: CastFormat) -> Result<(), RecordError> {
-        let size =
-            self.terminal.size().map_err(|why| RecordError::Io { path: path.to_owned(), why })?;
-        let size = ScreenSize { columns: size.width, rows: size.height };
-        let region = &self.snapshot.region;
-        let title =
-            if region.is_empty() { "zonedrill".into() } else { format!("zonedrill: {region}") };
-        self.tap.start(path, format, size, &title)?;
-        self.view.recording = true;
-        Ok(())
-    }
-
-    fn start_recording(
-        &mut self,
-        file: Option<std::path::PathBuf>,
-        format: CastFormat,
-    ) -> io::Result<()> {
-        let path = file.unwrap_or_else(|| {
-            let at = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S");
-            format!("zonedrill-{}-{at}.cast", self.snapshot.region).into()
-        });
-        match self.record(&path, format) {
-            Ok(()) => {
-                self.view.say(format!("recording into {}", path.display()), None, now());
-                self.redraw()
-            }
-            Err(error) => {
-                self.view.say(error.to_string(), Some(Outcome::Refused), now());
-                Ok(())
-            }
+    /// Tells the room whether the terminal answers: nobody may sit there any more.
+    fn tell_if_silent(&mut self) {
+        let silent = self.pace.is_silent();
+        if silent != self.silent && self.to_room.try_send(ToRoom::Silent(silent)).is_ok() {
+            self.silent = silent;
         }
-    }
-
-    fn stop_recording(&mut self) {
-        let (text, outcome) = match self.end_recording() {
-            Some(Ok(recorded)) => (recorded.to_string(), Outcome::Done),
-            Some(Err(broken)) => (broken.to_string(), Outcome::Broken),
-            None => ("this screen is not being recorded".into(), Outcome::Refused),
-        };
-        self.view.say(text, Some(outcome), now());
-    }
-
-    /// Closes the tap; `None` if it was closed.
-    fn end_recording(&mut self) -> Option<Result<Recorded, BrokenOff>> {
-        self.view.recording = false;
-        let recorded = self.tap.stop();
-        recorded.map(Ok).or_else(|| self.broken_off().map(Err))
-    }
-
-    /// Why the recording ended by itself, if it just did; told to the room as well, for all who
-    /// rely on it.
-    fn broken_off(&mut self) -> Option<BrokenOff> {
-        let broken = self.tap.fault()?;
-        self.view.recording = false;
-        // A way that is blocked: there is nobody to tell.
-        let _ = self.to_room.try_send(ToRoom::BrokenOff(broken.clone()));
-        Some(broken)
-    }
-
-    /// When the next frame is drawn, if one is due.
-    fn frame_at(&self) -> Option<Instant> {
-        match self.due {
-            Due::Not => None,
-            Due::Numbers => Some(self.drawn + NUMBERS * self.slower),
-            Due::Soon => Some(self.drawn + SOON * self.slower),
-        }
-    }
-
-    fn draw(&mut self) -> io::Result<()> {
-        // Suspended (the process stands still a moment later): the terminal is the shell's.
-        if !terminal::is_taken() {
-            return Ok(());
-        }
-        let Self { terminal, snapshot, view, theme, .. } = self;
-        terminal.draw(|frame| {
-            view.size = (frame.area().width, frame.area().height);
-            draw::render(frame, snapshot, view, theme, now());
-        })?;
-        self.due = Due::Not;
-        self.drawn = Instant::now();
-        Ok(())
-    }
-
-    /// Forgets what is on the terminal and draws everything.
-    fn redraw(&mut self) -> io::Result<()> {
-        let size = self.terminal.size()?;
-        self.terminal.resize(layout::screen((size.width, size.height)))?;
-        self.due = Due::Soon;
-        Ok(())
     }
 
     fn suspend(&mut self) -> io::Result<()> {
@@ -350,7 +290,7 @@ impl Screen {
         // the screen.
         if self.to_room.try_send(ToRoom::Command { id, line }).is_err() {
             let line = self.view.pending.remove(&id).unwrap_or_default();
-            let why = format!("`{line}` was not sent: the way to the room is blocked");
+            let why = format!("`{line}` was not sent: the connection to the room is blocked");
             self.view.say(why, Some(Outcome::Refused), now());
         }
     }
@@ -359,33 +299,50 @@ impl Screen {
         let mut effects = Vec::new();
         let mut due = Due::Soon;
         match event {
+            Event::Input(Input::Answer) => {
+                self.pace.answered(Instant::now());
+                due = Due::Not;
+            }
             Event::Input(input) => {
+                self.pace.sign(Instant::now());
                 let (did, more) = self.input(input);
                 effects = more;
                 if !did {
                     due = Due::Not;
                 }
             }
+            Event::Room(FromRoom::Message(Message::Removed)) => {
+                effects.push(Effect::Leave(Leave::Removed));
+            }
             Event::Room(FromRoom::Message(message)) => {
                 if let Message::Event { event } = &message {
                     self.tap.happened(event);
                 }
                 let view = &mut self.view;
-                if !update::message(view, &mut self.snapshot, message, now()) {
+                if !update::message(view, &mut self.status, message, now()) {
                     due = Due::Numbers;
                 }
             }
             Event::Room(FromRoom::Lost { why }) => {
-                self.view.say(format!("the way to the room is lost: {why}"), None, now());
+                self.view.say(format!("connection to the room lost: {why}"), None, now());
                 self.view.pending.clear();
-                self.view.connection = Connection::Lost { why, since_ms: now() };
+                self.view.connection = Connection::Lost { why, since_at_ms: now() };
             }
             Event::Room(FromRoom::Wound { events }) => self.view.log.wound(&events),
             Event::RoomEnded => effects.push(Effect::Leave(Leave::RoomEnded)),
+            Event::Resized => self.resized()?,
+            Event::Written(Progress { lost: true, .. }) => {
+                effects.push(Effect::Leave(Leave::TerminalLost));
+            }
+            Event::Written(progress) => {
+                self.pace.wrote(progress, Instant::now());
+                due = Due::Not;
+            }
             Event::Second => {
+                self.pace.tick(Instant::now());
                 let changed = update::tick(&mut self.view, now());
                 let old = self.drawn.elapsed() >= MINUTE;
-                if !changed && !old && !update::ages(&self.view, &self.snapshot, now()) {
+                if !changed && !old && !update::ages(&self.view, &self.status, now()) {
                     due = Due::Not;
                 }
             }
@@ -393,7 +350,7 @@ impl Screen {
             Event::Continued => {
                 terminal::restore();
                 self.taken.enter()?;
-                self.redraw()?;
+                self.resized()?;
             }
             Event::TerminalLost => effects.push(Effect::Leave(Leave::TerminalLost)),
         }
@@ -405,30 +362,13 @@ impl Screen {
     fn input(&mut self, input: Input) -> (bool, Vec<Effect>) {
         let none = Vec::new();
         match input {
-            Input::Key(event) => match keys::from_terminal(event) {
-                Some(key) => (true, update::key(&mut self.view, &self.snapshot, key, now())),
-                None => (false, none),
-            },
+            Input::Key(key) => (true, update::key(&mut self.view, &self.status, key, now())),
             Input::Paste(text) => {
-                update::paste(&mut self.view, &self.snapshot, &text);
+                update::paste(&mut self.view, &self.status, &text);
                 (true, none)
             }
-            Input::Mouse(event) => {
-                let mouse = match event.kind {
-                    MouseEventKind::Down(MouseButton::Left) => {
-                        Mouse::Click { x: event.column, y: event.row }
-                    }
-                    MouseEventKind::ScrollUp => Mouse::WheelUp,
-                    MouseEventKind::ScrollDown => Mouse::WheelDown,
-                    _ => return (false, none),
-                };
-                (update::mouse(&mut self.view, &self.snapshot, mouse), none)
-            }
-            Input::Resize(columns, rows) => {
-                self.tap.resized(ScreenSize { columns, rows });
-                (true, none)
-            }
-            Input::FocusGained | Input::FocusLost => (false, none),
+            Input::Mouse(mouse) => (update::mouse(&mut self.view, &self.status, mouse), none),
+            Input::Answer => (false, none),
         }
     }
 }

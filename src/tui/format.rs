@@ -1,119 +1,6 @@
-//! Numbers, ages and sizes as a person reads them. An unknown number is `?`, never zero.
+//! Texts fitted into cells; the region's figures as everywhere else.
 
-use crate::region::{UnixMs, figures::thousands};
-
-/// `12,345`.
-#[must_use]
-pub fn count(n: u64) -> String {
-    thousands(n, ',')
-}
-
-/// `12,345`, or `?` for a number nobody knows.
-#[must_use]
-pub fn maybe(n: Option<u64>) -> String {
-    n.map_or_else(|| "?".into(), count)
-}
-
-/// A number in at most five cells: `9,999`, `12.3k`, `1.2M`.
-#[must_use]
-pub fn short(n: u64) -> String {
-    match n {
-        0..10_000 => count(n),
-        10_000..100_000 => format!("{}.{}k", n / 1000, n % 1000 / 100),
-        100_000..1_000_000 => format!("{}k", n / 1000),
-        1_000_000..100_000_000 => format!("{}.{}M", n / 1_000_000, n % 1_000_000 / 100_000),
-        100_000_000..1_000_000_000 => format!("{}M", n / 1_000_000),
-        _ => format!("{}G", n / 1_000_000_000),
-    }
-}
-
-/// Bytes: `512 B`, `4.1 MiB`.
-#[must_use]
-pub fn bytes(n: u64) -> String {
-    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
-    if n < 1024 {
-        return format!("{n} B");
-    }
-    let mut value = n as f64 / 1024.0;
-    let mut unit = 0;
-    while value >= 1000.0 && unit + 1 < UNITS.len() {
-        value /= 1024.0;
-        unit += 1;
-    }
-    if value < 100.0 {
-        format!("{value:.1} {}", UNITS[unit])
-    } else {
-        format!("{value:.0} {}", UNITS[unit])
-    }
-}
-
-/// An age that need not tick: `0.4 s`, `12 s`, `3 m 05 s`, `2 h 07 m`.
-#[must_use]
-pub fn span(ms: u64) -> String {
-    let s = ms / 1000;
-    match s {
-        0..10 => format!("{s}.{} s", ms % 1000 / 100),
-        10..60 => format!("{s} s"),
-        60..3600 => format!("{} m {:02} s", s / 60, s % 60),
-        _ => format!("{} h {:02} m", s / 3600, s % 3600 / 60),
-    }
-}
-
-/// An age in whole seconds: `0 s`, `12 s`, `3 m 05 s`, `2 h 07 m`.
-#[must_use]
-pub fn age(since: UnixMs, now: UnixMs) -> String {
-    let ms = now.saturating_sub(since);
-    if ms < 10_000 { format!("{} s", ms / 1000) } else { span(ms) }
-}
-
-/// How far into something: `0:07`, `12:40`, `1:02:40`.
-#[must_use]
-pub fn clock(ms: u64) -> String {
-    let (hours, minutes, seconds) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60);
-    if hours > 0 {
-        format!("{hours}:{minutes:02}:{seconds:02}")
-    } else {
-        format!("{minutes}:{seconds:02}")
-    }
-}
-
-/// An uptime that changes once a minute only: `< 1 m`, `12 m`, `3 h 07 m`, `2 d 03 h`.
-#[must_use]
-pub fn uptime(ms: u64) -> String {
-    let minutes = ms / 60_000;
-    match minutes {
-        0 => "< 1 m".into(),
-        1..60 => format!("{minutes} m"),
-        60..1440 => format!("{} h {:02} m", minutes / 60, minutes % 60),
-        _ => format!("{} d {:02} h", minutes / 1440, minutes % 1440 / 60),
-    }
-}
-
-/// Messages a second: `0/s`, `4.5/s`, `120/s`, `12.3k/s`.
-#[must_use]
-pub fn rate(per_second: f64) -> String {
-    if !per_second.is_finite() || per_second < 0.0 {
-        return "?/s".into();
-    }
-    if per_second < 0.05 {
-        "0/s".into()
-    } else if per_second < 10.0 && (per_second - per_second.round()).abs() >= 0.05 {
-        format!("{per_second:.1}/s")
-    } else {
-        format!("{}/s", short(per_second.round() as u64))
-    }
-}
-
-/// A round trip: `0.31 ms`, `12 ms`, `1.2 s`.
-#[must_use]
-pub fn round_trip(us: u64) -> String {
-    match us {
-        0..1000 => format!("0.{:02} ms", us / 10),
-        1000..10_000 => format!("{}.{} ms", us / 1000, us % 1000 / 100),
-        10_000..1_000_000 => format!("{} ms", us / 1000),
-        _ => format!("{}.{} s", us / 1_000_000, us % 1_000_000 / 100_000),
-    }
-}
+pub use crate::region::format::*;
 
 /// Cells a text takes on screen.
 #[must_use]
@@ -254,20 +141,6 @@ fn without_half_a_number(kept: &str, text: &str) -> usize {
     name.trim_end_matches([' ', '·', '|', ':', ';', ',', '(']).len()
 }
 
-/// A number in at most `cells` cells (three at least): exact, else ever rougher.
-#[must_use]
-pub fn within(n: u64, cells: usize) -> String {
-    let rough = match n {
-        0..1000 => n.to_string(),
-        1000..1_000_000 => format!("{}k", n / 1000),
-        1_000_000..1_000_000_000 => format!("{}M", n / 1_000_000),
-        _ => format!("{}G", n / 1_000_000_000),
-    };
-    let forms = [count(n), short(n), rough];
-    // Only a rough form is ever too long, from a hundred thousand on.
-    forms.into_iter().find(|form| width(form) <= cells).unwrap_or_else(|| ">99k".into())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -280,36 +153,6 @@ mod tests {
         assert_eq!(wrap("12 m 30 s of 4", 5), ["12 m", "30 s", "of 4"]);
         assert_eq!(wrap("1 mirror", 5), ["1", "mirro", "r"]);
         assert_eq!(wrap("", 5).len(), 0);
-    }
-
-    #[test]
-    fn numbers_read_well() {
-        assert_eq!(count(0), "0");
-        assert_eq!(count(999), "999");
-        assert_eq!(count(1_234_567), "1,234,567");
-        assert_eq!(maybe(None), "?");
-        assert_eq!(short(9_999), "9,999");
-        assert_eq!(short(12_345), "12.3k");
-        assert_eq!(short(123_456), "123k");
-        assert_eq!(short(1_234_567), "1.2M");
-        assert_eq!(bytes(512), "512 B");
-        assert_eq!(bytes(4_300_000), "4.1 MiB");
-        assert_eq!(bytes(1023 * 1024), "1.0 MiB");
-        assert_eq!(rate(49.97), "50/s");
-        assert_eq!(rate(4.5), "4.5/s");
-        assert_eq!(rate(0.0), "0/s");
-        assert_eq!(round_trip(310), "0.31 ms");
-    }
-
-    #[test]
-    fn ages_read_well() {
-        assert_eq!(span(432), "0.4 s");
-        assert_eq!(span(12_900), "12 s");
-        assert_eq!(span(185_000), "3 m 05 s");
-        assert_eq!(age(1000, 4999), "3 s");
-        assert_eq!(age(5000, 1000), "0 s");
-        assert_eq!(uptime(59_000), "< 1 m");
-        assert_eq!(uptime(7_620_000), "2 h 07 m");
     }
 
     #[test]
@@ -337,18 +180,6 @@ mod tests {
         // What names a thing is no amount.
         assert_eq!(clip("node js2 is dead", 9, "…"), "node js2…");
         assert_eq!(clip("node js12 is dead", 9, "…"), "node js…");
-    }
-
-    #[test]
-    fn a_number_fits_its_cells_or_says_that_it_is_larger() {
-        assert_eq!(within(1_234, 5), "1,234");
-        assert_eq!(within(12_345, 5), "12.3k");
-        assert_eq!(within(12_345, 4), "12k");
-        assert_eq!(within(1_234, 3), "1k");
-        assert_eq!(within(123_456, 3), ">99k");
-        for n in (0..60).map(|bit| 1 << bit) {
-            assert!(width(&within(n, 4)) <= 4, "{n}");
-        }
     }
 
     proptest! {

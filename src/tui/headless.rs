@@ -20,7 +20,7 @@ use super::{
 use crate::{
     command::{Command, Record, ScreenSize},
     record::{Recorded, Tap},
-    region::{Event, EventKind, Snapshot},
+    region::{Event, EventKind, Status},
     room::{clock::now_ms as now, protocol::Message},
 };
 
@@ -30,9 +30,7 @@ const LAST_PICTURE: Duration = Duration::from_millis(400);
 /// What was drawn.
 #[derive(Debug)]
 pub struct Drawn {
-    /// The last picture.
     pub last: Buffer,
-    /// The file.
     pub recorded: Recorded,
 }
 
@@ -62,7 +60,7 @@ pub async fn run(
     let mut view = ViewState::new(options.keymap.clone(), TimeZone::system());
     view.name.clone_from(&options.name);
     view.size = (size.columns, size.rows);
-    let mut snapshot = Snapshot::default();
+    let mut status = Status::default();
     let mut second = tokio::time::interval(Duration::from_secs(1));
     second.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut frame = Some(Instant::now());
@@ -77,7 +75,7 @@ pub async fn run(
         tokio::select! {
             biased;
             () = tokio::time::sleep_until(frame.unwrap_or_else(Instant::now)), if frame.is_some() => {
-                terminal.draw(|frame| draw::render(frame, &snapshot, &view, &theme, now()))?;
+                terminal.draw(|frame| draw::render(frame, &status, &view, &theme, now()))?;
                 drawn = Instant::now();
                 frame = None;
             }
@@ -92,7 +90,7 @@ pub async fn run(
                             break;
                         }
                     }
-                    let urgent = update::message(&mut view, &mut snapshot, message, now());
+                    let urgent = update::message(&mut view, &mut status, message, now());
                     frame = soon(if urgent { SOON } else { NUMBERS }, frame);
                 }
                 Some(FromRoom::Wound { events }) => {
@@ -102,7 +100,7 @@ pub async fn run(
                 Some(FromRoom::Lost { .. }) | None => break,
             },
             _ = second.tick() => {
-                if update::tick(&mut view, now()) | update::ages(&view, &snapshot, now()) {
+                if update::tick(&mut view, now()) | update::ages(&view, &status, now()) {
                     frame = soon(SOON, frame);
                 }
             }
@@ -111,7 +109,7 @@ pub async fn run(
             return Err(broken);
         }
     }
-    let last = terminal.draw(|frame| draw::render(frame, &snapshot, &view, &theme, now()))?;
+    let last = terminal.draw(|frame| draw::render(frame, &status, &view, &theme, now()))?;
     let last = last.buffer.clone();
     match tap.stop() {
         Some(recorded) => Ok(Drawn { last, recorded }),

@@ -1,6 +1,6 @@
 //! From a terminal's keys to the keymap's, and from a binding to a line.
 
-use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use termina::event::{KeyCode, KeyEvent, KeyEventKind, Modifiers};
 use tui_logger::TuiWidgetEvent;
 
 use crate::{
@@ -9,8 +9,8 @@ use crate::{
         wind::NOTHING_TO_WIND,
     },
     region::{
-        Snapshot,
-        snapshot::{NodeState, Replay},
+        Status,
+        status::{NodeState, Replay},
     },
     tui::state::ViewState,
 };
@@ -23,17 +23,15 @@ pub fn from_terminal(event: KeyEvent) -> Option<Key> {
     }
     let code = match event.code {
         // Some terminals report the shifted letter as a letter with shift held.
-        KeyCode::Char(c) if event.modifiers.contains(KeyModifiers::SHIFT) => {
+        KeyCode::Char(c) if event.modifiers.contains(Modifiers::SHIFT) => {
             Code::Char(c.to_uppercase().next().unwrap_or(c))
         }
         KeyCode::Char(c) => Code::Char(c),
-        KeyCode::F(n) => Code::F(n),
-        KeyCode::Tab if event.modifiers.contains(KeyModifiers::SHIFT) => {
-            Code::Named(Named::BackTab)
-        }
+        KeyCode::Function(n) => Code::F(n),
+        KeyCode::Tab if event.modifiers.contains(Modifiers::SHIFT) => Code::Named(Named::BackTab),
         other => Code::Named(match other {
             KeyCode::Enter => Named::Enter,
-            KeyCode::Esc => Named::Esc,
+            KeyCode::Escape => Named::Esc,
             KeyCode::Tab => Named::Tab,
             KeyCode::BackTab => Named::BackTab,
             KeyCode::Backspace => Named::Backspace,
@@ -50,8 +48,8 @@ pub fn from_terminal(event: KeyEvent) -> Option<Key> {
         }),
     };
     Some(Key {
-        ctrl: event.modifiers.contains(KeyModifiers::CONTROL),
-        alt: event.modifiers.contains(KeyModifiers::ALT),
+        ctrl: event.modifiers.contains(Modifiers::CONTROL),
+        alt: event.modifiers.contains(Modifiers::ALT),
         code,
     })
 }
@@ -60,14 +58,14 @@ pub fn from_terminal(event: KeyEvent) -> Option<Key> {
 ///
 /// # Errors
 /// When the line needs a zone, a node or a replay and there is none.
-pub fn fill(template: &str, view: &ViewState, snapshot: &Snapshot) -> Result<String, String> {
+pub fn fill(template: &str, view: &ViewState, status: &Status) -> Result<String, String> {
     let mut line = template.to_owned();
-    let zone = view.focused(snapshot);
+    let zone = view.focused(status);
     if line.contains("{zone}") || line.contains("{pause|resume}") {
         let zone = zone.ok_or("there is no zone yet")?;
         line = line
             .replace("{zone}", zone.name.as_str())
-            .replace("{pause|resume}", if zone.work.paused { "resume" } else { "pause" });
+            .replace("{pause|resume}", if zone.paused() { "resume" } else { "pause" });
     }
     if line.contains("{node}") || line.contains("{freeze|thaw}") {
         let node = zone.and_then(|zone| view.selected(zone)).ok_or("there is no node yet")?;
@@ -77,7 +75,7 @@ pub fn fill(template: &str, view: &ViewState, snapshot: &Snapshot) -> Result<Str
             .replace("{freeze|thaw}", if frozen { "thaw" } else { "freeze" });
     }
     if line.contains("{pause|on}") {
-        let Replay { paused, .. } = snapshot.replay.as_ref().ok_or(NOTHING_TO_WIND)?;
+        let Replay { paused, .. } = status.replay.as_ref().ok_or(NOTHING_TO_WIND)?;
         line = line.replace("{pause|on}", if *paused { "on" } else { "pause" });
     }
     Ok(line)

@@ -1,14 +1,14 @@
 //! Where things go. Pure arithmetic: the same plan serves drawing and the mouse.
 
+mod sizes;
+
 use ratatui::layout::Rect;
 
-use super::{
-    format,
-    state::{DrillLook, ViewState},
-};
+use self::sizes::Sizes;
+use super::state::{DrillLook, ViewState};
 use crate::region::{
-    Snapshot,
-    snapshot::{Drill, Phase, StepState, Zone},
+    Status,
+    status::{Phase, StepState},
     topology::Role,
 };
 
@@ -54,9 +54,7 @@ pub struct Plan {
     pub too_small: bool,
     /// One row at the top.
     pub header: Rect,
-    /// The four conclusions.
     pub verdicts: Rect,
-    /// Bring-up steps.
     pub steps: Rect,
     /// The zones that are shown.
     pub panes: Vec<Pane>,
@@ -64,17 +62,12 @@ pub struct Plan {
     pub buses: Vec<Bus>,
     /// Zones left out on the left and on the right of those shown.
     pub hidden: (usize, usize),
-    /// The focused zone alone.
     pub zoom: Rect,
     /// The drill, below the zones or over the whole screen.
     pub drill: Rect,
-    /// The presenter's card.
     pub card: Rect,
-    /// The ledger strip.
     pub ledger: Rect,
-    /// True lag over time.
     pub timeline: Rect,
-    /// The log.
     pub log: Rect,
     /// Keys, or the last answer.
     pub foot: Rect,
@@ -83,9 +76,8 @@ pub struct Plan {
 /// A zone's place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pane {
-    /// Index into the snapshot's zones.
+    /// Index into the status's zones.
     pub zone: usize,
-    /// With its border.
     pub area: Rect,
 }
 
@@ -123,15 +115,15 @@ impl Rows {
 
 /// Whether bring-up steps are worth showing.
 #[must_use]
-pub fn shows_steps(snapshot: &Snapshot) -> bool {
-    matches!(snapshot.phase, Phase::Starting | Phase::Failed(_))
-        || snapshot.steps.iter().any(|step| step.state == StepState::Running)
+pub fn shows_steps(status: &Status) -> bool {
+    matches!(status.phase, Phase::Starting | Phase::Failed)
+        || status.steps.iter().any(|step| step.state == StepState::Running)
 }
 
 impl Plan {
     /// Lays out a screen.
     #[must_use]
-    pub fn new(area: Rect, snapshot: &Snapshot, view: &ViewState) -> Self {
+    pub fn new(area: Rect, status: &Status, view: &ViewState) -> Self {
         if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
             return Self { too_small: true, ..Self::default() };
         }
@@ -142,29 +134,29 @@ impl Plan {
         plan.foot = Rect { y: area.bottom() - 1, height: 1, ..area };
         rows.area.height -= 1;
 
-        if view.zoom && view.focus_index(snapshot).is_some() {
+        if view.zoom && view.focus_index(status).is_some() {
             let log = if rows.area.height >= 24 { rows.area.height / 4 } else { 0 };
             plan.zoom = rows.take(rows.area.height - log);
             plan.log = rows.area;
             return plan;
         }
-        let drill = view.drill(snapshot);
+        let drill = view.drill(status);
         if drill.is_some_and(|(_, look)| look == DrillLook::Large) {
             let log = if rows.area.height >= 30 { rows.area.height / 4 } else { 0 };
             plan.drill = rows.take(rows.area.height - log);
             plan.log = rows.area;
             return plan;
         }
-        plan.body(rows, snapshot, view);
+        plan.body(rows, status, view);
         plan
     }
 
-    fn body(&mut self, mut rows: Rows, snapshot: &Snapshot, view: &ViewState) {
+    fn body(&mut self, mut rows: Rows, status: &Status, view: &ViewState) {
         let room = rows.area.height;
-        let steps = shows_steps(snapshot);
-        let starting = matches!(snapshot.phase, Phase::Starting | Phase::Failed(_));
-        let zones = snapshot.zones.len();
-        let steps_rows = u16::try_from(snapshot.steps.len()).unwrap_or(u16::MAX).saturating_add(3);
+        let steps = shows_steps(status);
+        let starting = matches!(status.phase, Phase::Starting | Phase::Failed);
+        let zones = status.zones.len();
+        let steps_rows = u16::try_from(status.steps.len()).unwrap_or(u16::MAX).saturating_add(3);
         if zones == 0 || (starting && room < 30) {
             if steps {
                 let log = if room >= 12 { room / 3 } else { 0 };
@@ -181,7 +173,7 @@ impl Plan {
         if lines == 2 {
             columns = columns.min(zones.div_ceil(2));
         }
-        let (shown, hidden) = window(zones, columns * lines, view.focus_index(snapshot));
+        let (shown, hidden) = window(zones, columns * lines, view.focus_index(status));
         self.hidden = hidden;
 
         let inner = rows.area.width / u16::try_from(columns).unwrap_or(1) - 2;
@@ -189,14 +181,14 @@ impl Plan {
         let lines = u16::try_from(lines).unwrap_or(1);
         let bus = if room >= 31 { 2 } else { 1 };
         let known = u16::try_from(zones).unwrap_or(u16::MAX);
-        if let Some((drill, _)) = view.drill(snapshot).filter(|_| !starting) {
-            let watched = if drill.ended_ms.is_none() { known } else { 0 };
+        if let Some((drill, _)) = view.drill(status).filter(|_| !starting) {
+            let watched = if drill.ended_at_ms.is_none() { known } else { 0 };
             let card = Sizes::with_card(room, lines, bus, watched);
             let carded = drill.presented && card.drill >= CARD_LEAST;
             let sizes = if carded {
                 card
             } else {
-                let want = wanted(drill, snapshot, rows.area.width);
+                let want = sizes::wanted(drill, status, rows.area.width);
                 Sizes::with_drill(room, pane, lines, bus, known, want)
             };
             self.place(&mut rows, &shown, columns, lines, sizes.bus, sizes.pane);
@@ -250,7 +242,7 @@ impl Plan {
             *to += more;
             *spare -= more * each;
         };
-        let mirrors = snapshot.zones.iter().filter(|z| z.role == Role::Mirror).count();
+        let mirrors = status.zones.iter().filter(|z| z.role == Role::Mirror).count();
         let mirrors = u16::try_from(mirrors).unwrap_or(u16::MAX);
         // The steps of a zone that joins stand in the timeline's place, if it has one, so that
         // nothing else moves while they come and go; the foot tells them anyway.
@@ -312,101 +304,6 @@ impl Plan {
             self.buses.push(Bus { area: bus, from, to: self.panes.len() });
         }
     }
-}
-
-/// The rows of everything while a drill is shown.
-#[derive(Clone, Copy)]
-struct Sizes {
-    bus: u16,
-    pane: u16,
-    ledger: u16,
-    drill: u16,
-    timeline: u16,
-}
-
-impl Sizes {
-    /// The drill takes the place of the log, then of the timeline; the panes give up what they
-    /// need least. The log gets what is left.
-    fn with_drill(room: u16, pane: u16, lines: u16, bus: u16, known: u16, want: u16) -> Self {
-        let pane = pane.min(PANE_LOW + 2);
-        let ledger = 1 + known.min((room / 8).max(2));
-        let mut s = Self { bus, pane, ledger, drill: want.min(DRILL_LOW), timeline: 0 };
-        while s.total(lines) > room {
-            if s.pane > PANE_LOW - 2 {
-                s.pane -= 1;
-            } else if s.ledger > 3 {
-                s.ledger -= 1;
-            } else if s.drill > 5 {
-                s.drill -= 1;
-            } else if s.pane > 8 {
-                s.pane -= 1;
-            } else if s.ledger > 0 {
-                s.ledger -= if s.ledger == 2 { 2 } else { 1 };
-            } else if s.drill > 3 {
-                s.drill -= 1;
-            } else if s.pane > PANE_LEAST {
-                s.pane -= 1;
-            } else if s.drill > 1 {
-                s.drill -= 1;
-            } else {
-                break;
-            }
-        }
-        let mut spare = room.saturating_sub(s.total(lines));
-        // Between a few lines and the whole there is nothing worth more rows.
-        let more = want - s.drill.min(want);
-        if more <= spare {
-            s.drill += more;
-            spare -= more;
-        } else {
-            s.drill += spare;
-            spare = 0;
-        }
-        if spare >= TIMELINE_LEAST + LOG_LEAST {
-            s.timeline = (spare - LOG_LEAST).min(TIMELINE_MOST);
-        } else if spare < LOG_LEAST - 1 {
-            s.drill += spare;
-        }
-        s
-    }
-
-    /// The card is what the audience reads: the zones keep what they need most. Where the card has
-    /// all its numbers, the ledger of the `watched` zones stands above it: steps ask to watch it.
-    fn with_card(room: u16, lines: u16, bus: u16, watched: u16) -> Self {
-        let lines = lines.max(1);
-        let most = if room >= 50 { PANE_LOW } else { 8 };
-        let pane = (room / 3 / lines).saturating_sub(bus).clamp(PANE_LEAST, most);
-        let rest = room.saturating_sub((pane + bus) * lines);
-        let ledger = 1 + watched.min(4);
-        let ledger = if watched == 0 || rest < CARD_WHOLE + ledger { 0 } else { ledger };
-        let rest = rest - ledger;
-        let timeline = rest.saturating_sub(if ledger > 0 { CARD_WHOLE } else { CARD_MOST });
-        let timeline = if timeline < TIMELINE_LEAST { 0 } else { timeline.min(TIMELINE_MOST) };
-        Self { bus, pane, ledger, drill: rest - timeline, timeline }
-    }
-
-    fn total(self, lines: u16) -> u16 {
-        (self.pane + self.bus) * lines + self.ledger + self.drill + self.timeline
-    }
-}
-
-/// The rows a drill's pane fills: its text, its steps beside or above its counters, its verdict.
-fn wanted(drill: &Drill, snapshot: &Snapshot, width: u16) -> u16 {
-    let steps = drill.steps.len();
-    let body = if width >= DRILL_COLUMNS {
-        steps.max(drill.counters.len())
-    } else {
-        steps + drill.counters.len()
-    };
-    let sabotage = usize::from(drill.sabotage.is_some());
-    let healed =
-        |zone: &&Zone| zone.recovery.as_ref().is_some_and(|r| r.healed_ms >= drill.began_ms);
-    // Its clock, and the sentence of a stall.
-    let clocks = 3 * snapshot.zones.iter().filter(healed).count().min(3);
-    let reason = format::wrap(&drill.evidence, usize::from(width.saturating_sub(4)).max(1)).len();
-    // Border, claim (two lines each), what is queued or where the evidence is; the verdict.
-    let verdict = reason.clamp(2, VERDICT_LINES);
-    u16::try_from(body + sabotage + clocks + 5 + verdict).unwrap_or(u16::MAX)
 }
 
 /// Which zones are shown, when not all can be: the source, and the page of mirrors with the

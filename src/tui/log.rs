@@ -23,7 +23,6 @@ const WHO: usize = 8;
 /// One line of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// When.
     pub at_ms: UnixMs,
     /// How much attention it asks for.
     pub severity: Severity,
@@ -31,7 +30,6 @@ pub struct Entry {
     pub zone: Option<ZoneName>,
     /// Whose hand, or `room`.
     pub who: String,
-    /// The sentence.
     pub text: String,
 }
 
@@ -241,7 +239,6 @@ fn feed(entry: &Entry) {
 /// How lines look: the same for the ring and for tui-logger.
 #[derive(Clone, Debug)]
 pub struct Look {
-    /// Colours and glyphs.
     pub theme: Theme,
     /// For times of day.
     pub zone: TimeZone,

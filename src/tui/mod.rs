@@ -1,4 +1,4 @@
-//! The screen: a pure function of a [`Snapshot`](crate::region::Snapshot), and what a person does
+//! The screen: a pure function of a [`Status`](crate::region::Status), and what a person does
 //! to it.
 //!
 //! | file | what is inside |
@@ -7,7 +7,7 @@
 //! | [`headless`] | the same without a terminal: a screen that is only recorded |
 //! | [`terminal`] | modes, and giving the terminal back on every way out |
 //! | [`player`] | a past drill, as if it were a room |
-//! | [`place`] | what a screen that loses its connection comes back to |
+//! | [`saved_view`] | what a screen that loses its connection comes back to |
 //! | [`state`], [`update`] | what a screen remembers, and what an event does to it (pure) |
 //! | [`layout`], [`draw`] | where things go, and one file per pane (pure) |
 //! | [`log`] | the room's events, in a ring and in tui-logger's buffer |
@@ -24,10 +24,10 @@ pub mod headless;
 pub mod keys;
 pub mod layout;
 pub mod log;
-pub mod place;
 pub mod player;
 #[doc(hidden)]
 pub mod sample;
+pub mod saved_view;
 pub mod state;
 pub mod terminal;
 pub mod theme;
@@ -68,10 +68,7 @@ pub enum FromRoom {
     Message(Message),
     /// The connection is lost; the other side of the feed tries again, and a new
     /// [`Message::Hello`] says that it succeeded.
-    Lost {
-        /// Why.
-        why: String,
-    },
+    Lost { why: String },
     /// A replay was wound to another moment: the log is what had happened by then.
     Wound {
         /// All of it, oldest first.
@@ -86,19 +83,19 @@ pub enum ToRoom {
     Command {
         /// The answer will carry it.
         id: u64,
-        /// The line.
         line: String,
     },
     /// A replay is wound. No room takes it.
     Wind(Wind),
     /// This screen's recording ended by itself.
     BrokenOff(BrokenOff),
+    /// The terminal does not answer any more, or (`false`) does again.
+    Silent(bool),
 }
 
 /// How a screen ended.
 #[derive(Clone, Debug)]
 pub struct Left {
-    /// How its person left.
     pub leave: Leave,
     /// What was recorded to the end, if it was.
     pub recorded: Option<Result<Recorded, BrokenOff>>,
@@ -116,6 +113,8 @@ pub enum Leave {
     },
     /// The room ended first.
     RoomEnded,
+    /// The owner has removed this screen from the room.
+    Removed,
     /// The terminal is gone: end without a word, as there is nobody to read it.
     TerminalLost,
 }
@@ -125,9 +124,7 @@ pub enum Leave {
 pub struct ScreenOptions {
     /// Use no character outside ASCII.
     pub ascii: bool,
-    /// Use no colour.
     pub no_color: bool,
-    /// Which key does what.
     pub keymap: Keymap,
     /// Who sits here, as the room is told.
     pub name: String,
@@ -143,7 +140,7 @@ pub struct ScreenOptions {
     /// Record from the beginning, into this file.
     pub record: Option<(PathBuf, CastFormat)>,
     /// Where this screen's view is kept, and the view to come back to.
-    pub place: Option<place::Place>,
+    pub saved: Option<saved_view::SavedView>,
     /// Where anything written to stderr goes while the screen is up; nowhere if `None`. A stray
     /// line would scroll the screen.
     pub stderr_log: Option<PathBuf>,
@@ -168,7 +165,7 @@ impl ScreenOptions {
             guest: false,
             replay: false,
             record: None,
-            place: None,
+            saved: None,
             stderr_log: None,
         }
     }

@@ -11,7 +11,7 @@ use super::{FromRoom, ToRoom};
 use crate::{
     command::wind::{Speed, Wind},
     drill::replay::{Reel, Story},
-    region::{Event, Snapshot, snapshot::Replay},
+    region::{Event, Status, status::Replay},
     room::protocol::{Message, Outcome, PROTOCOL},
 };
 
@@ -122,11 +122,11 @@ impl Player {
 
     /// The picture of this moment.
     #[must_use]
-    pub fn snapshot(&self) -> Snapshot {
+    pub fn status(&self) -> Status {
         let story = self.reel.story();
         let at = self.reel.at();
-        let mut snapshot = self.reel.snapshot();
-        snapshot.replay = Some(Replay {
+        let mut status = self.reel.status();
+        status.replay = Some(Replay {
             bundle: self.bundle.clone(),
             position_ms: at - story.from(),
             length_ms: story.to() - story.from(),
@@ -134,7 +134,7 @@ impl Player {
             paused: self.is_still(),
             marker: story.marker(at).map(|marker| marker.words.clone()).unwrap_or_default(),
         });
-        snapshot
+        status
     }
 }
 
@@ -160,8 +160,8 @@ pub async fn play(
         return;
     }
     let picture = |player: &Player| {
-        let snapshot = Box::new(player.snapshot());
-        FromRoom::Message(Message::Snapshot { snapshot })
+        let status = Box::new(player.status());
+        FromRoom::Message(Message::Status { status })
     };
     if to_screen.send(picture(&player)).await.is_err() {
         return;
@@ -180,7 +180,7 @@ pub async fn play(
                     told.push(FromRoom::Message(Message::Answer { id, outcome, text, data: None }));
                 }
                 // Its own screen has said so.
-                Some(ToRoom::BrokenOff(_)) => {}
+                Some(ToRoom::BrokenOff(_) | ToRoom::Silent(_)) => {}
                 Some(ToRoom::Wind(wind)) => {
                     // What passed until the key was pressed went by at the old pace.
                     told.extend(happened(player.pass(last.elapsed())));
@@ -220,8 +220,11 @@ fn happened(events: Vec<Event>) -> impl Iterator<Item = FromRoom> {
 mod tests {
     use super::*;
     use crate::{
-        drill::{record::Entry, replay::Outcome as Came},
-        region::snapshot::Verdict,
+        drill::{
+            record::Entry,
+            replay::old::{self, Outcome as Came},
+        },
+        region::status::Verdict,
     };
 
     const T: u64 = 1_795_521_600_000;
@@ -241,14 +244,14 @@ mod tests {
         let entries: Vec<Entry> =
             lines.into_iter().map(|line| serde_json::from_value(line).unwrap()).collect();
         let came = Came { verdict: Verdict::Void, evidence: "nothing".into() };
-        let story = Story::new(entries, &[], came).unwrap();
+        let story = Story::new(old::history(entries, &[], came).unwrap()).unwrap();
         let playing =
             Playing { bundle: "evidence".into(), speed: "4".parse().unwrap(), once: false };
         Player::new(Arc::new(story), &playing)
     }
 
     fn stands(player: &Player) -> (u64, bool, String) {
-        let replay = player.snapshot().replay.unwrap();
+        let replay = player.status().replay.unwrap();
         assert_eq!((replay.length_ms, replay.bundle.as_str()), (10_000, "evidence"));
         (replay.position_ms, replay.paused, replay.marker)
     }
@@ -311,6 +314,6 @@ mod tests {
         assert_eq!(stands(&player).0, 4000);
         player.wind(Wind::Speed { speed: "0.5".parse().unwrap() });
         player.wind(Wind::Faster);
-        assert_eq!(player.snapshot().replay.unwrap().speed_percent, 100);
+        assert_eq!(player.status().replay.unwrap().speed_percent, 100);
     }
 }

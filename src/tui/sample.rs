@@ -1,4 +1,4 @@
-//! Hand-made snapshots, for the screen's tests and benchmarks.
+//! Hand-made statuses, for the screen's tests and benchmarks.
 
 mod drills;
 mod passing;
@@ -7,12 +7,11 @@ pub use drills::{drill_begun, drilled, drilling, presented, sabotaged};
 pub use passing::advance;
 
 use crate::region::{
-    Snapshot, UnixMs, ZoneName,
-    actor::Actor,
-    snapshot::{
-        Conclusion, Consumer, Ledger, Link, LinkState, Mark, MarkKind, Mirror, MirrorState, Node,
-        NodeState, Phase, Producer, Recovery, Screen, Step, StepState, Stream, Task, Verdict, Work,
-        Zone, ZoneState,
+    Status, UnixMs, ZoneName,
+    status::{
+        Conclusion, Consumer, Flow, Latency, Ledger, Link, LinkState, Mark, MarkKind, Mirror,
+        MirrorState, Node, NodeState, Phase, Producer, Recovery, Screen, Step, StepState, Stream,
+        Task, Verdict, Zone, ZoneState,
     },
     topology::{CutKind, MirrorKind, Role, ZonePlan},
 };
@@ -40,26 +39,26 @@ pub fn zone(index: u16, last: u64) -> Option<Zone> {
             container: None,
             name: node.name.clone(),
             state: NodeState::Up,
-            since_ms: NOW - 720_000,
-            client_port: node.client_port,
+            since_at_ms: NOW - 720_000,
+            url: node.url(),
             pid: Some(41_200 + u32::from(index * 3 + i)),
             meta_leader: usize::from(i) == (leader + 2) % 3,
-            stream_leader: usize::from(i) == leader,
+            leader: usize::from(i) == leader,
             consumer_leader: usize::from(i) == (leader + 1) % 3,
             leafs: Some(1),
             rss_bytes: Some(21_000_000 + u64::from(i) * 400_000),
             cpu_percent: Some(1.2 + f32::from(i)),
-            answered_ms: Some(NOW - 300),
+            answered_at_ms: Some(NOW - 300),
         })
         .collect();
     let mirror = (role == Role::Mirror).then_some(Mirror {
         true_lag: Some(0),
         reported_lag: Some(0),
-        heard_ms: Some(NOW - 400),
+        heard_at_ms: Some(NOW - 400),
         state: MirrorState::Streaming,
         error: None,
         source_pending: Some(0),
-        told_ms: NOW - 300,
+        told_at_ms: Some(NOW - 300),
     });
     let link = (role == Role::Mirror).then_some(Link {
         state: LinkState::Up,
@@ -67,7 +66,7 @@ pub fn zone(index: u16, last: u64) -> Option<Zone> {
         effective: false,
         severed_in_ms: None,
         proved_in_ms: None,
-        since_ms: NOW - 700_000,
+        since_at_ms: NOW - 700_000,
         heals_at_ms: None,
         leafs_here: Some(3),
         leafs_there: Some(3),
@@ -86,50 +85,57 @@ pub fn zone(index: u16, last: u64) -> Option<Zone> {
             leader: Some(format!("js{}-{}", leader + 1, plan.name.long())),
             replicas: 3,
             replicas_current: Some(3),
-            told_ms: NOW - 300,
+            told_at_ms: NOW - 300,
         }),
         consumer: Some(Consumer {
             name: plan.consumer(),
-            delivered: last,
-            ack_floor: last,
-            pending: 0,
-            unacked: 0,
-            redelivered: 0,
-            leader: None,
-            told_ms: NOW - 300,
+            delivered: Some(last),
+            ack_floor: Some(last),
+            pending: Some(0),
+            unacked: Some(0),
+            redelivered: Some(0),
+            deliveries: Some(last + 3),
+            deliveries_here: Some(last + 3),
+            running: true,
+            told_at_ms: Some(NOW - 300),
+            ..Consumer::default()
         }),
-        work: Work { running: true, rate: 0.0, ..Work::default() },
         mirror,
         link,
         recovery: None,
+        flow: Flow::default(),
         ledger: Ledger { acked: last, received: last, ..Ledger::default() },
+        audit: None,
         lag_history: if index == 0 { Vec::new() } else { vec![Some(0); 240] },
         name: plan.name,
+        differences: Vec::new(),
         recorded: None,
     })
 }
 
 /// A region of `zones` zones at rest.
 #[must_use]
-pub fn idle(zones: u16) -> Snapshot {
+pub fn idle(zones: u16) -> Status {
     let last = 12_345;
     let conclusion = |name: &str, verdict, evidence: &str| Conclusion {
         name: name.into(),
         verdict,
         evidence: evidence.into(),
     };
-    Snapshot {
+    Status {
         region: "demo".into(),
         platform: "local".into(),
         server_version: Some("2.15.1".into()),
         mirror_kind: Some(MirrorKind::Durable),
         phase: Phase::Up,
-        started_ms: NOW - 724_000,
+        failure: None,
+        started_at_ms: NOW - 724_000,
         at_ms: NOW,
         steps: Vec::new(),
         zones: (0..zones).filter_map(|i| zone(i, last)).collect(),
         producer: Producer {
             acked: last,
+            published: last,
             last_number: last,
             acked_by: Some("zone-a".into()),
             connection: Some(14),
@@ -144,7 +150,7 @@ pub fn idle(zones: u16) -> Snapshot {
         ],
         tasks: Vec::new(),
         marks: Vec::new(),
-        history_ms: NOW,
+        history_at_ms: NOW,
         screens: vec![
             Screen { id: 1, name: "mira".into(), drives: true, ..Screen::default() },
             Screen { id: 2, name: "tom".into(), drives: false, ..Screen::default() },
@@ -155,19 +161,19 @@ pub fn idle(zones: u16) -> Snapshot {
 
 /// Being brought up.
 #[must_use]
-pub fn starting() -> Snapshot {
+pub fn starting() -> Status {
     let step = |title: &str, state, detail: &str, took_ms| Step {
         title: title.into(),
         state,
         detail: detail.into(),
         took_ms,
     };
-    let mut snapshot = idle(0);
-    snapshot.phase = Phase::Starting;
-    snapshot.server_version = None;
-    snapshot.mirror_kind = None;
-    snapshot.started_ms = NOW - 4_000;
-    snapshot.steps = vec![
+    let mut status = idle(0);
+    status.phase = Phase::Starting;
+    status.server_version = None;
+    status.mirror_kind = None;
+    status.started_at_ms = NOW - 4_000;
+    status.steps = vec![
         step(
             "find nats-server 2.15.1",
             StepState::Done,
@@ -183,64 +189,72 @@ pub fn starting() -> Snapshot {
             None,
         ),
     ];
-    snapshot
+    status
 }
 
 /// The bring-up failed.
 #[must_use]
-pub fn failed() -> Snapshot {
-    let mut snapshot = starting();
+pub fn failed() -> Status {
+    let mut status = starting();
     let why = "port 15232 is in use by process 812 (nats-server): stop it, or start with \
                `--port-base 16222`";
-    snapshot.phase = Phase::Failed(why.into());
-    if let Some(step) = snapshot.steps.get_mut(2) {
+    status.phase = Phase::Failed;
+    status.failure = Some(why.into());
+    if let Some(step) = status.steps.get_mut(2) {
         step.state = StepState::Failed;
         step.detail = "port 15232 is in use".into();
         step.took_ms = None;
     }
-    snapshot.steps.truncate(3);
-    snapshot
+    status.steps.truncate(3);
+    status
 }
 
 /// Zone b is cut off while a steady producer runs.
 #[must_use]
-pub fn cut() -> Snapshot {
-    let mut snapshot = idle(2);
-    producing(&mut snapshot);
-    snapshot.marks = vec![
+pub fn cut() -> Status {
+    let mut status = idle(2);
+    producing(&mut status);
+    status.marks = vec![
         Mark { at_ms: NOW - 130_000, kind: MarkKind::Note, zone: None, text: "first try".into() },
         mark(12_000, MarkKind::Cut, "cut b"),
     ];
-    verdict(&mut snapshot, 0, Verdict::Holding, "b got nothing new for 12 s");
-    if let Some(zone) = snapshot.zones.get_mut(1) {
+    verdict(&mut status, 0, Verdict::Holding, "b got nothing new for 12 s");
+    if let Some(zone) = status.zones.get_mut(1) {
         cut_off(zone, 12_000, 612);
     }
-    snapshot
+    status
 }
 
 /// A steady producer.
-pub fn producing(snapshot: &mut Snapshot) {
-    snapshot.producer.active = true;
-    snapshot.producer.rate = 49.97;
-    snapshot.producer.running = vec!["p3 steady 50/s, 612 so far".into()];
-    snapshot.tasks = vec![Task {
+pub fn producing(status: &mut Status) {
+    status.producer.active = true;
+    status.producer.rate = 49.97;
+    status.producer.running = vec!["p3 steady 50/s, 612 so far".into()];
+    status.tasks = vec![Task {
         id: 4,
         command: "produce --rate 50/s".into(),
-        actor: Actor::room(),
-        since_ms: NOW - 12_400,
+        by: "room".into(),
+        since_at_ms: NOW - 12_400,
         progress: "612 acked".into(),
     }];
-    if let Some(source) = snapshot.zones.first_mut() {
-        source.work.rate = 50.0;
+    if let Some(source) = status.zones.first_mut() {
+        consumer_of(source).rate = 50.0;
+        let latency = Latency { messages: 499, p50_us: 780, p99_us: 2_150, max_us: 11_400 };
+        source.flow =
+            Flow { publish_rate: Some(49.9), consume_rate: Some(49.9), latency: Some(latency) };
     }
+}
+
+fn consumer_of(zone: &mut Zone) -> &mut Consumer {
+    zone.consumer.get_or_insert_default()
 }
 
 fn mark(ago: u64, kind: MarkKind, text: &str) -> Mark {
     Mark { at_ms: NOW - ago, kind, zone: zone_name(1), text: text.into() }
 }
 
-fn verdict(snapshot: &mut Snapshot, index: usize, verdict: Verdict, evidence: &str) {
-    if let Some(conclusion) = snapshot.conclusions.get_mut(index) {
+fn verdict(status: &mut Status, index: usize, verdict: Verdict, evidence: &str) {
+    if let Some(conclusion) = status.conclusions.get_mut(index) {
         conclusion.verdict = verdict;
         conclusion.evidence = evidence.into();
     }
@@ -254,7 +268,7 @@ pub fn cut_off(zone: &mut Zone, ago: u64, lag: u64) {
         link.effective = true;
         link.severed_in_ms = Some(3);
         link.proved_in_ms = Some(41);
-        link.since_ms = NOW - ago;
+        link.since_at_ms = NOW - ago;
         link.leafs_here = Some(0);
         link.leafs_there = Some(0);
         link.rtt_us = None;
@@ -262,15 +276,15 @@ pub fn cut_off(zone: &mut Zone, ago: u64, lag: u64) {
     if let Some(mirror) = &mut zone.mirror {
         mirror.state = MirrorState::Silent;
         mirror.true_lag = Some(lag);
-        mirror.heard_ms = Some(NOW - ago);
+        mirror.heard_at_ms = Some(NOW - ago);
     }
     if let Some(stream) = &mut zone.stream {
         stream.messages -= lag;
         stream.last_seq -= lag;
     }
     if let Some(consumer) = &mut zone.consumer {
-        consumer.delivered -= lag;
-        consumer.ack_floor -= lag;
+        consumer.delivered = consumer.delivered.map(|delivered| delivered - lag);
+        consumer.ack_floor = consumer.ack_floor.map(|floor| floor - lag);
     }
     zone.ledger.received -= lag;
     zone.ledger.behind += lag;
@@ -283,24 +297,24 @@ pub fn cut_off(zone: &mut Zone, ago: u64, lag: u64) {
 
 /// Zone b was healed and stands still, waiting for an old request.
 #[must_use]
-pub fn recovering() -> Snapshot {
-    let mut snapshot = cut();
-    snapshot.mirror_kind = Some(MirrorKind::Classic);
-    snapshot.marks.push(mark(9_000, MarkKind::Heal, "heal b"));
-    if let Some(first) = snapshot.marks.get_mut(1) {
+pub fn recovering() -> Status {
+    let mut status = cut();
+    status.mirror_kind = Some(MirrorKind::Classic);
+    status.marks.push(mark(9_000, MarkKind::Heal, "heal b"));
+    if let Some(first) = status.marks.get_mut(1) {
         first.at_ms = NOW - 74_000;
     }
-    verdict(&mut snapshot, 0, Verdict::Proved, "b got nothing for 65 s");
-    verdict(&mut snapshot, 1, Verdict::Holding, "612 to go");
-    if let Some(zone) = snapshot.zones.get_mut(1) {
+    verdict(&mut status, 0, Verdict::Proved, "b got nothing for 65 s");
+    verdict(&mut status, 1, Verdict::Holding, "612 to go");
+    if let Some(zone) = status.zones.get_mut(1) {
         zone.link = idle(2).zones.get(1).and_then(|z| z.link.clone());
         if let Some(mirror) = &mut zone.mirror {
             mirror.state = MirrorState::Stalled;
-            mirror.heard_ms = Some(NOW - 74_000);
+            mirror.heard_at_ms = Some(NOW - 74_000);
             mirror.source_pending = None;
         }
         zone.recovery = Some(Recovery {
-            healed_ms: NOW - 9_000,
+            healed_at_ms: NOW - 9_000,
             behind: Some(580),
             link_up_after_ms: Some(110),
             moving_after_ms: None,
@@ -317,30 +331,30 @@ pub fn recovering() -> Snapshot {
             *sample = if i < n - 40 && i > n - 50 { None } else { Some((i + 74 - n) as u64 * 8) };
         }
     }
-    snapshot
+    status
 }
 
 /// Everything that can be wrong or unknown.
 #[must_use]
-pub fn troubled() -> Snapshot {
-    let mut snapshot = idle(3);
-    snapshot.server_version = None;
-    snapshot.mirror_kind = None;
-    verdict(&mut snapshot, 0, Verdict::Void, "nothing was produced during the cut");
-    verdict(&mut snapshot, 1, Verdict::Broken, "3 lost, first at sequence 812");
-    verdict(&mut snapshot, 2, Verdict::Proved, "floors met at 100");
-    snapshot.producer.unknown = 14;
-    snapshot.producer.failed = 2;
-    snapshot.producer.reconnects = 1;
-    snapshot.producer.acked_by = Some("zone-b".into());
-    snapshot.producer.trouble = Some("no responders: the source has no leader".into());
-    if let Some(zone) = snapshot.zones.first_mut() {
+pub fn troubled() -> Status {
+    let mut status = idle(3);
+    status.server_version = None;
+    status.mirror_kind = None;
+    verdict(&mut status, 0, Verdict::Void, "nothing was produced during the cut");
+    verdict(&mut status, 1, Verdict::Broken, "3 lost, first at sequence 812");
+    verdict(&mut status, 2, Verdict::Proved, "floors met at 100");
+    status.producer.unknown = 14;
+    status.producer.failed = 2;
+    status.producer.reconnects = 1;
+    status.producer.acked_by = Some("zone-b".into());
+    status.producer.trouble = Some("no responders: the source has no leader".into());
+    if let Some(zone) = status.zones.first_mut() {
         for (node, state) in
             zone.nodes.iter_mut().zip([NodeState::Dead, NodeState::Frozen, NodeState::Silent])
         {
             node.state = state;
-            node.since_ms = NOW - 31_000;
-            node.stream_leader = false;
+            node.since_at_ms = NOW - 31_000;
+            node.leader = false;
             node.meta_leader = false;
             node.consumer_leader = false;
             node.cpu_percent = None;
@@ -348,46 +362,44 @@ pub fn troubled() -> Snapshot {
             node.leafs = None;
         }
         if let Some(stream) = &mut zone.stream {
-            stream.told_ms = NOW - 31_000;
+            stream.told_at_ms = NOW - 31_000;
             stream.replicas_current = Some(1);
             stream.num_deleted = 7;
         }
-        if let Some(consumer) = &mut zone.consumer {
-            consumer.told_ms = NOW - 31_000;
-        }
-        zone.work.trouble = Some("consumer-a does not answer".into());
+        let consumer = consumer_of(zone);
+        consumer.told_at_ms = Some(NOW - 31_000);
+        consumer.trouble = Some("consumer-a does not answer".into());
         zone.ledger.lost = 3;
         zone.ledger.corrupt = 1;
     }
-    if let Some(zone) = snapshot.zones.get_mut(1) {
+    if let Some(zone) = status.zones.get_mut(1) {
         zone.stream = None;
-        zone.consumer = None;
-        zone.work = Work { running: true, paused: true, ..Work::default() };
+        zone.consumer = Some(Consumer { running: true, paused: true, ..Consumer::default() });
         zone.mirror = Some(Mirror {
             true_lag: None,
             reported_lag: None,
-            heard_ms: None,
+            heard_at_ms: None,
             state: MirrorState::Unknown,
             error: Some("stream mirror consumer requires flow control ack policy".into()),
             source_pending: None,
-            told_ms: NOW - 8_000,
+            told_at_ms: Some(NOW - 8_000),
         });
         zone.lag_history = vec![None; 240];
         if let Some(link) = &mut zone.link {
             link.state = LinkState::Down;
-            link.since_ms = NOW - 95_000;
+            link.since_at_ms = NOW - 95_000;
             link.leafs_here = Some(0);
             link.leafs_there = None;
         }
     }
-    if let Some(zone) = snapshot.zones.get_mut(2) {
+    if let Some(zone) = status.zones.get_mut(2) {
         zone.state = ZoneState::Starting;
         zone.nodes.truncate(2);
         zone.stream = None;
-        zone.consumer = None;
-        zone.mirror = None;
+        zone.consumer = Some(Consumer::default());
+        zone.mirror = Some(Mirror::default());
         zone.link = None;
         zone.lag_history = Vec::new();
     }
-    snapshot
+    status
 }

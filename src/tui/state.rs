@@ -1,7 +1,10 @@
 //! What one screen remembers: focus, overlays, the line being typed. Nothing here is true of the
 //! region, and nothing here leaves the screen.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use jiff::tz::TimeZone;
 
@@ -12,8 +15,8 @@ use crate::{
         keys::Keymap,
     },
     region::{
-        NodeName, Snapshot, UnixMs, ZoneName,
-        snapshot::{Drill, Node, Zone},
+        NodeName, Status, UnixMs, ZoneName,
+        status::{Drill, Node, Zone},
         topology::Role,
     },
     room::protocol::Outcome,
@@ -29,17 +32,17 @@ const HISTORY: usize = 100;
 /// One screen's own state.
 #[derive(Debug)]
 pub struct ViewState {
-    /// Who sits here.
     pub name: String,
-    /// This screen's number in [`Snapshot::screens`], once the room has said it.
+    /// This screen's number in [`Status::screens`], once the room has said it.
     pub me: Option<u64>,
-    /// May send commands.
     pub drives: bool,
     /// Came in as a guest: reaches no file, and does not end the region.
     pub guest: bool,
     /// This screen is being recorded.
     pub recording: bool,
-    /// The way to the room.
+    /// How old a picture is when it is seen here, if the line to the terminal is slow.
+    pub slow_line: Option<Duration>,
+    /// The connection to the room.
     pub connection: Connection,
     /// The zone with the focus; the source while none was chosen.
     pub focus: Option<ZoneName>,
@@ -50,15 +53,12 @@ pub struct ViewState {
     /// How a drill is shown here, and when the drill began that this was said of: another drill
     /// is shown in its pane again.
     pub drill: Option<(UnixMs, DrillLook)>,
-    /// What lies on top.
     pub overlay: Option<Overlay>,
-    /// The last short answer.
     pub toast: Option<Toast>,
     /// Lines given in the palette, oldest first.
     pub history: Vec<String>,
     /// The command given last in the palette, until it is answered.
     pub from_palette: Option<u64>,
-    /// The log.
     pub log: Log,
     /// Commands sent and not answered yet.
     pub pending: HashMap<u64, String>,
@@ -66,7 +66,6 @@ pub struct ViewState {
     pub next_id: u64,
     /// Where the person sits, for times of day.
     pub zone: TimeZone,
-    /// Which key does what.
     pub keymap: Keymap,
     /// Cells of the terminal.
     pub size: (u16, u16),
@@ -80,41 +79,33 @@ pub enum DrillLook {
     Pane,
     /// Over the whole screen.
     Large,
-    /// Not at all.
     Hidden,
 }
 
-/// The way to the room.
+/// The connection to the room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Connection {
     /// No picture has come yet.
     Waiting,
-    /// Pictures come.
     Live,
     /// The way is broken; the shell side tries again.
     Lost {
-        /// Why.
         why: String,
-        /// Since when.
-        since_ms: UnixMs,
+        since_at_ms: UnixMs,
     },
 }
 
 /// What lies on top of the panes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Overlay {
-    /// The keys.
     Help {
-        /// First line shown.
         scroll: usize,
     },
-    /// The palette.
     Palette(Palette),
     /// The log's filter being typed.
     Filter(LineEdit),
     /// A destructive command waits for a yes.
     Confirm {
-        /// The command.
         line: String,
     },
     /// What becomes of the region?
@@ -123,11 +114,8 @@ pub enum Overlay {
     Answer {
         /// The command it answers.
         title: String,
-        /// How it ended.
         outcome: Outcome,
-        /// The lines.
         text: String,
-        /// First line shown.
         scroll: usize,
     },
     /// The log large, with tui-logger's own selection of targets.
@@ -137,7 +125,6 @@ pub enum Overlay {
 /// The palette.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Palette {
-    /// The line.
     pub edit: LineEdit,
     /// What can stand at the cursor.
     pub completions: Completions,
@@ -154,11 +141,9 @@ pub struct Palette {
 /// A short answer at the foot of the screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Toast {
-    /// The text.
     pub text: String,
     /// How it ended; `None` while it goes on, and for the screen's own hints.
     pub outcome: Option<Outcome>,
-    /// When it came.
     pub at_ms: UnixMs,
     /// It says who drives, and is true only as long as that stays.
     pub of_driving: bool,
@@ -174,6 +159,7 @@ impl ViewState {
             drives: false,
             guest: false,
             recording: false,
+            slow_line: None,
             connection: Connection::Waiting,
             focus: None,
             selected: BTreeMap::new(),
@@ -192,21 +178,21 @@ impl ViewState {
         }
     }
 
-    /// Where the focus is among the snapshot's zones.
+    /// Where the focus is among the status's zones.
     #[must_use]
-    pub fn focus_index(&self, snapshot: &Snapshot) -> Option<usize> {
-        if snapshot.zones.is_empty() {
+    pub fn focus_index(&self, status: &Status) -> Option<usize> {
+        if status.zones.is_empty() {
             return None;
         }
         let chosen =
-            self.focus.as_ref().and_then(|f| snapshot.zones.iter().position(|z| z.name == *f));
+            self.focus.as_ref().and_then(|f| status.zones.iter().position(|z| z.name == *f));
         Some(chosen.unwrap_or(0))
     }
 
     /// The zone with the focus.
     #[must_use]
-    pub fn focused<'a>(&self, snapshot: &'a Snapshot) -> Option<&'a Zone> {
-        snapshot.zones.get(self.focus_index(snapshot)?)
+    pub fn focused<'a>(&self, status: &'a Status) -> Option<&'a Zone> {
+        status.zones.get(self.focus_index(status)?)
     }
 
     /// The node of a zone that is selected: the chosen one, or the first.
@@ -218,34 +204,34 @@ impl ViewState {
 
     /// The drill to show, and how: the one that runs, or the last one until it is dismissed.
     #[must_use]
-    pub fn drill<'a>(&self, snapshot: &'a Snapshot) -> Option<(&'a Drill, DrillLook)> {
-        let drill = snapshot.drill.as_ref()?;
-        let said = self.drill.filter(|(began, _)| *began == drill.began_ms);
+    pub fn drill<'a>(&self, status: &'a Status) -> Option<(&'a Drill, DrillLook)> {
+        let drill = status.drill.as_ref()?;
+        let said = self.drill.filter(|(began, _)| *began == drill.began_at_ms);
         let look = said.map_or(DrillLook::Pane, |(_, look)| look);
         (look != DrillLook::Hidden).then_some((drill, look))
     }
 
     /// Whether the verdict of a presented drill still stands there.
     #[must_use]
-    pub fn verdict_card(&self, snapshot: &Snapshot) -> bool {
-        self.drill(snapshot).is_some_and(|(drill, _)| drill.presented && drill.ended_ms.is_some())
+    pub fn verdict_card(&self, status: &Status) -> bool {
+        self.drill(status).is_some_and(|(drill, _)| drill.presented && drill.ended_at_ms.is_some())
     }
 
     /// Says how the drill is to be shown from now on.
-    pub fn show_drill(&mut self, snapshot: &Snapshot, look: DrillLook) {
-        self.drill = snapshot.drill.as_ref().map(|drill| (drill.began_ms, look));
+    pub fn show_drill(&mut self, status: &Status, look: DrillLook) {
+        self.drill = status.drill.as_ref().map(|drill| (drill.began_at_ms, look));
     }
 
     /// Moves the focus by `step` zones, round the end.
-    pub fn move_focus(&mut self, snapshot: &Snapshot, forward: bool) {
-        let (Some(at), n) = (self.focus_index(snapshot), snapshot.zones.len()) else { return };
+    pub fn move_focus(&mut self, status: &Status, forward: bool) {
+        let (Some(at), n) = (self.focus_index(status), status.zones.len()) else { return };
         let next = if forward { (at + 1) % n } else { (at + n - 1) % n };
-        self.focus = snapshot.zones.get(next).map(|z| z.name.clone());
+        self.focus = status.zones.get(next).map(|z| z.name.clone());
     }
 
     /// Moves the selection in the focused zone, round the end.
-    pub fn move_node(&mut self, snapshot: &Snapshot, forward: bool) {
-        let Some(zone) = self.focused(snapshot) else { return };
+    pub fn move_node(&mut self, status: &Status, forward: bool) {
+        let Some(zone) = self.focused(status) else { return };
         let n = zone.nodes.len();
         let Some(selected) = self.selected(zone) else { return };
         let at = zone.nodes.iter().position(|node| node.name == selected.name).unwrap_or(0);
@@ -290,8 +276,8 @@ impl ViewState {
 
 /// The zones' names, source first, and every node's name.
 #[must_use]
-pub fn names(snapshot: &Snapshot) -> (Vec<ZoneName>, Vec<NodeName>) {
-    let mut zones: Vec<&Zone> = snapshot.zones.iter().collect();
+pub fn names(status: &Status) -> (Vec<ZoneName>, Vec<NodeName>) {
+    let mut zones: Vec<&Zone> = status.zones.iter().collect();
     zones.sort_by_key(|z| z.role != Role::Source);
     (
         zones.iter().map(|z| z.name.clone()).collect(),
@@ -302,16 +288,16 @@ pub fn names(snapshot: &Snapshot) -> (Vec<ZoneName>, Vec<NodeName>) {
 impl Palette {
     /// A palette with a line in it.
     #[must_use]
-    pub fn new(text: &str, snapshot: &Snapshot) -> Self {
+    pub fn new(text: &str, status: &Status) -> Self {
         let mut palette = Self { edit: LineEdit::new(text), ..Self::default() };
-        palette.typed(snapshot);
+        palette.typed(status);
         palette
     }
 
     /// The line was edited: complete and check it anew.
-    pub fn typed(&mut self, snapshot: &Snapshot) {
-        let (zones, nodes) = names(snapshot);
-        let around = Around { zones: &zones, nodes: &nodes, replay: snapshot.replay.is_some() };
+    pub fn typed(&mut self, status: &Status) {
+        let (zones, nodes) = names(status);
+        let around = Around { zones: &zones, nodes: &nodes, replay: status.replay.is_some() };
         self.completions = complete::complete(self.edit.text(), self.edit.cursor(), around);
         self.chosen = None;
         self.typed = None;
@@ -319,7 +305,7 @@ impl Palette {
     }
 
     /// Puts the next (or previous) candidate into the line.
-    pub fn cycle(&mut self, forward: bool, snapshot: &Snapshot) {
+    pub fn cycle(&mut self, forward: bool, status: &Status) {
         let n = self.completions.candidates.len();
         if n == 0 {
             return;
@@ -340,12 +326,12 @@ impl Palette {
         if n == 1 {
             // Nothing to go round: go on to the next word.
             self.edit.insert(" ");
-            self.typed(snapshot);
+            self.typed(status);
         }
     }
 
     /// Goes back or on in the history.
-    pub fn recall(&mut self, back: bool, history: &[String], snapshot: &Snapshot) {
+    pub fn recall(&mut self, back: bool, history: &[String], status: &Status) {
         let next = match (self.past, back) {
             (None, true) => history.len().checked_sub(1),
             (None, false) => return,
@@ -358,6 +344,6 @@ impl Palette {
         self.past = next;
         let line = next.and_then(|at| history.get(at)).cloned().unwrap_or_default();
         self.edit = LineEdit::new(&line);
-        self.typed(snapshot);
+        self.typed(status);
     }
 }

@@ -4,25 +4,36 @@
 //! under a running screen when some other task panics, and abort the process when the terminal is
 //! gone. So the modes are taken and given back here: once, without a print macro, errors ignored.
 
+pub mod frames;
+pub mod input;
+pub mod line;
+pub mod signals;
+
 use std::{
     fs::{File, OpenOptions},
     io::{self, IsTerminal, Write},
+    os::unix::fs::OpenOptionsExt,
     panic,
     path::Path,
+    process,
     sync::{
-        Mutex, Once, PoisonError,
+        Mutex, MutexGuard, Once, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    thread::{self, ThreadId},
+    thread,
+    time::Duration,
 };
 
 use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
     fd::OwnedFd,
     process::Signal,
     termios::{OptionalActions, Termios},
 };
 
-use crate::record::Tap;
+use crate::command::{ScreenSize, recording::LARGEST};
+
+pub use frames::Frames;
 
 /// Alternate screen, hidden cursor, bracketed paste. Few modes: what is on when a connection drops
 /// stays on.
@@ -36,13 +47,15 @@ const LEAVE: &[u8] = b"\x1b[?2026l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x
 static TAKEN: AtomicBool = AtomicBool::new(false);
 /// What it was like before.
 static BEFORE: Mutex<Option<Before>> = Mutex::new(None);
+/// Held while something is written to it.
+static OUTPUT: Mutex<()> = Mutex::new(());
+/// How Rust ends a process whose main thread panicked.
+const PANICKED: i32 = 101;
 
 struct Before {
     termios: Termios,
     /// The terminal's stderr, while ours leads elsewhere.
     stderr: Option<OwnedFd>,
-    /// The thread that draws: a panic elsewhere leaves the screen up.
-    owner: ThreadId,
 }
 
 /// The terminal while a screen has it; dropping it gives it back.
@@ -75,11 +88,7 @@ impl Taken {
         raw.make_raw();
         {
             let mut before = BEFORE.lock().unwrap_or_else(PoisonError::into_inner);
-            *before = Some(Before {
-                termios,
-                stderr: self.divert_stderr(),
-                owner: thread::current().id(),
-            });
+            *before = Some(Before { termios, stderr: self.divert_stderr() });
         }
         TAKEN.store(true, Ordering::SeqCst);
         rustix::termios::tcsetattr(&stdout, OptionalActions::Now, &raw)?;
@@ -97,7 +106,10 @@ impl Taken {
         if !stderr.is_terminal() {
             return None;
         }
-        let open = |path: &Path| OpenOptions::new().create(true).append(true).open(path);
+        let nofollow = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+        let mut log = OpenOptions::new();
+        log.create(true).append(true).mode(0o600).custom_flags(nofollow);
+        let open = |path: &Path| log.open(path);
         let elsewhere = self
             .stderr_log
             .as_deref()
@@ -121,61 +133,94 @@ pub fn is_taken() -> bool {
     TAKEN.load(Ordering::SeqCst)
 }
 
-/// Is there still a terminal behind stdout? One that was hung up answers no question, and what asks
-/// it by another way (crossterm's size, through `tput`) fails with an error that does not say so.
+/// The terminal's size as it says itself, and as it is drawn. One that does not know (0) is taken
+/// for the classic one.
+///
+/// # Errors
+/// When there is no terminal any more.
+pub fn size() -> io::Result<(ScreenSize, ScreenSize)> {
+    let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout())?;
+    let told = |n: u16, none: u16| if n == 0 { none } else { n };
+    let whole = ScreenSize { columns: told(size.ws_col, 80), rows: told(size.ws_row, 24) };
+    let drawn = ScreenSize {
+        columns: whole.columns.min(LARGEST.columns),
+        rows: whole.rows.min(LARGEST.rows),
+    };
+    Ok((whole, drawn))
+}
+
+/// Is there still a terminal behind stdout? One that was hung up answers no question.
 #[must_use]
 pub fn is_there() -> bool {
     rustix::termios::tcgetattr(rustix::stdio::stdout()).is_ok()
 }
 
+/// Does something to the terminal that must not be mixed with giving it back.
+fn with_output<T>(act: impl FnOnce() -> T) -> T {
+    let _held = OUTPUT.lock().unwrap_or_else(PoisonError::into_inner);
+    act()
+}
+
+/// Waits until nobody writes to the terminal any more; not for long, as who writes may be held up,
+/// or may be who panicked.
+fn quiet() -> Option<MutexGuard<'static, ()>> {
+    (0..40).find_map(|_| {
+        OUTPUT.try_lock().ok().or_else(|| {
+            thread::sleep(Duration::from_millis(5));
+            None
+        })
+    })
+}
+
 /// Gives the terminal back. Does nothing if it has been given back already; never panics, and
 /// ignores that the terminal may be gone.
 pub fn restore() {
-    if !TAKEN.swap(false, Ordering::SeqCst) {
-        return;
-    }
-    // Straight to the descriptor: a lock held by a thread that panicked must not be waited for.
-    let _ = rustix::io::write(rustix::stdio::stdout(), LEAVE);
-    let before = BEFORE.lock().unwrap_or_else(PoisonError::into_inner).take();
-    if let Some(before) = before {
-        let _ = rustix::termios::tcsetattr(
-            rustix::stdio::stdout(),
-            OptionalActions::Now,
-            &before.termios,
-        );
-        if let Some(stderr) = before.stderr {
-            let _ = rustix::stdio::dup2_stderr(&stderr);
-        }
-    }
+    give_back(false);
 }
 
 /// Gives the terminal back although it may take nothing more: what waits to be written is thrown
 /// away first. For a signal, which must end the process whatever the terminal does.
 pub fn restore_now() {
-    if TAKEN.load(Ordering::SeqCst) {
-        let stdout = rustix::stdio::stdout();
+    give_back(true);
+}
+
+fn give_back(at_once: bool) {
+    if !TAKEN.swap(false, Ordering::SeqCst) {
+        return;
+    }
+    let stdout = rustix::stdio::stdout();
+    let none = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let takes_more = || poll(&mut [PollFd::new(&stdout, PollFlags::OUT)], Some(&none)) == Ok(1);
+    if at_once || !takes_more() {
         let _ = rustix::termios::tcflush(stdout, rustix::termios::QueueSelector::OFlush);
         let _ = rustix::termios::tcflow(stdout, rustix::termios::Action::OOn);
     }
-    restore();
+    let _quiet = quiet();
+    let _ = rustix::io::write(stdout, LEAVE);
+    let before = BEFORE.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(before) = before {
+        let _ = rustix::termios::tcsetattr(stdout, OptionalActions::Now, &before.termios);
+        // A dead terminal's stays away: who prints to it would panic.
+        if let Some(stderr) = before.stderr.filter(|fd| rustix::termios::tcgetattr(fd).is_ok()) {
+            let _ = rustix::stdio::dup2_stderr(&stderr);
+        }
+    }
 }
 
-/// Puts a hook around the one that is there: a panic of the thread that draws gives the terminal
-/// back before the message is written.
+/// Puts a hook around the one that is there: a panic, of whichever thread or task, gives the
+/// terminal back before the message is written, and ends the process as a panic of its main thread
+/// would. A screen of which a part is missing would show what is no longer true.
 fn hook() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let inner = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
-            let owner = BEFORE
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .as_ref()
-                .is_some_and(|before| before.owner == thread::current().id());
-            if owner {
-                restore();
-            }
+            let taken = is_taken();
+            restore();
             inner(info);
+            if taken {
+                process::exit(PANICKED);
+            }
         }));
     });
 }
@@ -219,61 +264,6 @@ fn controls_jobs(parent: Place, child: Place) -> bool {
     child.session != 0 && parent.session == child.session && parent.group != child.group
 }
 
-/// A writer that sends what was written since the last flush at once, as one frame (DEC 2026:
-/// terminals that know it show the whole frame or nothing; others ignore it). An open tap gets
-/// each frame as well, before a slow terminal can hold it up.
-#[derive(Debug)]
-pub struct Frames<W> {
-    out: W,
-    frame: Vec<u8>,
-    tap: Tap,
-    /// The last frame left the cursor hidden.
-    hidden: bool,
-}
-
-/// What ratatui writes for a frame in which nothing changed.
-const UNCHANGED: &[u8] = b"\x1b[39m\x1b[49m\x1b[59m\x1b[0m\x1b[?25l";
-/// How a frame without a cursor ends.
-const HIDDEN: &[u8] = b"\x1b[?25l";
-
-impl<W: Write> Frames<W> {
-    /// Frames for `out`.
-    pub fn new(out: W) -> Self {
-        Self::tapped(out, Tap::default())
-    }
-
-    /// Frames for `out` and, while it is open, for a tap.
-    pub fn tapped(out: W, tap: Tap) -> Self {
-        Self { out, frame: Vec::with_capacity(16 * 1024), tap, hidden: false }
-    }
-}
-
-impl<W: Write> Write for Frames<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.frame.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        if self.frame.is_empty() {
-            return Ok(());
-        }
-        // Nothing to see: nothing to send, each second, over a line that may be thin.
-        if self.hidden && self.frame == UNCHANGED {
-            self.frame.clear();
-            return Ok(());
-        }
-        self.hidden = self.frame.ends_with(HIDDEN);
-        self.tap.drawn(&self.frame);
-        let mut whole = Vec::with_capacity(self.frame.len() + 16);
-        whole.extend_from_slice(b"\x1b[?2026h");
-        whole.append(&mut self.frame);
-        whole.extend_from_slice(b"\x1b[?2026l");
-        self.out.write_all(&whole)?;
-        self.out.flush()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -288,53 +278,5 @@ mod tests {
         // Sessions that began outside of a container are all numbered 0.
         assert!(!controls_jobs(at(0, 0), at(20, 20)));
         assert!(!controls_jobs(at(0, 10), at(0, 20)));
-    }
-
-    #[test]
-    fn a_frame_is_written_whole_and_an_empty_one_not_at_all() {
-        let mut out = Vec::new();
-        let mut frames = Frames::new(&mut out);
-        frames.flush().unwrap();
-        frames.write_all(b"one").unwrap();
-        frames.write_all(b"two").unwrap();
-        frames.flush().unwrap();
-        assert_eq!(out, b"\x1b[?2026honetwo\x1b[?2026l");
-    }
-
-    #[test]
-    fn a_frame_without_a_change_is_not_sent_unless_it_hides_the_cursor() {
-        let mut out = Vec::new();
-        let mut frames = Frames::new(&mut out);
-        for _ in 0..3 {
-            frames.write_all(UNCHANGED).unwrap();
-            frames.flush().unwrap();
-        }
-        frames.write_all(b"typing\x1b[?25h").unwrap();
-        frames.flush().unwrap();
-        frames.write_all(UNCHANGED).unwrap();
-        frames.flush().unwrap();
-        drop(frames);
-        let text = String::from_utf8(out).unwrap();
-        assert_eq!(text.matches("\x1b[?25l").count(), 2, "{text:?}");
-    }
-
-    #[test]
-    fn ratatui_writes_what_is_taken_for_no_change() {
-        use ratatui::{Terminal, TerminalOptions, Viewport, layout::Rect};
-        let tap = Tap::default();
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("frames.cast");
-        let size = crate::command::ScreenSize { columns: 20, rows: 5 };
-        let frames = Frames::tapped(io::sink(), tap.clone());
-        let backend = ratatui::backend::CrosstermBackend::new(frames);
-        let viewport = Viewport::Fixed(Rect::new(0, 0, 20, 5));
-        let mut terminal = Terminal::with_options(backend, TerminalOptions { viewport }).unwrap();
-        tap.start(&path, crate::command::CastFormat::V2, size, "").unwrap();
-        for _ in 0..4 {
-            terminal.draw(|frame| frame.render_widget("text", frame.area())).unwrap();
-        }
-        let lines = std::fs::read_to_string(&path).unwrap().lines().count();
-        // The header, what a player does first, and one frame.
-        assert_eq!(lines, 3);
     }
 }

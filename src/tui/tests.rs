@@ -2,10 +2,10 @@
 
 /// A screen at each of these sizes, as it was looked at.
 macro_rules! sizes {
-    ($name:literal, $snapshot:expr, $view:expr, [$($w:literal x $h:literal),+]) => {
+    ($name:literal, $status:expr, $view:expr, [$($w:literal x $h:literal),+]) => {
         $(insta::assert_snapshot!(
             concat!($name, "_", $w, "x", $h),
-            screen(($w, $h), $snapshot, $view)
+            screen(($w, $h), $status, $view)
         );)+
     };
 }
@@ -27,9 +27,9 @@ use super::{
 use crate::{
     command::keys::{Key, Keymap},
     region::{
-        Event, EventKind, Snapshot, UnixMs, ZoneName,
+        Event, EventKind, Status, UnixMs, ZoneName,
         actor::{Actor, Via},
-        snapshot::{Counter, LinkState, MirrorState, NodeState, Pause, Verdict},
+        status::{Counter, LinkState, MirrorState, NodeState, Pause, Verdict},
     },
     room::protocol::{Message, Outcome},
 };
@@ -77,9 +77,9 @@ fn events() -> Vec<Event> {
         .collect()
 }
 
-fn buffer(size: (u16, u16), snapshot: &Snapshot, view: &ViewState, theme: &Theme) -> Buffer {
+fn buffer(size: (u16, u16), status: &Status, view: &ViewState, theme: &Theme) -> Buffer {
     let mut terminal = Terminal::new(TestBackend::new(size.0, size.1)).unwrap();
-    terminal.draw(|frame| draw::render(frame, snapshot, view, theme, NOW)).unwrap();
+    terminal.draw(|frame| draw::render(frame, status, view, theme, NOW)).unwrap();
     terminal.backend().buffer().clone()
 }
 
@@ -94,22 +94,22 @@ fn text(buffer: &Buffer) -> String {
     out
 }
 
-fn screen(size: (u16, u16), snapshot: &Snapshot, view: &ViewState) -> String {
-    text(&buffer(size, snapshot, view, &Theme::new(true, false)))
+fn screen(size: (u16, u16), status: &Status, view: &ViewState) -> String {
+    text(&buffer(size, status, view, &Theme::new(true, false)))
 }
 
-fn press(view: &mut ViewState, snapshot: &Snapshot, keys: &[&str]) -> Vec<Effect> {
+fn press(view: &mut ViewState, status: &Status, keys: &[&str]) -> Vec<Effect> {
     keys.iter()
         .flat_map(|key| {
             let key: Key = key.parse().unwrap();
-            update::key(view, snapshot, key, NOW)
+            update::key(view, status, key, NOW)
         })
         .collect()
 }
 
-fn typed(view: &mut ViewState, snapshot: &Snapshot, text: &str) {
+fn typed(view: &mut ViewState, status: &Status, text: &str) {
     for c in text.chars() {
-        update::key(view, snapshot, Key::char(c), NOW);
+        update::key(view, status, Key::char(c), NOW);
     }
 }
 
@@ -144,12 +144,12 @@ fn recovering() {
 
 #[test]
 fn ten_zones() {
-    let mut snapshot = sample::idle(10);
-    sample::producing(&mut snapshot);
-    sample::cut_off(&mut snapshot.zones[4], 40_000, 1_800);
+    let mut status = sample::idle(10);
+    sample::producing(&mut status);
+    sample::cut_off(&mut status.zones[4], 40_000, 1_800);
     let mut view = view();
     view.focus = Some("e".parse().unwrap());
-    sizes!("ten_zones", &snapshot, &view, [80 x 24, 120 x 40, 200 x 60]);
+    sizes!("ten_zones", &status, &view, [80 x 24, 120 x 40, 200 x 60]);
 }
 
 #[test]
@@ -170,9 +170,9 @@ fn zoomed_cut() {
     let mut view = view();
     view.focus = Some("b".parse().unwrap());
     view.zoom = true;
-    let mut snapshot = sample::cut();
-    snapshot.zones[1].link.as_mut().unwrap().heals_at_ms = Some(NOW + 18_000);
-    sizes!("zoomed_cut", &snapshot, &view, [80 x 24, 120 x 40]);
+    let mut status = sample::cut();
+    status.zones[1].link.as_mut().unwrap().heals_at_ms = Some(NOW + 18_000);
+    sizes!("zoomed_cut", &status, &view, [80 x 24, 120 x 40]);
 }
 
 #[test]
@@ -184,34 +184,34 @@ fn help() {
 
 #[test]
 fn palette() {
-    let snapshot = sample::idle(2);
+    let status = sample::idle(2);
     let mut view = view();
-    press(&mut view, &snapshot, &[":"]);
-    sizes!("palette_empty", &snapshot, &view, [80 x 24]);
-    typed(&mut view, &snapshot, "cut b --kind ");
-    press(&mut view, &snapshot, &["tab", "tab"]);
-    sizes!("palette_cycling", &snapshot, &view, [80 x 24]);
-    press(&mut view, &snapshot, &["ctrl-u"]);
-    typed(&mut view, &snapshot, "prodcue 1 2");
-    sizes!("palette_error", &snapshot, &view, [80 x 24, 40 x 10]);
+    press(&mut view, &status, &[":"]);
+    sizes!("palette_empty", &status, &view, [80 x 24]);
+    typed(&mut view, &status, "cut b --kind ");
+    press(&mut view, &status, &["tab", "tab"]);
+    sizes!("palette_cycling", &status, &view, [80 x 24]);
+    press(&mut view, &status, &["ctrl-u"]);
+    typed(&mut view, &status, "prodcue 1 2");
+    sizes!("palette_error", &status, &view, [80 x 24, 40 x 10]);
 }
 
 #[test]
 fn questions_and_answers() {
-    let snapshot = sample::cut();
+    let status = sample::cut();
     let mut view = view();
-    press(&mut view, &snapshot, &["k"]);
-    sizes!("confirm", &snapshot, &view, [80 x 24, 40 x 10]);
-    press(&mut view, &snapshot, &["n", "q"]);
-    sizes!("leave", &snapshot, &view, [80 x 24]);
-    press(&mut view, &snapshot, &["esc"]);
+    press(&mut view, &status, &["k"]);
+    sizes!("confirm", &status, &view, [80 x 24, 40 x 10]);
+    press(&mut view, &status, &["n", "q"]);
+    sizes!("leave", &status, &view, [80 x 24]);
+    press(&mut view, &status, &["esc"]);
     view.overlay = Some(Overlay::Answer {
         title: "verify".into(),
         outcome: Outcome::Broken,
         text: "zone  acked   received  lost\na     12,345  12,345    0\nb     12,345  12,342    3   first at 812, 813, 999".into(),
         scroll: 0,
     });
-    sizes!("answer", &snapshot, &view, [80 x 24]);
+    sizes!("answer", &status, &view, [80 x 24]);
 }
 
 /// The only test that feeds tui-logger: its buffer is one for the whole process.
@@ -240,11 +240,11 @@ fn tui_logger_draws_the_same_lines() {
 
 #[test]
 fn a_filter_narrows_the_log() {
-    let snapshot = sample::cut();
+    let status = sample::cut();
     let mut view = view();
-    press(&mut view, &snapshot, &["/"]);
-    typed(&mut view, &snapshot, "mira");
-    sizes!("filter", &snapshot, &view, [80 x 24]);
+    press(&mut view, &status, &["/"]);
+    typed(&mut view, &status, "mira");
+    sizes!("filter", &status, &view, [80 x 24]);
 }
 
 #[test]
@@ -252,8 +252,8 @@ fn ascii_screens_hold_nothing_else() {
     let theme = Theme::new(false, true);
     let mut view = view();
     view.focus = Some("b".parse().unwrap());
-    for snapshot in [sample::recovering(), sample::troubled(), sample::starting(), sample::cut()] {
-        let text = text(&buffer((120, 40), &snapshot, &view, &theme));
+    for status in [sample::recovering(), sample::troubled(), sample::starting(), sample::cut()] {
+        let text = text(&buffer((120, 40), &status, &view, &theme));
         let odd: String = text.chars().filter(|c| !c.is_ascii()).collect();
         // The room's own sentences are shown as they are.
         assert_eq!(odd, "", "{text}");
@@ -267,8 +267,8 @@ fn ascii_screens_hold_nothing_else() {
 #[test]
 fn no_color_means_no_colour() {
     let theme = Theme::new(false, false);
-    for snapshot in [sample::recovering(), sample::troubled(), sample::starting()] {
-        let buffer = buffer((120, 40), &snapshot, &view(), &theme);
+    for status in [sample::recovering(), sample::troubled(), sample::starting()] {
+        let buffer = buffer((120, 40), &status, &view(), &theme);
         assert!(buffer.content.iter().all(|c| c.fg == Color::Reset && c.bg == Color::Reset));
     }
 }
@@ -283,38 +283,38 @@ fn a_waiting_verdict_is_never_green() {
 #[test]
 fn tiny_terminals_get_a_sentence() {
     for size in [(1, 1), (20, 5), (39, 10), (40, 9), (0, 0), (3, 200), (200, 3)] {
-        for snapshot in [sample::cut(), sample::starting(), sample::troubled()] {
-            screen(size, &snapshot, &view());
+        for status in [sample::cut(), sample::starting(), sample::troubled()] {
+            screen(size, &status, &view());
         }
     }
     sizes!("tiny", &sample::cut(), &view(), [20 x 5]);
 }
 
 /// A region as a drill's record tells of it: of zone b nothing is known.
-fn replayed() -> Snapshot {
-    use crate::region::snapshot::{Recorded, Replay};
-    let mut snapshot = sample::cut();
-    snapshot.region = "replay of demo".into();
-    snapshot.screens.clear();
-    for zone in &mut snapshot.zones {
+fn replayed() -> Status {
+    use crate::region::status::{Recorded, Replay};
+    let mut status = sample::cut();
+    status.region = "replay of demo".into();
+    status.screens.clear();
+    for zone in &mut status.zones {
         zone.nodes.clear();
-        let (stream, consumer) = (zone.stream.take(), zone.consumer.take());
         let known = zone.name.as_str() == "a";
-        let (stream, consumer) = (stream.filter(|_| known), consumer.filter(|_| known));
+        let stream = zone.stream.take().filter(|_| known);
+        if !known && let Some(consumer) = &mut zone.consumer {
+            (consumer.delivered, consumer.ack_floor) = (None, None);
+        }
         zone.recorded = Some(Recorded {
             nodes_up: 3,
             first_seq: stream.as_ref().map(|stream| stream.first_seq),
             last_seq: stream.as_ref().map(|stream| stream.last_seq),
             messages: stream.as_ref().map(|stream| stream.messages),
-            delivered: consumer.as_ref().map(|consumer| consumer.delivered),
-            ack_floor: consumer.as_ref().map(|consumer| consumer.ack_floor),
             behind: known.then_some(zone.ledger.behind),
         });
         if let Some(mirror) = &mut zone.mirror {
-            (mirror.true_lag, mirror.reported_lag, mirror.heard_ms) = (None, None, None);
+            (mirror.true_lag, mirror.reported_lag, mirror.heard_at_ms) = (None, None, None);
         }
     }
-    snapshot.replay = Some(Replay {
+    status.replay = Some(Replay {
         bundle: "evidence".into(),
         position_ms: 12_000,
         length_ms: 94_000,
@@ -322,25 +322,25 @@ fn replayed() -> Snapshot {
         paused: false,
         marker: "cut b".into(),
     });
-    snapshot
+    status
 }
 
 #[test]
 fn a_replay_looks_like_one_and_shows_no_number_it_has_not() {
-    let snapshot = replayed();
+    let status = replayed();
     let mut watching = view();
     watching.drives = false;
     for size in [(40, 10), (80, 24), (120, 40), (200, 60)] {
-        let shown = screen(size, &snapshot, &watching);
+        let shown = screen(size, &status, &watching);
         let first = shown.lines().next().unwrap();
         assert!(first.contains("REPLAY"), "{size:?}: {first}");
         assert!(!first.contains("up "), "{first}");
     }
-    insta::assert_snapshot!("replay_80x24", screen((80, 24), &snapshot, &watching));
-    insta::assert_snapshot!("replay_120x40", screen((120, 40), &snapshot, &watching));
+    insta::assert_snapshot!("replay_80x24", screen((80, 24), &status, &watching));
+    insta::assert_snapshot!("replay_120x40", screen((120, 40), &status, &watching));
     watching.focus = Some("b".parse().unwrap());
     watching.zoom = true;
-    let zoomed = screen((200, 60), &snapshot, &watching);
+    let zoomed = screen((200, 60), &status, &watching);
     for line in zoomed.lines() {
         for word in ["messages", "delivered", "ack floor", "true lag", "lost", "heard"] {
             let after = line.split_once(&format!(" {word} ")).map(|(_, after)| after.trim_start());
@@ -354,18 +354,18 @@ fn a_replay_looks_like_one_and_shows_no_number_it_has_not() {
 #[test]
 fn a_lost_room_is_told_with_the_way_back() {
     let mut view = view();
-    view.connection = Connection::Lost { why: "it hung up".into(), since_ms: NOW - 2_000 };
-    let mut snapshot = sample::idle(2);
-    snapshot.region = crate::region::topology::DEFAULT_REGION.into();
-    let said = |snapshot: &Snapshot| {
-        let text = screen((120, 40), snapshot, &view);
+    view.connection = Connection::Lost { why: "it hung up".into(), since_at_ms: NOW - 2_000 };
+    let mut status = sample::idle(2);
+    status.region = crate::region::topology::DEFAULT_REGION.into();
+    let said = |status: &Status| {
+        let text = screen((120, 40), status, &view);
         text.split_whitespace().collect::<Vec<_>>().join(" ")
     };
-    let local = said(&snapshot);
+    let local = said(&status);
     assert!(local.contains("its servers ended with it"), "{local}");
     assert!(local.contains("`zonedrill up` starts it again"), "{local}");
-    (snapshot.platform, snapshot.region) = ("docker".into(), "lab".into());
-    let docker = said(&snapshot);
+    (status.platform, status.region) = ("docker".into(), "lab".into());
+    let docker = said(&status);
     assert!(docker.contains("its containers run on"), "{docker}");
     assert!(docker.contains("`zonedrill --region lab up --adopt` takes them over"), "{docker}");
 }

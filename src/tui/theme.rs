@@ -6,14 +6,13 @@ use ratatui::{
 };
 
 use crate::{
-    region::snapshot::{LinkState, MarkKind, MirrorState, NodeState, StepState, Verdict},
+    region::status::{LinkState, MarkKind, MirrorState, NodeState, StepState, Verdict},
     room::protocol::Outcome,
 };
 
 /// How things look on this screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Theme {
-    /// Use colours.
     pub color: bool,
     /// Use no character outside ASCII.
     pub ascii: bool,
@@ -187,8 +186,15 @@ impl Theme {
         match state {
             MirrorState::Streaming => self.good(),
             MirrorState::CatchingUp => self.active(),
-            MirrorState::Diverged => self.bad(),
-            MirrorState::NeverLinked | MirrorState::Silent | MirrorState::Stalled => self.warn(),
+            MirrorState::Diverged
+            | MirrorState::Promoted
+            | MirrorState::Replaced
+            | MirrorState::SourceRecreated
+            | MirrorState::DurableMissing => self.bad(),
+            MirrorState::NeverLinked
+            | MirrorState::Silent
+            | MirrorState::Stalled
+            | MirrorState::DurablePaused => self.warn(),
             MirrorState::Unknown => self.stale(),
         }
     }

@@ -3,14 +3,13 @@
 mod changes;
 mod give;
 mod overlay;
+mod screen;
 
 use std::path::PathBuf;
 
 use self::give::give;
 use super::{
-    Leave,
-    edit::LineEdit,
-    keys,
+    Leave, keys,
     layout::{self, Plan},
     state::{Connection, DrillLook, Overlay, Palette, TOAST_MS, ViewState},
 };
@@ -21,8 +20,8 @@ use crate::{
         wind::Wind,
     },
     region::{
-        Snapshot, UnixMs,
-        snapshot::{Drill, Screen},
+        Status, UnixMs,
+        status::{Drill, Screen},
         topology::Role,
     },
     room::protocol::{Message, Outcome},
@@ -37,12 +36,9 @@ pub enum Effect {
     Send {
         /// The number its answer will carry.
         id: u64,
-        /// The line.
         line: String,
     },
-    /// Wind the replay.
     Wind(Wind),
-    /// Leave the screen.
     Leave(Leave),
     /// Draw everything anew, as nothing on the terminal is known any more.
     Redraw,
@@ -52,10 +48,8 @@ pub enum Effect {
     Record {
         /// Into which file; one named after region and time if none.
         file: Option<PathBuf>,
-        /// In which form.
         format: CastFormat,
     },
-    /// End the recording.
     StopRecording,
 }
 
@@ -63,12 +57,7 @@ pub enum Effect {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mouse {
     /// A click at a cell.
-    Click {
-        /// Column.
-        x: u16,
-        /// Row.
-        y: u16,
-    },
+    Click { x: u16, y: u16 },
     /// The wheel, away from the person.
     WheelUp,
     /// The wheel, towards the person.
@@ -77,12 +66,7 @@ pub enum Mouse {
 
 /// Takes a message of the room. Returns whether the change must be seen at once; numbers alone
 /// may wait a quarter of a second.
-pub fn message(
-    view: &mut ViewState,
-    snapshot: &mut Snapshot,
-    message: Message,
-    now: UnixMs,
-) -> bool {
+pub fn message(view: &mut ViewState, status: &mut Status, message: Message, now: UnixMs) -> bool {
     match message {
         Message::Hello { screen, drives, events, pid: _, .. } => {
             if view.connection != Connection::Waiting {
@@ -99,13 +83,13 @@ pub fn message(
             }
             true
         }
-        Message::Snapshot { snapshot: newest } => {
-            let urgent = changes::differs_in_kind(snapshot, &newest);
-            if changes::driver(snapshot) != changes::driver(&newest) {
+        Message::Status { status: newest } => {
+            let urgent = changes::differs_in_kind(status, &newest);
+            if changes::driver(status) != changes::driver(&newest) {
                 view.driver_changed(now);
             }
-            *snapshot = *newest;
-            if let Some(me) = snapshot.screens.iter().find(|s| Some(s.id) == view.me) {
+            *status = *newest;
+            if let Some(me) = status.screens.iter().find(|s| Some(s.id) == view.me) {
                 view.drives = me.drives;
             }
             urgent
@@ -129,13 +113,15 @@ pub fn message(
             let line = view.pending.remove(&id).unwrap_or_default();
             let typed = view.from_palette.take_if(|typed| *typed == id).is_some();
             if typed && outcome == Outcome::Refused && view.overlay.is_none() {
-                let mut palette = Palette::new(&line, snapshot);
+                let mut palette = Palette::new(&line, status);
                 palette.error = Some(text.clone());
                 view.overlay = Some(Overlay::Palette(palette));
             }
             answer(view, line, outcome, text, now);
             true
         }
+        // The loop ends by it.
+        Message::Removed => false,
         Message::Error { why } => {
             view.say(why, Some(Outcome::Refused), now);
             true
@@ -170,13 +156,13 @@ fn is_of_control(line: &str) -> bool {
 }
 
 /// Takes a key.
-pub fn key(view: &mut ViewState, snapshot: &Snapshot, key: Key, now: UnixMs) -> Vec<Effect> {
+pub fn key(view: &mut ViewState, status: &Status, key: Key, now: UnixMs) -> Vec<Effect> {
     let quits = view
         .keymap
         .get(key)
         .is_some_and(|b| b.action == Action::Screen(ScreenAction::Quit) && key.ctrl);
     match view.overlay.take() {
-        Some(_) if quits && snapshot.replay.is_some() => vec![Effect::Leave(Leave::Detach)],
+        Some(_) if quits && status.replay.is_some() => vec![Effect::Leave(Leave::Detach)],
         // The second ctrl-c.
         Some(Overlay::Leave) if quits => vec![Effect::Leave(Leave::Detach)],
         // A way out of everything else that lies on top.
@@ -184,24 +170,24 @@ pub fn key(view: &mut ViewState, snapshot: &Snapshot, key: Key, now: UnixMs) -> 
             view.overlay = Some(Overlay::Leave);
             Vec::new()
         }
-        Some(overlay) => overlay::key(view, snapshot, overlay, key, now),
+        Some(overlay) => overlay::key(view, status, overlay, key, now),
         None => {
-            let presented = running(snapshot).is_some_and(|drill| drill.presented);
+            let presented = running(status).is_some_and(|drill| drill.presented);
             let map = &view.keymap;
             let goes_on = map.get_presented(key).is_some_and(|b| b.when == When::Presented);
-            if goes_on && !presented && view.verdict_card(snapshot) {
+            if goes_on && !presented && view.verdict_card(status) {
                 // Pressed once more than there was to go on with, a key must not do what it does
                 // otherwise: `space` would pause a consumer.
-                view.show_drill(snapshot, DrillLook::Hidden);
+                view.show_drill(status, DrillLook::Hidden);
                 return Vec::new();
             }
             let binding = match () {
-                () if snapshot.replay.is_some() => map.get_replaying(key),
+                () if status.replay.is_some() => map.get_replaying(key),
                 () if presented => map.get_presented(key),
                 () => map.get(key),
             };
             if let Some(binding) = binding.cloned() {
-                return bound(view, snapshot, &binding, now);
+                return bound(view, status, &binding, now);
             }
             view.say(format!("{key} does nothing here; ? shows the keys"), None, now);
             Vec::new()
@@ -210,11 +196,11 @@ pub fn key(view: &mut ViewState, snapshot: &Snapshot, key: Key, now: UnixMs) -> 
 }
 
 /// Takes pasted text.
-pub fn paste(view: &mut ViewState, snapshot: &Snapshot, text: &str) {
+pub fn paste(view: &mut ViewState, status: &Status, text: &str) {
     match &mut view.overlay {
         Some(Overlay::Palette(palette)) => {
             palette.edit.insert(text);
-            palette.typed(snapshot);
+            palette.typed(status);
         }
         Some(Overlay::Filter(edit)) => {
             edit.insert(text);
@@ -225,7 +211,7 @@ pub fn paste(view: &mut ViewState, snapshot: &Snapshot, text: &str) {
 }
 
 /// Takes a mouse event.
-pub fn mouse(view: &mut ViewState, snapshot: &Snapshot, mouse: Mouse) -> bool {
+pub fn mouse(view: &mut ViewState, status: &Status, mouse: Mouse) -> bool {
     match (mouse, &mut view.overlay) {
         (Mouse::WheelUp, Some(Overlay::Help { scroll } | Overlay::Answer { scroll, .. })) => {
             *scroll = scroll.saturating_sub(3);
@@ -236,9 +222,9 @@ pub fn mouse(view: &mut ViewState, snapshot: &Snapshot, mouse: Mouse) -> bool {
         (Mouse::WheelUp, _) => view.log.scroll(true, 3),
         (Mouse::WheelDown, _) => view.log.scroll(false, 3),
         (Mouse::Click { x, y }, None) => {
-            let plan = Plan::new(layout::screen(view.size), snapshot, view);
+            let plan = Plan::new(layout::screen(view.size), status, view);
             let hit = plan.panes.iter().find(|pane| pane.area.contains((x, y).into()));
-            let Some(zone) = hit.and_then(|pane| snapshot.zones.get(pane.zone)) else {
+            let Some(zone) = hit.and_then(|pane| status.zones.get(pane.zone)) else {
                 return false;
             };
             view.focus = Some(zone.name.clone());
@@ -259,24 +245,24 @@ pub fn tick(view: &mut ViewState, now: UnixMs) -> bool {
 }
 
 /// The drill that runs.
-fn running(snapshot: &Snapshot) -> Option<&Drill> {
-    snapshot.drill.as_ref().filter(|drill| drill.under_way())
+fn running(status: &Status) -> Option<&Drill> {
+    status.drill.as_ref().filter(|drill| drill.under_way())
 }
 
 /// A key while nothing lies on top.
-fn bound(view: &mut ViewState, snapshot: &Snapshot, binding: &Binding, now: UnixMs) -> Vec<Effect> {
+fn bound(view: &mut ViewState, status: &Status, binding: &Binding, now: UnixMs) -> Vec<Effect> {
     match &binding.action {
-        Action::Screen(action) => screen(view, snapshot, action, now),
-        Action::Line(template) if snapshot.replay.is_some() => {
-            let line = keys::fill(template, view, snapshot).unwrap_or_else(|_| template.clone());
-            give(view, snapshot, line, now)
+        Action::Screen(action) => screen::act(view, status, action, now),
+        Action::Line(template) if status.replay.is_some() => {
+            let line = keys::fill(template, view, status).unwrap_or_else(|_| template.clone());
+            give(view, status, line, now)
         }
         Action::Line(template) => {
-            if binding.when == When::Drill && running(snapshot).is_none() {
+            if binding.when == When::Drill && running(status).is_none() {
                 view.say("no drill runs", Some(Outcome::Refused), now);
                 return Vec::new();
             }
-            let zone = view.focused(snapshot);
+            let zone = view.focused(status);
             if binding.when == When::Mirror
                 && let Some(zone) = zone
                 && zone.role == Role::Source
@@ -285,12 +271,12 @@ fn bound(view: &mut ViewState, snapshot: &Snapshot, binding: &Binding, now: Unix
                 view.say(why, Some(Outcome::Refused), now);
                 return Vec::new();
             }
-            match keys::fill(template, view, snapshot) {
+            match keys::fill(template, view, status) {
                 Ok(line) if binding.confirm && view.drives => {
                     view.overlay = Some(Overlay::Confirm { line });
                     Vec::new()
                 }
-                Ok(line) => give(view, snapshot, line, now),
+                Ok(line) => give(view, status, line, now),
                 Err(why) => {
                     view.say(why, Some(Outcome::Refused), now);
                     Vec::new()
@@ -308,111 +294,13 @@ pub fn key_of(view: &ViewState, action: &Action) -> Option<Key> {
 
 /// Who asks this screen's person for control.
 #[must_use]
-pub fn asker<'a>(view: &ViewState, snapshot: &'a Snapshot) -> Option<&'a Screen> {
-    snapshot.screens.iter().find(|screen| view.drives && screen.asks_until_ms.is_some())
+pub fn asker<'a>(view: &ViewState, status: &'a Status) -> Option<&'a Screen> {
+    status.screens.iter().find(|screen| view.drives && screen.ask_ends_at_ms.is_some())
 }
 
 /// Until when this screen waits for the driver's word, if it asked for control.
 #[must_use]
-pub fn asking(view: &ViewState, snapshot: &Snapshot) -> Option<UnixMs> {
-    let me = snapshot.screens.iter().find(|screen| Some(screen.id) == view.me)?;
-    me.asks_until_ms
-}
-
-fn screen(
-    view: &mut ViewState,
-    snapshot: &Snapshot,
-    action: &ScreenAction,
-    now: UnixMs,
-) -> Vec<Effect> {
-    match action {
-        ScreenAction::Help => view.overlay = Some(Overlay::Help { scroll: 0 }),
-        ScreenAction::Palette(text) => {
-            view.overlay = Some(Overlay::Palette(Palette::new(text, snapshot)));
-        }
-        ScreenAction::Filter => {
-            view.overlay = Some(Overlay::Filter(LineEdit::new(&view.log.filter)));
-        }
-        ScreenAction::Next => view.move_focus(snapshot, true),
-        ScreenAction::Previous => view.move_focus(snapshot, false),
-        ScreenAction::NodeNext => view.move_node(snapshot, true),
-        ScreenAction::NodePrevious => view.move_node(snapshot, false),
-        ScreenAction::Zoom => view.zoom = !view.zoom,
-        ScreenAction::Drill => {
-            if snapshot.drill.is_none() {
-                view.say("no drill has run yet: 1 to 4 run the conclusions", None, now);
-            }
-            let next = match view.drill(snapshot).map(|(_, look)| look) {
-                None => DrillLook::Pane,
-                Some(DrillLook::Pane) => DrillLook::Large,
-                Some(DrillLook::Large | DrillLook::Hidden) => DrillLook::Hidden,
-            };
-            view.zoom = false;
-            view.show_drill(snapshot, next);
-        }
-        ScreenAction::Back => back(view, snapshot),
-        // No region stands behind it that could be asked about.
-        ScreenAction::Quit if snapshot.replay.is_some() => {
-            return vec![Effect::Leave(Leave::Detach)];
-        }
-        ScreenAction::Quit => view.overlay = Some(Overlay::Leave),
-        ScreenAction::LogUp => view.log.scroll(true, 3),
-        ScreenAction::LogDown => view.log.scroll(false, 3),
-        ScreenAction::LogZone => {
-            let only = match view.log.only {
-                None => view.focused(snapshot).map(|zone| zone.name.clone()),
-                Some(_) => None,
-            };
-            view.log.show_only(only);
-        }
-        ScreenAction::Log => {
-            if view.log.large().is_some() {
-                view.overlay = Some(Overlay::Log);
-            } else {
-                view.say("this screen has no large log", None, now);
-            }
-        }
-        ScreenAction::Redraw => return vec![Effect::Redraw],
-        ScreenAction::Suspend if view.guest => {
-            view.say("a guest has no shell to go back to", Some(Outcome::Refused), now);
-        }
-        ScreenAction::Suspend => return vec![Effect::Suspend],
-        ScreenAction::Record if view.guest => {
-            view.say("you are a guest here: no file is written", Some(Outcome::Refused), now);
-        }
-        ScreenAction::Record if view.recording => return vec![Effect::StopRecording],
-        ScreenAction::Record => {
-            return vec![Effect::Record { file: None, format: CastFormat::default() }];
-        }
-        ScreenAction::Control => {
-            let what = match (view.drives, asker(view, snapshot)) {
-                (false, _) => "control ask",
-                (true, Some(_)) => "control grant",
-                (true, None) => "control release",
-            };
-            return give(view, snapshot, what.into(), now);
-        }
-    }
-    Vec::new()
-}
-
-/// One step back: zoom, large drill, scrolled log, filter, limit, a drill that is over, in this
-/// order.
-fn back(view: &mut ViewState, snapshot: &Snapshot) {
-    let drill = view.drill(snapshot).map(|(drill, look)| (drill.ended_ms.is_some(), look));
-    if view.zoom {
-        view.zoom = false;
-    } else if let Some((_, DrillLook::Large)) = drill {
-        view.show_drill(snapshot, DrillLook::Pane);
-    } else if view.log.is_scrolled() {
-        view.log.follow();
-    } else if !view.log.filter.is_empty() {
-        view.log.filter.clear();
-    } else if view.log.only.is_some() {
-        view.log.show_only(None);
-    } else if let Some((true, _)) = drill {
-        view.show_drill(snapshot, DrillLook::Hidden);
-    } else {
-        view.toast = None;
-    }
+pub fn asking(view: &ViewState, status: &Status) -> Option<UnixMs> {
+    let me = status.screens.iter().find(|screen| Some(screen.id) == view.me)?;
+    me.ask_ends_at_ms
 }

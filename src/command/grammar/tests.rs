@@ -106,7 +106,12 @@ fn command() -> impl Strategy<Value = Command> {
         Just(Command::Up),
         Just(Command::Doctor),
         any::<bool>().prop_map(|purge| Command::Down { purge }),
-        (any::<bool>(), any::<bool>()).prop_map(|(json, watch)| Command::Status { json, watch }),
+        (any::<bool>(), any::<bool>()).prop_map(|(json, watch)| Command::Status {
+            json,
+            watch,
+            schema: false
+        }),
+        Just(Command::Status { json: false, watch: false, schema: true }),
         produce().prop_map(Command::Produce),
         (zone(), kind, proptest::option::of(duration()))
             .prop_map(|(zone, kind, heal_after)| Command::Cut { zone, kind, heal_after }),
@@ -166,9 +171,12 @@ fn recording() -> impl Strategy<Value = Command> {
             Control::Ask,
             Control::Grant,
             Control::Refuse,
-            Control::Release
+            Control::Release,
+            Control::Take,
+            Control::Hold
         ])
         .prop_map(Command::Control),
+        "[a-z -]{1,9}".prop_map(|name| Command::Kick { name }),
     ]
 }
 
@@ -191,7 +199,7 @@ fn error(line: &str) -> String {
 }
 
 #[test]
-fn the_seeds_words_are_understood() {
+fn the_original_plans_words_are_understood() {
     let range: Command = "produce 1 100 --interval 0.1".parse().unwrap();
     assert_eq!(range, "produce 1 100".parse().unwrap());
     assert_eq!("cut zone-b".parse::<Command>().unwrap(), "cut b".parse().unwrap());

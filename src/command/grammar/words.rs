@@ -35,6 +35,9 @@ pub enum Verb {
         /// Print again whenever it changes, until ctrl-c
         #[arg(long)]
         watch: bool,
+        /// Print the JSON schema of `status --json` instead
+        #[arg(long, conflicts_with_all = ["json", "watch"])]
+        schema: bool,
     },
     /// Examine the machine and the region, and say what to do
     Doctor,
@@ -71,6 +74,12 @@ pub enum Verb {
         /// The mirror zone
         zone: ZoneName,
     },
+    /// Mend streams, mirrors and consumers that somebody changed or removed
+    Repair {
+        /// The zone, or `all`
+        #[arg(value_name = "ZONE|all")]
+        zone: Target,
+    },
     /// Account for every message: lost, duplicated, reordered, corrupt
     Verify {
         /// Only this zone
@@ -97,9 +106,15 @@ pub enum Verb {
     /// Record what the screen shows, for asciinema
     #[command(subcommand)]
     Record(RecordWords),
-    /// Ask for control of the room, give it, refuse it, give it up
+    /// Ask for control of the room, give it, refuse it, give it up, take it, hold it
     #[command(subcommand)]
     Control(Control),
+    /// Remove somebody's screens from the room, and let a guest not come back for 10 min
+    Kick {
+        /// As the others see them
+        #[arg(value_name = "NAME")]
+        who: String,
+    },
     /// Wind a past drill, in the palette of `replay`: pause, speed, next, to a time
     #[command(subcommand)]
     Wind(Wind),

@@ -32,11 +32,9 @@ impl Action {
 /// What a screen does by itself, without the room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ScreenAction {
-    /// Show the keys.
     Help,
     /// Open the palette, with these words in it.
     Palette(String),
-    /// Filter the log.
     Filter,
     /// Focus the next zone.
     Next,
@@ -46,7 +44,6 @@ pub enum ScreenAction {
     Zoom,
     /// Close what lies on top.
     Back,
-    /// Leave.
     Quit,
     /// Select the next node.
     NodeNext,
@@ -62,7 +59,6 @@ pub enum ScreenAction {
     Log,
     /// Show the drill large, then not at all, then in its pane again.
     Drill,
-    /// Draw everything anew.
     Redraw,
     /// Stop the process until the shell brings it back.
     Suspend,

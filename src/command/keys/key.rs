@@ -9,7 +9,6 @@ pub struct Key {
     pub ctrl: bool,
     /// With the alt key held.
     pub alt: bool,
-    /// Which key.
     pub code: Code,
 }
 
@@ -18,7 +17,6 @@ pub struct Key {
 pub enum Code {
     /// A character; capital letters are characters of their own.
     Char(char),
-    /// F1 to F12.
     F(u8),
     /// A key with a name.
     Named(Named),
@@ -27,33 +25,20 @@ pub enum Code {
 /// Keys with a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Named {
-    /// Enter.
     Enter,
-    /// Escape.
     Esc,
-    /// Tab.
     Tab,
     /// Tab with shift held.
     BackTab,
-    /// Backspace.
     Backspace,
-    /// Delete.
     Delete,
-    /// Cursor up.
     Up,
-    /// Cursor down.
     Down,
-    /// Cursor left.
     Left,
-    /// Cursor right.
     Right,
-    /// Home.
     Home,
-    /// End.
     End,
-    /// Page up.
     PageUp,
-    /// Page down.
     PageDown,
 }
 

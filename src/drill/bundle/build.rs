@@ -4,12 +4,14 @@ use std::path::Path;
 
 use super::{
     BundleError, files,
-    judge::{Law, RunFiles, StreamFile, settle},
+    judge::{Judge, RunFiles, StreamFile},
 };
 use crate::{
     drill::{
+        conclusions::conclude,
         record::Entry,
         report::{self, Report, plot::Charts},
+        run::Run,
     },
     region::UnixMs,
 };
@@ -40,12 +42,21 @@ impl Reports {
     }
 }
 
+/// A script's run is judged once, one by hand for each conclusion that it was done for.
+fn claims(run: Run) -> Vec<(Option<u8>, Run)> {
+    let claims = run.begin().map(|begin| begin.by_hand.clone()).unwrap_or_default();
+    if claims.is_empty() {
+        return vec![(None, run)];
+    }
+    claims.into_iter().map(|claim| (Some(claim), run.claiming(claim))).collect()
+}
+
 /// Computes every verdict of a folder.
 pub(super) fn build(
     folder: &Path,
     runs: &[String],
     at: UnixMs,
-    law: &dyn Law,
+    judge: &Judge<'_>,
 ) -> Result<Built, BundleError> {
     let (mut reports, mut charts) = (Vec::new(), Vec::new());
     for name in runs {
@@ -86,10 +97,14 @@ pub(super) fn build(
                 _ => {}
             }
         }
-        let run = RunFiles { entries: &entries, ledger: &ledger, streams: &streams };
-        let conclusion = settle(law, &run).map_err(|why| BundleError::evidence(&path, why))?;
-        charts.push(Charts::draw(&entries));
-        reports.push(report::run::tell(name, &entries, conclusion));
+        for (claim, run) in claims(Run::from_entries(entries.iter().cloned())) {
+            let files =
+                RunFiles { run: &run, entries: &entries, ledger: &ledger, streams: &streams };
+            let findings = judge(&files).map_err(|why| BundleError::evidence(&path, why))?;
+            let conclusion = conclude(&run, findings);
+            charts.push(Charts::draw(&entries));
+            reports.push(report::run::tell(name, &entries, claim, conclusion));
+        }
     }
     Ok(Built { report: Report::new(at, reports), charts })
 }

@@ -13,8 +13,8 @@ use sha2::{Digest, Sha256};
 
 use super::BundleError;
 use crate::{
-    drill::record::Entry,
-    ledger::{book::Ledger, replay::Replayer},
+    drill::record::{Entry, FORMAT},
+    ledger::{Ledger, replay::Replayer},
     region::{Event, UnixMs},
 };
 
@@ -24,6 +24,8 @@ const LONGEST_LINE: u64 = 4 << 20;
 const LARGEST_RECORD: u64 = 512 << 20;
 /// The largest file that is read in one piece.
 pub const LARGEST_TEXT: u64 = 64 << 20;
+/// The most digits of a number in a record: microseconds since the epoch have 16.
+const MOST_DIGITS: u32 = 16;
 /// The most files of a bundle.
 const MOST_FILES: usize = 10_000;
 /// The deepest folder of a bundle.
@@ -178,10 +180,13 @@ pub fn record(path: &Path) -> Result<Vec<Entry>, BundleError> {
         ));
     }
     lines(path, |number, line| {
+        if has_large_number(line) {
+            return Err(format!("line {number} has a number of more than {MOST_DIGITS} digits"));
+        }
         let entry: Entry = serde_json::from_str(line)
             .map_err(|error| format!("line {number} of the record is damaged: {error}"))?;
         match (&entry, entries.is_empty()) {
-            (Entry::Begin(begin), true) if begin.format == crate::drill::record::FORMAT => {}
+            (Entry::Begin(begin), true) if (1..=FORMAT).contains(&begin.format) => {}
             (Entry::Begin(begin), true) => {
                 return Err(format!(
                     "it is of format {}, which this version does not know",
@@ -196,6 +201,25 @@ pub fn record(path: &Path) -> Result<Vec<Entry>, BundleError> {
         Ok(())
     })?;
     if entries.is_empty() { Err(BundleError::evidence(path, "it is empty")) } else { Ok(entries) }
+}
+
+/// Is there a number in a line of JSON that no room writes? Sums and differences of the others stay
+/// far from what 64 bits hold. The digits of a fraction make nothing large: a rate of a third has
+/// seventeen.
+fn has_large_number(line: &str) -> bool {
+    let (mut quoted, mut escaped, mut fraction, mut digits) = (false, false, false, 0);
+    line.bytes().any(|byte| {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = quoted,
+            b'"' => quoted = !quoted,
+            _ => {}
+        }
+        let digit = byte.is_ascii_digit() && !quoted;
+        fraction = if digit { fraction } else { byte == b'.' && digits > 0 };
+        digits = if digit { digits + 1 } else { 0 };
+        digits > MOST_DIGITS && !fraction
+    })
 }
 
 /// What happened, and how many lines are of a kind that this version does not know.
@@ -220,17 +244,8 @@ pub fn events(path: &Path) -> Result<(Vec<Event>, usize), BundleError> {
 /// # Errors
 /// When a line is damaged or cut short.
 pub fn ledger(path: &Path, until: Option<UnixMs>) -> Result<Ledger, BundleError> {
-    #[derive(serde::Deserialize)]
-    struct Moment {
-        at: UnixMs,
-    }
-    let mut replayer = Replayer::default();
-    lines(path, |_, line| {
-        let later = until.is_some_and(|until| {
-            serde_json::from_str::<Moment>(line).is_ok_and(|moment| moment.at > until)
-        });
-        if later { Ok(()) } else { replayer.line(line).map_err(|error| error.to_string()) }
-    })?;
+    let mut replayer = Replayer::until(until);
+    lines(path, |_, line| replayer.line(line).map_err(|error| error.to_string()))?;
     match replayer.finish() {
         Ok((_, read)) if read.torn_tail => {
             Err(BundleError::evidence(path, "its last line is cut short"))
@@ -242,7 +257,20 @@ pub fn ledger(path: &Path, until: Option<UnixMs>) -> Result<Ledger, BundleError>
 
 #[cfg(test)]
 mod tests {
-    use super::{bad_path, events, ledger};
+    use super::{bad_path, events, has_large_number, ledger};
+
+    #[test]
+    fn a_number_that_no_room_writes_is_seen_and_a_rate_of_a_third_is_none() {
+        for large in ["{\"n\":12345678901234567}", "[12345678901234567.5]", "[1,99999999999999999]"]
+        {
+            assert!(has_large_number(large), "{large}");
+        }
+        let third = serde_json::to_string(&[100.0 / 3.0, 1.0 / 3.0, 2.0]).unwrap();
+        assert!(third.contains("33.333333333333336"), "{third}");
+        for fine in [third.as_str(), "[1792000000000000]", "{\"x\":\"12345678901234567890\"}"] {
+            assert!(!has_large_number(fine), "{fine}");
+        }
+    }
 
     #[test]
     fn lines_that_are_no_events_are_counted() {
@@ -267,7 +295,7 @@ mod tests {
             r#"{"k":"intend","p":1001,"n":1,"c":5,"at":90}"#,
         ];
         std::fs::write(&path, lines.map(|line| line.to_owned() + "\n").concat()).unwrap();
-        let damage = |until| ledger(&path, until).unwrap().damage();
+        let damage = |until| ledger(&path, until).unwrap().damage().cloned();
         assert!(damage(None).is_some() && damage(Some(50)).is_some() && damage(Some(5)).is_some());
         assert_eq!(damage(Some(4)), None);
     }

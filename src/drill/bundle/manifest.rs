@@ -23,11 +23,8 @@ const LARGEST: u64 = 8 << 20;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// `zonedrill evidence bundle`.
     pub kind: String,
-    /// [`FORMAT`].
     pub format: u32,
-    /// The program's version.
     pub version: String,
     /// When it was written.
     pub written_ms: UnixMs,
@@ -43,9 +40,7 @@ pub struct Manifest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Digest {
-    /// Its size.
     pub bytes: u64,
-    /// Its SHA-256.
     pub sha256: String,
 }
 
@@ -72,7 +67,9 @@ impl Manifest {
         serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
     }
 
-    fn own_digest(&self) -> String {
+    /// The digest of this manifest without its digest.
+    #[must_use]
+    pub fn own_digest(&self) -> String {
         let bare = Self { digest: String::new(), ..self.clone() };
         hex(&Sha256::digest(bare.text().as_bytes()))
     }

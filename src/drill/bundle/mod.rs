@@ -5,10 +5,11 @@
 //! | [`manifest`] | what a bundle holds, with the digest of every file |
 //! | [`files`] | reading files that somebody else may have prepared |
 //! | [`blank`] | configurations and logs without their passwords |
-//! | [`judge`] | the seam to the laws: from a run's files to its conclusion |
+//! | [`judge`] | the seam to the checks: from a run's files to what they find |
 //! | `build` | from the evidence in a folder to its reports |
 //! | `write` | a bundle comes to be, wholly or not at all |
 //! | `verify` | a bundle is read back, its digests checked, its verdicts computed anew |
+//! | `unread` | the replicas that a record holds nothing of |
 //!
 //! A digest is no signature: who alters a file and the manifest with it is found only where files
 //! contradict each other. Every verdict is therefore computed anew from the evidence, and the
@@ -19,6 +20,7 @@ mod build;
 pub mod files;
 pub mod judge;
 pub mod manifest;
+mod unread;
 pub mod verify;
 pub mod write;
 
@@ -32,34 +34,20 @@ pub use write::{Parts, RunFolder, Written, write, write_with};
 pub enum BundleError {
     /// A file or folder could not be read or written.
     #[error("{}: {source}", path.display())]
-    Io {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    Io { path: PathBuf, source: std::io::Error },
     /// What is there is no bundle.
     #[error("{} is not an evidence bundle: {why}", path.display())]
     NotABundle {
         /// What was looked at.
         path: PathBuf,
-        /// The reason.
         why: String,
     },
     /// The folder is in use for something else.
     #[error("{} is not empty and holds no evidence bundle: give another folder", path.display())]
-    Occupied {
-        /// Which.
-        path: PathBuf,
-    },
+    Occupied { path: PathBuf },
     /// Evidence cannot be used.
     #[error("{}: {why}", path.display())]
-    Evidence {
-        /// Which file.
-        path: PathBuf,
-        /// The reason.
-        why: String,
-    },
+    Evidence { path: PathBuf, why: String },
 }
 
 impl BundleError {

@@ -2,29 +2,41 @@
 
 use std::{
     fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     BundleError,
     build::{Reports, build},
     files,
-    judge::{House, Law},
+    judge::{Judge, by_checks},
     manifest::{self, Manifest},
+    unread::unread,
 };
 use crate::{
-    drill::{library, report::Report, script::Filling},
-    region::snapshot::Verdict,
+    drill::{
+        library,
+        record::{Begin, Entry},
+        report::Report,
+        script::Script,
+    },
+    region::status::Verdict,
 };
+
+/// Said of evidence on which the computation of the verdict crashed.
+const CRASHED: &str =
+    "leads to evidence on which a check crashes; please report it with the bundle";
+
+/// The version of this program.
+const OURS: &str = env!("CARGO_PKG_VERSION");
 
 /// A bundle whose files were compared with its manifest.
 #[derive(Clone, Debug)]
 pub struct Bundle {
-    /// Where it is.
     pub folder: PathBuf,
-    /// Its manifest.
     pub manifest: Manifest,
     /// What does not fit the manifest.
     pub altered: Vec<Alteration>,
@@ -33,7 +45,6 @@ pub struct Bundle {
 /// Something that is not as it was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Alteration {
-    /// Which file.
     pub file: String,
     /// What is wrong with it, as the end of a sentence.
     pub what: String,
@@ -52,33 +63,29 @@ pub struct Verification {
     pub verdict: Option<Verdict>,
     /// The same for each run.
     pub runs: Vec<Recomputed>,
-    /// What was not compared, and why.
-    pub notes: Vec<String>,
+    /// What was not compared, and why: an untouched bundle has nothing here.
+    pub uncompared: Vec<String>,
 }
 
 /// A run's verdict, computed anew.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Recomputed {
-    /// Its folder.
     pub folder: String,
-    /// The drill.
     pub drill: String,
     /// The deliberate fault, if one.
     pub sabotage: Option<String>,
-    /// Computed anew.
     pub verdict: Verdict,
-    /// Its reason.
     pub evidence: String,
 }
 
 impl Verification {
-    /// 0 all proved and untouched, 1 broken or altered, 2 void.
+    /// 0 all proved, compared and untouched; 1 broken or altered; 2 void, or not wholly compared.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self.verdict {
             _ if !self.altered.is_empty() => 1,
-            Some(Verdict::Proved) => 0,
             Some(Verdict::Broken) => 1,
+            Some(Verdict::Proved) if self.uncompared.is_empty() => 0,
             _ => 2,
         }
     }
@@ -128,19 +135,19 @@ pub fn read(folder: &Path) -> Result<Bundle, BundleError> {
     Ok(Bundle { folder: folder.into(), manifest, altered })
 }
 
-/// Verifies a bundle by the house's laws.
+/// Verifies a bundle by the program's checks.
 ///
 /// # Errors
 /// As [`read`].
 pub fn verify(folder: &Path) -> Result<Verification, BundleError> {
-    verify_with(folder, &House)
+    verify_with(folder, &by_checks)
 }
 
-/// The same with other laws.
+/// The same with other checks.
 ///
 /// # Errors
 /// As [`read`].
-pub fn verify_with(folder: &Path, law: &dyn Law) -> Result<Verification, BundleError> {
+pub fn verify_with(folder: &Path, judge: &Judge<'_>) -> Result<Verification, BundleError> {
     let Bundle { folder, manifest, altered } = read(folder)?;
     let mut verification = Verification {
         folder,
@@ -148,22 +155,22 @@ pub fn verify_with(folder: &Path, law: &dyn Law) -> Result<Verification, BundleE
         altered,
         verdict: None,
         runs: Vec::new(),
-        notes: Vec::new(),
+        uncompared: Vec::new(),
     };
     let evidence =
         |file: &str| file == manifest::FILE || file == "ledger.jsonl" || file.starts_with("runs/");
     if verification.altered.iter().any(|a| evidence(&a.file)) {
         verification
-            .notes
+            .uncompared
             .push("no verdict was computed: the evidence is not what was written".into());
         return Ok(verification);
     }
-    verification.recompute(&manifest, law);
+    verification.recompute(&manifest, judge);
     Ok(verification)
 }
 
 impl Verification {
-    fn recompute(&mut self, manifest: &Manifest, law: &dyn Law) {
+    fn recompute(&mut self, manifest: &Manifest, judge: &Judge<'_>) {
         let known: Vec<String> = self.altered.iter().map(|a| a.file.clone()).collect();
         let mut alter = |file: &str, what: String| {
             // What is missing or changed is told once; that it differs follows from it.
@@ -171,19 +178,18 @@ impl Verification {
                 self.altered.push(Alteration { file: file.into(), what });
             }
         };
+        let mut missing = Vec::with_capacity(manifest.runs.len());
         // Nothing outside the manifest is read: its digest would be unknown.
         for run in &manifest.runs {
             let place = self.folder.join(run);
-            for entry in files::record(&place.join("drill.jsonl")).unwrap_or_default() {
-                if let crate::drill::record::Entry::Begin(begin) = &entry
-                    && !own_script(begin)
-                {
-                    self.notes.push(format!(
-                        "{run}: its script is not the one this version has for `{}`: look at what it checks",
-                        begin.drill
-                    ));
+            let entries = files::record(&place.join("drill.jsonl")).unwrap_or_default();
+            missing.push(unread(&entries));
+            for entry in entries {
+                if let Entry::Begin(begin) = &entry {
+                    let of_run = |why: String| format!("{run}: {why}");
+                    self.uncompared.extend(unknown(begin, manifest).into_iter().map(of_run));
                 }
-                if let crate::drill::record::Entry::Stream { file, .. } = entry
+                if let Entry::Stream { file, .. } = entry
                     && !manifest.files.contains_key(&format!("{run}/{file}"))
                 {
                     alter(
@@ -194,9 +200,16 @@ impl Verification {
                 }
             }
         }
-        let built = match build(&self.folder, &manifest.runs, manifest.written_ms, law) {
-            Ok(built) => built,
-            Err(error) => {
+        let computing =
+            AssertUnwindSafe(|| build(&self.folder, &manifest.runs, manifest.written_ms, judge));
+        let built = match catch_unwind(computing) {
+            Ok(Ok(built)) => built,
+            // A check that crashes knows nothing, and says nothing green.
+            Err(_) => {
+                alter(manifest::FILE, CRASHED.into());
+                return;
+            }
+            Ok(Err(error)) => {
                 // Digests fit, and yet it is damaged: it was altered together with the manifest.
                 let file = match &error {
                     BundleError::Evidence { path, .. } | BundleError::Io { path, .. } => {
@@ -208,50 +221,24 @@ impl Verification {
                 return;
             }
         };
-        let told: Option<Report> =
-            files::text(&self.folder.join("report.json"), files::LARGEST_TEXT)
-                .ok()
-                .and_then(|text| serde_json::from_str(&text).ok());
+        let told: Option<Told> = files::text(&self.folder.join("report.json"), files::LARGEST_TEXT)
+            .ok()
+            .and_then(|text| serde_json::from_str(&text).ok());
         match told {
             None => alter("report.json", "is not a report".into()),
             Some(told) => {
-                if told.runs.len() != built.report.runs.len() {
-                    alter(
-                        "report.json",
-                        format!(
-                            "tells of {} runs, there are {}",
-                            told.runs.len(),
-                            built.report.runs.len()
-                        ),
-                    );
-                }
-                for (told, run) in told.runs.iter().zip(&built.report.runs) {
-                    let (said, is) = (told.conclusion.verdict, run.conclusion.verdict);
-                    if said != is {
-                        alter(
-                            "report.json",
-                            format!(
-                                "says {} of {}; computed anew it is {}",
-                                said.as_str(),
-                                run.drill,
-                                is.as_str()
-                            ),
-                        );
+                for what in contradictions(&told, &built.report) {
+                    if manifest.version == OURS {
+                        alter("report.json", what);
+                    } else {
+                        // Another version's checks may have come to another verdict.
+                        let version = &manifest.version;
+                        self.uncompared.push(format!("report.json, by version {version}, {what}"));
                     }
-                }
-                if told.verdict != built.report.verdict {
-                    alter(
-                        "report.json",
-                        format!(
-                            "says {} of all; computed anew it is {}",
-                            told.verdict.as_str(),
-                            built.report.verdict.as_str()
-                        ),
-                    );
                 }
             }
         }
-        if manifest.version == env!("CARGO_PKG_VERSION") {
+        if manifest.version == OURS {
             for (name, text) in Reports::render(&built).files() {
                 let same = files::text(&self.folder.join(name), files::LARGEST_TEXT)
                     .is_ok_and(|t| t == text);
@@ -260,11 +247,17 @@ impl Verification {
                 }
             }
         } else {
-            self.notes.push(format!(
-                "written by version {}, this is {}: the reports' wording was not compared",
-                manifest.version,
-                env!("CARGO_PKG_VERSION")
+            self.uncompared.push(format!(
+                "written by version {}, this is {OURS}: the reports were not compared with what that version writes",
+                manifest.version
             ));
+        }
+        for (run, missing) in built.report.runs.iter().zip(missing) {
+            // What is not proved says itself what is missing.
+            if run.conclusion.verdict == Verdict::Proved {
+                let of_run = |why| format!("{}: {why}", run.folder);
+                self.uncompared.extend(missing.into_iter().map(of_run));
+            }
         }
         self.verdict = Some(built.report.verdict);
         self.runs = built
@@ -282,19 +275,57 @@ impl Verification {
     }
 }
 
-/// The script is the built-in one of its name; true of a drill that is nobody's but the user's.
-fn own_script(begin: &crate::drill::record::Begin) -> bool {
-    let builtin = library::builtin();
-    let Some(script) = builtin.iter().find(|script| script.name == begin.drill) else {
-        return true;
-    };
-    let filling = Filling {
-        scale: begin.scale,
-        source: begin.source.clone(),
-        mirror: begin.mirror.clone(),
-        new_zone: begin.new_zone.clone(),
-    };
-    script.fill(&filling).is_ok_and(|filled| filled.text == begin.script)
+/// What is compared of a report, of this version or an earlier one: its verdicts.
+#[derive(Deserialize)]
+struct Told {
+    verdict: Verdict,
+    runs: Vec<ToldRun>,
+}
+
+#[derive(Deserialize)]
+struct ToldRun {
+    conclusion: ToldConclusion,
+}
+
+#[derive(Deserialize)]
+struct ToldConclusion {
+    verdict: Verdict,
+}
+
+/// In what a report contradicts the one computed anew, each the end of a sentence.
+fn contradictions(told: &Told, built: &Report) -> Vec<String> {
+    let mut found = Vec::new();
+    if told.runs.len() != built.runs.len() {
+        found.push(format!("tells of {} runs, there are {}", told.runs.len(), built.runs.len()));
+    }
+    let runs = told.runs.iter().zip(&built.runs);
+    let verdicts = runs
+        .map(|(told, run)| (told.conclusion.verdict, run.conclusion.verdict, run.drill.as_str()))
+        .chain([(told.verdict, built.verdict, "all")]);
+    for (said, is, of) in verdicts.filter(|(said, is, _)| said != is) {
+        let (said, is) = (said.as_str(), is.as_str());
+        found.push(format!("says {said} of {of}; computed anew it is {is}"));
+    }
+    found
+}
+
+/// What this version cannot say of a run, as sentences.
+fn unknown(begin: &Begin, manifest: &Manifest) -> Vec<String> {
+    let mut unknown = Vec::new();
+    if begin.zonedrill != manifest.version {
+        unknown.push(format!(
+            "its record is of version {}, the manifest of {}: one of them is not as it was written, or the program was replaced between the run and the report",
+            begin.zonedrill, manifest.version
+        ));
+    }
+    let conclusion = Script::recorded(&begin.script, &begin.drill).ok().and_then(|s| s.conclusion);
+    if !library::is_ours(begin) || (conclusion.is_some() && !library::has(&begin.drill)) {
+        unknown.push(format!(
+            "its script is not one that this version has (`{}`): look at what it does before you believe its claim",
+            begin.drill
+        ));
+    }
+    unknown
 }
 
 impl fmt::Display for Verification {
@@ -307,13 +338,14 @@ impl fmt::Display for Verification {
         for Alteration { file, what } in &self.altered {
             writeln!(f, "altered  {file:?} {what}")?;
         }
-        for note in &self.notes {
-            writeln!(f, "note     {note}")?;
+        for what in &self.uncompared {
+            writeln!(f, "unknown  {what}")?;
         }
         let all = self.verdict.map_or("not computed", Verdict::as_str);
-        let touched = match self.altered.len() {
-            0 => "untouched".to_owned(),
-            count => format!("ALTERED in {count} places"),
+        let touched = match (self.altered.len(), self.uncompared.len()) {
+            (0, 0) => "untouched".to_owned(),
+            (0, _) => "not wholly compared".to_owned(),
+            (count, _) => format!("ALTERED in {count} places"),
         };
         write!(f, "{}: {all}, {touched}", self.folder.display())
     }

@@ -11,10 +11,10 @@ use super::{
     BundleError, blank,
     build::{Reports, build},
     files,
-    judge::{House, Law},
+    judge::{Judge, by_checks},
     manifest::{self, Digest, Manifest},
 };
-use crate::region::{UnixMs, snapshot::Verdict};
+use crate::region::{UnixMs, status::Verdict};
 
 /// As much of a server's log as goes into a bundle: its end.
 const LONGEST_LOG: u64 = 4 << 20;
@@ -24,9 +24,7 @@ const LONGEST_LOG: u64 = 4 << 20;
 pub struct Parts {
     /// The runs, in order.
     pub runs: Vec<RunFolder>,
-    /// `ledger.jsonl`.
     pub ledger: PathBuf,
-    /// `events.jsonl`.
     pub events: PathBuf,
     /// The servers' configurations, called like their nodes (`js1-zone-a.conf`).
     pub server_configs: Vec<PathBuf>,
@@ -39,14 +37,12 @@ pub struct Parts {
 /// A run's folder: `drill.jsonl` and the stream files that it names.
 #[derive(Clone, Debug, Default)]
 pub struct RunFolder {
-    /// Where it is.
     pub folder: PathBuf,
 }
 
 /// What was written.
 #[derive(Clone, Debug)]
 pub struct Written {
-    /// Where.
     pub folder: PathBuf,
     /// The verdict over all runs.
     pub verdict: Verdict,
@@ -54,19 +50,19 @@ pub struct Written {
     pub runs: Vec<(String, Verdict, String)>,
 }
 
-/// Writes a bundle. Verdicts are computed from the copied files by the house's laws.
+/// Writes a bundle. Verdicts are computed from the copied files by the program's checks.
 ///
 /// # Errors
 /// When something cannot be read or written; nothing is left then.
 pub fn write(folder: &Path, parts: &Parts) -> Result<Written, BundleError> {
-    write_with(folder, parts, &House)
+    write_with(folder, parts, &by_checks)
 }
 
-/// The same with other laws.
+/// The same with other checks.
 ///
 /// # Errors
 /// As [`write()`].
-pub fn write_with(folder: &Path, parts: &Parts, law: &dyn Law) -> Result<Written, BundleError> {
+pub fn write_with(folder: &Path, parts: &Parts, judge: &Judge<'_>) -> Result<Written, BundleError> {
     let folder = std::path::absolute(folder).map_err(BundleError::io(folder))?;
     let place = Place::find(&folder)?;
     if parts.runs.is_empty() {
@@ -83,7 +79,7 @@ pub fn write_with(folder: &Path, parts: &Parts, law: &dyn Law) -> Result<Written
     for (index, run) in parts.runs.iter().enumerate() {
         runs.push(copy_run(index + 1, &run.folder, &half.0)?);
     }
-    let built = build(&half.0, &runs, parts.at, law)?;
+    let built = build(&half.0, &runs, parts.at, judge)?;
     for (name, text) in Reports::render(&built).files() {
         put(&at(name), text.as_bytes())?;
     }
@@ -266,6 +262,10 @@ fn copy_run(number: usize, from: &Path, bundle: &Path) -> Result<String, BundleE
     let to = bundle.join(&name);
     fs::create_dir_all(&to).map_err(BundleError::io(&to))?;
     fs::rename(&part, to.join("drill.jsonl")).map_err(BundleError::io(&to))?;
+    let history = from.join("history.jsonl");
+    if history.exists() {
+        copy_lines(&history, &to.join("history.jsonl"))?;
+    }
     for entry in &entries {
         if let crate::drill::record::Entry::Stream { file, .. } = entry {
             if let Some(why) = files::bad_path(file) {

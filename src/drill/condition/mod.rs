@@ -1,16 +1,14 @@
-//! What a drill waits for: comparisons over the documented `status --json` (its fields: `fields`).
+//! What a drill waits for: comparisons over the documented `status --json`.
 //!
 //! `zones.b.link.effective == true`, `new zones.b.ledger.received >= 100` (since the drill began),
 //! `zones.a.consumer.ack_floor == zones.b.consumer.ack_floor`, and several joined by `and`.
 //! What is unknown (null, or not there) meets no comparison, not even `!=`.
 
-mod fields;
-
 use std::{cmp::Ordering, fmt};
 
 use serde_json::Value;
 
-use self::fields::is_known;
+use crate::region::status::{is_comparable, value_at};
 
 /// Comparisons that must all hold.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,7 +47,6 @@ enum Is {
 /// What a look at the status said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
-    /// All comparisons hold.
     pub met: bool,
     /// What stands there, in words.
     pub seen: String,
@@ -63,7 +60,6 @@ pub enum ConditionError {
         "`{0}` is not a comparison: write PATH == VALUE (also !=, >=, <=, >, <), joined by `and`"
     )]
     Form(String),
-    /// Nothing stands there.
     #[error("`{0}` is not in the status: look at `status --json` for what is")]
     Path(String),
     /// Neither number, word, nor path.
@@ -94,6 +90,16 @@ impl Condition {
     /// One that cannot be read yet, because its placeholders are not filled: never met.
     pub(in crate::drill) fn unfilled(text: &str) -> Self {
         Self { text: text.to_owned(), clauses: Vec::new() }
+    }
+
+    /// It compares a field of that name, or one under it.
+    #[must_use]
+    pub fn reads(&self, field: &str) -> bool {
+        let of = |operand: &Operand| match operand {
+            Operand::Path { path, .. } => path.split('.').any(|part| part == field),
+            Operand::Value(_) => false,
+        };
+        self.clauses.iter().any(|clause| of(&clause.left) || of(&clause.right))
     }
 
     /// Looks at a status; `start` is the one of the drill's beginning.
@@ -172,7 +178,7 @@ impl Operand {
         if path.is_empty() || path.contains(' ') {
             return Err(ConditionError::Value(text.to_owned()));
         }
-        if !is_known(path) {
+        if !is_comparable(path) {
             return Err(ConditionError::Path(path.to_owned()));
         }
         Ok(Self::Path { new, path: path.to_owned() })
@@ -181,9 +187,9 @@ impl Operand {
     fn value(&self, now: &Value, start: &Value) -> Option<Value> {
         match self {
             Self::Value(value) => Some(value.clone()),
-            Self::Path { new: false, path } => at(now, path).cloned(),
+            Self::Path { new: false, path } => value_at(now, path),
             Self::Path { new: true, path } => {
-                let (now, start) = (at(now, path)?, at(start, path)?);
+                let (now, start) = (value_at(now, path)?, value_at(start, path)?);
                 let whole = now.as_i64().zip(start.as_i64()).and_then(|(a, b)| a.checked_sub(b));
                 match whole {
                     Some(added) => Some(added.into()),
@@ -202,18 +208,6 @@ impl fmt::Display for Operand {
             Self::Path { new: false, path } => f.write_str(path),
         }
     }
-}
-
-/// What stands at a path; nothing for null. Zones are found by name.
-fn at<'a>(status: &'a Value, path: &str) -> Option<&'a Value> {
-    let mut here = status;
-    for part in path.split('.') {
-        here = match here {
-            Value::Array(items) => items.iter().find(|item| item["name"] == part)?,
-            other => other.get(part)?,
-        };
-    }
-    Some(here).filter(|value| !value.is_null())
 }
 
 /// How two values compare; nothing if they cannot be.

@@ -1,125 +1,103 @@
-//! A past drill, shown again: from its record to the pictures a screen draws. Pure.
+//! What happened, shown again: the inputs of a history applied once more. Pure.
 //!
-//! A [`Story`] is the record and the events of the drill in the order of time; a [`Reel`] is wound
-//! on through it and gives a [`Snapshot`](crate::region::Snapshot) of any moment. Winding to a
-//! moment gives the same picture by whatever way one came to it. What the record does not hold stays
-//! unknown: such a picture says less than a room's, never something else.
+//! A [`Story`] is a history laid out in time, with the moments worth going to; a [`Reel`] is wound
+//! on through it and gives the [`Status`](crate::region::Status) of any moment: the picture that
+//! was drawn then. Winding to a moment gives the same picture by whatever way one came to it.
 
-mod picture;
+pub mod old;
 mod reel;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-
-use super::record::{Begin, Entry};
 use crate::{
     command::{Command, Drill as DrillCommand},
-    region::{Actor, Event, EventKind, Severity, UnixMs, ZoneName, actor::Via, snapshot::Verdict},
+    region::{
+        Actor, Event, EventKind, UnixMs,
+        actor::Via,
+        history::{Begin, Line},
+        reduce::State,
+    },
 };
 
 pub use reel::Reel;
 
-/// What a drill came to, as it was computed anew from the bundle's evidence.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
-    /// The verdict.
-    pub verdict: Verdict,
-    /// Its reason.
-    pub evidence: String,
-}
+/// Between two lives of a room, or two drills, nothing is known: that passes within this time.
+const LONGEST_BREAK_MS: u64 = 1000;
+/// So many lines are applied at most to come to a moment.
+const LINES_A_KEY: usize = 500;
 
 /// A moment worth going to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Marker {
-    /// When.
+    /// Where it is on the story's axis.
     pub at: UnixMs,
-    /// In words.
     pub words: String,
 }
 
-/// A past drill in the order of time.
+/// A history in the order of time.
 #[derive(Clone, Debug)]
 pub struct Story {
-    begin: Begin,
-    outcome: Outcome,
-    moments: Vec<(UnixMs, Moment)>,
+    lines: Vec<Placed>,
+    events: Vec<Event>,
     markers: Vec<Marker>,
-    /// When the record ends.
-    ended: UnixMs,
-    /// Since when links were as they were when the drill began, where an event says it.
-    links: BTreeMap<ZoneName, UnixMs>,
+    /// States on the way: after so many lines.
+    keys: Vec<(usize, State)>,
 }
 
+/// A line, and where it is on the story's axis, which has no breaks.
 #[derive(Clone, Debug)]
-enum Moment {
-    Entry(Entry),
-    Event(Event),
-    /// The verdict is out.
-    Concluded,
+struct Placed {
+    at: UnixMs,
+    line: Line,
+    /// Events up to its end.
+    events: usize,
 }
 
 impl Story {
-    /// Lays a drill out in time; `None` if the record does not begin as a record does.
+    /// Lays a history out in time; `None` if it does not begin with a state.
     #[must_use]
-    pub fn new(entries: Vec<Entry>, events: &[Event], outcome: Outcome) -> Option<Self> {
-        let Some(Entry::Begin(begin)) = entries.first() else { return None };
-        let begin = Begin::clone(begin);
-        let mut moments = Vec::with_capacity(entries.len() + events.len());
-        // A clock that was set back, and entries without a time: when the one before was written.
-        let mut now = begin.at;
-        for entry in entries {
-            now = now.max(entry.at().unwrap_or(now));
-            moments.push((now, Moment::Entry(entry)));
+    pub fn new(history: Vec<Line>) -> Option<Self> {
+        let Some(Line::Begin(begin)) = history.first() else { return None };
+        let mut state = begin.state.clone();
+        let mut story = Self {
+            lines: Vec::with_capacity(history.len()),
+            events: Vec::new(),
+            markers: Vec::new(),
+            keys: vec![(0, state.clone())],
+        };
+        for line in history {
+            let at = story.place(&line);
+            let first = story.events.len();
+            apply(&mut state, &line, &mut story.events);
+            let told = story.events[first..].iter().filter_map(marker);
+            story.markers.extend(told.map(|words| Marker { at, words }));
+            story.lines.push(Placed { at, line, events: story.events.len() });
+            if story.lines.len().is_multiple_of(LINES_A_KEY) {
+                story.keys.push((story.lines.len(), state.clone()));
+            }
         }
-        let ended = now;
-        let concluded = concluded(&begin, events, ended);
-        let during = events
-            .iter()
-            .filter(|event| (begin.at..=concluded).contains(&event.at_ms))
-            .zip(1..)
-            .map(|(event, id)| (event.at_ms, Moment::Event(Event { id, ..event.clone() })));
-        moments.extend(during);
-        moments.push((concluded, Moment::Concluded));
-        // Stable: at the same moment the record goes first, and the verdict last.
-        moments.sort_by_key(|(at, _)| *at);
-        let mut markers: Vec<Marker> = moments
-            .iter()
-            .filter_map(|(at, moment)| {
-                let words = words(&begin, &outcome, moment)?;
-                Some(Marker { at: *at, words })
-            })
-            .collect();
-        markers.dedup();
-        let links = events
-            .iter()
-            .filter(|event| event.at_ms < begin.at)
-            .filter_map(|event| match &event.kind {
-                EventKind::LinkChanged { zone, .. } | EventKind::LinkSevered { zone, .. } => {
-                    Some((zone.clone(), event.at_ms))
-                }
-                _ => None,
-            })
-            .collect();
-        Some(Self { begin, outcome, moments, markers, ended, links })
+        story.markers.dedup();
+        Some(story)
     }
 
-    /// What was drilled.
-    #[must_use]
-    pub fn begin(&self) -> &Begin {
-        &self.begin
+    /// Where the next line is on the axis. A clock that was set back stands still.
+    fn place(&self, next: &Line) -> UnixMs {
+        let Some(last) = self.lines.last() else { return next.at() };
+        let passed = next.at().saturating_sub(last.line.at());
+        let most = if matches!(next, Line::Begin(_)) { LONGEST_BREAK_MS } else { u64::MAX };
+        last.at.saturating_add(passed.min(most))
     }
 
-    /// When it began.
+    /// Where it begins on its axis.
     #[must_use]
     pub fn from(&self) -> UnixMs {
-        self.begin.at
+        self.lines.first().map_or(0, |line| line.at)
     }
 
-    /// When there is no more.
+    /// Where there is no more.
     #[must_use]
     pub fn to(&self) -> UnixMs {
-        self.moments.last().map_or(self.begin.at, |(at, _)| *at)
+        self.lines.last().map_or(0, |line| line.at)
     }
 
     /// The moments worth going to, in order.
@@ -147,40 +125,36 @@ impl Story {
     }
 }
 
-/// When the verdict was told: by the event of it, if that is there, else with the record's end.
-fn concluded(begin: &Begin, events: &[Event], ended: UnixMs) -> UnixMs {
-    events
-        .iter()
-        .filter(|event| event.at_ms >= ended)
-        .take_while(|event| !matches!(event.kind, EventKind::DrillBegan { .. }))
-        .find(|event| {
-            matches!(&event.kind, EventKind::DrillEnded { drill, .. } if *drill == begin.drill)
-        })
-        .map_or(ended, |event| event.at_ms)
+/// Applies a line; what happened is added to `events`.
+fn apply(state: &mut State, line: &Line, events: &mut Vec<Event>) {
+    match line {
+        Line::Begin(begin) => {
+            let Begin { state: begun, .. } = &**begin;
+            *state = begun.clone();
+        }
+        Line::Input(moment) => {
+            let actor = moment.by.clone().unwrap_or_else(Actor::room);
+            for kind in state.apply(moment.at, moment.input.clone()) {
+                let id = events.len() as u64 + 1;
+                events.push(Event { id, at_ms: moment.at, actor: actor.clone(), kind });
+            }
+        }
+    }
 }
 
-/// The marker a moment is; `None` for most.
-fn words(begin: &Begin, outcome: &Outcome, moment: &Moment) -> Option<String> {
-    match moment {
-        Moment::Entry(Entry::Begin(_)) => Some(format!("drill {}", begin.drill)),
-        Moment::Entry(Entry::Step { index, title, .. }) => {
-            Some(format!("step {}: {title}", index + 1))
-        }
-        Moment::Entry(Entry::Given { line, .. }) => Some(line.clone()),
-        Moment::Entry(Entry::Sabotaged { kind, .. }) => Some(format!("sabotage {}", kind.as_str())),
-        Moment::Entry(Entry::Interrupted { why, .. }) => Some(format!("interrupted: {why}")),
-        Moment::Event(Event { kind: EventKind::Mark { text }, .. }) => Some(format!("mark {text}")),
-        Moment::Event(Event { kind: EventKind::CommandGiven { command }, actor, .. })
-            if actor.via != Via::Drill && !is_of_the_screen(command) =>
-        {
-            Some(command.clone())
-        }
-        Moment::Concluded => Some(format!("verdict {}", outcome.verdict.as_str())),
+/// The marker an event is; `None` for most.
+fn marker(event: &Event) -> Option<String> {
+    match &event.kind {
+        EventKind::DrillBegan { drill, .. } => Some(format!("drill {drill}")),
+        EventKind::DrillStep { number, title, .. } => Some(format!("step {number}: {title}")),
+        EventKind::DrillEnded { verdict, .. } => Some(format!("verdict {}", verdict.as_str())),
+        EventKind::Mark { text } => Some(format!("mark {text}")),
+        EventKind::CommandGiven { command } if !is_of_the_screen(command) => Some(command.clone()),
         _ => None,
     }
 }
 
-/// A mark tells of itself; recording and control change nothing; the drill has its own marker.
+/// A mark tells of itself; recording and control change nothing; a drill has its own marker.
 fn is_of_the_screen(line: &str) -> bool {
     matches!(
         line.parse(),
@@ -191,9 +165,8 @@ fn is_of_the_screen(line: &str) -> bool {
     )
 }
 
-/// A line of the replay itself, for the log.
+/// The replay's own hand.
 #[must_use]
-pub fn note(at_ms: UnixMs, severity: Severity, text: String) -> Event {
-    let actor = Actor { who: "replay".into(), via: Via::Room };
-    Event { id: 0, at_ms, actor, kind: EventKind::Note { severity, text } }
+pub fn replaying() -> Actor {
+    Actor { who: "replay".into(), via: Via::Room }
 }

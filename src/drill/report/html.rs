@@ -4,11 +4,11 @@ use minijinja::{AutoEscape, Environment, Value, context};
 
 use super::{
     LIMITS, Report, RunReport,
-    format::{after, maybe_number, maybe_span, moment, number},
+    format::{after, maybe_number, maybe_took, moment, number},
     glyph, markdown,
     plot::Charts,
 };
-use crate::region::snapshot::Verdict;
+use crate::region::status::Verdict;
 
 const PAGE: &str = include_str!("report.html.jinja");
 const STYLE: &str = include_str!("report.css");
@@ -71,9 +71,9 @@ fn run(run: &RunReport, charts: &Charts) -> Value {
         }).collect::<Vec<_>>(),
         steps => run.steps.iter().map(|s| context! {
             title => s.title, does => s.does, expect => s.expect, ok => s.ok, why => s.why,
-            at => after(s.began_ms, start), took => maybe_span(s.took_ms),
+            at => after(s.began_ms, start), took => maybe_took(s.took_ms),
             lines => s.lines.iter().map(|l| context! {
-                line => l.line, text => l.text, at => after(l.at_ms, start), took => maybe_span(l.took_ms),
+                line => l.line, text => l.text, at => after(l.at_ms, start), took => maybe_took(l.took_ms),
                 outcome => l.outcome.as_deref().unwrap_or("no answer"),
                 bad => !matches!(l.outcome.as_deref(), Some("done" | "met")),
             }).collect::<Vec<_>>(),
@@ -87,8 +87,8 @@ fn run(run: &RunReport, charts: &Charts) -> Value {
         }).collect::<Vec<_>>(),
         recoveries => run.recoveries.iter().map(|r| context! {
             zone => r.zone.as_str(), behind => maybe_number(r.clock.behind), nudged => r.clock.nudged,
-            link => maybe_span(r.clock.link_up_after_ms), moving => maybe_span(r.clock.moving_after_ms),
-            done => maybe_span(r.clock.caught_up_after_ms), expected => r.expected,
+            link => maybe_took(r.clock.link_up_after_ms), moving => maybe_took(r.clock.moving_after_ms),
+            done => maybe_took(r.clock.caught_up_after_ms), expected => r.expected,
         }).collect::<Vec<_>>(),
         streams => run.streams.iter().map(|s| context! {
             zone => s.zone.as_str(), replica => s.replica, messages => maybe_number(s.messages), why => s.why,

@@ -6,7 +6,7 @@
 use std::fmt::Write;
 
 use super::{Report, RunReport, format::escape};
-use crate::region::snapshot::Verdict;
+use crate::region::status::Verdict;
 
 /// The report as `JUnit` XML.
 #[must_use]

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::{
     LIMITS, Report, RunReport,
-    format::{after, maybe_number, maybe_span, moment, number},
+    format::{after, maybe_number, maybe_took, moment, number},
     glyph,
 };
 
@@ -41,7 +41,7 @@ pub fn render(report: &Report) -> String {
     out
 }
 
-fn verdict(verdict: crate::region::snapshot::Verdict) -> String {
+fn verdict(verdict: crate::region::status::Verdict) -> String {
     format!("{} **{}**", glyph(verdict), verdict.as_str())
 }
 
@@ -94,14 +94,14 @@ fn tell(out: &mut String, run: &RunReport) {
         };
         rows.push(vec![
             after(step.began_ms, run.began_ms),
-            maybe_span(step.took_ms),
+            maybe_took(step.took_ms),
             format!("**{}**", text(&step.title)),
             state,
         ]);
         for line in &step.lines {
             rows.push(vec![
                 after(line.at_ms, run.began_ms),
-                maybe_span(line.took_ms),
+                maybe_took(line.took_ms),
                 format!("<code>{}</code>", text(&line.line)),
                 format!(
                     "{}: {}",
@@ -140,9 +140,9 @@ fn tell(out: &mut String, run: &RunReport) {
                 vec![
                     r.zone.to_string(),
                     maybe_number(r.clock.behind),
-                    maybe_span(r.clock.link_up_after_ms),
-                    maybe_span(r.clock.moving_after_ms),
-                    maybe_span(r.clock.caught_up_after_ms),
+                    maybe_took(r.clock.link_up_after_ms),
+                    maybe_took(r.clock.moving_after_ms),
+                    maybe_took(r.clock.caught_up_after_ms),
                     if r.clock.nudged { "yes" } else { "no" }.into(),
                     text(&r.expected),
                 ]
@@ -188,7 +188,7 @@ pub(super) fn setup(run: &RunReport) -> Vec<(&'static str, String)> {
     let mut rows = vec![
         ("run by", run.actor.clone()),
         ("began", moment(run.began_ms)),
-        ("took", maybe_span(run.ended_ms.map(|end| end.saturating_sub(run.began_ms)))),
+        ("took", maybe_took(run.ended_ms.map(|end| end.saturating_sub(run.began_ms)))),
         ("region", format!("{} on {}", run.region, run.platform)),
         ("server version", run.server_version.clone()),
         ("mirror", run.mirror_kind.as_str().to_owned()),
@@ -208,7 +208,7 @@ pub(super) fn setup(run: &RunReport) -> Vec<(&'static str, String)> {
                 |v: &Option<String>| v.clone().unwrap_or_else(|| super::format::UNKNOWN.into());
             if a == b { known(a) } else { format!("{}, then {}", known(a), known(b)) }
         };
-        let id = |p: &crate::drill::record::ProducerSample| p.connection.map(|id| id.to_string());
+        let id = |p: &crate::region::status::Producer| p.connection.map(|id| id.to_string());
         rows.push(("producer's connection", then(&id(first), &id(last))));
         rows.push(("producer's configuration", then(&first.config_hash, &last.config_hash)));
         let reconnects = last.reconnects.saturating_sub(first.reconnects);

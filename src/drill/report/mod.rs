@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 pub use run::RunReport;
 
-use crate::region::{UnixMs, snapshot::Verdict};
+use crate::region::{UnixMs, status::Verdict};
 
 /// The name and version of the schema of `report.json`.
 pub const SCHEMA: &str = "zonedrill-report/1";
@@ -31,15 +31,12 @@ pub const SCHEMA: &str = "zonedrill-report/1";
 /// What a bundle tells.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// [`SCHEMA`].
     pub schema: String,
     /// The version of the program that wrote it.
     pub zonedrill: String,
-    /// When.
     pub written_ms: UnixMs,
     /// The verdict over all runs: broken if one is, else void if one is, else proved.
     pub verdict: Verdict,
-    /// Each run.
     pub runs: Vec<RunReport>,
 }
 
@@ -81,7 +78,7 @@ pub fn glyph(verdict: Verdict) -> &'static str {
 pub const LIMITS: [&str; 5] = [
     "A digest is no signature. Who alters the evidence and the manifest together is found only where files contradict each other; hand the bundle over by a way you trust, or keep the digest of manifest.json apart.",
     "The evidence was collected by zonedrill itself, from each zone through that zone's own connection. It shows what happened in this run, on these servers; it is not a promise about other versions, hardware or networks.",
-    "Times are the room's clock, in milliseconds. Latency is counted in buckets of at most 3.2 % width; a percentile is the upper end of its bucket. Lag is sampled, several times a second at most: what is shorter than a sample is not seen.",
+    "Times are the room's clock, in milliseconds. Latency is measured message by message, at the first processing, and counted to three digits: a percentile is at most 0.1 % above the truth. Lag is sampled, several times a second at most: what is shorter than a sample is not seen.",
     "Delivery is at least once: a message delivered again at the same sequence is legal and counted apart from duplicates, which are one message at two sequences.",
     "How long a classic mirror takes to recover depends on the moment of the heal, not on the length of the cut: a longer cut can recover faster. One run is one sample.",
 ];

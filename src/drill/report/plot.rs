@@ -5,10 +5,10 @@
 
 use std::fmt::Write;
 
-use super::format::{escape, number, span};
+use super::format::{escape, number, took};
 use crate::{
-    drill::record::{Entry, Sample, ZoneSample},
-    region::{UnixMs, ZoneName, topology::Role},
+    drill::record::{Entry, Sample},
+    region::{UnixMs, ZoneName, status::Zone, topology::Role},
 };
 
 const WIDTH: f64 = 760.0;
@@ -74,18 +74,19 @@ impl Charts {
             }
         }
         let zones = zones(&samples);
-        let lines = |wanted: fn(&ZoneSample) -> bool, value: fn(&ZoneSample) -> Option<u64>| {
+        let lines = |wanted: fn(&Zone) -> bool, value: fn(&Zone) -> Option<u64>| {
             zones
                 .iter()
                 .enumerate()
                 .filter(|(_, zone)| {
-                    samples.iter().flat_map(|s| &s.zones).any(|z| z.zone == **zone && wanted(z))
+                    samples
+                        .iter()
+                        .flat_map(|s| &s.status.zones)
+                        .any(|z| z.name == **zone && wanted(z))
                 })
                 .map(|(style, zone)| {
-                    let line: Line = samples
-                        .iter()
-                        .map(|s| (s.at, s.zones.iter().find(|z| z.zone == *zone).and_then(value)))
-                        .collect();
+                    let line: Line =
+                        samples.iter().map(|s| (s.at, s.zone(zone).and_then(value))).collect();
                     (style, zone, line)
                 })
                 .collect::<Vec<_>>()
@@ -93,12 +94,12 @@ impl Charts {
         Self {
             lag: frame.draw(
                 "True lag of each mirror, in messages, over time",
-                &lines(|z| z.role == Role::Mirror, |z| z.true_lag),
+                &lines(|z| z.role == Role::Mirror, Zone::true_lag),
                 0.5,
             ),
             floors: frame.draw(
                 "Ack floor of each zone's consumer, as a stream sequence, over time",
-                &lines(|_| true, |z| z.ack_floor),
+                &lines(|_| true, Zone::ack_floor),
                 1.0,
             ),
             marks: frame
@@ -122,9 +123,9 @@ fn marked(line: &str) -> bool {
 
 fn zones(samples: &[&Sample]) -> Vec<ZoneName> {
     let mut zones: Vec<ZoneName> = Vec::new();
-    for zone in samples.iter().flat_map(|sample| &sample.zones) {
-        if !zones.contains(&zone.zone) {
-            zones.push(zone.zone.clone());
+    for zone in samples.iter().flat_map(|sample| &sample.status.zones) {
+        if !zones.contains(&zone.name) {
+            zones.push(zone.name.clone());
         }
     }
     zones
@@ -305,7 +306,7 @@ fn short(seconds: u64) -> String {
     if seconds.is_multiple_of(60) {
         format!("{} min", seconds / 60)
     } else {
-        span(seconds * 1000).replace(".0", "")
+        took(seconds * 1000).replace(".0", "")
     }
 }
 

@@ -1,7 +1,7 @@
 //! A drill as its file says it: what is done, waited for, claimed, told.
 //!
 //! A script is read, checked as a whole and refused before anything starts: every line of it is
-//! tried with example zones at the seed's own scale.
+//! tried with example zones at the original plan's scale.
 //!
 //! | file | what is inside |
 //! |---|---|
@@ -19,7 +19,7 @@ use self::{
     fill::substitute,
     read::{Reader, error},
 };
-use super::{check::Check, condition::Condition};
+use super::{checks::Check, conclusions, condition::Condition};
 use crate::{command::Sabotage, region::ZoneName};
 
 /// A drill.
@@ -35,8 +35,8 @@ pub struct Script {
     pub about: String,
     /// What is done, in order.
     pub steps: Vec<Step>,
-    /// The laws that decide.
-    pub checks: Vec<Check>,
+    /// The checks it names, beside those that its conclusion requires.
+    own_checks: Vec<&'static Check>,
     /// What must be true at the end, in the user's own words.
     pub expects: Vec<Condition>,
     /// The deliberate faults that apply to it.
@@ -48,13 +48,10 @@ pub struct Script {
 /// A step, with what a presenter says of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
-    /// A few words.
     pub title: String,
     /// What is done, for an audience.
     pub does: String,
-    /// What is expected.
     pub expect: String,
-    /// Where to look.
     pub watch: String,
     /// The phase that begins with it.
     pub phase: Option<String>,
@@ -74,39 +71,30 @@ pub enum Action {
     },
     /// Wait for something to become true.
     Wait {
-        /// What.
         condition: Condition,
         /// The longest it may take.
         within: Duration,
     },
     /// Wait for the end of the background command that begins with this word (`produce`).
-    WaitFor {
-        /// Its first word.
-        command: String,
-    },
+    WaitFor { command: String },
 }
 
 /// What the placeholders of a script stand for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Filling {
-    /// How many times the seed's numbers.
+    /// How many times the original plan's numbers.
     pub scale: u64,
-    /// `{source}`.
     pub source: ZoneName,
-    /// `{mirror}`.
     pub mirror: ZoneName,
-    /// `{new}`.
     pub new_zone: Option<ZoneName>,
 }
 
 /// Why a script was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScriptError {
-    /// The file.
     pub origin: String,
     /// Counted from 1; `None` for the file as a whole.
     pub line: Option<usize>,
-    /// What is wrong.
     pub why: String,
 }
 
@@ -131,9 +119,57 @@ impl Script {
         let example = |name: &str| name.parse::<ZoneName>();
         if let (Ok(source), Ok(mirror), Ok(new)) = (example("a"), example("b"), example("c")) {
             let filling = Filling { scale: 1, source, mirror, new_zone: Some(new) };
-            Reader { text, origin, filling: Some(&filling) }.read()?;
+            Reader { text, origin, filling: Some(&filling), recorded: false }.read()?;
         }
-        Reader { text, origin, filling: None }.read()
+        Reader { text, origin, filling: None, recorded: false }.read()
+    }
+
+    /// Reads a script that was run: what it may claim is judged with its run.
+    ///
+    /// # Errors
+    /// The first mistake, with its line.
+    pub fn recorded(text: &str, origin: &str) -> Result<Self, ScriptError> {
+        Reader { text, origin, filling: None, recorded: true }.read()
+    }
+
+    /// No script: what was done by hand, judged for these conclusions.
+    #[must_use]
+    pub fn by_hand(name: &str, claims: &[u8]) -> Self {
+        let required = claims.iter().filter_map(|number| conclusions::required(Some(*number)));
+        let mut own_checks: Vec<&Check> = Vec::new();
+        for check in required.clone().flat_map(conclusions::Requirement::checks) {
+            if !own_checks.contains(&check) {
+                own_checks.push(check);
+            }
+        }
+        let claim: Vec<&str> = required.map(|one| one.claim).collect();
+        Self {
+            name: name.to_owned(),
+            conclusion: claims.first().copied().filter(|_| claims.len() == 1),
+            claim: claim.join(" "),
+            about: "done by hand".into(),
+            steps: Vec::new(),
+            own_checks,
+            expects: Vec::new(),
+            sabotages: Vec::new(),
+            text: String::new(),
+        }
+    }
+
+    /// The checks that decide: those that its conclusion requires, and those it names.
+    #[must_use]
+    pub fn checks(&self) -> Vec<&'static Check> {
+        let required = conclusions::required(self.conclusion).into_iter();
+        let required = required.flat_map(conclusions::Requirement::checks);
+        let mut checks: Vec<&Check> = required.collect();
+        checks.extend(
+            self.own_checks
+                .iter()
+                .filter(|check| !checks.contains(check))
+                .copied()
+                .collect::<Vec<_>>(),
+        );
+        checks
     }
 
     /// The script for these zones at this scale: nothing in it is left to fill, and every line of
@@ -143,11 +179,21 @@ impl Script {
     /// When the scale makes a line impossible, or there is no new zone where one is needed.
     pub fn fill(&self, filling: &Filling) -> Result<Self, ScriptError> {
         let origin = format!("drill {}", self.name);
-        let text = substitute(&self.text, filling, true)
-            .map_err(|(at, why)| error(&origin, &self.text, at, why))?;
-        let mut filled = Reader { text: &text, origin: &origin, filling: Some(filling) }.read()?;
+        let text = self.filled_text(filling)?;
+        let mut filled =
+            Reader { text: &text, origin: &origin, filling: Some(filling), recorded: false }
+                .read()?;
         filled.text = text;
         Ok(filled)
+    }
+
+    /// The text of the script for these zones at this scale.
+    ///
+    /// # Errors
+    /// As [`Self::fill`].
+    pub fn filled_text(&self, filling: &Filling) -> Result<String, ScriptError> {
+        substitute(&self.text, filling, true)
+            .map_err(|(at, why)| error(&format!("drill {}", self.name), &self.text, at, why))
     }
 
     /// The waits of all steps, in order.

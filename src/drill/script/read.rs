@@ -8,7 +8,11 @@ use toml::Spanned;
 use super::{Action, Filling, Script, ScriptError, Step, fill::substitute};
 use crate::{
     command::{Command, Sabotage, units::parse_duration},
-    drill::{check::Check, condition::Condition},
+    drill::{
+        checks::{ALL, Check},
+        conclusions,
+        condition::Condition,
+    },
 };
 
 /// Deadlines are this many times longer at this scale: `within` is for scale 1, and grows by itself
@@ -20,7 +24,7 @@ const SCALE_OF_A_DEADLINE: u32 = 100;
 struct Raw {
     name: Spanned<String>,
     conclusion: Option<Spanned<u8>>,
-    claim: Spanned<String>,
+    claim: Option<Spanned<String>>,
     about: Spanned<String>,
     #[serde(default)]
     checks: Vec<Spanned<String>>,
@@ -67,12 +71,13 @@ pub(super) fn error(origin: &str, text: &str, at: usize, why: impl Into<String>)
 
 /// Reads one text.
 pub(super) struct Reader<'a> {
-    /// The file's.
     pub(super) text: &'a str,
     /// What it is called.
     pub(super) origin: &'a str,
     /// Fill and read what needs to be filled; without it such lines are left as they are.
     pub(super) filling: Option<&'a Filling>,
+    /// It was run: what it may claim is judged with its run.
+    pub(super) recorded: bool,
 }
 
 impl Reader<'_> {
@@ -114,19 +119,19 @@ impl Reader<'_> {
             .iter()
             .map(|word| {
                 Check::named(word.get_ref()).ok_or_else(|| {
-                    let known = Check::ALL.map(Check::as_str).join(", ");
+                    let known = ALL.map(|check| check.id).join(", ");
                     let why = format!("`{}` is not a check; there are {known}", word.get_ref());
                     self.wrong(&word.span(), why)
                 })
             })
-            .collect::<Result<Vec<Check>, _>>()?;
+            .collect::<Result<Vec<&'static Check>, _>>()?;
         let expects = raw
             .expect
             .iter()
             .map(|expect| self.condition(&expect.that))
             .collect::<Result<Vec<_>, _>>()?;
-        if checks.is_empty() && expects.is_empty() {
-            let why = "it can prove nothing: name laws in `checks`, or add an `[[expect]]`";
+        if conclusion.is_none() && checks.is_empty() && expects.is_empty() {
+            let why = "it can prove nothing: name checks in `checks`, or add an `[[expect]]`";
             return Err(self.wrong(&(0..0), why));
         }
         let sabotages = raw
@@ -143,17 +148,51 @@ impl Reader<'_> {
                 )
             })
             .collect::<Result<_, _>>()?;
-        Ok(Script {
+        let claim = match (&raw.claim, conclusions::required(conclusion)) {
+            (Some(claim), _) => self.told(claim)?,
+            (None, Some(requirement)) => requirement.claim.to_owned(),
+            (None, None) => {
+                let why = "a drill says what it claims: add `claim`";
+                return Err(self.wrong(&raw.name.span(), why));
+            }
+        };
+        let script = Script {
             name: name.clone(),
             conclusion,
-            claim: self.told(&raw.claim)?,
+            claim,
             about: self.told(&raw.about)?,
             steps,
-            checks,
+            own_checks: checks,
             expects,
             sabotages,
             text: self.text.to_owned(),
-        })
+        };
+        if !self.recorded {
+            self.may_claim(&raw, &script)?;
+        }
+        Ok(script)
+    }
+
+    /// A conclusion has its own claim, and needs its phases.
+    fn may_claim(&self, raw: &Raw, script: &Script) -> Result<(), ScriptError> {
+        let Some(requirement) = conclusions::required(script.conclusion) else { return Ok(()) };
+        let number = requirement.number;
+        let place = raw.conclusion.as_ref().map_or(0..0, Spanned::span);
+        if let Err(phase) = requirement.phases_of(script) {
+            let phases = requirement.phases().join(", ");
+            let why = format!(
+                "conclusion {number} requires the phases {phases} in this order, and there is no `{phase}` in its turn: add it, or leave `conclusion` out"
+            );
+            return Err(self.wrong(&place, why));
+        }
+        if let Some(claim) = raw.claim.as_ref().filter(|_| script.claim != requirement.claim) {
+            let why = format!(
+                "conclusion {number} claims \"{}\" and nothing else: leave `claim` out",
+                requirement.claim
+            );
+            return Err(self.wrong(&claim.span(), why));
+        }
+        Ok(())
     }
 
     fn step(&self, step: &Spanned<RawStep>) -> Result<Step, ScriptError> {

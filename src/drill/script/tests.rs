@@ -1,5 +1,8 @@
 use super::*;
-use crate::{command::Command, drill::library};
+use crate::{
+    command::Command,
+    drill::{conclusions, library},
+};
 
 const GOOD: &str = r#"name = "mine"
 claim = "it holds"
@@ -53,9 +56,40 @@ fn mistakes_are_refused_with_their_line() {
         "cannot do that",
     );
     refused("claim =", "conclusion = 7\nclaim =", 2, "from 1 to 4");
+    refused("claim = \"it holds\"\n", "", 1, "add `claim`");
+    refused("claim =", "conclusion = 1\nclaim =", 2, "there is no `before` in its turn");
     refused("checks =", "sabotages = [\"fire\"]\nchecks =", 4, "not a sabotage");
     refused("name = \"mine\"", "name = mine", 1, "");
     assert!(Script::parse("", "x.toml").is_err());
+}
+
+/// A conclusion is the program's: a script that claims it needs its phases, gets its checks, and
+/// claims nothing else.
+#[test]
+fn a_conclusion_owns_its_claim_its_checks_and_its_phases() {
+    let heal = library::builtin().remove(1).text;
+    let mine = heal.replace("name = \"heal\"", "name = \"mine\"");
+    let script = Script::parse(&mine, "mine.toml").unwrap();
+    let required = conclusions::required(Some(2)).unwrap();
+    assert_eq!(script.claim, required.claim);
+    let ids = |script: &Script| script.checks().iter().map(|c| c.id).collect::<Vec<_>>();
+    let all: Vec<&str> = required.checks().map(|check| check.id).collect();
+    assert_eq!(ids(&script), all);
+    // Its own checks are made as well; none of the required ones can be left out.
+    let more = mine.replace("conclusion = 2", "conclusion = 2\nchecks = [\"servers\"]");
+    let more = Script::parse(&more, "mine.toml").unwrap();
+    assert_eq!(ids(&more), [all.as_slice(), &["servers"]].concat());
+    let none = mine.replace("conclusion = 2", "conclusion = 2\nchecks = []");
+    assert_eq!(ids(&Script::parse(&none, "mine.toml").unwrap()), all);
+    let refused = |text: &str, line, why: &str| {
+        let error = Script::parse(text, "mine.toml").unwrap_err();
+        assert!(error.line == Some(line) && error.why.contains(why), "{error}");
+        // It was run all the same once: it is still read, and judged.
+        assert!(Script::recorded(text, "mine").is_ok());
+    };
+    refused(&mine.replace("phase = \"after\"", "phase = \"later\""), 3, "no `after` in its turn");
+    let other = mine.replace("conclusion = 2", "conclusion = 2\nclaim = \"All is well.\"");
+    refused(&other, 4, "and nothing else");
 }
 
 #[test]
@@ -102,14 +136,22 @@ fn the_four_conclusions_are_there_at_any_scale() {
 }
 
 #[test]
-fn a_folder_of_ones_own_adds_and_replaces() {
+fn a_folder_of_ones_own_adds_and_replaces_nothing() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(library::load(Some(&folder.path().join("none"))).unwrap().len(), 4);
     std::fs::write(folder.path().join("mine.toml"), GOOD).unwrap();
-    std::fs::write(folder.path().join("cut.toml"), GOOD.replace("\"mine\"", "\"cut\"")).unwrap();
     let scripts = library::load(Some(folder.path())).unwrap();
     assert_eq!(scripts.len(), 5);
-    assert_eq!(scripts[0].about, "a try");
+    assert_eq!(scripts[4].about, "a try");
+    // A name is taken once, by the program first.
+    for name in ["cut", "grow", "mine"] {
+        let text = format!("# another\n{}", GOOD.replace("mine", name));
+        std::fs::write(folder.path().join("z.toml"), text).unwrap();
+        let error = library::load(Some(folder.path())).unwrap_err();
+        let taken = format!("there is a drill `{name}` already");
+        assert!(error.line == Some(2) && error.why.contains(&taken), "{error}");
+    }
+    std::fs::remove_file(folder.path().join("z.toml")).unwrap();
     std::fs::write(folder.path().join("bad.toml"), "name = 1").unwrap();
     let error = library::load(Some(folder.path())).unwrap_err();
     assert!(error.origin.ends_with("bad.toml"), "{error}");

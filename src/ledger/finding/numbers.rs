@@ -1,7 +1,7 @@
 //! What is found by number: messages twice, out of order, or that nobody sent.
 
 use crate::ledger::{
-    account::FIRST_OFFENDERS, audit::StreamAudit, book::Ledger, set::NumberSet, zone::Zone,
+    Ledger, account::FIRST_OFFENDERS, audit::StreamAudit, set::NumberSet, zone::Zone,
 };
 
 /// What is found by number: of what the consumer saw and of what the stream holds, together.
@@ -38,7 +38,7 @@ impl Numbers {
             }
             let mut reordered = late.without(&producer.resent);
             all.late_by_resend += late.len() - reordered.len();
-            let refused = here.common(&producer.failed_open);
+            let refused = here.common(&producer.refused());
             let mut unexpected = here.without(&producer.intended).with(&refused);
             if ledger.gap.is_some() {
                 all.unrecorded += reordered.len() + unexpected.len() - refused.len();
@@ -56,7 +56,7 @@ impl Numbers {
         }
         // Producers of this run that the ledger has never heard of.
         for (id, held) in stream.iter().flat_map(|stream| &stream.producers) {
-            if ledger.producers.iter().any(|producer| producer.id == *id) {
+            if ledger.has_heard_of(*id) {
                 continue;
             }
             if ledger.gap.is_some() {

@@ -72,7 +72,7 @@ impl Reader {
                 number(count)?,
                 number(times)?,
             ),
-            [word @ ("m" | "c" | "f" | "s"), first, count] => {
+            [word @ ("m" | "c" | "f" | "o" | "s"), first, count] => {
                 let (first, count) = (number(first)?, number(count)?);
                 let fits = (1..=self.messages).contains(&count);
                 if !fits || first.checked_add(count).is_none() {
@@ -83,6 +83,7 @@ impl Reader {
                 let set = match word {
                     "c" => &mut audit.corrupt,
                     "f" => &mut audit.foreign,
+                    "o" => &mut audit.plain,
                     "s" => &mut audit.second,
                     _ => {
                         let held = producer.and_then(|id| audit.producers.get_mut(&id));

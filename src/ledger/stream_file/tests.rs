@@ -1,7 +1,7 @@
 use super::*;
 use crate::ledger::{
+    Ledger,
     audit::Entry,
-    book::Ledger,
     finding::{Evidence, judge},
     fingerprint::compare,
     message::{MessageId, RunId, encode},

@@ -25,21 +25,7 @@ impl<W: Write> Lines<W> {
     }
 
     pub(super) fn set(&mut self, word: &str, set: &NumberSet) -> io::Result<()> {
-        let mut run: Option<(u64, u64)> = None;
-        for number in set.iter() {
-            match &mut run {
-                Some((first, count)) if *first + *count == number => *count += 1,
-                _ => {
-                    if let Some((first, count)) = run.replace((number, 1)) {
-                        self.line(&format!("{word} {first} {count}"))?;
-                    }
-                }
-            }
-        }
-        match run {
-            Some((first, count)) => self.line(&format!("{word} {first} {count}")),
-            None => Ok(()),
-        }
+        set.runs().try_for_each(|(first, count)| self.line(&format!("{word} {first} {count}")))
     }
 
     pub(super) fn held(&mut self, held: &Held) -> io::Result<()> {

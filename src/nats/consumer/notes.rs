@@ -8,12 +8,12 @@ use crate::{
     nats::{
         evidence::Evidence,
         meter::Measured,
-        wire::{Delivery, now_ms, now_us},
+        wire::{Delivery, now_ms, since_sent, steady_us},
     },
-    region::ZoneName,
+    region::{ZoneName, observation::Deliveries},
 };
 
-use super::ConsumerReport;
+use super::{ConsumerReport, latencies::Latencies};
 
 /// Turns deliveries into records.
 #[derive(Debug)]
@@ -22,32 +22,47 @@ pub(super) struct Notes {
     zone: ZoneName,
     run: RunId,
     records: Vec<Record>,
+    /// The highest sequence so far.
+    highest: u64,
     /// How long messages took, while a drill records.
     measured: Vec<Measured>,
+    latencies: Latencies,
 }
 
 impl Notes {
     pub(super) fn new(zone: ZoneName, run: RunId, evidence: Evidence) -> Self {
-        Self { evidence, zone, run, records: Vec::new(), measured: Vec::new() }
+        let latencies = Latencies::default();
+        let (records, measured) = (Vec::new(), Vec::new());
+        Self { evidence, zone, run, records, highest: 0, measured, latencies }
     }
 
     /// A message was delivered.
     pub(super) fn add(&mut self, payload: &[u8], delivery: Delivery, state: &mut ConsumerReport) {
         let seq = delivery.stream_seq;
         state.processed += 1;
+        state.deliveries =
+            Some(Deliveries::after(state.deliveries, delivery.consumer_seq, now_ms()));
+        // The server counts deliveries from 1 again; of a lost leader it repeats the last few.
+        let begins = delivery.consumer_seq == 1 && delivery.delivered == 1;
+        state.set_back += u64::from(begins && seq <= self.highest);
+        self.highest = self.highest.max(seq);
         state.last_seq = seq;
         state.redelivered += u64::from(delivery.delivered > 1);
-        match decode(payload) {
-            Ok(decoded) if decoded.id.run == self.run => {
-                state.latency_us = Some(now_us().saturating_sub(decoded.sent_us));
-                if delivery.delivered == 1 {
-                    self.measured.extend(self.evidence.meter().measure(seq));
+        let decoded = decode(payload);
+        let ours = decoded.as_ref().is_ok_and(|decoded| decoded.id.run == self.run);
+        self.measured.extend(self.evidence.meter().measure(seq, ours));
+        match decoded {
+            Ok(decoded) if ours => {
+                let now = steady_us();
+                if let Some(us) = since_sent(now, decoded.sent_us) {
+                    self.latencies.record(now, seq, us);
                 }
                 self.received(decoded.id.producer, decoded.id.number, delivery);
             }
-            Ok(_) | Err(Fault::Foreign) => {
+            other @ (Ok(_) | Err(Fault::Foreign)) => {
                 state.foreign += 1;
-                self.records.push(Record::Foreign { z: self.zone.clone(), s: seq, at: now_ms() });
+                let (z, plain) = (self.zone.clone(), other.is_err());
+                self.records.push(Record::Foreign { z, s: seq, plain, at: now_ms() });
             }
             Err(fault @ Fault::Damaged(_)) => {
                 state.corrupt += 1;
@@ -82,6 +97,16 @@ impl Notes {
             r: delivery.delivered,
             at: now_ms(),
         });
+    }
+
+    /// The consumer goes on after a pause.
+    pub(super) fn resumed(&self) {
+        self.evidence.meter().resumed(&self.zone);
+    }
+
+    /// The latencies of the last 10 s.
+    pub(super) fn latencies(&mut self) -> &mut Latencies {
+        &mut self.latencies
     }
 
     pub(super) fn take(&mut self) -> Vec<Record> {
@@ -130,6 +155,21 @@ mod tests {
         );
         assert_eq!((state.processed, state.redelivered), (8, 3));
         assert_eq!((state.foreign, state.corrupt, state.last_seq), (2, 1, 8));
+    }
+
+    #[test]
+    fn a_consumer_that_begins_again_was_set_back() {
+        let mut notes =
+            Notes::new("b".parse().unwrap(), RunId::from_number(1), Evidence::channel().0);
+        let mut state = ConsumerReport::default();
+        // Made anew after the last message, then set back, then a redelivery.
+        for (consumer_seq, stream_seq, delivered, set_back) in
+            [(1, 1, 1, 0), (2, 2, 1, 0), (1, 3, 1, 0), (1, 1, 1, 1), (2, 2, 1, 1), (3, 2, 2, 1)]
+        {
+            let delivery = Delivery { delivered, stream_seq, consumer_seq, pending: 0 };
+            notes.add(b"hello", delivery, &mut state);
+            assert_eq!(state.set_back, set_back, "{delivery:?}");
+        }
     }
 
     #[test]

@@ -1,10 +1,10 @@
-//! A job at work: one loop that sends, hears, doubts, sends again and writes down.
+//! The loop of a job: publish, take replies, publish again what has no clear reply, write it all down.
 //!
 //! Answers come to an inbox of the job's own whose last token is the message's number, on one
 //! subscription: cheaper than a one-time request for each message, and an answer that comes late
 //! still finds its message.
 
-mod hear;
+mod replies;
 mod send;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -19,7 +19,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use self::hear::Recovery;
+use self::replies::Recovery;
 use super::{
     CHUNK, Ended, FLUSH, GIVE_UP, JobProgress, JobReport, PATIENCE, Plan, ProduceError, Producer,
     Schedule, Shared, WINDOW, notes::Notes, window::Window,
@@ -29,7 +29,7 @@ use crate::{
     nats::{
         evidence::{Evidence, EvidenceLost},
         pace::Pacer,
-        wire::{Pulse, is_connected},
+        wire::{Liveness, is_connected},
     },
 };
 
@@ -50,7 +50,7 @@ pub(super) struct Running {
     end: Option<u64>,
     inbox: String,
     replies: Subscriber,
-    pulse: Pulse,
+    liveness: Liveness,
     pacer: Pacer,
     next: u64,
     chunk: u64,
@@ -63,6 +63,8 @@ pub(super) struct Running {
     /// Numbers sent again, and where they were stored (0 as long as that is not known).
     resent: BTreeMap<u64, u64>,
     duplicates: u64,
+    ids_taken: u64,
+    refusals: BTreeMap<String, u64>,
     started: Instant,
     state: JobProgress,
     progress: watch::Sender<JobProgress>,
@@ -93,7 +95,7 @@ impl Running {
             id: MessageId { run: producer.run.clone(), producer: number, number: plan.first },
             size: plan.size,
             end: plan.end,
-            pulse: Pulse::new(&inbox),
+            liveness: Liveness::new(&inbox),
             inbox,
             replies,
             pacer,
@@ -106,6 +108,8 @@ impl Running {
             recovery: None,
             resent: BTreeMap::new(),
             duplicates: 0,
+            ids_taken: 0,
+            refusals: BTreeMap::new(),
             started: now,
             state: JobProgress::default(),
             progress,
@@ -137,9 +141,9 @@ impl Running {
     async fn publish_all(&mut self, stop: &CancellationToken) -> Result<Ended, ProduceError> {
         loop {
             while let Some(message) = self.replies.next().now_or_never() {
-                self.hear(&message.ok_or(ProduceError::Closed)?);
+                self.on_reply(&message.ok_or(ProduceError::Closed)?);
             }
-            self.lose_patience().await;
+            self.expire_overdue().await;
             if self.notes.messages() >= WINDOW
                 || self.notes.since().is_some_and(|since| since.elapsed() >= FLUSH)
             {
@@ -180,7 +184,7 @@ impl Running {
         let wake = [
             self.window.oldest().map(|sent| sent + PATIENCE),
             self.notes.since().map(|since| since + FLUSH),
-            self.pulse.deadline(),
+            self.liveness.deadline(),
             Some(self.told + TELL).filter(|_| self.is_news()),
             Some(now + GLANCE).filter(|_| !connected),
             self.recovery
@@ -193,7 +197,7 @@ impl Running {
         // A sleep of zero would be none, and others must have their turn.
         let wake = wake.max(now + Duration::from_micros(200));
         select! {
-            message = self.replies.next() => self.hear(&message.ok_or(ProduceError::Closed)?),
+            message = self.replies.next() => self.on_reply(&message.ok_or(ProduceError::Closed)?),
             () = sleep_until(wake) => {}
             () = stop.cancelled() => {}
         }
@@ -205,7 +209,7 @@ impl Running {
         let until = Instant::now() + PATIENCE;
         while self.window.waiting() > 0 {
             match timeout_at(until, self.replies.next()).await {
-                Ok(Some(message)) => self.hear(&message),
+                Ok(Some(message)) => self.on_reply(&message),
                 Ok(None) | Err(_) => break,
             }
         }
@@ -234,6 +238,8 @@ impl Running {
         Ok(JobReport {
             progress: self.state,
             duplicates: self.duplicates,
+            ids_taken: self.ids_taken,
+            refusals: self.refusals,
             resent: self.resent.len() as u64,
             not_sent,
             took,

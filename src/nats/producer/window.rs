@@ -80,7 +80,7 @@ impl Window {
     }
 
     /// The answer to a number was unclear. Returns whether it was waited for.
-    pub(super) fn doubt(&mut self, number: u64) -> bool {
+    pub(super) fn mark_unknown(&mut self, number: u64) -> bool {
         let Some(slot) = self.slot(number) else { return false };
         if !matches!(slot, Slot::Waiting(_)) {
             return false;
@@ -170,7 +170,7 @@ mod tests {
         window.settle(2);
         assert_eq!(window.expire(start + Duration::from_secs(2)), vec![(1, 1), (3, 1)]);
         assert_eq!((window.waiting(), window.unknown()), (1, 2));
-        assert!(window.doubt(4) && !window.doubt(4) && !window.doubt(2));
+        assert!(window.mark_unknown(4) && !window.mark_unknown(4) && !window.mark_unknown(2));
         assert_eq!(window.first_unknown(), Some(1));
         window.wait_again(1, start);
         assert_eq!(window.oldest(), Some(start));

@@ -1,11 +1,11 @@
 //! What of a region is in the engine: found by labels, whoever made it, and removed.
 
+use std::collections::BTreeSet;
+
 use bollard::{
     Docker,
     errors::Error,
-    models::{
-        EndpointSettings, NetworkConnectRequest, NetworkCreateRequest, NetworkDisconnectRequest,
-    },
+    models::{EndpointSettings, NetworkConnectRequest, NetworkDisconnectRequest},
     query_parameters::{
         ListContainersOptionsBuilder, ListNetworksOptionsBuilder, ListVolumesOptionsBuilder,
         RemoveContainerOptionsBuilder, RemoveVolumeOptions, StopContainerOptionsBuilder,
@@ -28,9 +28,7 @@ pub const GRACE_S: i32 = 8;
 /// A container of a region.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
-    /// Its id.
     pub id: String,
-    /// Its node.
     pub node: NodeName,
     /// The engine's word: `running`, `paused`, `exited`, `created`.
     pub state: String,
@@ -38,6 +36,8 @@ pub struct Found {
     pub port: Option<u16>,
     /// The server's version, where its label tells.
     pub version: Option<String>,
+    /// It is on the network of the links.
+    pub on_wan: bool,
 }
 
 impl Found {
@@ -68,6 +68,10 @@ pub async fn list(
                 state: one.state.map(|state| state.to_string()).unwrap_or_default(),
                 port: labels.get(PORT_LABEL).and_then(|port| port.parse().ok()),
                 version: labels.get(VERSION_LABEL).cloned(),
+                on_wan: one
+                    .network_settings
+                    .and_then(|settings| settings.networks)
+                    .is_some_and(|networks| networks.contains_key(&names.wan())),
             })
         })
         .collect();
@@ -75,12 +79,34 @@ pub async fn list(
     Ok(found)
 }
 
+/// What becomes of a region's volumes.
+#[derive(Clone, Copy, Debug)]
+pub enum Data<'a> {
+    Keep,
+    Remove,
+    /// Those that were there before are kept.
+    RemoveBut(&'a BTreeSet<String>),
+}
+
+impl Data<'_> {
+    /// As a `down` with or without `--purge` wants it.
+    pub fn of(purge: bool) -> Self {
+        if purge { Self::Remove } else { Self::Keep }
+    }
+
+    fn goes(self, volume: &str) -> bool {
+        match self {
+            Self::Keep => false,
+            Self::Remove => true,
+            Self::RemoveBut(kept) => !kept.contains(volume),
+        }
+    }
+}
+
 /// What was removed of a region.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
-    /// So many containers.
     pub containers: usize,
-    /// So many networks.
     pub networks: usize,
     /// So many volumes, its data.
     pub volumes: usize,
@@ -110,13 +136,13 @@ pub async fn volumes(
     Ok(ours)
 }
 
-/// Ends and removes what is found of a region, or of one of its zones: containers, networks, and
-/// with `purge` the data. Goes on after an error and returns the first.
+/// Ends and removes what is this home's of a region, or of one of its zones: containers, networks,
+/// and volumes as `data` says. Goes on after an error and returns the first.
 pub async fn sweep(
     docker: &Docker,
     names: &Names,
     zone: Option<&ZoneName>,
-    purge: bool,
+    data: Data<'_>,
 ) -> Result<Swept, PlatformError> {
     let mut first = Ok(());
     let mut note = |done: Result<(), PlatformError>| {
@@ -135,26 +161,29 @@ pub async fn sweep(
             let ours = networks
                 .into_iter()
                 .filter(|one| one.labels.as_ref().is_some_and(|labels| names.owns(labels, zone)));
-            for network in ours.filter_map(|network| network.name) {
+            for network in ours {
+                // Two networks may have one name: the other may be somebody else's.
+                let Some(id) = network.id else { continue };
                 networks_found += 1;
-                let gone = docker.remove_network(&network).await;
-                note(fine_if_gone(gone, &format!("remove network {network}")));
+                let gone = docker.remove_network(&id).await;
+                let name = network.name.unwrap_or_default();
+                note(fine_if_gone(gone, &format!("remove network {name}")));
             }
         }
         Err(error) => note(Err(failed("list the region's networks", &error))),
     }
-    let mut data = Vec::new();
-    if purge {
+    let mut gone = Vec::new();
+    if !matches!(data, Data::Keep) {
         match volumes(docker, names, zone).await {
-            Ok(volumes) => data = volumes,
+            Ok(volumes) => gone = volumes.into_iter().filter(|one| data.goes(one)).collect(),
             Err(error) => note(Err(error)),
         }
     }
-    for volume in &data {
-        let gone = docker.remove_volume(volume, None::<RemoveVolumeOptions>);
-        note(fine_if_gone(gone.await, &format!("remove volume {volume}")));
+    for volume in &gone {
+        let removed = docker.remove_volume(volume, None::<RemoveVolumeOptions>);
+        note(fine_if_gone(removed.await, &format!("remove volume {volume}")));
     }
-    first.map(|()| Swept { containers: found.len(), networks: networks_found, volumes: data.len() })
+    first.map(|()| Swept { containers: found.len(), networks: networks_found, volumes: gone.len() })
 }
 
 async fn remove(docker: &Docker, one: &Found) -> Result<(), PlatformError> {
@@ -179,38 +208,9 @@ fn fine_if_gone(done: Result<(), Error>, doing: &str) -> Result<(), PlatformErro
     }
 }
 
-/// Makes the network of the links, unless it is there. One of that name that is not ours is
-/// refused.
-pub async fn ensure_wan(docker: &Docker, names: &Names) -> Result<(), PlatformError> {
-    let name = names.wan();
-    match docker.inspect_network(&name, None).await {
-        Ok(network) => {
-            let labels = network.labels.unwrap_or_default();
-            if labels.get(REGION_LABEL).map(String::as_str) == Some(names.region()) {
-                return Ok(());
-            }
-            Err(super::engine::refuse(format!(
-                "there is a network {name} in Docker that is not this region's: remove it (`docker network rm {name}`), or name another region with `--region`"
-            )))
-        }
-        Err(error) if code(&error) == Some(404) => {
-            let request = NetworkCreateRequest {
-                name: name.clone(),
-                driver: Some("bridge".into()),
-                labels: Some([(REGION_LABEL.to_owned(), names.region().to_owned())].into()),
-                ..NetworkCreateRequest::default()
-            };
-            let made = docker.create_network(request).await;
-            made.map(drop).map_err(|error| failed(&format!("create network {name}"), &error))
-        }
-        Err(error) => Err(failed(&format!("look for network {name}"), &error)),
-    }
-}
-
-/// Takes a node's container off the network of the links; one that is off it already is fine.
-pub async fn unplug(docker: &Docker, names: &Names, node: &NodeName) -> Result<(), Error> {
-    let container = names.container(node);
-    let request = NetworkDisconnectRequest { container, force: Some(true) };
+/// Takes a container off the network of the links; one that is off it already is fine.
+pub async fn unplug(docker: &Docker, names: &Names, container: &str) -> Result<(), Error> {
+    let request = NetworkDisconnectRequest { container: container.to_owned(), force: Some(true) };
     let done = docker.disconnect_network(&names.wan(), request).await;
     match done {
         Err(error) if is_about(&error, "is not connected") => Ok(()),
@@ -218,11 +218,15 @@ pub async fn unplug(docker: &Docker, names: &Names, node: &NodeName) -> Result<(
     }
 }
 
-/// Puts it on again, under its name; one that is on it already is fine.
-pub async fn plug(docker: &Docker, names: &Names, node: &NodeName) -> Result<(), Error> {
+/// Puts a node's container on again, under the node's name; one that is on it already is fine.
+pub async fn plug(
+    docker: &Docker,
+    names: &Names,
+    node: &NodeName,
+    container: &str,
+) -> Result<(), Error> {
     let request = NetworkConnectRequest {
-        container: names.container(node),
-        // What compose gave it at first is forgotten when a container leaves.
+        container: container.to_owned(),
         endpoint_config: Some(EndpointSettings {
             aliases: Some(vec![node.to_string()]),
             ..EndpointSettings::default()

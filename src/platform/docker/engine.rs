@@ -1,14 +1,10 @@
 //! Finding the engine, and what is wrong where it cannot be used.
 
-use std::{
-    env, io,
-    os::unix::net::UnixStream,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::time::Duration;
 
 use bollard::{API_DEFAULT_VERSION, ClientVersion, Docker, errors::Error, models::SystemVersion};
 
+use super::endpoint::{self, Endpoint};
 use crate::platform::PlatformError;
 
 /// How long the engine may take for one answer.
@@ -18,30 +14,12 @@ const FIRST_ANSWER: Duration = Duration::from_secs(5);
 /// Engine 20.10.
 const OLDEST_API: ClientVersion = ClientVersion { major_version: 1, minor_version: 41 };
 
-/// Where an engine may listen, if `DOCKER_HOST` does not say.
-fn sockets() -> Vec<PathBuf> {
-    let runtime = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
-    let home = env::var_os("HOME").map(PathBuf::from);
-    let runtime = |name: &str| runtime.as_ref().map(|folder| folder.join(name));
-    [
-        Some(PathBuf::from("/var/run/docker.sock")),
-        runtime("docker.sock"),
-        home.map(|home| home.join(".docker/run/docker.sock")),
-        runtime("podman/podman.sock"),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
-}
-
 /// An engine that answers.
 #[derive(Clone, Debug)]
 pub struct Engine {
-    /// The way to it.
     pub docker: Docker,
-    /// Its address as `DOCKER_HOST` says it; the compose tool must talk to the same one.
+    /// Its address, and what names it: `tcp://10.0.0.7:2376 (context far)`.
     pub host: String,
-    /// `20.10.24`.
     pub version: String,
     /// Its operating system's and machine's names: `linux`, `amd64`.
     pub machine: String,
@@ -52,10 +30,12 @@ pub struct Engine {
 /// Finds an engine and greets it.
 ///
 /// # Errors
-/// [`PlatformError::Engine`] with the way out.
+/// [`PlatformError::Engine`] with what to do.
 pub async fn find() -> Result<Engine, PlatformError> {
-    let host = host()?;
-    let docker = connect(&host)?;
+    let endpoint = endpoint::find()?;
+    let docker = connect(&endpoint)?;
+    let host =
+        endpoint.named_by.map_or(endpoint.host.clone(), |by| format!("{} ({by})", endpoint.host));
     let greeting = async {
         // Before anything is negotiated, an old engine refuses what is too new for it.
         let docker = docker.negotiate_version().await?;
@@ -64,9 +44,15 @@ pub async fn find() -> Result<Engine, PlatformError> {
     };
     let (docker, version) = match tokio::time::timeout(FIRST_ANSWER, greeting).await {
         Ok(Ok(greeted)) => greeted,
+        Ok(Err(Error::HyperLegacyError { err })) if err.is_connect() => {
+            return Err(refuse(format!(
+                "no engine can be reached at {host}{}: start it, or choose another (`docker context use NAME`, DOCKER_HOST)",
+                cause(&err)
+            )));
+        }
         Ok(Err(error)) => {
             return Err(refuse(format!(
-                "the engine at {host} does not answer as Docker does: {}; `docker version` may tell more",
+                "the engine at {host} does not answer as Docker does: {}",
                 words(&error)
             )));
         }
@@ -103,65 +89,48 @@ fn check_age(host: &str, version: &SystemVersion, api: ClientVersion) -> Result<
     )))
 }
 
-/// The engine's address.
-fn host() -> Result<String, PlatformError> {
-    if let Some(host) = env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty()) {
-        if let Some(path) = host.strip_prefix("unix://") {
-            knock(Path::new(path)).map_err(|error| closed(Path::new(path), &error))?;
-        }
-        return Ok(host);
-    }
-    let mut first = None;
-    for path in sockets() {
-        match knock(&path) {
-            Ok(()) => return Ok(format!("unix://{}", path.display())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => {
-                first.get_or_insert(closed(&path, &error));
-            }
-        }
-    }
-    Err(first.unwrap_or_else(|| {
-        let looked: Vec<String> =
-            sockets().iter().map(|path| path.display().to_string()).collect();
-        refuse(format!(
-            "no Docker engine was found (looked for {}): install or start Docker (`sudo systemctl start docker`), set DOCKER_HOST to one that runs, or use `--platform local`",
-            looked.join(", ")
-        ))
-    }))
-}
-
-fn knock(path: &Path) -> io::Result<()> {
-    UnixStream::connect(path).map(drop)
-}
-
-fn closed(path: &Path, error: &io::Error) -> PlatformError {
-    let path = path.display();
-    refuse(match error.kind() {
-        io::ErrorKind::PermissionDenied => format!(
-            "this user may not use the Docker engine at {path}: `sudo usermod -aG docker $USER` and log in again, run a rootless engine, or use `--platform local`"
-        ),
-        io::ErrorKind::ConnectionRefused => format!(
-            "no engine listens at {path}: start Docker (`sudo systemctl start docker`), or use `--platform local`"
-        ),
-        io::ErrorKind::NotFound => format!(
-            "there is no {path}, which DOCKER_HOST names: start that engine, or unset DOCKER_HOST"
-        ),
-        _ => format!("the Docker engine at {path} cannot be reached: {error}"),
-    })
-}
-
-fn connect(host: &str) -> Result<Docker, PlatformError> {
+fn connect(endpoint: &Endpoint) -> Result<Docker, PlatformError> {
+    let Endpoint { host, tls, .. } = endpoint;
     let connected = if let Some(path) = host.strip_prefix("unix://") {
         Docker::connect_with_unix(path, ANSWER_S, API_DEFAULT_VERSION)
-    } else if host.starts_with("tcp://") || host.starts_with("http://") {
+    } else if let (Some(folder), true) = (tls, is_tcp(host)) {
+        let [key, cert, ca] = ["key.pem", "cert.pem", "ca.pem"].map(|name| folder.join(name));
+        if let Some(missing) = [&key, &cert, &ca].into_iter().find(|path| !path.is_file()) {
+            return Err(refuse(format!(
+                "the engine at {host} speaks TLS, and {} is missing: DOCKER_CERT_PATH names the folder with ca.pem, cert.pem and key.pem",
+                missing.display()
+            )));
+        }
+        Docker::connect_with_ssl(host, &key, &cert, &ca, ANSWER_S, API_DEFAULT_VERSION)
+    } else if host.starts_with("https://") {
+        return Err(refuse(format!(
+            "the engine at {host} speaks TLS: set DOCKER_TLS_VERIFY=1, and DOCKER_CERT_PATH to the folder with ca.pem, cert.pem and key.pem"
+        )));
+    } else if is_tcp(host) {
         Docker::connect_with_http(host, ANSWER_S, API_DEFAULT_VERSION)
     } else {
         return Err(refuse(format!(
-            "DOCKER_HOST={host} is of a kind this release does not speak: forward the engine's socket (`ssh -NL /tmp/docker.sock:/var/run/docker.sock HOST`) and set DOCKER_HOST=unix:///tmp/docker.sock"
+            "{host} ({}) is of a kind this release does not speak: forward the engine's socket (`ssh -NL /tmp/docker.sock:/var/run/docker.sock HOST`) and set DOCKER_HOST=unix:///tmp/docker.sock",
+            endpoint.named_by.as_deref().unwrap_or("found")
         )));
     };
     connected.map_err(|error| refuse(format!("the engine at {host}: {}", words(&error))))
+}
+
+fn is_tcp(host: &str) -> bool {
+    ["tcp://", "http://", "https://"].iter().any(|scheme| host.starts_with(scheme))
+}
+
+/// The innermost reason of a connection that could not be made, in brackets.
+fn cause(error: &dyn std::error::Error) -> String {
+    let mut inner = error.source();
+    while let Some(deeper) = inner.and_then(std::error::Error::source) {
+        inner = Some(deeper);
+    }
+    let words = inner.map(ToString::to_string).unwrap_or_default();
+    // "Connection refused (os error 111)"
+    let words = words.split(" (os error").next().unwrap_or_default().to_lowercase();
+    if words.is_empty() { words } else { format!(" ({words})") }
 }
 
 /// The engine's word, without what it was wrapped in.
@@ -172,6 +141,12 @@ pub fn words(error: &Error) -> String {
             format!(
                 "it did not answer within {ANSWER_S} s: restart it (`sudo systemctl restart docker`)"
             )
+        }
+        Error::HyperLegacyError { err } if err.is_connect() => {
+            "it cannot be reached any more: `docker version` says whether it runs".to_owned()
+        }
+        Error::HyperLegacyError { .. } | Error::HyperResponseError { .. } => {
+            "it broke the connection off: `docker version` says whether it runs".to_owned()
         }
         other => other.to_string(),
     }

@@ -1,4 +1,4 @@
-//! What `doctor` says of Docker: what is there, what is missing, and the way out.
+//! What `doctor` says of Docker: what is there, what is missing, and what to do.
 
 use std::path::{Path, PathBuf};
 
@@ -7,20 +7,21 @@ use bollard::models::Network;
 use super::{
     containers::{self},
     engine::{self, Engine, code},
-    image,
-    names::{Names, REGION_LABEL},
-    tool,
+    foreign, image,
+    names::Names,
     zones::{census, nobodys},
 };
 use crate::{
-    platform::local::binary::{self, Wanted},
+    platform::{
+        identity::Identity,
+        local::binary::{self, Wanted},
+    },
     region::{Settings, ZonePlan, topology::region_flag},
 };
 
 /// How one thing is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
-    /// Well.
     Well,
     /// Usable, but worth knowing.
     Mind,
@@ -28,25 +29,25 @@ pub enum How {
     Ill,
 }
 
-/// One thing that was examined: what, how it is, in words with the way out.
+/// One thing that was examined: what, how it is, in words with what to do.
 pub type Finding = (String, How, String);
 
 /// Which region is examined.
 #[derive(Clone, Copy, Debug)]
 pub struct Examined<'a> {
-    /// Its name.
     pub region: &'a str,
-    /// Its folder.
     pub folder: &'a Path,
     /// The folder knows of no region: data in the engine is another's.
     pub fresh: bool,
+    /// Whose the region is.
+    pub identity: &'a Identity,
     /// The zones that would be started; none where they run already.
     pub plans: &'a [ZonePlan],
 }
 
 /// Examines everything the docker platform needs.
 pub async fn examine(examined: Examined<'_>, settings: &Settings, cache: PathBuf) -> Vec<Finding> {
-    let Examined { region, folder, fresh, plans } = examined;
+    let Examined { region, folder, fresh, identity, plans } = examined;
     let mut findings = Vec::new();
     let mut add =
         |what: &str, how: How, words: String| findings.push((what.to_owned(), how, words));
@@ -59,13 +60,16 @@ pub async fn examine(examined: Examined<'_>, settings: &Settings, cache: PathBuf
     };
     let Engine { version, api, host, machine, .. } = &engine;
     add("docker", How::Well, format!("{version} (API {api}, {machine}) at {host}"));
-    match tool::find(host).await {
-        Ok(tool) => add("compose", How::Well, format!("`{}` {}", tool.name(), tool.version)),
-        Err(error) => add("compose", How::Ill, error.to_string()),
-    }
     let (how, words) = the_image(&engine, settings, cache).await;
     add("image", how, words);
-    let names = Names::new(region);
+    let names = Names::new(region, identity.clone());
+    match foreign::look(&engine.docker, &names, plans).await {
+        Err(error) => add("names", How::Ill, error.to_string()),
+        Ok(foreign) => match foreign.describe(&names) {
+            Some(words) => add("names", How::Ill, words),
+            None => add("names", How::Well, "none is somebody else's".to_owned()),
+        },
+    }
     match containers::list(&engine.docker, &names, None).await {
         Err(error) => add("containers", How::Ill, error.to_string()),
         Ok(found) if plans.is_empty() => add("containers", How::Well, census(&found)),
@@ -99,7 +103,7 @@ pub async fn examine(examined: Examined<'_>, settings: &Settings, cache: PathBuf
     match engine.docker.list_networks(None).await {
         Err(error) => add("networks", How::Ill, engine::words(&error)),
         Ok(networks) => {
-            let (how, words) = the_networks(&networks, &names, plans);
+            let (how, words) = the_networks(&networks);
             add("networks", how, words);
         }
     }
@@ -186,27 +190,8 @@ async fn the_ports(engine: &Engine, plans: &[ZonePlan]) -> (How, String) {
     }
 }
 
-/// Names that are somebody else's, and address ranges that overlap.
-fn the_networks(networks: &[Network], names: &Names, plans: &[ZonePlan]) -> (How, String) {
-    let mut wanted: Vec<String> = plans.iter().map(|plan| names.zone_network(&plan.name)).collect();
-    wanted.push(names.wan());
-    let foreign: Vec<&str> = networks
-        .iter()
-        .filter(|network| {
-            let label = network.labels.as_ref().and_then(|labels| labels.get(REGION_LABEL));
-            label.map(String::as_str) != Some(names.region())
-        })
-        .filter_map(|network| network.name.as_deref())
-        .filter(|name| wanted.iter().any(|wanted| wanted == name))
-        .collect();
-    if let Some(name) = foreign.first() {
-        return (
-            How::Ill,
-            format!(
-                "there is a network {name} that is not this region's: `docker network rm {name}`, or name another region with `--region`"
-            ),
-        );
-    }
+/// Address ranges that overlap.
+fn the_networks(networks: &[Network]) -> (How, String) {
     let ranges: Vec<(&str, (u32, u32), &str)> = networks
         .iter()
         .flat_map(|network| {
@@ -248,10 +233,9 @@ mod tests {
 
     use super::*;
 
-    fn network(name: &str, subnet: &str, region: Option<&str>) -> Network {
+    fn network(name: &str, subnet: &str) -> Network {
         Network {
             name: Some(name.into()),
-            labels: region.map(|region| [(REGION_LABEL.to_owned(), region.to_owned())].into()),
             ipam: Some(Ipam {
                 config: Some(vec![IpamConfig {
                     subnet: Some(subnet.into()),
@@ -264,18 +248,13 @@ mod tests {
     }
 
     #[test]
-    fn overlapping_networks_and_foreign_names_are_told() {
-        let names = Names::new("demo");
-        let bridge = || network("bridge", "172.17.0.0/16", None);
-        let fine = [bridge(), network("zonedrill-demo-zz-wan", "172.18.0.0/16", Some("demo"))];
-        assert_eq!(the_networks(&fine, &names, &[]).0, How::Well);
-        let overlap = [bridge(), network("vpn", "172.16.0.0/12", None)];
-        let (how, words) = the_networks(&overlap, &names, &[]);
+    fn overlapping_networks_are_told() {
+        let bridge = || network("bridge", "172.17.0.0/16");
+        let fine = [bridge(), network("zonedrill-demo-zz-wan", "172.18.0.0/16")];
+        assert_eq!(the_networks(&fine).0, How::Well);
+        let overlap = [bridge(), network("vpn", "172.16.0.0/12")];
+        let (how, words) = the_networks(&overlap);
         assert_eq!(how, How::Mind);
         assert!(words.contains("bridge") && words.contains("vpn"), "{words}");
-        let foreign = [network("zonedrill-demo-zz-wan", "172.18.0.0/16", None)];
-        let (how, words) = the_networks(&foreign, &names, &[]);
-        assert_eq!(how, How::Ill);
-        assert!(words.contains("docker network rm zonedrill-demo-zz-wan"), "{words}");
     }
 }

@@ -26,6 +26,10 @@ use crate::platform::{
 const REPOSITORY: &str = "zonedrill/nats-server";
 /// The label with the digest of the binary inside.
 const BINARY_LABEL: &str = "zonedrill.binary";
+/// Who a server runs as in an image that we build, and who owns its data there.
+const USER: &str = "10001:10001";
+/// Counts how our images are built: another number makes another image of the same binary.
+const RECIPE: u8 = 2;
 /// The digits of a digest that a tag shows.
 const DIGITS: usize = 12;
 
@@ -40,13 +44,15 @@ pub struct Source {
     pub cache: PathBuf,
 }
 
-/// An image that is there, or that the compose tool will pull.
+/// An image that is there, or can be pulled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {
-    /// Its name, as compose takes it.
+    /// Its name, as the engine takes it.
     pub name: String,
     /// The server's version in it.
     pub version: String,
+    /// Who can own a new volume's data in it; `None` where only root can.
+    pub user: Option<&'static str>,
 }
 
 /// The image the user named, if any.
@@ -57,7 +63,7 @@ pub fn named(nats_version: &str) -> Option<Image> {
     let version =
         tag.filter(|tag| tag.contains('.') && tag.starts_with(|c: char| c.is_ascii_digit()));
     let version = version.unwrap_or(nats_version).to_owned();
-    Some(Image { name, version })
+    Some(Image { name, version, user: None })
 }
 
 /// Finds or builds the image.
@@ -88,13 +94,10 @@ pub async fn ready(
         }
         progress(&format!("{} {why}: using the official image", binary.path.display()));
         let name = format!("nats:{}", binary.version);
-        return Ok(Image { name, version: binary.version });
+        return Ok(Image { name, version: binary.version, user: None });
     }
-    let digest = Sha256::digest(&bytes).iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    });
-    let name = format!("{REPOSITORY}:{}-{}", binary.version, &digest[..DIGITS]);
+    let digest = digest(&bytes);
+    let name = format!("{REPOSITORY}:{}-{}-{RECIPE}", binary.version, &digest[..DIGITS]);
     match engine.docker.inspect_image(&name).await {
         Ok(_) => progress(&format!("image {name}")),
         Err(error) if code(&error) == Some(404) => {
@@ -103,7 +106,15 @@ pub async fn ready(
         }
         Err(error) => return Err(failed("look for the servers' image", &error)),
     }
-    Ok(Image { name, version: binary.version })
+    Ok(Image { name, version: binary.version, user: Some(USER) })
+}
+
+/// A sha256 in hexadecimal digits.
+pub fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 async fn build(
@@ -135,18 +146,28 @@ async fn build(
     Ok(())
 }
 
-/// What the engine builds from: a Dockerfile of three lines and the binary.
+/// What the engine builds from: a Dockerfile, the binary, and the empty folder whose owner a new
+/// volume gets.
 fn context(binary: &[u8]) -> io::Result<Vec<u8>> {
-    const DOCKERFILE: &[u8] =
-        b"FROM scratch\nCOPY nats-server /nats-server\nENTRYPOINT [\"/nats-server\"]\n";
+    let dockerfile = format!(
+        "FROM scratch\nCOPY nats-server /nats-server\nCOPY --chown={USER} data /data\nENTRYPOINT [\"/nats-server\"]\n"
+    );
     let mut tar = tar::Builder::new(Vec::with_capacity(binary.len() + 4096));
-    for (name, mode, bytes) in [("Dockerfile", 0o644, DOCKERFILE), ("nats-server", 0o755, binary)] {
+    for (name, mode, bytes) in
+        [("Dockerfile", 0o644, dockerfile.as_bytes()), ("nats-server", 0o755, binary)]
+    {
         let mut header = tar::Header::new_gnu();
         header.set_size(bytes.len() as u64);
         header.set_mode(mode);
         header.set_cksum();
         tar.append_data(&mut header, Path::new(name), bytes)?;
     }
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(tar::EntryType::Directory);
+    header.set_size(0);
+    header.set_mode(0o755);
+    header.set_cksum();
+    tar.append_data(&mut header, Path::new("data"), io::empty())?;
     tar.into_inner()
 }
 

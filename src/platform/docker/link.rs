@@ -1,24 +1,28 @@
 //! A zone's link to the source: its containers' place on the WAN network.
 //!
-//! TCP notices nothing of a cut (facts §J): the servers find out by their pings, and since a
+//! TCP notices nothing of a cut (nats-facts §J): the servers find out by their pings, and since a
 //! container comes back with another address, no connection of before lives on.
 
 use std::{sync::Arc, time::Duration};
 
-use bollard::errors::Error;
+use bollard::{
+    Docker, errors::Error, models::ContainerStateStatusEnum,
+    query_parameters::InspectContainerOptions,
+};
 use futures::future::join_all;
 use tokio::time::{Instant, sleep};
 
 use super::{
-    DockerPlatform, Ready, Zone, containers,
-    engine::{code, failed, refuse, words},
+    DockerPlatform, Ready, Zone,
+    containers::{self, Found},
+    engine::{code, failed, refuse},
     watch::Plug,
     zones::POLL,
 };
 use crate::{
-    platform::{PlatformError, greet::greets},
+    platform::{PlatformError, banner::probe_banner},
     region::{
-        NodeName, ZoneName, ZonePlan,
+        ZoneName, ZonePlan,
         observation::ProcessState,
         topology::{NodePlan, Role},
     },
@@ -34,23 +38,28 @@ impl DockerPlatform {
         let zone = self.linked(name)?;
         let _turn = zone.turn.lock().await;
         let docker = &ready.engine.docker;
+        let there = containers::list(docker, &self.names, Some(name)).await?;
         ready.watch.plug(name, Plug::Moving).await;
         let unplug =
-            |node: NodeName| async move { containers::unplug(docker, &self.names, &node).await };
-        let mut cut = self.each_container(&zone.plan, "disconnect", unplug).await;
+            |one: Found| async move { containers::unplug(docker, &self.names, &one.id).await };
+        let mut cut = self.each_container(docker, there, "disconnect", unplug).await;
         if cut.is_ok() {
             cut = self.clients_remain(&ready, &zone.plan).await;
         }
+        let Err(failure) = cut else {
+            ready.watch.plug(name, Plug::Off).await;
+            return Ok(());
+        };
         // Half a cut is none.
-        if let Err(failure) = &cut
-            && let Err(error) = self.plug_all(&ready, &zone.plan).await
-        {
-            cut = Err(refuse(format!(
-                "{failure}. That could not be taken back ({error}): `heal {name}` tries again"
-            )));
+        match self.plug_all(&ready, &zone.plan).await {
+            Ok(()) => {
+                ready.watch.plug(name, Plug::On).await;
+                Err(failure)
+            }
+            Err(error) => Err(PlatformError::HalfCut(format!(
+                "{failure}. That could not be taken back ({error}): zone {name} counts as cut until `heal {name}` succeeds"
+            ))),
         }
-        ready.watch.plug(name, if cut.is_ok() { Plug::Off } else { Plug::On }).await;
-        cut
     }
 
     /// Puts a zone's containers back on the WAN network, and those of the source that somebody has
@@ -60,27 +69,35 @@ impl DockerPlatform {
         let zone = self.linked(name)?;
         let _turn = zone.turn.lock().await;
         let docker = &ready.engine.docker;
-        containers::ensure_wan(docker, &self.names).await?;
+        self.ensure_network(docker, self.names.wan(), self.names.labels()).await?;
         ready.watch.plug(name, Plug::Moving).await;
-        let source = &self.options.common.source;
-        let off = |node: &&NodePlan| ready.watch.is_off_the_wan(&node.name);
-        for node in source.nodes.iter().filter(off) {
-            let plugged = containers::plug(docker, &self.names, &node.name).await;
-            let doing = format!("connect {}", self.names.container(&node.name));
-            plugged.map_err(|error| failed(&doing, &error))?;
-        }
-        let healed = self.plug_all(&ready, &zone.plan).await;
+        let healed = self.plug_both_ends(&ready, &zone.plan).await;
         if healed.is_ok() {
             ready.watch.plug(name, Plug::On).await;
         }
         healed
     }
 
+    async fn plug_both_ends(&self, ready: &Ready, zone: &ZonePlan) -> Result<(), PlatformError> {
+        let docker = &ready.engine.docker;
+        let source = &self.options.common.source.name;
+        let off = |one: &Found| ready.watch.is_off_the_wan(&one.node);
+        let there = containers::list(docker, &self.names, Some(source)).await?;
+        for one in there.into_iter().filter(off) {
+            let plugged = containers::plug(docker, &self.names, &one.node, &one.id).await;
+            let doing = format!("connect {}", self.names.container(&one.node));
+            plugged.map_err(|error| failed(&doing, &error))?;
+        }
+        self.plug_all(ready, zone).await
+    }
+
     async fn plug_all(&self, ready: &Ready, zone: &ZonePlan) -> Result<(), PlatformError> {
         let docker = &ready.engine.docker;
-        let plug =
-            |node: NodeName| async move { containers::plug(docker, &self.names, &node).await };
-        self.each_container(zone, "connect", plug).await
+        let plug = |one: Found| async move {
+            containers::plug(docker, &self.names, &one.node, &one.id).await
+        };
+        let there = containers::list(docker, &self.names, Some(&zone.name)).await?;
+        self.each_container(docker, there, "connect", plug).await
     }
 
     /// A mirror zone, which alone has a link.
@@ -103,7 +120,7 @@ impl DockerPlatform {
         };
         let asked = zone.nodes.iter().filter(runs).map(|node| async {
             let deadline = Instant::now() + STILL_THERE;
-            while !greets(node).await {
+            while !probe_banner(node).await {
                 if Instant::now() > deadline {
                     return Err(refuse(format!(
                         "without its WAN network, {} does not answer its clients on port {}: Docker took the published port along. Nothing could be seen of zone {}, so the cut is taken back. Is there a network that sorts before {} on its container?",
@@ -120,19 +137,21 @@ impl DockerPlatform {
         join_all(asked).await.into_iter().collect()
     }
 
+    /// Does it to each of these containers, by its id: somebody else's may have its name.
     async fn each_container<F: Future<Output = Result<(), Error>>>(
         &self,
-        zone: &ZonePlan,
+        docker: &Docker,
+        there: Vec<Found>,
         doing: &str,
-        act: impl Fn(NodeName) -> F,
+        act: impl Fn(Found) -> F,
     ) -> Result<(), PlatformError> {
-        let acts = zone.nodes.iter().map(|node| {
-            let doing = format!("{doing} {}", self.names.container(&node.name));
-            let act = act(node.name.clone());
+        let acts = there.into_iter().map(|one| {
+            let doing = format!("{doing} {}", self.names.container(&one.node));
+            let id = one.id.clone();
+            let act = act(one);
             async move {
                 match act.await {
-                    // A container that is gone is off every network.
-                    Err(error) if code(&error) == Some(404) && is_no_container(&error) => Ok(()),
+                    Err(_) if is_gone(docker, &id).await => Ok(()),
                     done => done.map_err(|error| failed(&doing, &error)),
                 }
             }
@@ -141,8 +160,16 @@ impl DockerPlatform {
     }
 }
 
-/// Asked to take what is not there off a network, an engine misses its endpoint.
-fn is_no_container(error: &Error) -> bool {
-    let words = words(error).to_lowercase();
-    words.contains("no such container") || words.starts_with("endpoint ")
+/// Is a container gone, or being removed? Then it is off every network.
+async fn is_gone(docker: &Docker, id: &str) -> bool {
+    match docker.inspect_container(id, None::<InspectContainerOptions>).await {
+        Ok(told) => {
+            let status = told.state.and_then(|state| state.status);
+            matches!(
+                status,
+                Some(ContainerStateStatusEnum::REMOVING | ContainerStateStatusEnum::DEAD)
+            )
+        }
+        Err(error) => code(&error) == Some(404),
+    }
 }

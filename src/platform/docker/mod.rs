@@ -1,14 +1,16 @@
-//! nats-servers in containers: zones by the compose tool, everything live through the engine's API.
+//! nats-servers in containers, made and changed through the engine's API.
 //!
 //! | file | what is inside |
 //! |---|---|
-//! | `engine` | find the engine, and say what is wrong with it |
-//! | `tool` | the compose tool |
+//! | `endpoint` | which engine is meant |
+//! | `engine` | greet the engine, and say what is wrong with it |
 //! | `names` | what everything is called, and the labels it is found by |
-//! | `files` | compose files and server configurations |
+//! | `files` | server configurations, and the compose files for use by hand |
 //! | `image` | the servers' image |
+//! | `foreign` | what has the region's names and is another's |
 //! | `containers` | what of a region is in the engine; plugging and unplugging |
-//! | `zones` | bring-up, adoption, end |
+//! | `make` | networks, volumes, containers |
+//! | `zones` | bring-up and adoption |
 //! | `leftovers` | what is left of a region that has no room |
 //! | `nodes` | one node started, stopped, killed, frozen, thawed |
 //! | `link` | cut and heal |
@@ -16,21 +18,22 @@
 //! | `examine` | what `doctor` says |
 
 mod containers;
+mod endpoint;
 mod engine;
 pub mod examine;
 mod files;
+mod foreign;
 mod image;
 mod leftovers;
 mod link;
+mod make;
 mod names;
 mod nodes;
-mod tool;
 mod watch;
 mod zones;
 
 use std::{
-    collections::BTreeMap,
-    fs,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -39,24 +42,20 @@ use async_trait::async_trait;
 use futures::future::join_all;
 use tokio::sync::mpsc;
 
-pub use self::{
-    containers::Swept,
-    leftovers::{clear_region, remove_region},
-};
 use self::{
+    containers::Data,
     engine::{Engine, refuse},
     image::Image,
     names::Names,
-    tool::Tool,
     watch::{Asked, Plug, Watch},
-    zones::private_folder,
+    zones::{free_ports, private_folder},
 };
-use super::{Common, Platform, PlatformError, PlatformEvent, Progress, choose_cut, local::ports};
-use crate::region::{
-    NodeName, ZoneName, ZonePlan,
-    observation::ProcessTruth,
-    topology::{CutKind, Role},
+pub use self::{
+    containers::Swept,
+    leftovers::{Removed, clear_region, may_take_over, remove_foreign, remove_region},
 };
+use super::{Common, Platform, PlatformError, PlatformEvent, Progress, choose_cut};
+use crate::region::{NodeName, ZoneName, ZonePlan, observation::ProcessTruth, topology::CutKind};
 
 /// How the docker platform is set up.
 #[derive(Clone, Debug)]
@@ -64,7 +63,7 @@ pub struct DockerOptions {
     /// What every region's servers have in common.
     pub common: Common,
     /// The zones the region is known to have.
-    pub zones: Vec<ZoneName>,
+    pub plans: Vec<ZonePlan>,
     /// The server version to look for.
     pub nats_version: String,
     /// The server binary to put into the image, whatever its version.
@@ -86,15 +85,20 @@ pub struct DockerPlatform {
     events: Mutex<Option<mpsc::UnboundedReceiver<PlatformEvent>>>,
     ready: Mutex<Option<Arc<Ready>>>,
     zones: Mutex<BTreeMap<ZoneName, Arc<Zone>>>,
+    /// What the adoption keeps or changes, in words.
+    adopted: Mutex<Vec<String>>,
 }
 
 /// What [`Platform::prepare`] found.
 struct Ready {
     engine: Engine,
-    tool: Tool,
     watch: Watch,
     /// The servers' image; not looked for while everything is adopted.
     image: tokio::sync::Mutex<Option<Image>>,
+    /// Held while networks are looked for and made.
+    making: tokio::sync::Mutex<()>,
+    /// The region's volumes that were there before it came up.
+    before: BTreeSet<String>,
 }
 
 /// A zone that is up, or coming up.
@@ -119,13 +123,14 @@ impl DockerPlatform {
         }
         let (out, events) = mpsc::unbounded_channel();
         Self {
-            names: Names::new(&options.common.region),
+            names: Names::new(&options.common.region, options.common.identity.clone()),
             servers: options.common.home.join("servers"),
             options,
             out,
             events: Mutex::new(Some(events)),
             ready: Mutex::new(None),
             zones: Mutex::default(),
+            adopted: Mutex::default(),
         }
     }
 
@@ -151,21 +156,16 @@ impl Platform for DockerPlatform {
         let engine = engine::find().await?;
         let Engine { version, api, host, .. } = &engine;
         progress(&format!("Docker {version} (API {api}) at {host}"));
-        // A compose tool takes half a second to say that it is there; the image is ready meanwhile.
-        let found_and_image = async {
-            let found = if locked(&self.zones).is_empty() {
-                self.clear_or_adopt(&engine, progress).await?
-            } else {
-                Vec::new()
-            };
-            // What is adopted has its image.
-            let image = match found.first() {
-                Some(_) => None,
-                None => Some(image::ready(&engine, &self.image_source(), progress).await?),
-            };
-            Ok((found, image))
+        let found = if locked(&self.zones).is_empty() {
+            self.clear_or_adopt(&engine, progress).await?
+        } else {
+            Vec::new()
         };
-        let ((found, image), tool) = tokio::try_join!(found_and_image, tool::find(host))?;
+        // What is adopted has its image.
+        let image = match found.first() {
+            Some(_) => None,
+            None => Some(image::ready(&engine, &self.image_source(), progress).await?),
+        };
         // The version of what is adopted; where its label does not tell, the one that is wanted.
         let label = found.first().and_then(|one| one.version.clone());
         let version = match (&image, label) {
@@ -181,8 +181,10 @@ impl Platform for DockerPlatform {
             self.out.clone(),
         );
         let image = tokio::sync::Mutex::new(image);
-        let ready = Arc::new(Ready { engine, tool, watch, image });
-        containers::ensure_wan(&ready.engine.docker, &self.names).await?;
+        let volumes = containers::volumes(&engine.docker, &self.names, None).await?;
+        let before = volumes.into_iter().collect();
+        let making = tokio::sync::Mutex::default();
+        let ready = Arc::new(Ready { engine, watch, image, making, before });
         *locked(&self.ready) = Some(ready);
         Ok(version)
     }
@@ -190,24 +192,13 @@ impl Platform for DockerPlatform {
     async fn check_zone(&self, zone: &ZonePlan) -> Result<(), PlatformError> {
         let ready = self.ready()?;
         let docker = &ready.engine.docker;
-        if self.options.adopt
+        if self.adopts(&zone.name)
             && !containers::list(docker, &self.names, Some(&zone.name)).await?.is_empty()
         {
             return Ok(());
         }
-        for node in &zone.nodes {
-            let leaf = (zone.role == Role::Source).then_some((node.leaf_port, "leafnodes"));
-            for (port, kind) in [(node.client_port, "clients")].into_iter().chain(leaf) {
-                // Engines without a proxy of their own take a port that looks free.
-                let container = containers::publisher(docker, port).await;
-                if container.is_some() || !ports::is_free(port) {
-                    let owner = container.unwrap_or_else(|| ports::owner(port));
-                    let what = format!("{}, {kind}", node.name);
-                    return Err(PlatformError::PortTaken { port, what, owner });
-                }
-            }
-        }
-        Ok(())
+        foreign::refuse_foreign(docker, &self.names, std::slice::from_ref(zone)).await?;
+        free_ports(docker, zone).await
     }
 
     async fn start_zone(&self, plan: &ZonePlan) -> Result<(), PlatformError> {
@@ -217,16 +208,21 @@ impl Platform for DockerPlatform {
             return Err(PlatformError::NodeState { node: node.name.clone(), why });
         }
         self.check_zone(plan).await?;
+        let docker = &ready.engine.docker;
+        let volumes = containers::volumes(docker, &self.names, Some(&plan.name)).await?;
+        let before: BTreeSet<String> = volumes.into_iter().collect();
         let zone = Arc::new(Zone { plan: plan.clone(), turn: tokio::sync::Mutex::new(()) });
         locked(&self.zones).insert(plan.name.clone(), zone);
         let up = self.bring_up(&ready, plan).await;
         if up.is_err() {
-            locked(&self.zones).remove(&plan.name);
             ready.watch.forget(plan.nodes.iter().map(|node| &node.name));
             // What it failed for is what the user must hear; what was to be adopted is not ours to
-            // end.
-            if !self.options.adopt {
-                let _ = self.end_zone(&ready, &plan.name, false).await;
+            // end. What cannot be removed now is still the zone's, and removed with it.
+            let data = Data::RemoveBut(&before);
+            if self.adopts(&plan.name)
+                || containers::sweep(docker, &self.names, Some(&plan.name), data).await.is_ok()
+            {
+                locked(&self.zones).remove(&plan.name);
             }
         }
         up
@@ -235,17 +231,23 @@ impl Platform for DockerPlatform {
     async fn remove_zone(&self, name: &ZoneName, purge: bool) -> Result<(), PlatformError> {
         let ready = self.ready()?;
         let zone = self.zone(name)?;
-        ready.watch.forget(zone.plan.nodes.iter().map(|node| &node.name));
+        let nodes = || zone.plan.nodes.iter().map(|node| &node.name);
+        ready.watch.ending(nodes());
+        let (docker, data) = (&ready.engine.docker, Data::of(purge));
+        if let Err(error) = containers::sweep(docker, &self.names, Some(name), data).await {
+            // What is left can be removed again.
+            ready.watch.settled(nodes());
+            return Err(error);
+        }
+        ready.watch.forget(nodes());
         ready.watch.plug(name, Plug::On).await;
-        let ended = self.end_zone(&ready, name, purge).await;
         locked(&self.zones).remove(name);
         if purge {
-            for node in &zone.plan.nodes {
-                remove_folder(&self.servers.join(node.name.to_string())).await?;
+            for node in nodes() {
+                remove_folder(&self.servers.join(node.to_string())).await?;
             }
-            let _ = fs::remove_file(self.compose_file(name));
         }
-        ended
+        Ok(())
     }
 
     async fn start_node(&self, node: &NodeName) -> Result<(), PlatformError> {
@@ -281,6 +283,14 @@ impl Platform for DockerPlatform {
         self.plug_zone(name).await
     }
 
+    fn adopted(&self) -> Vec<String> {
+        locked(&self.adopted).clone()
+    }
+
+    fn is_cut(&self, zone: &ZoneName) -> bool {
+        self.ready().is_ok_and(|ready| ready.watch.plugged(zone) == Plug::Off)
+    }
+
     fn astray(&self) -> Vec<(NodeName, String)> {
         self.ready().map(|ready| ready.watch.astray()).unwrap_or_default()
     }
@@ -298,7 +308,13 @@ impl Platform for DockerPlatform {
 
     async fn abandon(&self) -> Result<(), PlatformError> {
         if !self.options.adopt {
-            return self.down(false).await;
+            self.down(false).await?;
+            // Neither does the data that it made.
+            let Ok(ready) = self.ready() else { return Ok(()) };
+            let data = Data::RemoveBut(&ready.before);
+            return containers::sweep(&ready.engine.docker, &self.names, None, data)
+                .await
+                .map(drop);
         }
         let Ok(ready) = self.ready() else { return Ok(()) };
         for zone in std::mem::take(&mut *locked(&self.zones)).into_values() {
@@ -315,7 +331,8 @@ impl Platform for DockerPlatform {
         let zones: Vec<ZoneName> = locked(&self.zones).keys().cloned().collect();
         let ended = join_all(zones.iter().map(|zone| self.remove_zone(zone, purge))).await;
         // The WAN network, and whatever else bears the region's name.
-        let swept = containers::sweep(&ready.engine.docker, &self.names, None, purge).await;
+        let swept =
+            containers::sweep(&ready.engine.docker, &self.names, None, Data::of(purge)).await;
         let purged = if purge { remove_folder(&self.servers).await } else { Ok(()) };
         ended.into_iter().chain([swept.map(drop), purged]).collect()
     }

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use bollard::query_parameters::{
-    KillContainerOptions, StartContainerOptions, StopContainerOptionsBuilder,
+use bollard::{
+    Docker,
+    query_parameters::{KillContainerOptions, StartContainerOptions, StopContainerOptionsBuilder},
 };
 
 use super::{
     DockerPlatform, Ready, Zone,
     containers::{self, GRACE_S},
-    engine::failed,
-    watch::{Asked, Plug},
+    watch::Asked,
 };
 use crate::{
     platform::PlatformError,
@@ -59,15 +59,8 @@ impl DockerPlatform {
         if there.iter().any(|one| &one.node == node) {
             self.act(&ready, node, Asked::Start).await?;
         } else {
-            // A new container comes with all its networks; a cut zone's must come without the WAN.
-            let off = ready.watch.plugged(&node.zone) == Plug::Off;
             ready.watch.track([node.clone()].into_iter());
             let made = self.make_anew(&ready, &zone.plan, node).await;
-            if made.is_ok() && off {
-                let cut = containers::unplug(docker, &self.names, node).await;
-                let doing = format!("disconnect {}", self.names.container(node));
-                cut.map_err(|error| failed(&doing, &error))?;
-            }
             ready.watch.look(node).await?;
             ready.watch.settled([node].into_iter());
             made?;
@@ -83,8 +76,23 @@ impl DockerPlatform {
         self.act(&ready, node, asked).await
     }
 
+    /// The id of a node's container: its name may be somebody else's.
+    async fn container_id(
+        &self,
+        docker: &Docker,
+        node: &NodeName,
+    ) -> Result<String, PlatformError> {
+        let there = containers::list(docker, &self.names, Some(&node.zone)).await?;
+        let one = there.into_iter().find(|one| &one.node == node);
+        one.map(|one| one.id).ok_or_else(|| PlatformError::NodeState {
+            node: node.clone(),
+            why: format!("has no container any more: `node start {node}` makes one"),
+        })
+    }
+
     async fn act(&self, ready: &Ready, node: &NodeName, asked: Asked) -> Result<(), PlatformError> {
-        let (docker, container) = (&ready.engine.docker, self.names.container(node));
+        let docker = &ready.engine.docker;
+        let container = self.container_id(docker, node).await?;
         let acting = async {
             match asked {
                 Asked::Start => {

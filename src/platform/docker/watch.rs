@@ -34,7 +34,7 @@ use crate::{
     region::{
         NodeName, ZoneName,
         observation::{ProcessState, ProcessTruth},
-        snapshot::Container,
+        status::Container,
     },
 };
 
@@ -45,15 +45,12 @@ const HEARTBEAT_ANSWER: Duration = Duration::from_secs(4);
 /// What the room asked of a node; whatever else happens to it is somebody else's doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
-    /// To run.
     Start,
     /// To end in order.
     Stop,
     /// To end at once.
     Kill,
-    /// To stand still.
     Freeze,
-    /// To go on.
     Thaw,
 }
 
@@ -62,7 +59,6 @@ pub enum Asked {
 pub enum Plug {
     /// Its containers belong on it.
     On,
-    /// It is cut.
     Off,
     /// Its containers are being put on it, or taken off.
     Moving,
@@ -159,6 +155,13 @@ impl Watch {
             self.shared.nodes.send_modify(|known| {
                 known.entry(node).or_default();
             });
+        }
+    }
+
+    /// The room ends these nodes: what becomes of them is its doing.
+    pub fn ending<'a>(&self, nodes: impl Iterator<Item = &'a NodeName>) {
+        for node in nodes {
+            locked(&self.shared.asked).insert(node.clone(), Asked::Stop);
         }
     }
 

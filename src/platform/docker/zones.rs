@@ -1,31 +1,33 @@
-//! Zones: made by the compose tool, adopted where they run already, ended.
+//! Zones: brought up, or adopted where they run already.
 
 use std::{
     collections::BTreeMap,
     fs,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
-    path::{Path, PathBuf},
+    path::Path,
     time::Duration,
 };
 
-use bollard::query_parameters::StartContainerOptions;
+use bollard::{Docker, query_parameters::StartContainerOptions};
 use futures::future::join_all;
 use tokio::time::{Instant, sleep};
 
 use super::{
     DockerOptions, DockerPlatform, Ready,
-    containers::{self, Found},
+    containers::{self, Data, Found},
     engine::{Engine, code, failed, refuse},
-    files::Make,
+    files, foreign,
     image::{self, Image},
+    locked,
     names::Names,
+    watch::Plug,
 };
 use crate::{
-    platform::{PlatformError, Progress, greet::greets},
+    platform::{PlatformError, Progress, banner::probe_banner, local::ports},
     region::{
         NodeName, ZoneName, ZonePlan,
         observation::ProcessState,
-        topology::{NodePlan, region_flag},
+        topology::{NodePlan, Role, region_flag},
     },
 };
 
@@ -34,14 +36,8 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How often a node that is waited for is asked.
 pub(super) const POLL: Duration = Duration::from_millis(20);
-/// A zone's compose file in the servers' folder.
-const COMPOSE: &str = "yml";
 
 impl DockerPlatform {
-    pub(super) fn compose_file(&self, zone: &ZoneName) -> PathBuf {
-        self.servers.join(format!("{}.{COMPOSE}", zone.long()))
-    }
-
     pub(super) fn image_source(&self) -> image::Source {
         let DockerOptions { nats_version, nats_server, cache, .. } = &self.options;
         image::Source {
@@ -73,6 +69,7 @@ impl DockerPlatform {
         engine: &Engine,
         progress: Progress<'_>,
     ) -> Result<Vec<Found>, PlatformError> {
+        foreign::refuse_foreign(&engine.docker, &self.names, &self.options.plans).await?;
         let found = containers::list(&engine.docker, &self.names, None).await?;
         let lives: Vec<&Found> = found.iter().filter(|one| one.lives()).collect();
         if self.options.fresh && !self.options.adopt && lives.is_empty() {
@@ -81,11 +78,17 @@ impl DockerPlatform {
                 return Err(refuse(why));
             }
         }
+        // Nothing is removed for a region that cannot come up.
+        if lives.is_empty() {
+            for plan in &self.options.plans {
+                free_ports(&engine.docker, plan).await?;
+            }
+        }
         if found.is_empty() {
             return Ok(found);
         }
         if self.options.adopt {
-            let unknown = found.iter().find(|one| !self.options.zones.contains(&one.node.zone));
+            let unknown = found.iter().find(|one| !self.is_known(&one.node.zone));
             if let Some(one) = unknown {
                 return Err(refuse(format!(
                     "{} runs, and the region knows no zone {}: name all zones, the source first (`zonedrill{} up --adopt --zones a,b,…`)",
@@ -95,10 +98,11 @@ impl DockerPlatform {
                 )));
             }
             progress(&format!("adopting {}", census(&found)));
+            *locked(&self.adopted) = self.told_of_adoption(&found);
             return Ok(found);
         }
         if lives.is_empty() {
-            containers::sweep(&engine.docker, &self.names, None, false).await?;
+            containers::sweep(&engine.docker, &self.names, None, Data::Keep).await?;
             progress(&format!("removed {} ended containers of an earlier room", found.len()));
             return Ok(Vec::new());
         }
@@ -110,37 +114,67 @@ impl DockerPlatform {
         )))
     }
 
-    fn make<'a>(&'a self, image: &'a Image) -> Make<'a> {
-        Make {
-            names: &self.names,
-            image: &image.name,
-            version: &image.version,
-            source: &self.options.common.source,
-            by_hand: false,
-        }
+    fn is_known(&self, zone: &ZoneName) -> bool {
+        self.options.plans.iter().any(|plan| &plan.name == zone)
     }
 
-    /// Writes the zone's compose file and its nodes' configurations.
-    fn write(&self, plan: &ZonePlan, image: &Image) -> Result<(), PlatformError> {
-        let make = self.make(image);
-        let text = |made: Result<String, minijinja::Error>, path: &Path| {
-            made.map_err(|e| PlatformError::io("write", path, std::io::Error::other(e)))
-        };
-        for node in &plan.nodes {
-            let folder = self.servers.join(node.name.to_string());
-            private_folder(&folder)?;
-            let path = folder.join("nats-server.conf");
-            write(&path, &text(make.config(plan, node), &path)?)?;
+    /// Is what runs of this zone to be taken over? Not of one that is added later.
+    pub(super) fn adopts(&self, zone: &ZoneName) -> bool {
+        self.options.adopt && self.is_known(zone)
+    }
+
+    /// What an adoption changes of what it finds, and what it keeps.
+    fn told_of_adoption(&self, found: &[Found]) -> Vec<String> {
+        let mut told = Vec::new();
+        for plan in &self.options.plans {
+            let of_it = || found.iter().filter(|one| one.node.zone == plan.name);
+            let cut = is_found_cut(plan, found);
+            if cut {
+                let zone = &plan.name;
+                told.push(format!("zone {zone} is cut and stays cut: `heal {zone}` heals it"));
+            }
+            for node in &plan.nodes {
+                match of_it().find(|one| one.node == node.name) {
+                    None => told.push(format!("{} has no container: it gets a new one", node.name)),
+                    Some(one) if one.state == "paused" => {
+                        told.push(format!("{} is frozen: it is resumed", node.name));
+                    }
+                    Some(one) if one.state != "running" => {
+                        told.push(format!("{} is {}: it is started", node.name, one.state));
+                    }
+                    Some(one) if !one.on_wan && !cut => told.push(format!(
+                        "{} is off the WAN network: it is put on it again",
+                        node.name
+                    )),
+                    Some(_) => {}
+                }
+            }
         }
-        let path = self.compose_file(&plan.name);
-        write(&path, &text(make.compose(plan), &path)?)
+        told
+    }
+
+    /// Writes a node's configuration into its folder, for who looks there, and returns it.
+    pub(super) fn write(
+        &self,
+        plan: &ZonePlan,
+        node: &NodePlan,
+        image: &Image,
+    ) -> Result<String, PlatformError> {
+        let folder = self.servers.join(node.name.to_string());
+        private_folder(&folder)?;
+        let path = folder.join("nats-server.conf");
+        let source = &self.options.common.source;
+        let text = files::config(&image.version, source, plan, node)
+            .map_err(|error| PlatformError::io("write", &path, std::io::Error::other(error)))?;
+        write(&path, &text)?;
+        Ok(text)
     }
 
     /// Takes over what runs of the zone. False if nothing of it is there.
     async fn adopt(&self, ready: &Ready, plan: &ZonePlan) -> Result<bool, PlatformError> {
         let docker = &ready.engine.docker;
         let found = containers::list(docker, &self.names, Some(&plan.name)).await?;
-        if !self.options.adopt || found.is_empty() {
+        if !self.adopts(&plan.name) || found.is_empty() {
             return Ok(false);
         }
         for node in &plan.nodes {
@@ -155,6 +189,10 @@ impl DockerPlatform {
             }
         }
         private_folders(&self.servers, plan)?;
+        let cut = is_found_cut(plan, &found);
+        if cut {
+            ready.watch.plug(&plan.name, Plug::Off).await;
+        }
         let all = plan.nodes.iter().map(|node| async {
             match found.iter().find(|one| one.node == node.name) {
                 Some(one) => {
@@ -164,8 +202,10 @@ impl DockerPlatform {
                         _ => docker.start_container(&one.id, None::<StartContainerOptions>).await,
                     }
                     .map_err(|error| failed(&format!("start {}", node.name), &error))?;
-                    // It may have been left cut.
-                    let plugged = containers::plug(docker, &self.names, &node.name).await;
+                    if cut {
+                        return Ok(());
+                    }
+                    let plugged = containers::plug(docker, &self.names, &node.name, &one.id).await;
                     plugged.map_err(|error| failed(&format!("connect {}", node.name), &error))
                 }
                 None => self.make_anew(ready, plan, &node.name).await,
@@ -192,12 +232,9 @@ impl DockerPlatform {
         plan: &ZonePlan,
         node: &NodeName,
     ) -> Result<(), PlatformError> {
-        let image = self.image(ready, &|_| {}).await?;
-        self.write(plan, &image)?;
-        let file = self.compose_file(&plan.name);
-        let project = self.names.project(&plan.name);
-        let service = node.to_string();
-        ready.tool.run(&project, &file, &["up", "-d", "--no-deps", &service]).await
+        let zone = std::slice::from_ref(plan);
+        foreign::refuse_foreign(&ready.engine.docker, &self.names, zone).await?;
+        self.make(ready, plan, plan.nodes.iter().filter(|one| &one.name == node)).await
     }
 
     pub(super) async fn bring_up(
@@ -205,14 +242,12 @@ impl DockerPlatform {
         ready: &Ready,
         plan: &ZonePlan,
     ) -> Result<(), PlatformError> {
-        containers::ensure_wan(&ready.engine.docker, &self.names).await?;
         ready.watch.track(plan.nodes.iter().map(|node| node.name.clone()));
         if !self.adopt(ready, plan).await? {
-            let image = self.image(ready, &|_| {}).await?;
-            self.write(plan, &image)?;
-            let file = self.compose_file(&plan.name);
-            let project = self.names.project(&plan.name);
-            ready.tool.run(&project, &file, &["up", "-d"]).await?;
+            // What was begun once and could not be removed then.
+            let docker = &ready.engine.docker;
+            containers::sweep(docker, &self.names, Some(&plan.name), Data::Keep).await?;
+            self.make(ready, plan, plan.nodes.iter()).await?;
         }
         let up = join_all(plan.nodes.iter().map(|node| self.answers(ready, node))).await;
         ready.watch.settled(plan.nodes.iter().map(|node| &node.name));
@@ -230,7 +265,7 @@ impl DockerPlatform {
             |why| PlatformError::NotStarted { node: node.name.clone(), why, log: log.clone() };
         let deadline = Instant::now() + PATIENCE;
         let mut looked = Instant::now();
-        while !greets(node).await {
+        while !probe_banner(node).await {
             if looked.elapsed() > Duration::from_secs(1) {
                 looked = Instant::now();
                 let truth = ready.watch.look(&node.name).await?;
@@ -250,32 +285,29 @@ impl DockerPlatform {
         }
         Ok(())
     }
+}
 
-    /// Ends what is there of a zone: by the compose tool what it made, then whatever is left.
-    pub(super) async fn end_zone(
-        &self,
-        ready: &Ready,
-        zone: &ZoneName,
-        purge: bool,
-    ) -> Result<(), PlatformError> {
-        let file = self.compose_file(zone);
-        let mut by_tool = Ok(());
-        if file.exists() {
-            let arguments: &[&str] = if purge { &["down", "-v"] } else { &["down"] };
-            by_tool = ready.tool.run(&self.names.project(zone), &file, arguments).await;
-        }
-        let docker = &ready.engine.docker;
-        // Only what the sweep cannot remove either is worth telling.
-        match containers::sweep(docker, &self.names, Some(zone), purge).await {
-            Ok(_) => {
-                if let Err(error) = by_tool {
-                    tracing::warn!("{error}; removed through the engine instead");
-                }
-                Ok(())
+/// Was a mirror zone left cut: is none of its containers on the network of the links?
+fn is_found_cut(plan: &ZonePlan, found: &[Found]) -> bool {
+    let mut of_it = found.iter().filter(|one| one.node.zone == plan.name).peekable();
+    plan.role == Role::Mirror && of_it.peek().is_some() && of_it.all(|one| !one.on_wan)
+}
+
+/// Refuses a zone's ports that somebody has.
+pub(super) async fn free_ports(docker: &Docker, zone: &ZonePlan) -> Result<(), PlatformError> {
+    for node in &zone.nodes {
+        let leaf = (zone.role == Role::Source).then_some((node.leaf_port, "leafnodes"));
+        for (port, kind) in [(node.client_port, "clients")].into_iter().chain(leaf) {
+            // Engines without a proxy of their own take a port that looks free.
+            let container = containers::publisher(docker, port).await;
+            if container.is_some() || !ports::is_free(port) {
+                let owner = container.unwrap_or_else(|| ports::owner(port));
+                let what = format!("{}, {kind}", node.name);
+                return Err(PlatformError::PortTaken { port, what, owner });
             }
-            Err(error) => Err(by_tool.err().unwrap_or(error)),
         }
     }
+    Ok(())
 }
 
 /// Why a region whose folder knows nothing is refused where the engine holds data under its name:

@@ -36,7 +36,6 @@ const WAYS_OUT: &str = "three ways out: name a binary with `--nats-server PATH`;
 pub struct Binary {
     /// Where it is, absolute.
     pub path: PathBuf,
-    /// `2.15.1`.
     pub version: String,
 }
 

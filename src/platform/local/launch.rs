@@ -17,11 +17,8 @@ const LOG_TAIL: u64 = 16 * 1024;
 /// How to start a node's server.
 #[derive(Clone, Debug)]
 pub struct Launch {
-    /// The server binary.
     pub program: PathBuf,
-    /// Its configuration.
     pub config: PathBuf,
-    /// Where it logs.
     pub log: PathBuf,
     /// Where its standard error goes.
     pub stderr: PathBuf,

@@ -37,7 +37,7 @@ use tokio::sync::mpsc;
 use self::{
     binary::{Binary, Wanted},
     node::Folder,
-    process::{Ask, Keeper},
+    process::{Ask, Supervisor},
     relay::Relay,
 };
 use super::{Common, LinkStats, Platform, PlatformError, PlatformEvent, Progress, choose_cut};
@@ -64,7 +64,7 @@ pub struct LocalOptions {
 pub struct LocalPlatform {
     options: LocalOptions,
     servers: PathBuf,
-    keeper: Keeper,
+    keeper: Supervisor,
     events: Mutex<Option<mpsc::UnboundedReceiver<PlatformEvent>>>,
     binary: tokio::sync::Mutex<Option<Binary>>,
     zones: Mutex<BTreeMap<ZoneName, Arc<Zone>>>,
@@ -91,7 +91,7 @@ impl LocalPlatform {
         let servers = options.common.home.join("servers");
         let (sender, events) = mpsc::unbounded_channel();
         Self {
-            keeper: Keeper::new(pid_file(&servers), sender),
+            keeper: Supervisor::new(pid_file(&servers), sender),
             servers,
             options,
             events: Mutex::new(Some(events)),

@@ -13,8 +13,8 @@ use super::{launch::Launch, process::Ended};
 use crate::{
     platform::{
         PlatformError,
+        banner::probe_banner,
         config::{self, Values},
-        greet::greets,
     },
     region::{
         NodeName, ZonePlan,
@@ -106,7 +106,7 @@ impl Folder {
             let told = path.into_os_string().into_string();
             told.map_err(|path| io::Error::other(format!("{} is not UTF-8", path.display())))
         };
-        let peers = zone.nodes.iter();
+        let peers = zone.nodes.iter().filter(|peer| peer.name != node.name);
         let routes: Vec<String> =
             peers.map(|peer| format!("127.0.0.1:{}", peer.cluster_port)).collect();
         let values = Values {
@@ -128,7 +128,7 @@ impl Folder {
 /// its log); the error says why it does not.
 pub async fn answers(node: &NodePlan, mut ended: Ended, patience: Duration) -> Result<(), String> {
     let asking = async {
-        while !greets(node).await {
+        while !probe_banner(node).await {
             sleep(POLL).await;
         }
     };

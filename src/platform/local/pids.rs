@@ -20,7 +20,6 @@ const GRACE: Duration = Duration::from_secs(2);
 /// A process, for as long as it lives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
-    /// Its process id.
     pub pid: u32,
     /// When it began: clock ticks since boot on Linux, elsewhere the words of `ps`.
     pub start: String,
@@ -60,7 +59,6 @@ impl Identity {
 pub(super) struct Stat {
     /// `R`, `S`, `T` (suspended), `Z` (ended, not yet waited for), …
     pub state: char,
-    /// Field 22, `starttime`.
     pub start: String,
 }
 
@@ -84,18 +82,14 @@ impl Stat {
 pub struct PidFile {
     /// The room that runs them.
     pub owner: Identity,
-    /// The servers.
     pub servers: Vec<Server>,
 }
 
 /// A server that runs.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Server {
-    /// Which node it is.
     pub node: NodeName,
-    /// Its process.
     pub process: Identity,
-    /// What it runs.
     pub executable: PathBuf,
 }
 

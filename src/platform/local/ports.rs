@@ -37,12 +37,14 @@ fn bind(port: u16) -> io::Result<()> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map(drop)
 }
 
+/// The bases that are in use in this process, with their claims towards other processes.
+static GIVEN: Mutex<BTreeMap<u16, Vec<UnixListener>>> = Mutex::new(BTreeMap::new());
+
 /// Finds a port base below the system's ephemeral ports at which all ports of `zones` zones are
-/// free. Never returns the same base twice in a process, so that regions started side by side do
-/// not meet. `None` when there is none.
+/// free. Never returns a base twice in a process unless it was given back, so that regions started
+/// side by side do not meet. `None` when there is none.
 #[must_use]
 pub fn free_base(zones: usize) -> Option<u16> {
-    static GIVEN: Mutex<BTreeMap<u16, Vec<UnixListener>>> = Mutex::new(BTreeMap::new());
     let slots = u16::try_from(zones.clamp(1, MOST_ZONES)).ok()?;
     let step = slots * 10;
     let highest = lowest_ephemeral() - 2 * BLOCK_USE - step;
@@ -64,6 +66,11 @@ pub fn free_base(zones: usize) -> Option<u16> {
     })?;
     given.insert(found, claim);
     Some(found)
+}
+
+/// Gives a base back once its region has ended: a process that makes many regions would run out.
+pub fn give_back(base: u16) {
+    GIVEN.lock().unwrap_or_else(PoisonError::into_inner).remove(&base);
 }
 
 /// Tells other processes that look for ports at the same moment: these are taken, though nothing
@@ -233,5 +240,7 @@ mod tests {
         let base = free_base(2).unwrap();
         assert!(claim(base, 2).is_none(), "as another process would ask");
         assert!(claim(base + 10, 3).is_none(), "a part of it");
+        give_back(base);
+        assert!(claim(base, 2).is_some(), "given back");
     }
 }

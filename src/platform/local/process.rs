@@ -25,13 +25,9 @@ use crate::{
 /// What can be asked of a running server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ask {
-    /// End in order.
     Stop,
-    /// End at once.
     Kill,
-    /// Stand still.
     Freeze,
-    /// Go on.
     Thaw,
 }
 
@@ -61,13 +57,13 @@ enum Order {
 }
 
 /// The handle to the keeper. Dropping it kills every server and waits for their end.
-pub struct Keeper {
+pub struct Supervisor {
     orders: Sender<Order>,
     thread: Option<JoinHandle<()>>,
     pid_file: PathBuf,
 }
 
-impl Keeper {
+impl Supervisor {
     /// Starts the keeper. `pid_file` is where it notes what runs.
     pub fn new(pid_file: PathBuf, events: UnboundedSender<PlatformEvent>) -> Self {
         let (orders, inbox) = mpsc::channel();
@@ -113,7 +109,7 @@ impl Keeper {
     }
 }
 
-impl Drop for Keeper {
+impl Drop for Supervisor {
     fn drop(&mut self) {
         let _ = self.orders.send(Order::Quit);
         if let Some(thread) = self.thread.take() {

@@ -2,12 +2,16 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
+use super::flow::Counted;
 use crate::region::{
     UnixMs,
+    deliveries::Elsewhere,
     names::{NodeName, ZoneName},
-    observation::{NodeReport, ProcessState, ProcessTruth},
+    observation::{Deliveries, NodeReport, ProcessState, ProcessTruth},
     recovery::Clock,
-    snapshot::MirrorState,
+    status::MirrorState,
     topology::ZonePlan,
 };
 
@@ -16,22 +20,17 @@ use crate::region::{
 const WORDS: usize = 16;
 
 /// The first offending stream sequences behind a zone's ledger counts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Offenders {
-    /// Of `Ledger::lost`.
     pub lost: Vec<u64>,
-    /// Of `Ledger::duplicates`.
     pub duplicates: Vec<u64>,
-    /// Of `Ledger::reordered`.
     pub reordered: Vec<u64>,
-    /// Of `Ledger::corrupt`.
     pub corrupt: Vec<u64>,
-    /// Of `Ledger::unexpected`.
     pub unexpected: Vec<u64>,
 }
 
 /// A zone's bookkeeping.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct ZoneBook {
     pub slot: u16,
     /// The zone's durable consumer.
@@ -39,7 +38,7 @@ pub(super) struct ZoneBook {
     /// Its durable sourcing consumer at the source.
     pub mirror_consumer: String,
     pub nodes: Vec<NodeBook>,
-    pub stream_leader: Group,
+    pub leader: Group,
     pub consumer_leader: Group,
     pub meta_leader: Group,
     /// The stream's creation time as its leader told it.
@@ -60,12 +59,24 @@ pub(super) struct ZoneBook {
     /// Whatever of them is still there at this moment has outlived its pings and is not dead.
     pub dead_until: UnixMs,
     pub clock: Option<Clock>,
+    /// Messages the room's consumer has processed, and what it knows of the server's deliveries.
+    pub processed: Option<u64>,
+    pub came: Option<Deliveries>,
+    /// Deliveries the consumer's leader counted.
+    pub deliveries: Option<u64>,
+    pub stored: Counted,
+    pub consumed: Counted,
+    /// Messages the consumer had received when the stream's leader last reported, and those of them
+    /// that it received from a stream that is not there any more.
+    pub received: u64,
+    pub received_before: u64,
     pub offenders: Offenders,
     pub alarms: [Alarm; 5],
+    pub elsewhere: Elsewhere,
 }
 
 /// What is remembered of one node.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct NodeBook {
     /// `None` where the platform knows nothing of processes.
     pub truth: Option<ProcessTruth>,
@@ -106,18 +117,20 @@ impl NodeBook {
 }
 
 /// What a node last said, as far as it is needed again.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Seen {
     pub at_ms: UnixMs,
     pub server_id: String,
     /// Its JetStream is off.
     pub js_off: bool,
+    /// It holds a replica of the region's stream.
+    pub has_stream: bool,
     pub leafs: u32,
     /// The connections, and the zones at their other ends.
     pub leafs_of: Vec<(u64, Option<ZoneName>)>,
     pub rtt_us: Option<u64>,
     /// Numbers of the nodes it takes for the leaders.
-    pub stream_leader: Option<u8>,
+    pub leader: Option<u8>,
     pub consumer_leader: Option<u8>,
     pub meta_leader: Option<u8>,
 }
@@ -135,10 +148,11 @@ impl Seen {
             at_ms,
             server_id: report.server_id.clone(),
             js_off: report.jetstream_off,
+            has_stream: report.stream.is_some(),
             leafs: u32::try_from(report.leafs.len()).unwrap_or(u32::MAX),
             leafs_of,
             rtt_us: report.leafs.iter().filter_map(|leaf| leaf.rtt_us).min(),
-            stream_leader: stream.and_then(|stream| number(&stream.leader)),
+            leader: stream.and_then(|stream| number(&stream.leader)),
             consumer_leader: stream
                 .and_then(|stream| stream.consumers.iter().find(|c| c.name == consumer))
                 .and_then(|consumer| number(&consumer.leader)),
@@ -156,16 +170,15 @@ impl Seen {
 }
 
 /// Who leads a raft group.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Group {
-    /// The leader's number.
     pub now: Option<u8>,
     /// It has had a leader before: only then is the next one news.
     pub ever: bool,
 }
 
 /// What is remembered of a mirror.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct MirrorBook {
     /// When its last sequence last grew.
     pub moved_ms: Option<UnixMs>,
@@ -183,7 +196,7 @@ pub(super) struct MirrorBook {
 }
 
 /// What was last said about a count that must stay zero.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Alarm {
     pub count: u64,
     pub at_ms: UnixMs,
@@ -198,6 +211,18 @@ impl ZoneBook {
             nodes: vec![NodeBook::default(); plan.nodes.len()],
             ..Self::default()
         }
+    }
+
+    /// The stream's leader reported that many sequences. Whatever was received beyond them, and it
+    /// is not because more has come since the last report, is of an earlier stream.
+    pub fn receipts_fit(&mut self, received: u64, last_seq: u64, replaced: bool) {
+        if replaced {
+            self.received_before = received;
+        } else if received == self.received {
+            let here = received.saturating_sub(self.received_before);
+            self.received_before += here.saturating_sub(last_seq);
+        }
+        self.received = received;
     }
 
     /// Remembers a word of the stream's leader.

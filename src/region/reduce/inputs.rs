@@ -1,13 +1,15 @@
 //! The room's own doings: phases, steps, zones, tasks, marks, producer, consumers, ledger, screens.
 
-use super::{Change, State, ZoneBook, book::Offenders, note, set};
+use super::{Change, State, ZoneBook, book::Offenders, flow, note, set, set_quietly};
 use crate::region::{
     UnixMs,
     event::{EventKind, Severity},
+    input::{Concluded, Produced, Producing},
     names::ZoneName,
-    snapshot::{
-        Drill, Ledger, Link, LinkState, MarkKind, Node, NodeState, Phase, Producer, Screen, Step,
-        StepState, Task, Verdict, Work, Zone, ZoneState,
+    observation::Consuming,
+    status::{
+        Consumer, Drill, Ledger, Link, MarkKind, Mirror, Node, NodeState, Phase, Producer, Screen,
+        Step, StepState, Task, Zone, ZoneState,
     },
     topology::{MirrorKind, Role, ZonePlan},
 };
@@ -17,48 +19,56 @@ const ALARM_PAUSE_MS: u64 = 1_000;
 
 impl State {
     /// What the region as a whole is doing now. Starting anew clears the steps of the last time.
-    pub fn phase(&mut self, phase: Phase) -> Vec<EventKind> {
-        if phase == Phase::Starting && self.snapshot.phase != Phase::Starting {
-            self.snapshot.steps.clear();
+    pub(super) fn phase(&mut self, phase: Phase) -> Vec<EventKind> {
+        if phase == Phase::Starting && self.status.phase != Phase::Starting {
+            self.status.steps.clear();
         }
-        let change = set(&mut self.snapshot.phase, phase);
+        let change = set(&mut self.status.phase, phase).max(set(&mut self.status.failure, None));
         self.changed(change);
         Vec::new()
     }
 
+    /// The bring-up failed; `why` says what to do.
+    pub(super) fn failed(&mut self, why: String) -> Vec<EventKind> {
+        self.phase(Phase::Failed);
+        self.status.failure = Some(why);
+        self.touch();
+        Vec::new()
+    }
+
     /// The server version, as the platform or a server says it.
-    pub fn server_version(&mut self, version: String) {
+    pub(super) fn server_version(&mut self, version: String) {
         if !version.is_empty() {
-            let change = set(&mut self.snapshot.server_version, Some(version));
+            let change = set(&mut self.status.server_version, Some(version));
             self.changed(change);
         }
     }
 
     /// How mirrors pull, once decided.
-    pub fn mirror_kind(&mut self, kind: MirrorKind) {
-        let change = set(&mut self.snapshot.mirror_kind, Some(kind));
+    pub(super) fn mirror_kind(&mut self, kind: MirrorKind) {
+        let change = set(&mut self.status.mirror_kind, Some(kind));
         self.changed(change);
     }
 
     /// A step of a bring-up began. A title that is known begins again.
-    pub fn step_started(&mut self, title: &str) -> Vec<EventKind> {
+    pub(super) fn step_started(&mut self, title: &str) -> Vec<EventKind> {
         let step = Step {
             title: title.to_owned(),
             state: StepState::Running,
             detail: String::new(),
             took_ms: None,
         };
-        match self.snapshot.steps.iter_mut().find(|known| known.title == title) {
+        match self.status.steps.iter_mut().find(|known| known.title == title) {
             Some(known) => *known = step,
-            None => self.snapshot.steps.push(step),
+            None => self.status.steps.push(step),
         }
         self.touch();
         Vec::new()
     }
 
     /// How far a step is.
-    pub fn step_detail(&mut self, title: &str, detail: &str) -> Vec<EventKind> {
-        if let Some(step) = self.snapshot.steps.iter_mut().find(|step| step.title == title)
+    pub(super) fn step_detail(&mut self, title: &str, detail: &str) -> Vec<EventKind> {
+        if let Some(step) = self.status.steps.iter_mut().find(|step| step.title == title)
             && step.detail != detail
         {
             detail.clone_into(&mut step.detail);
@@ -68,8 +78,8 @@ impl State {
     }
 
     /// A step ended well.
-    pub fn step_done(&mut self, title: &str, took_ms: u64) -> Vec<EventKind> {
-        let Some(step) = self.snapshot.steps.iter_mut().find(|step| step.title == title) else {
+    pub(super) fn step_done(&mut self, title: &str, took_ms: u64) -> Vec<EventKind> {
+        let Some(step) = self.status.steps.iter_mut().find(|step| step.title == title) else {
             return Vec::new();
         };
         step.state = StepState::Done;
@@ -79,8 +89,8 @@ impl State {
     }
 
     /// A step failed. The command's own failure is the line in the log.
-    pub fn step_failed(&mut self, title: &str, why: &str) -> Vec<EventKind> {
-        if let Some(step) = self.snapshot.steps.iter_mut().find(|step| step.title == title) {
+    pub(super) fn step_failed(&mut self, title: &str, why: &str) -> Vec<EventKind> {
+        if let Some(step) = self.status.steps.iter_mut().find(|step| step.title == title) {
             step.state = StepState::Failed;
             why.clone_into(&mut step.detail);
             self.touch();
@@ -89,21 +99,18 @@ impl State {
     }
 
     /// A zone is being brought up. A zone of that name that is already there is left alone.
-    pub fn zone_added(&mut self, now: UnixMs, plan: &ZonePlan) -> Vec<EventKind> {
+    pub(super) fn zone_added(&mut self, now: UnixMs, plan: &ZonePlan) -> Vec<EventKind> {
         if self.index(&plan.name).is_some() {
             return Vec::new();
         }
         // Steps that an earlier bring-up left are not this zone's; those of another zone that is
         // still on its way stay beside them.
-        let alone = self.snapshot.zones.iter().all(|zone| zone.state != ZoneState::Starting);
-        if self.snapshot.phase == Phase::Up && alone {
-            self.snapshot.steps.clear();
+        let alone = self.status.zones.iter().all(|zone| zone.state != ZoneState::Starting);
+        if self.status.phase == Phase::Up && alone {
+            self.status.steps.clear();
         }
         let mirror = plan.role == Role::Mirror;
         let zone = Zone {
-            name: plan.name.clone(),
-            role: plan.role,
-            state: ZoneState::Starting,
             nodes: plan
                 .nodes
                 .iter()
@@ -111,41 +118,25 @@ impl State {
                     container: None,
                     name: node.name.clone(),
                     state: NodeState::Starting,
-                    since_ms: now,
-                    client_port: node.client_port,
+                    since_at_ms: now,
+                    url: node.url(),
                     pid: None,
                     meta_leader: false,
-                    stream_leader: false,
+                    leader: false,
                     consumer_leader: false,
                     leafs: None,
                     rss_bytes: None,
                     cpu_percent: None,
-                    answered_ms: None,
+                    answered_at_ms: None,
                 })
                 .collect(),
-            stream: None,
-            consumer: None,
-            work: Work::default(),
-            mirror: None,
-            link: mirror.then_some(Link {
-                state: LinkState::Down,
-                kind: None,
-                effective: false,
-                severed_in_ms: None,
-                proved_in_ms: None,
-                since_ms: now,
-                heals_at_ms: None,
-                leafs_here: None,
-                leafs_there: None,
-                rtt_us: None,
-            }),
-            recovery: None,
-            ledger: Ledger::default(),
-            lag_history: Vec::new(),
-            recorded: None,
+            consumer: Some(Consumer { name: plan.consumer(), ..Consumer::default() }),
+            mirror: mirror.then(Mirror::default),
+            link: mirror.then(|| Link { since_at_ms: now, ..Link::default() }),
+            ..Zone::new(plan.name.clone(), plan.role)
         };
         // The source first, then in the order of their ports.
-        let zones = &mut self.snapshot.zones;
+        let zones = &mut self.status.zones;
         let place = (zones.iter().zip(&self.books))
             .position(|(other, book)| {
                 other.role == Role::Mirror && (!mirror || book.slot > plan.slot)
@@ -158,8 +149,8 @@ impl State {
     }
 
     /// A zone serves.
-    pub fn zone_ready(&mut self, now: UnixMs, zone: &ZoneName) -> Vec<EventKind> {
-        if self.zone_state(zone, ZoneState::Ready) && self.snapshot.phase == Phase::Up {
+    pub(super) fn zone_ready(&mut self, now: UnixMs, zone: &ZoneName) -> Vec<EventKind> {
+        if self.zone_state(zone, ZoneState::Ready) && self.status.phase == Phase::Up {
             let text = format!("zone {zone} joined");
             self.push_mark(now, MarkKind::Zone, Some(zone.clone()), text);
         }
@@ -167,18 +158,18 @@ impl State {
     }
 
     /// A zone is being removed.
-    pub fn zone_removing(&mut self, zone: &ZoneName) -> Vec<EventKind> {
+    pub(super) fn zone_removing(&mut self, zone: &ZoneName) -> Vec<EventKind> {
         self.zone_state(zone, ZoneState::Removing);
         Vec::new()
     }
 
     /// A zone is gone.
-    pub fn zone_removed(&mut self, now: UnixMs, zone: &ZoneName) -> Vec<EventKind> {
+    pub(super) fn zone_removed(&mut self, now: UnixMs, zone: &ZoneName) -> Vec<EventKind> {
         if let Some(i) = self.index(zone) {
-            self.snapshot.zones.remove(i);
+            self.status.zones.remove(i);
             self.books.remove(i);
             self.touch();
-            if self.snapshot.phase == Phase::Up {
+            if self.status.phase == Phase::Up {
                 let text = format!("zone {zone} left");
                 self.push_mark(now, MarkKind::Zone, Some(zone.clone()), text);
             }
@@ -188,22 +179,22 @@ impl State {
 
     fn zone_state(&mut self, zone: &ZoneName, state: ZoneState) -> bool {
         let Some(i) = self.index(zone) else { return false };
-        let change = set(&mut self.snapshot.zones[i].state, state);
+        let change = set(&mut self.status.zones[i].state, state);
         self.changed(change);
         change == Change::Real
     }
 
     /// A long command began.
-    pub fn task_started(&mut self, task: Task) -> Vec<EventKind> {
-        self.snapshot.tasks.retain(|known| known.id != task.id);
-        self.snapshot.tasks.push(task);
+    pub(super) fn task_started(&mut self, task: Task) -> Vec<EventKind> {
+        self.status.tasks.retain(|known| known.id != task.id);
+        self.status.tasks.push(task);
         self.touch();
         Vec::new()
     }
 
     /// How far a long command is.
-    pub fn task_progress(&mut self, id: u64, progress: &str) -> Vec<EventKind> {
-        if let Some(task) = self.snapshot.tasks.iter_mut().find(|task| task.id == id)
+    pub(super) fn task_progress(&mut self, id: u64, progress: &str) -> Vec<EventKind> {
+        if let Some(task) = self.status.tasks.iter_mut().find(|task| task.id == id)
             && task.progress != progress
         {
             progress.clone_into(&mut task.progress);
@@ -213,35 +204,59 @@ impl State {
     }
 
     /// A long command ended.
-    pub fn task_ended(&mut self, id: u64) -> Vec<EventKind> {
-        let before = self.snapshot.tasks.len();
-        self.snapshot.tasks.retain(|task| task.id != id);
-        if self.snapshot.tasks.len() != before {
+    pub(super) fn task_ended(&mut self, id: u64) -> Vec<EventKind> {
+        let before = self.status.tasks.len();
+        self.status.tasks.retain(|task| task.id != id);
+        if self.status.tasks.len() != before {
             self.touch();
         }
         Vec::new()
     }
 
     /// A user's mark.
-    pub fn mark(&mut self, now: UnixMs, text: &str) -> Vec<EventKind> {
+    pub(super) fn mark(&mut self, now: UnixMs, text: &str) -> Vec<EventKind> {
         self.push_mark(now, MarkKind::Note, None, text.to_owned());
         vec![EventKind::Mark { text: text.to_owned() }]
     }
 
+    /// What the producers are doing; what they have done comes from the ledger.
+    pub(super) fn producing(&mut self, told: Producing) -> Vec<EventKind> {
+        let old = self.status.producer.clone();
+        let mut producer = Producer {
+            active: !told.running.is_empty(),
+            running: told.running,
+            last_number: told.last_number,
+            rate: told.rate.unwrap_or(old.rate),
+            acked_by: told.acked_by.or_else(|| old.acked_by.clone()),
+            trouble: told.trouble,
+            ..old
+        };
+        if let Some(connection) = told.connection {
+            connection.put(&mut producer);
+        }
+        self.producer(producer)
+    }
+
+    /// What the ledger says of all producers.
+    pub(super) fn produced(&mut self, told: Produced) -> Vec<EventKind> {
+        let Produced { acked, failed, unknown, baseline } = told;
+        self.producer(Producer { acked, failed, unknown, baseline, ..self.status.producer.clone() })
+    }
+
     /// What the producer has done. Its troubles, a new connection and an acknowledgement from
     /// anywhere but the source's domain get a line.
-    pub fn producer(&mut self, mut producer: Producer) -> Vec<EventKind> {
+    pub(super) fn producer(&mut self, mut producer: Producer) -> Vec<EventKind> {
         let mut events = Vec::new();
         if !producer.active {
             // The rate is that of the last second, in which it may still have been.
             producer.rate = 0.0;
         }
-        let old = &self.snapshot.producer;
+        let old = &self.status.producer;
         trouble("the producer", old.trouble.as_deref(), producer.trouble.as_deref(), &mut events);
         if producer.reconnects > old.reconnects {
             events.push(note(Severity::Warn, "the producer's connection was made anew"));
         }
-        let domain = self.snapshot.source().map(|source| source.name.long());
+        let domain = self.status.source().map(|source| source.name.long());
         if let (Some(by), Some(domain)) = (&producer.acked_by, domain)
             && old.acked_by.as_ref() != Some(by)
             && *by != domain
@@ -253,26 +268,44 @@ impl State {
                 ),
             ));
         }
-        let change = ignoring_rate(&mut self.snapshot.producer, producer, |p| &mut p.rate);
+        let change = ignoring_rate(&mut self.status.producer, producer, |p| &mut p.rate);
         self.changed(change);
+        self.explain_excess();
         events
     }
 
     /// What the room does with a zone's consumer.
-    pub fn work(&mut self, zone: &ZoneName, work: Work) -> Vec<EventKind> {
+    pub(super) fn consuming(
+        &mut self,
+        now: UnixMs,
+        zone: &ZoneName,
+        does: Consuming,
+    ) -> Vec<EventKind> {
         let mut events = Vec::new();
-        if let Some(i) = self.index(zone) {
-            let shown = &mut self.snapshot.zones[i].work;
+        if let Some(i) = self.index(zone)
+            && let Zone { consumer: Some(shown), flow, .. } = &mut self.status.zones[i]
+        {
             let name = format!("the consumer of zone {zone}");
-            trouble(&name, shown.trouble.as_deref(), work.trouble.as_deref(), &mut events);
-            let change = ignoring_rate(shown, work, |w| &mut w.rate);
+            trouble(&name, shown.trouble.as_deref(), does.trouble.as_deref(), &mut events);
+            let Consuming { running, paused, limit, rate, trouble, .. } = does;
+            let new = Consumer { running, paused, limit, rate, trouble, ..shown.clone() };
+            let change = ignoring_rate(shown, new, |consumer| &mut consumer.rate);
+            let book = &mut self.books[i];
+            (book.processed, book.came) = (Some(does.processed), does.deliveries);
+            let mut new = shown.clone();
+            if let Some(came) = book.came {
+                book.elsewhere.came(now, came, does.connections);
+            }
+            flow::deliveries(&mut new, book.deliveries, book.came);
+            let change = change.max(set_quietly(shown, new));
+            let change = change.max(set_quietly(&mut flow.latency, does.latency));
             self.changed(change);
         }
         events
     }
 
     /// A zone's account of messages, and the first sequences behind each count that must be zero.
-    pub fn ledger(
+    pub(super) fn ledger(
         &mut self,
         now: UnixMs,
         zone: &ZoneName,
@@ -281,7 +314,7 @@ impl State {
     ) -> Vec<EventKind> {
         let mut events = Vec::new();
         if let Some(i) = self.index(zone) {
-            let change = set(&mut self.snapshot.zones[i].ledger, ledger);
+            let change = set(&mut self.status.zones[i].ledger, ledger);
             self.changed(change);
             self.books[i].offenders = offenders;
             self.alarms(now, i, &mut events);
@@ -291,7 +324,7 @@ impl State {
 
     /// Counts that must be zero and have grown since they were last announced.
     pub(super) fn alarms(&mut self, now: UnixMs, i: usize, events: &mut Vec<EventKind>) {
-        let zone = &self.snapshot.zones[i];
+        let zone = &self.status.zones[i];
         let book = &mut self.books[i];
         let first = &book.offenders;
         let counts = [
@@ -319,35 +352,37 @@ impl State {
     }
 
     /// The screens attached now.
-    pub fn screens(&mut self, screens: Vec<Screen>) -> Vec<EventKind> {
+    pub(super) fn screens(&mut self, screens: Vec<Screen>) -> Vec<EventKind> {
         let has = |list: &[Screen], id: u64| list.iter().any(|screen| screen.id == id);
-        let old = &self.snapshot.screens;
+        let old = &self.status.screens;
         let left = old.iter().filter(|screen| !has(&screens, screen.id));
         let came = screens.iter().filter(|screen| !has(old, screen.id));
         let events = left
-            .map(|screen| EventKind::ScreenLeft { name: screen.name.clone() })
+            .map(|screen| EventKind::ScreenLeft { person: screen.person() })
             .chain(came.map(|screen| EventKind::ScreenAttached {
-                name: screen.name.clone(),
+                person: screen.person(),
                 drives: screen.drives,
             }))
             .collect();
-        let change = set(&mut self.snapshot.screens, screens);
+        let change = set(&mut self.status.screens, screens);
         self.changed(change);
         events
     }
 
     /// The drill that runs, as it stands now, or the last one; `None` clears it.
-    pub fn drill(&mut self, drill: Option<Drill>) -> Vec<EventKind> {
-        let change = set(&mut self.snapshot.drill, drill);
+    pub(super) fn drill(&mut self, drill: Option<Drill>) -> Vec<EventKind> {
+        let change = set(&mut self.status.drill, drill);
         self.changed(change);
         Vec::new()
     }
 
     /// What has been shown about one of the [`super::CONCLUSIONS`].
-    pub fn conclude(&mut self, name: &str, verdict: Verdict, evidence: &str) -> Vec<EventKind> {
-        if let Some(known) = self.snapshot.conclusions.iter_mut().find(|known| known.name == name) {
-            let change =
-                set(&mut known.verdict, verdict).max(set(&mut known.evidence, evidence.to_owned()));
+    pub(super) fn conclude(&mut self, told: &Concluded) -> Vec<EventKind> {
+        self.watched.remove(&told.name);
+        let mut known = self.status.conclusions.iter_mut();
+        if let Some(known) = known.find(|known| known.name == told.name) {
+            let change = set(&mut known.verdict, told.verdict);
+            let change = change.max(set(&mut known.evidence, told.evidence.clone()));
             self.changed(change);
         }
         Vec::new()

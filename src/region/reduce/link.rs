@@ -6,7 +6,7 @@ use crate::region::{
     event::{EventKind, Severity},
     names::{NodeName, ZoneName},
     recovery,
-    snapshot::{LinkState, MarkKind, NodeState},
+    status::{LinkState, MarkKind, NodeState},
     topology::CutKind,
 };
 
@@ -29,7 +29,7 @@ struct End {
 
 impl State {
     /// A cut was commanded; the relay has not confirmed it yet.
-    pub fn cut_begun(
+    pub(super) fn cut_begun(
         &mut self,
         now: UnixMs,
         zone: &ZoneName,
@@ -37,14 +37,14 @@ impl State {
         heals_at_ms: Option<UnixMs>,
     ) -> Vec<EventKind> {
         let Some(i) = self.index(zone) else { return Vec::new() };
-        let target = &mut self.snapshot.zones[i];
+        let target = &mut self.status.zones[i];
         let Some(link) = &mut target.link else { return Vec::new() };
         link.state = LinkState::Cut;
         link.kind = Some(kind);
         link.effective = false;
         link.severed_in_ms = None;
         link.proved_in_ms = None;
-        link.since_ms = now;
+        link.since_at_ms = now;
         link.heals_at_ms = heals_at_ms;
         // The clock of the last heal says nothing about this cut, and one that still runs has no
         // end to be timed.
@@ -58,9 +58,9 @@ impl State {
     }
 
     /// The relay has stopped carrying traffic, that long after the command.
-    pub fn severed(&mut self, zone: &ZoneName, after_ms: u64) -> Vec<EventKind> {
+    pub(super) fn severed(&mut self, zone: &ZoneName, after_ms: u64) -> Vec<EventKind> {
         let Some(i) = self.index(zone) else { return Vec::new() };
-        let Some(link) = &mut self.snapshot.zones[i].link else { return Vec::new() };
+        let Some(link) = &mut self.status.zones[i].link else { return Vec::new() };
         if link.state != LinkState::Cut || link.severed_in_ms.is_some() {
             return Vec::new();
         }
@@ -71,9 +71,14 @@ impl State {
 
     /// Both ends were seen without a leafnode connection, that long after the command. A leafnode
     /// that shows up in a later answer takes the proof back.
-    pub fn cut_proved(&mut self, now: UnixMs, zone: &ZoneName, after_ms: u64) -> Vec<EventKind> {
+    pub(super) fn cut_proved(
+        &mut self,
+        now: UnixMs,
+        zone: &ZoneName,
+        after_ms: u64,
+    ) -> Vec<EventKind> {
         let Some(i) = self.index(zone) else { return Vec::new() };
-        let Some(link) = &mut self.snapshot.zones[i].link else { return Vec::new() };
+        let Some(link) = &mut self.status.zones[i].link else { return Vec::new() };
         if link.state != LinkState::Cut || link.effective {
             return Vec::new();
         }
@@ -85,7 +90,7 @@ impl State {
     }
 
     /// The cut could not be made: the link is again what the nodes show.
-    pub fn cut_failed(&mut self, now: UnixMs, zone: &ZoneName) -> Vec<EventKind> {
+    pub(super) fn cut_failed(&mut self, now: UnixMs, zone: &ZoneName) -> Vec<EventKind> {
         self.end_cut(now, zone);
         let mut events = Vec::new();
         self.judge(now, &mut events);
@@ -94,7 +99,7 @@ impl State {
 
     /// A heal was commanded: the cut is over, the recovery clock runs. `acked` is the highest
     /// sequence the source has acknowledged: the leaders' last answers may be a moment older.
-    pub fn heal_begun(
+    pub(super) fn heal_begun(
         &mut self,
         now: UnixMs,
         zone: &ZoneName,
@@ -104,11 +109,11 @@ impl State {
             return Vec::new();
         }
         if let Some(i) = self.index(zone) {
-            let target = &mut self.snapshot.zones[i];
+            let target = &mut self.status.zones[i];
             let last_seq = target
                 .stream
                 .as_ref()
-                .filter(|stream| super::fresh(now, stream.told_ms))
+                .filter(|stream| super::fresh(now, stream.told_at_ms))
                 .map(|stream| stream.last_seq);
             let told = target.mirror.as_ref().and_then(|mirror| mirror.true_lag);
             let missed = acked.zip(last_seq).map(|(acked, last)| acked.saturating_sub(last));
@@ -121,6 +126,20 @@ impl State {
         Vec::new()
     }
 
+    /// The heal could not be made: the link is cut again, which nobody has proved.
+    pub(super) fn heal_failed(
+        &mut self,
+        now: UnixMs,
+        zone: &ZoneName,
+        kind: CutKind,
+    ) -> Vec<EventKind> {
+        self.cut_begun(now, zone, kind, None);
+        vec![note(
+            Severity::Warn,
+            format!("zone {zone} could not be healed and stays cut: `heal {zone}` tries again"),
+        )]
+    }
+
     /// A node was taken off the network of the links by somebody, or is on it again. What its server
     /// still lists as connections carries nothing, and never will.
     pub(super) fn went_astray(
@@ -131,7 +150,7 @@ impl State {
         events: &mut Vec<EventKind>,
     ) {
         let Some(i) = self.index(&node.zone) else { return };
-        let nodes = &self.snapshot.zones[i].nodes;
+        let nodes = &self.status.zones[i].nodes;
         let Some(n) = nodes.iter().position(|known| &known.name == node) else { return };
         let book = &mut self.books[i];
         let known = &mut book.nodes[n];
@@ -162,9 +181,9 @@ impl State {
     }
 
     /// The mirror's leader was asked to step down to hurry it.
-    pub fn nudged(&mut self, zone: &ZoneName) -> Vec<EventKind> {
+    pub(super) fn nudged(&mut self, zone: &ZoneName) -> Vec<EventKind> {
         if let Some(i) = self.index(zone)
-            && let Some(recovery) = &mut self.snapshot.zones[i].recovery
+            && let Some(recovery) = &mut self.status.zones[i].recovery
             && recovery.caught_up_after_ms.is_none()
         {
             let change = set(&mut recovery.nudged, true);
@@ -176,17 +195,17 @@ impl State {
     /// Takes the link out of the cut: down, until answers from after this moment show it up.
     fn end_cut(&mut self, now: UnixMs, zone: &ZoneName) -> bool {
         let Some(i) = self.index(zone) else { return false };
-        let unplugged = self.snapshot.zones[i]
+        let unplugged = self.status.zones[i]
             .link
             .as_ref()
             .filter(|link| link.kind == Some(CutKind::Unplug))
-            .map(|link| link.since_ms);
+            .map(|link| link.since_at_ms);
         if let Some(since) = unplugged {
             // Servers list them until their pings find them out; they carry nothing any more.
             self.books[i].dead_leafs = self.leafs_between(i);
             self.books[i].dead_until = found_out(since);
         }
-        let Some(link) = &mut self.snapshot.zones[i].link else { return false };
+        let Some(link) = &mut self.status.zones[i].link else { return false };
         if link.state != LinkState::Cut {
             return false;
         }
@@ -196,7 +215,7 @@ impl State {
         link.severed_in_ms = None;
         link.proved_in_ms = None;
         link.heals_at_ms = None;
-        link.since_ms = now;
+        link.since_at_ms = now;
         self.books[i].link_speaks_after = now;
         self.touch();
         true
@@ -204,7 +223,7 @@ impl State {
 
     /// The connections of a zone's link that its nodes and the source's last listed.
     fn leafs_between(&self, i: usize) -> Vec<(String, u64)> {
-        let zone = &self.snapshot.zones[i].name;
+        let zone = &self.status.zones[i].name;
         let here = self.books[i].nodes.iter().map(|node| (node, false));
         let there = self.source_index().into_iter().flat_map(|s| &self.books[s].nodes);
         here.chain(there.map(|node| (node, true)))
@@ -227,7 +246,7 @@ impl State {
         dead: &[(String, u64)],
     ) -> End {
         let mut end = End { seen: 0, all: Some(0) };
-        for (node, book) in self.snapshot.zones[place].nodes.iter().zip(&self.books[place].nodes) {
+        for (node, book) in self.status.zones[place].nodes.iter().zip(&self.books[place].nodes) {
             let leafs = match (&book.seen, node.state) {
                 (_, NodeState::Dead | NodeState::Stopped) => Some(0),
                 _ if book.astray_ms.is_some() => Some(0),
@@ -246,7 +265,7 @@ impl State {
     }
 
     pub(super) fn judge_link(&mut self, now: UnixMs, i: usize, events: &mut Vec<EventKind>) {
-        let zone = &self.snapshot.zones[i];
+        let zone = &self.status.zones[i];
         let (Some(old), Some(source)) = (&zone.link, self.source_index()) else { return };
         let name = zone.name.clone();
         let cut = old.state == LinkState::Cut;
@@ -255,7 +274,7 @@ impl State {
         let dead: &[_] = if now < book.dead_until && !cut { &book.dead_leafs } else { &[] };
         let here = self.end(i, None, since, dead);
         let there = self.end(source, Some(&name), since, dead);
-        let healed = zone.recovery.as_ref().map(|recovery| recovery.healed_ms);
+        let healed = zone.recovery.as_ref().map(|recovery| recovery.healed_at_ms);
         let up_here: Vec<bool> = zone.nodes.iter().map(|n| n.state == NodeState::Up).collect();
         let nodes = self.books[i].nodes.iter_mut().zip(up_here).filter(|(_, up)| *up);
         let rtt = nodes.filter_map(|(node, _)| node.round_trip(healed)).min();
@@ -263,7 +282,7 @@ impl State {
         let down = here.all == Some(0) || there.all == Some(0);
         let hushed = self.hushed(i);
 
-        let Some(link) = &mut self.snapshot.zones[i].link else { return };
+        let Some(link) = &mut self.status.zones[i].link else { return };
         let mut change = set(&mut link.leafs_here, here.all);
         change = change.max(set(&mut link.leafs_there, there.all));
         change = change.max(set_quietly(&mut link.rtt_us, rtt));
@@ -288,7 +307,7 @@ impl State {
             };
             if link.state != state {
                 link.state = state;
-                link.since_ms = now;
+                link.since_at_ms = now;
                 change = super::Change::Real;
                 if !hushed {
                     events.push(EventKind::LinkChanged { zone: name, to: state });

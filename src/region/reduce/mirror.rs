@@ -1,14 +1,15 @@
 //! Mirrors: the true lag, the state word that both ends add up to, and the recovery clock.
 //!
 //! The server's own `lag` and `error` stay at "all is well" in every failure that was tried
-//! (`nats-facts.md` §0.5), so the state is computed from both ends' sequences and the silence.
+//! (nats-facts §D), so the state is computed from both ends' sequences and the silence.
 
-use super::{State, book::MirrorBook, fresh, set};
+use super::{Change, State, book::MirrorBook, fresh, set};
 use crate::region::{
     UnixMs,
+    configuration::{Differing, Kind, Subject},
     event::EventKind,
     recovery::{self, STANDS_STILL_MS, Sight},
-    snapshot::{LinkState, MirrorState},
+    status::{LinkState, MirrorState},
 };
 
 /// A mirror that has not heard for longer is silent; the source's heartbeat comes every second.
@@ -42,15 +43,29 @@ struct View {
     link_since: UnixMs,
 }
 
+/// The word for a mirror that is not what was made, whatever its numbers say.
+fn altered(differences: &[Differing]) -> Option<MirrorState> {
+    let of = |one: &Differing| match (one.difference.subject, &one.difference.kind) {
+        (Subject::Stream, Kind::Promoted) => Some(MirrorState::Promoted),
+        (Subject::Stream, Kind::Replaced | Kind::OtherOrigin) => Some(MirrorState::Replaced),
+        (Subject::Stream, Kind::SourceRecreated) => Some(MirrorState::SourceRecreated),
+        (Subject::Durable, Kind::Missing) => Some(MirrorState::DurableMissing),
+        (Subject::Durable, Kind::Paused { .. }) => Some(MirrorState::DurablePaused),
+        _ => None,
+    };
+    // What became of the mirror itself is told first.
+    differences.iter().find_map(of)
+}
+
 impl State {
     pub(super) fn judge_mirror(&mut self, now: UnixMs, i: usize, events: &mut Vec<EventKind>) {
         let Some(source) = self.source_index().filter(|source| *source != i) else { return };
         let told = |place: usize| {
-            let stream = self.snapshot.zones[place].stream.as_ref()?;
-            fresh(now, stream.told_ms).then_some((stream.told_ms, stream.last_seq))
+            let stream = self.status.zones[place].stream.as_ref()?;
+            fresh(now, stream.told_at_ms).then_some((stream.told_at_ms, stream.last_seq))
         };
         let (there, here) = (told(source), told(i));
-        let zone = &self.snapshot.zones[i];
+        let zone = &self.status.zones[i];
         let Some(mirror) = &zone.mirror else { return };
         let ends = there.zip(here);
         let true_lag = ends.map(|((_, source), (_, mirror))| source.saturating_sub(mirror));
@@ -74,32 +89,46 @@ impl State {
         // by now is not known (its stream may be electing a leader).
         let outrun = ends.is_some_and(|((there, source), (here, mirror))| {
             mirror > source && here.saturating_sub(there) > OUTRUN_MS
+                // And the other way round: it was in step, and whether it still is nobody said.
+                || mirror < source && there.saturating_sub(here) > OUTRUN_MS && behind == Some(0)
         });
         let true_lag = true_lag.filter(|_| !outrun);
         let view = View {
             now,
-            mirror_fresh: fresh(now, mirror.told_ms),
-            silent_ms: mirror.heard_ms.map(|heard| mirror.told_ms.saturating_sub(heard)),
+            mirror_fresh: mirror.told_at_ms.is_some_and(|told| fresh(now, told)),
+            silent_ms: (mirror.heard_at_ms.zip(mirror.told_at_ms))
+                .map(|(heard, told)| told.saturating_sub(heard)),
             behind,
             link_up: zone.link.as_ref().is_some_and(|link| link.state == LinkState::Up),
             severed: zone.link.as_ref().is_some_and(|l| l.state == LinkState::Cut && l.effective),
-            link_since: zone.link.as_ref().map_or(0, |link| link.since_ms),
+            link_since: zone.link.as_ref().map_or(0, |link| link.since_at_ms),
         };
         let book = &mut self.books[i];
+        let followed = book.mirror.follows();
         if let Some((told, last_seq)) = there {
             let had = book.word_at(told.saturating_sub(SKEW_MS));
             book.mirror.compare(told, last_seq, had);
         }
-        let state = book.mirror.state(&view);
+        let altered = altered(&zone.differences);
+        let state = altered.unwrap_or_else(|| book.mirror.state(&view));
+        let turned = followed != book.mirror.follows();
         // Two different streams: the difference of their numbers means nothing.
-        let true_lag = true_lag.filter(|_| state != MirrorState::Diverged);
+        let apart = matches!(
+            state,
+            MirrorState::Diverged
+                | MirrorState::Promoted
+                | MirrorState::Replaced
+                | MirrorState::SourceRecreated
+        );
+        let true_lag = true_lag.filter(|_| !apart);
         let pending = book.source_pending.filter(|_| there.is_some());
-        let zone = &mut self.snapshot.zones[i];
+        let zone = &mut self.status.zones[i];
         self.peaks.saw(&zone.name, true_lag);
         let Some(mirror) = &mut zone.mirror else { return };
         let change = set(&mut mirror.true_lag, true_lag)
             .max(set(&mut mirror.source_pending, pending))
-            .max(set(&mut mirror.state, state));
+            .max(set(&mut mirror.state, state))
+            .max(if turned { Change::Real } else { Change::None });
         self.changed(change);
         self.announce(&view, i, state, events);
     }
@@ -129,7 +158,7 @@ impl State {
         }
         book.announced = Some(to);
         if !hushed {
-            let zone = self.snapshot.zones[i].name.clone();
+            let zone = self.status.zones[i].name.clone();
             events.push(EventKind::MirrorChanged { zone, from, to });
         }
     }
@@ -137,12 +166,12 @@ impl State {
     pub(super) fn judge_recovery(&mut self, now: UnixMs, i: usize, events: &mut Vec<EventKind>) {
         let source_told_ms = self
             .source_index()
-            .and_then(|source| self.snapshot.zones[source].stream.as_ref())
-            .map(|stream| stream.told_ms)
+            .and_then(|source| self.status.zones[source].stream.as_ref())
+            .map(|stream| stream.told_at_ms)
             .filter(|told| fresh(now, *told));
-        let version = self.snapshot.server_version.as_deref();
-        let kind = self.snapshot.mirror_kind;
-        let zone = &mut self.snapshot.zones[i];
+        let version = self.status.server_version.as_deref();
+        let kind = self.status.mirror_kind;
+        let zone = &mut self.status.zones[i];
         let book = &mut self.books[i];
         let (Some(shown), Some(clock)) = (&mut zone.recovery, &mut book.clock) else { return };
         let sight = Sight {
@@ -152,11 +181,11 @@ impl State {
             mirror: zone
                 .stream
                 .as_ref()
-                .filter(|stream| fresh(now, stream.told_ms))
-                .map(|stream| (stream.last_seq, stream.told_ms)),
+                .filter(|stream| fresh(now, stream.told_at_ms))
+                .map(|stream| (stream.last_seq, stream.told_at_ms)),
             source_told_ms,
             true_lag: zone.mirror.as_ref().and_then(|mirror| mirror.true_lag),
-            heard_ms: zone.mirror.as_ref().and_then(|mirror| mirror.heard_ms),
+            heard_at_ms: zone.mirror.as_ref().and_then(|mirror| mirror.heard_at_ms),
             moved_ms: book.mirror.moved_ms,
             kind,
             version,
@@ -179,6 +208,11 @@ impl State {
 }
 
 impl MirrorBook {
+    /// Nothing contradicts that all it holds came from the source as it is now.
+    pub(super) fn follows(&self) -> bool {
+        !self.source_replaced && self.ahead < 2
+    }
+
     /// Takes note of whether the mirror had more (`had`, told well before) than the source has: it
     /// takes two words of the source to say so, one to take it back.
     fn compare(&mut self, source_told: UnixMs, source: u64, had: Option<u64>) {
@@ -199,6 +233,9 @@ impl MirrorBook {
             }
             None => {}
         }
+        if view.mirror_fresh && !self.follows() {
+            return MirrorState::Diverged;
+        }
         let Some(silent_ms) = view.silent_ms else {
             return if view.mirror_fresh { MirrorState::NeverLinked } else { MirrorState::Unknown };
         };
@@ -209,8 +246,6 @@ impl MirrorBook {
         let behind = view.behind.is_some_and(|behind| behind > 0);
         if !view.mirror_fresh {
             MirrorState::Unknown
-        } else if self.source_replaced || self.ahead >= 2 {
-            MirrorState::Diverged
         } else if view.link_up && behind && stands_still {
             MirrorState::Stalled
         } else if silent_ms > SILENT_MS {

@@ -6,7 +6,7 @@ use crate::region::{
     event::EventKind,
     names::NodeName,
     observation::{NodeReport, ProcessState, ProcessTruth},
-    snapshot::{Container, MarkKind, NodeState},
+    status::{Container, MarkKind, Mirror, NodeState},
     topology::Role,
 };
 
@@ -31,7 +31,7 @@ impl RaftGroup {
 
     fn vote(self, seen: &Seen) -> Option<u8> {
         match self {
-            Self::Stream => seen.stream_leader,
+            Self::Stream => seen.leader,
             Self::Consumer => seen.consumer_leader,
             Self::Meta => seen.meta_leader,
         }
@@ -42,7 +42,7 @@ impl State {
     /// Zone and place of a node.
     fn place(&self, node: &NodeName) -> Option<(usize, usize)> {
         let i = self.index(&node.zone)?;
-        let n = self.snapshot.zones[i].nodes.iter().position(|known| &known.name == node)?;
+        let n = self.status.zones[i].nodes.iter().position(|known| &known.name == node)?;
         Some((i, n))
     }
 
@@ -56,7 +56,7 @@ impl State {
     ) {
         let Some((i, n)) = self.place(node) else { return };
         let before = self.books[i].nodes[n].truth.replace(truth);
-        let shown = &mut self.snapshot.zones[i].nodes[n];
+        let shown = &mut self.status.zones[i].nodes[n];
         let book = &mut self.books[i].nodes[n];
         let replaced = matches!(
             (before.and_then(|truth| truth.pid), truth.pid),
@@ -76,13 +76,13 @@ impl State {
         };
         let mut change = set(&mut shown.pid, truth.pid);
         if !book.runs()
-            && let Some(stream) = &mut self.snapshot.zones[i].stream
+            && let Some(stream) = &mut self.status.zones[i].stream
         {
             // The leader notices seconds later, or never if it is alone; until its next word, which
             // is then read with this node in mind, nobody knows.
             change = change.max(set(&mut stream.replicas_current, None));
         }
-        let shown = &mut self.snapshot.zones[i].nodes[n];
+        let shown = &mut self.status.zones[i].nodes[n];
         if book.ended() || state == NodeState::Starting && replaced {
             book.answered = false;
             book.seen = None;
@@ -98,7 +98,7 @@ impl State {
     /// What the engine tells of a node's container. Its measures move all the time.
     pub(super) fn container(&mut self, node: &NodeName, told: Container) {
         let Some((i, n)) = self.place(node) else { return };
-        let shown = &mut self.snapshot.zones[i].nodes[n].container;
+        let shown = &mut self.status.zones[i].nodes[n].container;
         let same = |old: &Container| {
             let Container { name, id, state, health, restarts, .. } = &told;
             (&old.name, &old.id, &old.state, &old.health, &old.restarts)
@@ -115,7 +115,7 @@ impl State {
     /// A node did not answer within its deadline.
     pub(super) fn silence(&mut self, now: UnixMs, node: &NodeName, events: &mut Vec<EventKind>) {
         let Some((i, n)) = self.place(node) else { return };
-        if self.snapshot.zones[i].nodes[n].state.answers() {
+        if self.status.zones[i].nodes[n].state.answers() {
             self.node_state(now, i, n, NodeState::Silent, events);
             self.elect(i, events);
         }
@@ -125,8 +125,8 @@ impl State {
     pub(super) fn age_nodes(&mut self, now: UnixMs, events: &mut Vec<EventKind>) {
         for i in 0..self.books.len() {
             for n in 0..self.books[i].nodes.len() {
-                let node = &self.snapshot.zones[i].nodes[n];
-                let old = node.answered_ms.is_none_or(|at| now.saturating_sub(at) > SILENT_MS);
+                let node = &self.status.zones[i].nodes[n];
+                let old = node.answered_at_ms.is_none_or(|at| now.saturating_sub(at) > SILENT_MS);
                 if node.state.answers() && old {
                     self.node_state(now, i, n, NodeState::Silent, events);
                     self.elect(i, events);
@@ -161,11 +161,11 @@ impl State {
                 .seen
                 .as_ref()
                 .is_some_and(|before| before.js_off && before.server_id == seen.server_id);
-        let shown = &mut self.snapshot.zones[i].nodes[n];
+        let shown = &mut self.status.zones[i].nodes[n];
         let mut change = set(&mut shown.leafs, Some(seen.leafs));
         change = change.max(set_quietly(&mut shown.rss_bytes, report.rss_bytes));
         change = change.max(set_quietly(&mut shown.cpu_percent, report.cpu_percent));
-        change = change.max(set_quietly(&mut shown.answered_ms, Some(at_ms)));
+        change = change.max(set_quietly(&mut shown.answered_at_ms, Some(at_ms)));
         book.nodes[n].seen = Some(seen);
         book.nodes[n].answered = true;
         self.changed(change);
@@ -174,15 +174,38 @@ impl State {
             self.node_state(now, i, n, state, events);
         }
         self.elect(i, events);
-        let leads = self.books[i].stream_leader.now == Some(node.number);
-        if self.snapshot.server_version.is_none()
-            || leads && self.snapshot.zones[i].role == Role::Source
+        let leads = self.books[i].leader.now == Some(node.number);
+        if self.status.server_version.is_none()
+            || leads && self.status.zones[i].role == Role::Source
         {
             self.server_version(report.version);
         }
-        if let Some(stream) = &report.stream {
-            self.stream_told(now, (i, n), at_ms, stream);
+        match &report.stream {
+            Some(stream) => self.stream_told(now, (i, n), at_ms, stream),
+            None => self.stream_missing(i),
         }
+    }
+
+    /// Most of a zone's nodes answer and none of them has the stream: it is gone, and its numbers
+    /// are those of nothing.
+    fn stream_missing(&mut self, i: usize) {
+        let zone = &mut self.status.zones[i];
+        let answers: Vec<bool> = (zone.nodes.iter().zip(&self.books[i].nodes))
+            .filter(|(node, _)| node.state == NodeState::Up)
+            .filter_map(|(_, book)| Some(book.seen.as_ref()?.has_stream))
+            .collect();
+        let most = answers.len() * 2 > zone.nodes.len();
+        if !most || answers.contains(&true) || zone.stream.take().is_none() {
+            return;
+        }
+        if let Some(consumer) = &mut zone.consumer {
+            consumer.forget_numbers();
+        }
+        if let Some(mirror) = &mut zone.mirror {
+            *mirror = Mirror { heard_at_ms: mirror.heard_at_ms, ..Mirror::default() };
+        }
+        self.books[i].words.clear();
+        self.touch();
     }
 
     fn node_state(
@@ -193,12 +216,12 @@ impl State {
         to: NodeState,
         events: &mut Vec<EventKind>,
     ) {
-        let node = &mut self.snapshot.zones[i].nodes[n];
+        let node = &mut self.status.zones[i].nodes[n];
         let from = std::mem::replace(&mut node.state, to);
         if from == to {
             return;
         }
-        node.since_ms = now;
+        node.since_at_ms = now;
         let name = node.name.clone();
         self.touch();
         if self.hushed(i) {
@@ -226,7 +249,7 @@ impl State {
             let leader = self.tally(i, group);
             let book = &mut self.books[i];
             let known = match group {
-                RaftGroup::Stream => &mut book.stream_leader,
+                RaftGroup::Stream => &mut book.leader,
                 RaftGroup::Consumer => &mut book.consumer_leader,
                 RaftGroup::Meta => &mut book.meta_leader,
             };
@@ -237,12 +260,12 @@ impl State {
             if !news {
                 continue;
             }
-            let zone = &mut self.snapshot.zones[i];
+            let zone = &mut self.status.zones[i];
             let mut name = None;
             for node in &mut zone.nodes {
                 let leads = leader == Some(node.name.number);
                 match group {
-                    RaftGroup::Stream => node.stream_leader = leads,
+                    RaftGroup::Stream => node.leader = leads,
                     RaftGroup::Consumer => node.consumer_leader = leads,
                     RaftGroup::Meta => node.meta_leader = leads,
                 }
@@ -278,7 +301,7 @@ impl State {
     /// has ended. One that gave up JetStream leads nothing, though the others take seconds to vote
     /// again.
     fn tally(&self, i: usize, group: RaftGroup) -> Option<u8> {
-        let zone = &self.snapshot.zones[i];
+        let zone = &self.status.zones[i];
         let book = &self.books[i];
         let can_lead = |number: u8| {
             zone.nodes.iter().any(|node| {
@@ -305,7 +328,7 @@ impl State {
             }
         }
         let known = match group {
-            RaftGroup::Stream => book.stream_leader,
+            RaftGroup::Stream => book.leader,
             RaftGroup::Consumer => book.consumer_leader,
             RaftGroup::Meta => book.meta_leader,
         };

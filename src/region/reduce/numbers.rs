@@ -1,10 +1,11 @@
 //! Numbers: what a leader tells of its own stream, mirror and consumer.
 
-use super::{Change, State, fresh, set, set_quietly};
+use super::{Change, State, flow, fresh, note, set, set_quietly};
 use crate::region::{
-    UnixMs,
+    EventKind, Severity, UnixMs,
+    deliveries::fetched_elsewhere,
     observation::StreamReport,
-    snapshot::{Consumer, Mirror, MirrorState, NodeState, Stream},
+    status::{Consumer, NodeState, Stream},
     topology::Role,
 };
 
@@ -22,7 +23,7 @@ impl State {
         report: &StreamReport,
     ) {
         let current = self.current_replicas(i, report);
-        let zone = &mut self.snapshot.zones[i];
+        let zone = &mut self.status.zones[i];
         let book = &mut self.books[i];
         let node = &zone.nodes[n].name;
         let number = Some(node.number);
@@ -30,8 +31,10 @@ impl State {
         let is_me = |leader: &Option<String>| leader.as_deref() == Some(name.as_str());
         let mut change = Change::None;
         let mut source_replaced = false;
-        let newest = zone.stream.as_ref().is_none_or(|stream| stream.told_ms <= at_ms);
-        if newest && book.stream_leader.now == number && is_me(&report.leader) {
+        let newest = zone.stream.as_ref().is_none_or(|stream| stream.told_at_ms <= at_ms);
+        let leads = newest && book.leader.now == number && is_me(&report.leader);
+        let first = leads && zone.stream.is_none();
+        if leads {
             let told = Stream {
                 messages: report.messages,
                 bytes: report.bytes,
@@ -41,88 +44,117 @@ impl State {
                 leader: Some(name.clone()),
                 replicas: u32::try_from(report.peers.len()).unwrap_or(u32::MAX).saturating_add(1),
                 replicas_current: Some(current),
-                told_ms: at_ms,
+                told_at_ms: at_ms,
             };
-            if zone.stream.as_ref().is_some_and(|old| old.last_seq < told.last_seq) {
+            let had = zone.stream.as_ref().map(|old| old.last_seq);
+            if had.is_some_and(|had| had < told.last_seq) {
                 book.mirror.moved_ms = Some(at_ms);
             }
             change = change.max(match &mut zone.stream {
                 Some(old) => {
                     // What had become unknown by its age is known again.
-                    let back = !fresh(now, old.told_ms) && fresh(now, at_ms);
-                    let timeless = set_quietly(&mut old.told_ms, at_ms);
+                    let back = !fresh(now, old.told_at_ms) && fresh(now, at_ms);
+                    let timeless = set_quietly(&mut old.told_at_ms, at_ms);
                     timeless.max(set(old, told)).max(if back { Change::Real } else { Change::None })
                 }
                 none => set(none, Some(told)),
             });
+            let doubted = book.created_anew.is_some();
             let replaced = book.created_told(&report.created);
+            if doubted != book.created_anew.is_some() {
+                change = Change::Real;
+            }
             book.keep_word(at_ms, report.last_seq);
+            let emptied = had.is_some_and(|had| had > report.last_seq);
+            book.receipts_fit(zone.ledger.received, report.last_seq, replaced || emptied);
             if zone.role == Role::Source {
                 source_replaced = replaced;
-            } else if let Some(told) = &report.mirror {
-                let heard = told.silent_ms.map(|silent| at_ms.saturating_sub(silent));
-                let mirror = zone.mirror.get_or_insert_with(|| {
-                    change = Change::Real;
-                    Mirror {
-                        true_lag: None,
-                        reported_lag: None,
-                        heard_ms: None,
-                        state: MirrorState::Unknown,
-                        error: None,
-                        source_pending: None,
-                        told_ms: at_ms,
-                    }
-                });
-                change = change.max(set(&mut mirror.reported_lag, Some(told.lag)));
-                change = change.max(set(&mut mirror.error, told.error.clone()));
-                change = change.max(set_quietly(&mut mirror.told_ms, at_ms));
+            } else if let Some(mirror) = &mut zone.mirror {
+                // A stream that is no mirror (any more) hears from nobody.
+                let told = report.mirror.as_ref();
+                change = change.max(set(&mut mirror.reported_lag, told.map(|told| told.lag)));
+                let error = told.and_then(|told| told.error.clone());
+                change = change.max(set(&mut mirror.error, error));
+                let first = mirror.told_at_ms.is_none();
+                let quiet = set_quietly(&mut mirror.told_at_ms, Some(at_ms));
+                change = change.max(if first { Change::Real } else { quiet });
+                let silent = told.and_then(|told| told.silent_ms);
+                let heard = silent.map(|silent| at_ms.saturating_sub(silent));
                 // A new leader says "never" until it has heard itself; what an earlier one
                 // heard stays true.
                 if let Some(heard) = heard
-                    && mirror.heard_ms.is_none_or(|old| old.abs_diff(heard) >= HEARD_JITTER_MS)
+                    && mirror.heard_at_ms.is_none_or(|old| old.abs_diff(heard) >= HEARD_JITTER_MS)
                 {
-                    let first = mirror.heard_ms.is_none();
+                    let first = mirror.heard_at_ms.is_none();
                     change = change.max(if first { Change::Real } else { Change::Quiet });
-                    mirror.heard_ms = Some(heard);
+                    mirror.heard_at_ms = Some(heard);
                 }
             }
+            if replaced {
+                change = change.max(forget(&mut zone.consumer));
+            }
+            if !report.consumers.iter().any(|consumer| consumer.name == book.consumer) {
+                // The leader of the stream knows every consumer of it: this one is gone.
+                change = change.max(forget(&mut zone.consumer));
+            }
         }
-        let newest = zone.consumer.as_ref().is_none_or(|consumer| consumer.told_ms <= at_ms);
-        let consumer = report.consumers.iter().find(|consumer| consumer.name == book.consumer);
-        if let Some(report) = consumer
-            && newest
+        let report_of = report.consumers.iter().find(|consumer| consumer.name == book.consumer);
+        if let Some(report) = report_of
+            && let Some(shown) = &mut zone.consumer
+            && shown.told_at_ms.is_none_or(|told| told <= at_ms)
             && book.consumer_leader.now == number
             && is_me(&report.leader)
         {
-            let told = Consumer {
-                name: report.name.clone(),
-                delivered: report.delivered,
-                ack_floor: report.ack_floor,
-                pending: report.pending,
-                unacked: report.unacked,
-                redelivered: report.redelivered,
+            let mut told = Consumer {
+                delivered: Some(report.delivered),
+                ack_floor: Some(report.ack_floor),
+                pending: Some(report.pending),
+                unacked: Some(report.unacked),
+                redelivered: Some(report.redelivered),
                 leader: Some(name.clone()),
-                told_ms: at_ms,
+                told_at_ms: Some(at_ms),
+                ..shown.clone()
             };
-            change = change.max(match &mut zone.consumer {
-                Some(old) => {
-                    let timeless = set_quietly(&mut old.told_ms, at_ms);
-                    timeless.max(set(old, told))
-                }
-                none => set(none, Some(told)),
-            });
+            book.deliveries = Some(report.deliveries);
+            flow::deliveries(&mut told, book.deliveries, book.came);
+            let timeless = set_quietly(&mut shown.told_at_ms, told.told_at_ms);
+            change = change.max(timeless).max(set(shown, told));
+            book.elsewhere.told(now, report.deliveries, report.leader.as_deref());
         }
+        let first = (first && zone.role == Role::Source).then_some(report.last_seq);
         if zone.role == Role::Source {
-            for (zone, book) in self.snapshot.zones.iter().zip(&mut self.books) {
+            for (zone, book) in self.status.zones.iter().zip(&mut self.books) {
                 let holds = zone.stream.as_ref().is_some_and(|stream| stream.last_seq > 0);
-                book.mirror.source_replaced |= source_replaced && holds && zone.mirror.is_some();
+                book.mirror.source_replaced |=
+                    source_replaced && holds && zone.role == Role::Mirror;
                 let durable = report.consumers.iter().find(|c| c.name == book.mirror_consumer);
-                if let Some(durable) = durable.filter(|durable| is_me(&durable.leader)) {
-                    book.source_pending = Some(durable.pending);
+                match durable {
+                    None if leads => book.source_pending = None,
+                    Some(durable) if is_me(&durable.leader) => {
+                        book.source_pending = Some(durable.pending);
+                    }
+                    _ => {}
                 }
             }
         }
+        if let Some(last_seq) = first {
+            self.first_seen(last_seq);
+        }
         self.changed(change);
+    }
+
+    /// Once a second: what came to somebody else.
+    pub(super) fn note_elsewhere(&mut self, now: UnixMs, i: usize, events: &mut Vec<EventKind>) {
+        let book = &mut self.books[i];
+        book.elsewhere.look(now);
+        let zone = &mut self.status.zones[i];
+        let Some(consumer) = &mut zone.consumer else { return };
+        let count = book.elsewhere.count;
+        let new = count - std::mem::replace(&mut consumer.elsewhere, count);
+        if new > 0 {
+            events.push(note(Severity::Warn, fetched_elsewhere(&zone.name, new)));
+            self.touch();
+        }
     }
 
     /// The leader and the peers it takes for current, but for those whose servers have ended, are
@@ -130,8 +162,7 @@ impl State {
     /// good once it is the last one running.
     fn current_replicas(&self, i: usize, report: &StreamReport) -> u32 {
         let out = |name: &str| {
-            let node =
-                self.snapshot.zones[i].nodes.iter().find(|node| node.name.to_string() == name);
+            let node = self.status.zones[i].nodes.iter().find(|node| node.name.to_string() == name);
             node.is_some_and(|node| {
                 matches!(
                     node.state,
@@ -141,5 +172,16 @@ impl State {
         };
         let current = report.peers.iter().filter(|peer| peer.current && !out(&peer.name)).count();
         u32::try_from(current).unwrap_or(u32::MAX).saturating_add(1)
+    }
+}
+
+/// A consumer's numbers are unknown once it is gone.
+fn forget(consumer: &mut Option<Consumer>) -> Change {
+    match consumer {
+        Some(consumer) if consumer.told_at_ms.is_some() => {
+            consumer.forget_numbers();
+            Change::Real
+        }
+        _ => Change::None,
     }
 }

@@ -4,14 +4,17 @@ use super::*;
 use crate::region::{
     names::NodeName,
     observation::{
-        ConsumerReport, LeafReport, MirrorReport, NodeReport, PeerReport, ProcessState,
-        ProcessTruth, StreamReport,
+        ConsumerReport, Consuming, Deliveries, LeafReport, MirrorReport, NodeReport, PeerReport,
+        ProcessState, ProcessTruth, StreamReport,
     },
-    snapshot::{Ledger, LinkState, MirrorState, NodeState, Producer, Screen, Task, Work},
+    status::{
+        Audit, Flow, Latency, Ledger, LinkState, MirrorState, NodeState, Producer, Screen, Task,
+    },
     topology::{CutKind, DEFAULT_PORT_BASE, MirrorKind, ZonePlan},
 };
 
 mod book;
+mod flow;
 mod link;
 mod mirror;
 mod nodes;
@@ -28,6 +31,8 @@ pub(super) struct Lab {
     /// Each node of b has a leafnode connection, and a node of the source has it too.
     pub rtt_us: u64,
     pub linked: bool,
+    /// Deliveries of each consumer to somebody else.
+    pub fetched_elsewhere: u64,
     pub source_created: &'static str,
     pub events: Vec<EventKind>,
 }
@@ -66,6 +71,7 @@ impl Lab {
             mirror_seq: 100,
             silent_ms: Some(300),
             linked: true,
+            fetched_elsewhere: 0,
             rtt_us: 400,
             source_created: "2026-01-01T00:00:00Z",
             events: Vec::new(),
@@ -106,6 +112,7 @@ impl Lab {
             name: format!("consumer-{}", node.zone),
             delivered: seq,
             ack_floor: seq,
+            deliveries: seq + self.fetched_elsewhere,
             leader: Some(lead.clone()),
             ..ConsumerReport::default()
         };
@@ -172,8 +179,8 @@ impl Lab {
         }
     }
 
-    pub fn shown(&self, name: &str) -> crate::region::snapshot::Zone {
-        self.state.snapshot(self.now).zone(&zone(name)).unwrap().clone()
+    pub fn shown(&self, name: &str) -> Zone {
+        self.state.status(self.now).zone(&zone(name)).unwrap().clone()
     }
 
     pub fn node_state(&self, name: &str) -> NodeState {

@@ -2,16 +2,15 @@
 
 use std::fmt::Write as _;
 
-use super::phase_word;
+use super::{
+    Consumer, Flow, Latency, Link, LinkState, Mirror, NodeState, Phase, Producer, Recovery, Status,
+    StepState, Stream, Verdict, Zone, ZoneState,
+};
 use crate::region::{
     UnixMs,
-    event::seconds,
-    figures::thousands,
+    configuration::gone_at_source,
+    format::{bytes, count, rate, round_trip, seconds, span},
     reduce::FRESH_MS,
-    snapshot::{
-        Consumer, Link, LinkState, Mirror, NodeState, Phase, Producer, Recovery, Snapshot,
-        StepState, Stream, Verdict, Zone, ZoneState,
-    },
     topology::Role,
 };
 
@@ -24,21 +23,21 @@ const GAP: &str = "   ";
 
 /// The whole status as text, with a newline at the end.
 #[must_use]
-pub fn render(snapshot: &Snapshot) -> String {
+pub fn render(status: &Status) -> String {
     let mut page = Page::default();
-    head(&mut page, snapshot);
-    for zone in &snapshot.zones {
+    head(&mut page, status);
+    for zone in &status.zones {
         page.blank();
-        block(&mut page, zone, snapshot.at_ms);
+        block(&mut page, zone, status);
     }
     page.blank();
-    producer(&mut page, &snapshot.producer);
-    for task in &snapshot.tasks {
-        let mut facts = vec![format!("{} (by {})", task.command, task.actor)];
+    producer(&mut page, &status.producer);
+    for task in &status.tasks {
+        let mut facts = vec![format!("{} (by {})", task.command, task.by)];
         facts.extend((!task.progress.is_empty()).then(|| task.progress.clone()));
         page.row("running", &facts);
     }
-    let conclusions: Vec<String> = snapshot
+    let conclusions: Vec<String> = status
         .conclusions
         .iter()
         .map(|conclusion| format!("{} {}", conclusion.name, verdict(conclusion.verdict)))
@@ -46,39 +45,44 @@ pub fn render(snapshot: &Snapshot) -> String {
     if !conclusions.is_empty() {
         page.row("conclusions", &conclusions);
     }
-    let screens: Vec<String> = snapshot
+    let screens: Vec<String> = status
         .screens
         .iter()
         .map(|screen| {
-            format!("{} ({})", screen.name, if screen.drives { "drives" } else { "observes" })
+            let (guest, drives) = (
+                if screen.guest { "guest, " } else { "" },
+                if screen.drives { "drives" } else { "observes" },
+            );
+            let from = screen.from.as_ref().map(|from| format!(", from {from}"));
+            format!("{} ({guest}{drives}{})", screen.name, from.unwrap_or_default())
         })
         .collect();
     page.row("screens", &if screens.is_empty() { vec!["none".into()] } else { screens });
     page.text
 }
 
-fn head(page: &mut Page, snapshot: &Snapshot) {
-    let version = snapshot.server_version.as_deref().unwrap_or("version unknown");
-    let kind = snapshot.mirror_kind.map(|kind| format!("{} mirrors", kind.as_str()));
+fn head(page: &mut Page, status: &Status) {
+    let version = status.server_version.as_deref().unwrap_or("version unknown");
+    let kind = status.mirror_kind.map(|kind| format!("{} mirrors", kind.as_str()));
     let mut facts = vec![
-        match &snapshot.phase {
-            Phase::Failed(_) => format!("region {} did not start", snapshot.region),
-            phase => format!("region {} is {}", snapshot.region, phase_word(phase)),
+        match status.phase {
+            Phase::Failed => format!("region {} did not start", status.region),
+            phase => format!("region {} is {phase}", status.region),
         },
-        snapshot.platform.clone(),
+        status.platform.clone(),
         format!("nats-server {version}"),
     ];
     facts.extend(kind);
-    let age = snapshot.at_ms.saturating_sub(snapshot.started_ms);
+    let age = status.at_ms.saturating_sub(status.started_at_ms);
     facts.push(format!("room {} old", span(age)));
     page.flow("", &facts, GAP);
-    if let Phase::Failed(why) = &snapshot.phase {
+    if let Some(why) = &status.failure {
         page.prose("  why", why);
     }
-    if matches!(snapshot.phase, Phase::Starting | Phase::Failed(_))
-        || snapshot.steps.iter().any(|step| step.state != StepState::Done)
+    if matches!(status.phase, Phase::Starting | Phase::Failed)
+        || status.steps.iter().any(|step| step.state != StepState::Done)
     {
-        for step in &snapshot.steps {
+        for step in &status.steps {
             let state = match (step.state, step.took_ms) {
                 (StepState::Done, Some(took)) => format!("done in {}", seconds(took)),
                 (StepState::Done, None) => "done".into(),
@@ -94,20 +98,17 @@ fn head(page: &mut Page, snapshot: &Snapshot) {
     }
 }
 
-fn block(page: &mut Page, zone: &Zone, at: UnixMs) {
-    let role = match zone.role {
-        Role::Source => "source",
-        Role::Mirror => "mirror",
-    };
+fn block(page: &mut Page, zone: &Zone, status: &Status) {
+    let at = status.at_ms;
     let state = match zone.state {
         ZoneState::Starting => ", starting",
         ZoneState::Ready => "",
         ZoneState::Removing => ", being removed",
     };
-    page.line(&format!("zone {} ({role}{state})", zone.name));
+    page.line(&format!("zone {} ({}{state})", zone.name, zone.role));
     for (n, node) in zone.nodes.iter().enumerate() {
         let leads: Vec<&str> = [
-            (node.stream_leader, "stream"),
+            (node.leader, "stream"),
             (node.meta_leader, "meta"),
             (node.consumer_leader, "consumer"),
         ]
@@ -116,7 +117,7 @@ fn block(page: &mut Page, zone: &Zone, at: UnixMs) {
         .collect();
         let mut text = format!("{} {:<8}", node.name, node.state.as_str());
         if node.state != NodeState::Up {
-            let _ = write!(text, " for {}", span(at.saturating_sub(node.since_ms)));
+            let _ = write!(text, " for {}", span(at.saturating_sub(node.since_at_ms)));
         }
         if !leads.is_empty() {
             let _ = write!(text, " leads {}", leads.join(", "));
@@ -129,16 +130,28 @@ fn block(page: &mut Page, zone: &Zone, at: UnixMs) {
     );
     page.row(
         "consumer",
-        &zone.consumer.as_ref().map_or_else(unknown, |consumer| consumer_facts(consumer, zone, at)),
+        &(zone
+            .consumer
+            .as_ref()
+            .filter(|consumer| consumer.told_at_ms.is_some() || consumer.running))
+        .map_or_else(unknown, |consumer| consumer_facts(consumer, at)),
     );
-    if let Some(why) = &zone.work.trouble {
+    page.row("last 10 s", &flow_facts(zone.flow));
+    if let Some(why) = zone.consumer.as_ref().and_then(|consumer| consumer.trouble.as_ref()) {
         page.prose("", &format!("trouble: {why}"));
+    }
+    for one in &zone.differences {
+        page.prose("  differs", &one.describe(&zone.name, at));
     }
     if zone.role == Role::Mirror {
         page.row(
             "mirror",
-            &zone.mirror.as_ref().map_or_else(unknown, |mirror| mirror_facts(mirror, at)),
+            &(zone.mirror.as_ref().filter(|mirror| mirror.told_at_ms.is_some()))
+                .map_or_else(unknown, |mirror| mirror_facts(mirror, at)),
         );
+        if let Some((count, limits)) = status.gone_at_source(zone) {
+            page.prose("", &gone_at_source(&zone.name, count, &limits));
+        }
         if let Some(error) = zone.mirror.as_ref().and_then(|mirror| mirror.error.as_ref()) {
             page.prose("", &format!("the server says: {error}"));
         }
@@ -164,10 +177,17 @@ fn block(page: &mut Page, zone: &Zone, at: UnixMs) {
         format!("corrupt {}", count(ledger.corrupt)),
         format!("unexpected {}", count(ledger.unexpected)),
     ];
+    if ledger.foreign > 0 {
+        facts.push(format!("published by somebody else {}", count(ledger.foreign)));
+    }
     if ledger.unrecorded > 0 {
         facts.push(format!("unrecorded {} (the ledger was cut short)", count(ledger.unrecorded)));
     }
     page.row("ledger", &facts);
+}
+
+fn or_unknown(number: Option<u64>) -> String {
+    number.map_or_else(|| "unknown".into(), count)
 }
 
 fn unknown() -> Vec<String> {
@@ -190,36 +210,60 @@ fn stream_facts(stream: &Stream, at: UnixMs) -> Vec<String> {
     if stream.leader.is_none() {
         facts.push("nobody leads".into());
     }
-    facts.extend(stale(at, stream.told_ms));
+    facts.extend(stale(at, stream.told_at_ms));
     facts
 }
 
-fn consumer_facts(consumer: &Consumer, zone: &Zone, at: UnixMs) -> Vec<String> {
+fn consumer_facts(consumer: &Consumer, at: UnixMs) -> Vec<String> {
     let mut facts = vec![
-        format!("delivered {}", count(consumer.delivered)),
-        format!("floor {}", count(consumer.ack_floor)),
-        format!("pending {}", count(consumer.pending)),
-        format!("unacked {}", count(consumer.unacked)),
-        format!("redelivered {}", count(consumer.redelivered)),
-        format!("{:.1}/s", zone.work.rate),
+        format!("delivered {}", or_unknown(consumer.delivered)),
+        format!("floor {}", or_unknown(consumer.ack_floor)),
+        format!("pending {}", or_unknown(consumer.pending)),
+        format!("unacked {}", or_unknown(consumer.unacked)),
+        format!("redelivered {}", or_unknown(consumer.redelivered)),
+        format!(
+            "deliveries {} ({} here)",
+            or_unknown(consumer.deliveries),
+            or_unknown(consumer.deliveries_here)
+        ),
+        rate(consumer.rate),
     ];
-    if zone.work.paused {
+    if consumer.elsewhere > 0 {
+        facts.push(format!("fetched by somebody else {}", count(consumer.elsewhere)));
+    }
+    if consumer.paused {
         facts.push("paused".into());
     }
-    if let Some(limit) = zone.work.limit {
-        facts.push(format!("held to {limit}/s"));
+    if let Some(limit) = consumer.limit {
+        facts.push(format!("held to {}", rate(limit)));
     }
-    facts.extend(stale(at, consumer.told_ms));
+    facts.extend(consumer.told_at_ms.and_then(|told| stale(at, told)));
+    facts
+}
+
+fn flow_facts(flow: Flow) -> Vec<String> {
+    let per_second = |rate_of: Option<f64>| rate_of.map_or_else(|| "unknown".into(), rate);
+    let mut facts = vec![
+        format!("published {}", per_second(flow.publish_rate)),
+        format!("consumed {}", per_second(flow.consume_rate)),
+    ];
+    match flow.latency {
+        Some(Latency { messages, p50_us, p99_us, max_us }) => facts.extend([
+            format!("latency of {} messages: p50 {}", count(messages), round_trip(p50_us)),
+            format!("p99 {}", round_trip(p99_us)),
+            format!("max {}", round_trip(max_us)),
+        ]),
+        None => facts.push("latency unknown".into()),
+    }
     facts
 }
 
 fn mirror_facts(mirror: &Mirror, at: UnixMs) -> Vec<String> {
-    let or_unknown = |number: Option<u64>| number.map_or_else(|| "unknown".into(), count);
     let mut facts = vec![
         mirror.state.as_str().to_owned(),
         format!("true lag {}", or_unknown(mirror.true_lag)),
         format!("server says {}", or_unknown(mirror.reported_lag)),
-        mirror.heard_ms.map_or_else(
+        mirror.heard_at_ms.map_or_else(
             || "never heard".into(),
             |heard| format!("heard {} ago", span(at.saturating_sub(heard))),
         ),
@@ -227,16 +271,16 @@ fn mirror_facts(mirror: &Mirror, at: UnixMs) -> Vec<String> {
     if let Some(pending) = mirror.source_pending {
         facts.push(format!("source counts {}", count(pending)));
     }
-    facts.extend(stale(at, mirror.told_ms));
+    facts.extend(mirror.told_at_ms.and_then(|told| stale(at, told)));
     facts
 }
 
 fn link_facts(link: &Link, at: UnixMs) -> Vec<String> {
     let leafs =
         |number: Option<u32>| number.map_or_else(|| "unknown".into(), |number| number.to_string());
-    let kind = link.kind.map(|kind| format!(" ({})", kind.as_str())).unwrap_or_default();
-    let age = span(at.saturating_sub(link.since_ms));
-    let mut facts = vec![format!("{}{kind} for {age}", link.state.as_str())];
+    let kind = link.kind.map(|kind| format!(" ({kind})")).unwrap_or_default();
+    let age = span(at.saturating_sub(link.since_at_ms));
+    let mut facts = vec![format!("{}{kind} for {age}", link.state)];
     if link.state == LinkState::Cut {
         facts.push(if link.effective { "effective" } else { "not proved" }.into());
         facts.extend(unnoticed(link, at));
@@ -251,7 +295,7 @@ fn link_facts(link: &Link, at: UnixMs) -> Vec<String> {
         leafs(link.leafs_there)
     ));
     if let Some(rtt) = link.rtt_us {
-        facts.push(format!("rtt {}.{:02} ms", rtt / 1000, rtt % 1000 / 10));
+        facts.push(format!("rtt {}", round_trip(rtt)));
     }
     facts
 }
@@ -269,7 +313,7 @@ fn recovery_facts(recovery: &Recovery, at: UnixMs) -> Vec<String> {
         (ms, _) => format!("moving {}", after(ms)),
     };
     let mut facts = vec![
-        format!("healed {} ago", span(at.saturating_sub(recovery.healed_ms))),
+        format!("healed {} ago", span(at.saturating_sub(recovery.healed_at_ms))),
         format!("link up {}", after(recovery.link_up_after_ms)),
         moving,
         format!("caught up {}", after(recovery.caught_up_after_ms)),
@@ -285,12 +329,15 @@ fn recovery_facts(recovery: &Recovery, at: UnixMs) -> Vec<String> {
 
 fn producer(page: &mut Page, producer: &Producer) {
     let mut facts = vec![
-        if producer.active { format!("{:.1}/s", producer.rate) } else { "idle".into() },
+        if producer.active { rate(producer.rate) } else { "idle".into() },
         format!("acked {}", count(producer.acked)),
         format!("failed {}", count(producer.failed)),
         format!("unknown {}", count(producer.unknown)),
         format!("last number {}", count(producer.last_number)),
     ];
+    if producer.baseline > 0 {
+        facts.push(format!("from before {}", count(producer.baseline)));
+    }
     if producer.reconnects > 0 {
         facts.push(format!("reconnects {}", count(producer.reconnects)));
     }
@@ -305,42 +352,12 @@ fn producer(page: &mut Page, producer: &Producer) {
 }
 
 fn verdict(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Waiting => "waiting",
-        Verdict::Holding => "holding",
-        Verdict::Proved => "proved",
-        Verdict::Broken => "BROKEN",
-        Verdict::Void => "void",
-    }
+    if verdict == Verdict::Broken { "BROKEN" } else { verdict.as_str() }
 }
 
 fn stale(at: UnixMs, told: UnixMs) -> Option<String> {
     let age = at.saturating_sub(told);
     (age >= FRESH_MS).then(|| format!("({} old)", span(age)))
-}
-
-fn count(number: u64) -> String {
-    thousands(number, ',')
-}
-
-fn bytes(number: u64) -> String {
-    match number {
-        0..1_024 => format!("{number} B"),
-        1_024..1_048_576 => format!("{:.1} KiB", number as f64 / 1_024.0),
-        1_048_576..1_073_741_824 => format!("{:.1} MiB", number as f64 / 1_048_576.0),
-        _ => format!("{:.1} GiB", number as f64 / 1_073_741_824.0),
-    }
-}
-
-/// A span as people say it: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`.
-fn span(ms: u64) -> String {
-    let s = ms / 1000;
-    match s {
-        0..10 => format!("{s}.{} s", ms % 1000 / 100),
-        10..120 => format!("{s} s"),
-        120..7_200 => format!("{} min {} s", s / 60, s % 60),
-        _ => format!("{} h {} min", s / 3600, s % 3600 / 60),
-    }
 }
 
 /// Lines of at most [`WIDTH`] columns.

@@ -11,8 +11,8 @@ use std::{
 use super::{Ended, RECORD, Recorded};
 use crate::{
     drill::record::{Begin, Entry},
-    region::{EventKind, UnixMs, snapshot::Verdict},
-    room::bus::Bus,
+    region::{EventKind, Input, UnixMs, input::Concluded, status::Verdict},
+    room::mailbox::Mailbox,
 };
 
 /// Why such a drill is void.
@@ -117,16 +117,13 @@ pub fn last(drills: &Path, run: &str) -> Vec<Recorded> {
 }
 
 /// Tells them: in the log, and in the strip of the conclusions.
-pub fn tell(bus: &Bus, ended: Vec<Ended>) {
-    bus.change(move |state, _| {
-        let mut events = Vec::new();
-        for Ended { drill, verdict, evidence, .. } in ended {
-            events.extend(state.conclude(&drill, verdict, &evidence));
-            let evidence = format!("{evidence}; `report` writes what there is of it");
-            events.push(EventKind::DrillEnded { drill, verdict, evidence });
-        }
-        events
-    });
+pub fn tell(bus: &Mailbox, ended: Vec<Ended>) {
+    for Ended { drill: name, verdict, evidence, .. } in ended {
+        let told = format!("{evidence}; `report` writes what there is of it");
+        let drill = name.clone();
+        bus.tell(Input::Concluded(Concluded { name, verdict, evidence }));
+        bus.tell(Input::Said(vec![EventKind::DrillEnded { drill, verdict, evidence: told }]));
+    }
 }
 
 #[cfg(test)]

@@ -7,10 +7,8 @@ use crate::{
     drill::bundle::{self, Parts, RunFolder},
     room::{
         clock::now_ms,
-        engine::{Engine, Failure},
-        evidence::length_noted,
-        home::Home,
-        task::{Cx, Result, Said},
+        runtime::{Failure, Runtime},
+        task::{CommandCtx, Completion, Result},
     },
 };
 
@@ -24,19 +22,22 @@ const LENT: &str = "servers";
 /// # Errors
 /// When it cannot be written.
 pub async fn write(
-    engine: &Engine,
+    runtime: &Runtime,
     ended: &[Recorded],
     folder: Option<PathBuf>,
 ) -> std::result::Result<PathBuf, Failure> {
     let names: Vec<&str> = ended.iter().map(|one| one.drill.as_str()).collect();
-    let folder =
-        folder.unwrap_or_else(|| engine.home.folder.join(REPORTS).join(new_name(&names.join("-"))));
+    let folder = folder
+        .unwrap_or_else(|| runtime.home.folder.join(REPORTS).join(new_name(&names.join("-"))));
     if let Some(parent) = folder.parent() {
         std::fs::create_dir_all(parent)
             .map_err(|error| Failure::Broken(format!("{}: {error}", parent.display())))?;
     }
-    let home = engine.home.clone();
-    uncut(&home)?;
+    let home = runtime.home.clone();
+    // What is not in the ledger's file any more would be missing in the bundle.
+    if let Some(damage) = runtime.ledger_query.inspect().await {
+        return Err(Failure::Broken(damage.to_string()));
+    }
     let runs = ended.iter().map(|one| RunFolder { folder: one.folder.clone() }).collect();
     let writing = tokio::task::spawn_blocking(move || {
         let lent = home.folder.join(super::RECORDS).join(LENT);
@@ -58,23 +59,6 @@ pub async fn write(
         Ok(Ok(folder)) => Ok(folder),
         Ok(Err(error)) => Err(Failure::Broken(error.to_string())),
         Err(crash) => Err(Failure::Broken(crash.to_string())),
-    }
-}
-
-/// What is not in the ledger's file any more would be missing in the bundle, and told of the region.
-fn uncut(home: &Home) -> std::result::Result<(), Failure> {
-    let ledger = home.ledger();
-    let lengths = || Ok((length_noted(home)?.unwrap_or(0), std::fs::metadata(&ledger)?.len()));
-    match lengths() {
-        Ok((noted, there)) if there >= noted => Ok(()),
-        Ok((noted, there)) => Err(Failure::Broken(format!(
-            "{} was cut short by another hand while the room ran: {} bytes are gone",
-            ledger.display(),
-            noted - there
-        ))),
-        Err::<_, std::io::Error>(error) => {
-            Err(Failure::Broken(format!("{}: {error}", ledger.display())))
-        }
     }
 }
 
@@ -101,16 +85,16 @@ fn lend(home: &Path, lent: &Path, kind: &str) -> Vec<PathBuf> {
 ///
 /// # Errors
 /// When no drill has ended on this region's data, or it cannot be written.
-pub async fn report(cx: Cx, folder: Option<PathBuf>) -> Result {
-    let last = cx.engine.desk.last();
+pub async fn report(cx: CommandCtx, folder: Option<PathBuf>) -> Result {
+    let last = cx.runtime.active_drill.last();
     if last.is_empty() {
         return Err(Failure::Refused(
             "no drill has ended on this region yet: `drill run all` runs the four conclusions"
                 .into(),
         ));
     }
-    let folder = write(&cx.engine, &last, folder).await?;
-    Ok(Said::done(format!("evidence: {}", folder.display())))
+    let folder = write(&cx.runtime, &last, folder).await?;
+    Ok(Completion::done(format!("evidence: {}", folder.display())))
 }
 
 /// A bundle's folder name, by the time: `20261124-165500-cut`.

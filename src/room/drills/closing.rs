@@ -3,56 +3,65 @@
 use std::{
     io::{BufWriter, Write},
     path::Path,
-    sync::Arc,
-    time::{Duration, Instant},
 };
 
-use super::{Crew, recorder::Recorder, sabotage::Saboteur};
+use super::{DrillCtx, recorder::Recorder, sabotage::Saboteur};
 use crate::{
     drill::{
-        law::{self, Conclusion, ReplicaAudit},
+        checks::{self, ReplicaAudit},
+        conclusions::{self, Conclusion},
         record::Entry,
+        run::Run,
     },
     nats::{audit, facts, replicas},
-    region::{
-        NodeName, ZoneName, ZonePlan,
-        snapshot::{LinkState, Verdict},
+    region::{Input, NodeName, ZoneName, status::Verdict},
+    room::{
+        clock::now_ms,
+        drain::{drain, living},
     },
-    room::{clock::now_ms, verify::living},
 };
-
-/// How long nothing may come before what is late is late.
-const STANDSTILL: Duration = Duration::from_secs(5);
-/// How often it is looked.
-const LOOK: Duration = Duration::from_millis(50);
 
 /// Waits for the consumers, asks the servers, reads every replica of every zone.
 pub async fn gather(
-    crew: &Crew,
+    ctx: &DrillCtx,
     recorder: &Recorder,
     saboteur: &mut Saboteur,
     folder: &Path,
     first: u64,
 ) -> Vec<ReplicaAudit> {
-    let engine = &crew.cx.engine;
-    crew.cx.progress("waits for the consumers, then reads every replica of every zone");
-    let last = end(crew).await;
+    let runtime = &ctx.cx.runtime;
+    ctx.cx.progress("waits for the consumers, then reads every replica of every zone");
+    let last = end(ctx).await;
     let last = saboteur.duplicate(last).await.unwrap_or(last);
-    for plan in engine.plans() {
-        drain(crew, &plan, last).await;
+    for plan in runtime.plans() {
+        // What does not come is in the last sample: the checks see it there.
+        if let Some(outlook) = drain(&ctx.cx, &plan, last, &ctx.statuses, |_| {}).await {
+            tracing::info!("zone {} is not done at the drill's end: {outlook:?}", plan.name);
+        }
     }
     saboteur.lose(first, last).await;
-    let nodes = facts::servers(&engine.plans()).await;
+    let nodes = facts::servers(&runtime.plans()).await;
     recorder.write(Entry::Servers { nodes, at: now_ms() });
-    recorder.sample(engine, &crew.snapshots);
+    recorder.sample(runtime, &ctx.statuses);
     let mut streams = Vec::new();
-    for plan in engine.plans() {
-        let Ok(zone) = engine.zone(&plan.name) else { continue };
-        let (living, rest) = living(&crew.snapshots.borrow().snapshot, &plan);
+    for plan in runtime.plans() {
+        let Ok(zone) = runtime.zone(&plan.name) else { continue };
+        let (living, rest) = living(&ctx.statuses.borrow().status, &plan);
         for (node, state) in rest {
             unread(recorder, &plan.name, node, format!("it is {}", state.as_str()));
         }
-        let read = replicas::read_replicas(&zone.client, &living, &engine.run, 1..=last).await;
+        let described = match audit::describe(&zone.client).await {
+            Ok(described) => described,
+            Err(error) => {
+                for node in living.nodes {
+                    unread(recorder, &plan.name, node.name, error.to_string());
+                }
+                continue;
+            }
+        };
+        let (client, run) = (&zone.client, &runtime.run);
+        let read =
+            replicas::read_replicas(client, &living, &described, run, 1..=last, |_| {}).await;
         for replica in read {
             match replica.read {
                 Ok(content) => {
@@ -89,57 +98,35 @@ fn write(path: &Path, audit: &crate::ledger::audit::StreamAudit) -> std::io::Res
 }
 
 /// The source's last sequence, from its leader; from the picture if it does not answer.
-async fn end(crew: &Crew) -> u64 {
+async fn end(ctx: &DrillCtx) -> u64 {
     let asked = async {
-        let source = crew.cx.engine.source_plan().ok()?;
-        let client = crew.cx.engine.zone(&source.name).ok()?.client.clone();
-        audit::last_sequence(&client).await.ok()
+        let source = ctx.cx.runtime.source_plan().ok()?;
+        let client = ctx.cx.runtime.zone(&source.name).ok()?.client.clone();
+        Some(audit::describe(&client).await.ok()?.last_seq)
     };
     if let Some(last) = asked.await {
         return last;
     }
-    let published = crew.snapshots.borrow();
-    let source = published.snapshot.source().and_then(|zone| zone.stream.as_ref());
+    let published = ctx.statuses.borrow();
+    let source = published.status.source().and_then(|zone| zone.stream.as_ref());
     source.map_or(0, |stream| stream.last_seq)
 }
 
-/// Waits until a zone's consumer has acknowledged everything up to `last`, as long as it moves.
-async fn drain(crew: &Crew, plan: &ZonePlan, last: u64) {
-    let mut best = None;
-    let mut moved = Instant::now();
-    while moved.elapsed() < STANDSTILL && !crew.cx.stop.is_cancelled() {
-        let (floor, held) = {
-            let published = crew.snapshots.borrow();
-            let Some(zone) = published.snapshot.zone(&plan.name) else { return };
-            let cut = zone.link.as_ref().is_some_and(|link| link.state == LinkState::Cut);
-            (zone.consumer.as_ref().map_or(0, |c| c.ack_floor), cut || zone.work.paused)
-        };
-        if floor >= last || held {
-            return;
-        }
-        if Some(floor) != best {
-            best = Some(floor);
-            moved = Instant::now();
-        }
-        tokio::time::sleep(LOOK).await;
+/// The conclusion, by the same checks that a bundle is verified by. What they found of each zone's
+/// messages stands on every screen from then on.
+pub async fn conclude(ctx: &DrillCtx, run: Run, streams: Vec<ReplicaAudit>) -> Conclusion {
+    let question = move |ledger: &crate::ledger::Ledger| {
+        conclusions::conclude(&run, checks::judge(&run, ledger, &streams))
+    };
+    let asked = ctx.cx.runtime.ledger_query.ask_inspected(question);
+    let Some(conclusion) = asked.await else {
+        let evidence =
+            "nothing was concluded: the ledger's keeper gave no answer (the room's log says why)";
+        let (verdict, findings) = (Verdict::Void, Vec::new());
+        return Conclusion { verdict, evidence: evidence.into(), findings };
+    };
+    for (zone, audit) in checks::audits(&conclusion.findings, now_ms()) {
+        ctx.cx.bus().tell(Input::Audited { zone, audit });
     }
-}
-
-/// The conclusion, by the same law that a bundle is verified by.
-pub async fn conclude(
-    crew: &Crew,
-    recorder: &Arc<Recorder>,
-    streams: Vec<ReplicaAudit>,
-) -> Conclusion {
-    let run = recorder.run();
-    let question =
-        move |ledger: &crate::ledger::book::Ledger| law::conclude(&run, ledger, &streams);
-    let asked = crew.cx.engine.asker.ask(question);
-    asked.await.unwrap_or_else(|| Conclusion {
-        verdict: Verdict::Void,
-        evidence:
-            "nothing was concluded: the ledger's keeper gave no answer (the room's log says why)"
-                .into(),
-        findings: Vec::new(),
-    })
+    conclusion
 }

@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
-use super::Crew;
+use super::DrillCtx;
 use crate::{
-    drill::{check::Check, script::Script},
+    drill::script::Script,
     region::{
-        Role, Snapshot, ZoneName,
-        snapshot::{LinkState, NodeState, Zone, ZoneState},
+        Role, Status, ZoneName,
+        status::{LinkState, NodeState, Zone, ZoneState},
     },
+    room::configuration::why_nothing_comes,
 };
 
 /// How long a drill waits for what passes by itself.
@@ -30,43 +31,51 @@ enum Obstacle {
 ///
 /// # Errors
 /// What is in the way, and what removes it.
-pub async fn ready(crew: &Crew, script: &Script) -> Result<(ZoneName, ZoneName), String> {
-    let mut snapshots = crew.snapshots.clone();
+pub async fn ready(ctx: &DrillCtx, script: &Script) -> Result<(ZoneName, ZoneName), String> {
+    let mut statuses = ctx.statuses.clone();
     let began = tokio::time::Instant::now();
     loop {
-        let found = candidates(&snapshots.borrow_and_update().snapshot, reads_all(script));
+        let found = candidates(&statuses.borrow_and_update().status, reads_all(script));
         let (obstacle, patience) = match found {
-            Ok(zones) => return Ok(zones),
+            Ok((source, mirror)) => match unable(ctx, [&source, &mirror]) {
+                None => return Ok((source, mirror)),
+                Some(why) => (why, PICTURE_WITHIN),
+            },
             Err(Obstacle::Passing(why)) => (why, READY_WITHIN),
             Err(Obstacle::Standing(why)) => (why, PICTURE_WITHIN),
         };
         tokio::select! {
-            () = crew.cx.stop.cancelled() => return Err(crew.why_ended()),
+            () = ctx.cx.stop.cancelled() => return Err(ctx.why_ended()),
             () = tokio::time::sleep_until(began + patience) => return Err(obstacle),
-            changed = snapshots.changed() => if changed.is_err() { return Err(obstacle) },
+            changed = statuses.changed() => if changed.is_err() { return Err(obstacle) },
         }
     }
+}
+
+/// Why messages do not come to one of these zones, whatever the drill does.
+fn unable(ctx: &DrillCtx, zones: [&ZoneName; 2]) -> Option<String> {
+    let why = |zone: &ZoneName| why_nothing_comes(&*ctx.cx.runtime.zone(zone).ok()?, false);
+    zones.into_iter().find_map(why)
 }
 
 /// Will the drill be void if a node is not there: does it judge by every replica, without bringing
 /// nodes back itself?
 fn reads_all(script: &Script) -> bool {
     let revives = |line: &str| line.starts_with("node start") || line.starts_with("node thaw");
-    script.checks.contains(&Check::Faithful) && !script.lines().any(revives)
+    script.checks().iter().any(|check| check.by_replicas) && !script.lines().any(revives)
 }
 
 /// The source and the first mirror zone that serves, is linked, has everything, and consumes.
-fn candidates(snapshot: &Snapshot, every_node: bool) -> Result<(ZoneName, ZoneName), Obstacle> {
+fn candidates(status: &Status, every_node: bool) -> Result<(ZoneName, ZoneName), Obstacle> {
     use Obstacle::{Passing, Standing};
-    let source =
-        snapshot.source().ok_or_else(|| Standing("the region has no source zone".into()))?;
+    let source = status.source().ok_or_else(|| Standing("the region has no source zone".into()))?;
     serves(source, every_node)?;
     consumes(source)?;
-    if snapshot.producer.active {
+    if status.producer.active {
         return Err(Passing("messages are being produced: `produce stop` ends that".into()));
     }
     let mut first = None;
-    for zone in snapshot.zones.iter().filter(|zone| zone.role == Role::Mirror) {
+    for zone in status.zones.iter().filter(|zone| zone.role == Role::Mirror) {
         let looked =
             serves(zone, every_node).and_then(|()| follows(zone)).and_then(|()| consumes(zone));
         match looked {
@@ -122,12 +131,12 @@ fn follows(zone: &Zone) -> Result<(), Obstacle> {
 
 fn consumes(zone: &Zone) -> Result<(), Obstacle> {
     let name = &zone.name;
-    if zone.work.paused {
+    if zone.paused() {
         return Err(Obstacle::Standing(format!(
             "the consumer of zone {name} is paused: `consumer resume {name}` goes on"
         )));
     }
-    if zone.work.limit.is_some() {
+    if zone.consumer.as_ref().is_some_and(|consumer| consumer.limit.is_some()) {
         return Err(Obstacle::Standing(format!(
             "the consumer of zone {name} is held to a rate: `consumer rate {name} max` lifts it"
         )));

@@ -1,6 +1,7 @@
 //! The recorder: a drill's record on disk as it happens, and its picture on every screen.
 
 use std::{
+    collections::BTreeMap,
     fs::File,
     io::Write,
     path::Path,
@@ -8,30 +9,42 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::{Snapshots, sample};
+use super::{Statuses, by_hand::ByHand};
 use crate::{
     drill::{
-        law,
+        checks,
         record::{Begin, Entry, Sample},
         run::Run,
     },
-    region::snapshot::{Drill, Verdict},
-    room::{bus::Bus, clock::now_ms, engine::Engine},
+    region::{
+        Input, Severity, ZoneName,
+        deliveries::fetched_elsewhere,
+        status::{Drill, Verdict},
+    },
+    room::{
+        clock::now_ms,
+        mailbox::{Mail, Mailbox},
+        runtime::Runtime,
+    },
 };
 
 /// Samples are taken at most this often.
-const SAMPLE_EVERY: Duration = Duration::from_millis(50);
+const SAMPLE_EVERY: Duration = Duration::from_millis(100);
 /// And at least this often.
-const SAMPLE_ANYWAY: Duration = Duration::from_secs(1);
+const SAMPLE_ANYWAY: Duration = Duration::from_millis(250);
 /// Samples change the picture at most this often: its counters are for people, and are counted over
 /// all of the run. The record has every sample.
 const GLANCE_EVERY: Duration = Duration::from_millis(200);
 
+/// The name of a drill's history, beside its record.
+const HISTORY: &str = "history.jsonl";
+
 /// The recorder of one run.
 pub struct Recorder {
-    bus: Bus,
+    bus: Mailbox,
     book: Mutex<Book>,
 }
 
@@ -39,6 +52,8 @@ struct Book {
     file: File,
     run: Run,
     view: Drill,
+    /// When the record began: the zero of its monotonic clock.
+    began: Instant,
     /// When it was last glanced at.
     glanced: Instant,
     /// Why the record cannot be written, if it cannot.
@@ -50,11 +65,12 @@ impl Recorder {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn begin(bus: Bus, folder: &Path, begin: Begin, view: Drill) -> std::io::Result<Self> {
+    pub fn begin(bus: Mailbox, folder: &Path, begin: Begin, view: Drill) -> std::io::Result<Self> {
         let file = File::create(folder.join(super::RECORD))?;
         let begin = Entry::Begin(Box::new(begin));
         let run = Run::from_entries([begin.clone()]);
-        let mut book = Book { file, run, view, glanced: Instant::now(), trouble: None };
+        let now = Instant::now();
+        let mut book = Book { file, run, view, began: now, glanced: now, trouble: None };
         book.line(&begin);
         let recorder = Self { bus, book: Mutex::new(book) };
         match recorder.trouble() {
@@ -73,6 +89,7 @@ impl Recorder {
         // Two take samples: dated here, the later line is never the earlier moment.
         let is_sample = if let Entry::Sample(sample) = &mut entry {
             sample.at = now_ms();
+            sample.mono_ms = Some(book.began.elapsed().as_millis() as u64);
             true
         } else {
             false
@@ -98,16 +115,35 @@ impl Recorder {
     }
 
     fn show(&self, view: Drill) {
-        self.bus.change(move |state, _| {
-            let name = view.name.clone();
-            let conclude = view.conclusion.is_some();
-            let (verdict, evidence) = (view.verdict, view.evidence.clone());
-            let mut events = state.drill(Some(view));
-            if conclude {
-                events.extend(state.conclude(&name, verdict, &evidence));
-            }
-            events
-        });
+        self.bus.tell(Input::Drill(Box::new(view)));
+    }
+
+    /// Keeps the room's inputs beside the record, from now on.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub async fn keep_history(&self, folder: &Path) -> std::io::Result<()> {
+        self.ask(|done| Mail::KeepHistory { path: folder.join(HISTORY), done }).await
+    }
+
+    /// Ends it; what could not be written is told in the log: without it the drill cannot be played
+    /// again, its verdict needs only the record.
+    pub async fn end_history(&self, folder: &Path) {
+        if let Err(error) =
+            self.ask(|done| Mail::EndHistory { path: folder.join(HISTORY), done }).await
+        {
+            self.bus
+                .note(Severity::Error, format!("the drill's history cannot be replayed: {error}"));
+        }
+    }
+
+    async fn ask(
+        &self,
+        mail: impl FnOnce(oneshot::Sender<std::io::Result<()>>) -> Mail,
+    ) -> std::io::Result<()> {
+        let (done, answer) = oneshot::channel();
+        self.bus.send(mail(done)).map_err(std::io::Error::other)?;
+        answer.await.map_err(std::io::Error::other)?
     }
 
     /// Why the record cannot be written, if it cannot.
@@ -123,20 +159,26 @@ impl Recorder {
     /// Takes samples until `stop`: whenever the picture changed, and once a second anyway.
     pub fn sample_until(
         self: &Arc<Self>,
-        engine: Arc<Engine>,
-        mut snapshots: Snapshots,
+        runtime: Arc<Runtime>,
+        mut statuses: Statuses,
+        by_hand: Option<Arc<ByHand>>,
         stop: CancellationToken,
     ) -> tokio::task::JoinHandle<()> {
         let recorder = Arc::clone(self);
         tokio::spawn(async move {
             let mut last = Sample::default();
+            let mut elsewhere = elsewhere(&statuses);
             let mut written = Instant::now();
             loop {
-                let mut now = recorder.take(&engine, &snapshots);
+                let mut now = look(&runtime, &statuses);
                 now.at = last.at;
+                recorder.note_elsewhere(&runtime, &statuses, &mut elsewhere);
                 if now != last || written.elapsed() >= SAMPLE_ANYWAY {
                     last = now.clone();
                     written = Instant::now();
+                    if let Some(by_hand) = &by_hand {
+                        by_hand.look(&now);
+                    }
                     recorder.write(Entry::Sample(Box::new(now)));
                 }
                 tokio::select! {
@@ -146,24 +188,52 @@ impl Recorder {
                 let rest = SAMPLE_ANYWAY.saturating_sub(written.elapsed());
                 tokio::select! {
                     () = stop.cancelled() => return,
-                    changed = snapshots.changed() => if changed.is_err() { return },
+                    changed = statuses.changed() => if changed.is_err() { return },
                     () = tokio::time::sleep(rest) => {}
                 }
             }
         })
     }
 
-    /// Takes a sample now.
-    pub fn sample(&self, engine: &Engine, snapshots: &Snapshots) {
-        let now = self.take(engine, snapshots);
-        self.write(Entry::Sample(Box::new(now)));
+    /// Ends the drill once somebody else has fetched messages of a consumer: which, it will not get.
+    fn note_elsewhere(
+        &self,
+        runtime: &Runtime,
+        statuses: &Statuses,
+        known: &mut BTreeMap<ZoneName, u64>,
+    ) {
+        for (zone, total) in elsewhere(statuses) {
+            let before = known.insert(zone.clone(), total).unwrap_or(total);
+            let count = total.saturating_sub(before);
+            if count > 0 {
+                let why = fetched_elsewhere(&zone, count);
+                self.write(Entry::Elsewhere { zone, count });
+                runtime.active_drill.end(&why);
+            }
+        }
     }
 
-    #[allow(clippy::unused_self)]
-    fn take(&self, engine: &Engine, snapshots: &Snapshots) -> Sample {
-        let producer = engine.producer().ok();
-        sample::of(&snapshots.borrow().snapshot, producer.as_deref())
+    /// Takes a sample now.
+    pub fn sample(&self, runtime: &Runtime, statuses: &Statuses) {
+        let now = look(runtime, statuses);
+        self.write(Entry::Sample(Box::new(now)));
     }
+}
+
+/// What is known now; of its connection the producer is asked itself.
+fn look(runtime: &Runtime, statuses: &Statuses) -> Sample {
+    let mut sample = Sample::of(&statuses.borrow().status);
+    if let Ok(producer) = runtime.producer() {
+        producer.connection().put(&mut sample.status.producer);
+    }
+    sample
+}
+
+/// How many deliveries of each zone's consumer came to somebody else so far.
+fn elsewhere(statuses: &Statuses) -> BTreeMap<ZoneName, u64> {
+    let published = statuses.borrow();
+    let zones = published.status.zones.iter();
+    zones.filter_map(|z| Some((z.name.clone(), z.consumer.as_ref()?.elsewhere))).collect()
 }
 
 impl Book {
@@ -181,10 +251,10 @@ impl Book {
     /// What the record adds up to so far. A verdict that stands is not looked at again.
     fn glance(&mut self) {
         self.glanced = Instant::now();
-        if self.view.ended_ms.is_some() {
+        if self.view.ended_at_ms.is_some() {
             return;
         }
-        let (verdict, evidence, counters) = law::glance(&self.run);
+        let (verdict, evidence, counters) = checks::live(&self.run);
         // Only the end can prove anything.
         self.view.verdict = if verdict == Verdict::Proved { Verdict::Holding } else { verdict };
         self.view.evidence = evidence;

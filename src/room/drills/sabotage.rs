@@ -5,17 +5,21 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::task::JoinHandle;
 
-use super::{Ended, Snapshots, recorder::Recorder};
+use super::{Ended, Statuses, recorder::Recorder};
 use crate::{
     command::{Command, CutKind, Produce, Sabotage},
-    drill::record::Entry,
+    drill::{
+        checks::{Finding, Reason, reason::ProducerFact},
+        record::Entry,
+    },
+    ledger::finding::fault::Kind,
     nats::{connect::jetstream, producer::Fault},
     region::{
-        Snapshot, ZoneName,
-        snapshot::{LinkState, Verdict},
+        Status, ZoneName,
+        status::{LinkState, Verdict},
         topology::{DRILL_SUBJECT, STREAM},
     },
-    room::{clock::now_ms, engine::Engine},
+    room::{clock::now_ms, runtime::Runtime},
 };
 
 /// How long a leak may take until a message has come through it.
@@ -28,9 +32,9 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Puts the fault in, at the right moment.
 pub struct Saboteur {
     kind: Option<Sabotage>,
-    engine: Arc<Engine>,
+    runtime: Arc<Runtime>,
     recorder: Arc<Recorder>,
-    snapshots: Snapshots,
+    statuses: Statuses,
     mirror: ZoneName,
     /// Produces of the script that are still to come.
     produces: usize,
@@ -43,13 +47,13 @@ impl Saboteur {
     #[must_use]
     pub fn new(
         kind: Option<Sabotage>,
-        engine: Arc<Engine>,
+        runtime: Arc<Runtime>,
         recorder: Arc<Recorder>,
-        snapshots: Snapshots,
+        statuses: Statuses,
         mirror: ZoneName,
         produces: usize,
     ) -> Self {
-        Self { kind, engine, recorder, snapshots, mirror, produces, done: false, task: None }
+        Self { kind, runtime, recorder, statuses, mirror, produces, done: false, task: None }
     }
 
     fn tell(&mut self, what: impl Into<String>) {
@@ -93,7 +97,7 @@ impl Saboteur {
                 self.fault(Fault::Swap, "two consecutive messages are sent in the wrong order");
             }
             (Sabotage::NoPause, Command::ConsumerPause { zone }) => {
-                if let Ok(zone) = self.engine.zone(zone) {
+                if let Ok(zone) = self.runtime.zone(zone) {
                     zone.control.send_modify(|held| held.defiant = true);
                 }
                 self.tell(format!(
@@ -106,7 +110,7 @@ impl Saboteur {
                 self.meddle(kind);
             }
             (Sabotage::Leak, _) if produces && !self.done => {
-                let how = proved_cut(&self.snapshots.borrow().snapshot, &self.mirror);
+                let how = proved_cut(&self.statuses.borrow().status, &self.mirror);
                 if let Some(how) = how {
                     self.leak(how);
                 }
@@ -117,14 +121,14 @@ impl Saboteur {
     }
 
     fn fault(&mut self, fault: Fault, what: &str) {
-        if let Ok(producer) = self.engine.producer() {
+        if let Ok(producer) = self.runtime.producer() {
             producer.put_fault(fault);
             self.tell(what);
         }
     }
 
     fn meddle(&mut self, kind: Sabotage) {
-        let Ok(producer) = self.engine.producer() else { return };
+        let Ok(producer) = self.runtime.producer() else { return };
         let what = if kind == Sabotage::Reconfigure {
             "the producer's window was halved while the zone joined"
         } else {
@@ -147,26 +151,26 @@ impl Saboteur {
             "the cut link of zone {} was secretly restored for a moment",
             self.mirror
         ));
-        let (engine, zone) = (Arc::clone(&self.engine), self.mirror.clone());
-        let snapshots = self.snapshots.clone();
+        let (runtime, zone) = (Arc::clone(&self.runtime), self.mirror.clone());
+        let statuses = self.statuses.clone();
         self.task = Some(tokio::spawn(async move {
-            let last = |snapshot: &Snapshot| {
-                snapshot.zone(&zone).and_then(|zone| zone.stream.as_ref()).map(|s| s.last_seq)
+            let last = |status: &Status| {
+                status.zone(&zone).and_then(|zone| zone.stream.as_ref()).map(|s| s.last_seq)
             };
-            let before = last(&snapshots.borrow().snapshot);
-            if let Err(error) = engine.platform.heal(&zone).await {
+            let before = last(&statuses.borrow().status);
+            if let Err(error) = runtime.platform.heal(&zone).await {
                 tracing::warn!("sabotage: the leak of zone {zone}: {error}");
                 return;
             }
             let deadline = tokio::time::Instant::now() + LEAKS_WITHIN;
-            let still_cut = |snapshot: &Snapshot| {
-                let link = snapshot.zone(&zone).and_then(|zone| zone.link.as_ref());
+            let still_cut = |status: &Status| {
+                let link = status.zone(&zone).and_then(|zone| zone.link.as_ref());
                 link.is_some_and(|link| link.state == LinkState::Cut)
             };
             while tokio::time::Instant::now() < deadline {
                 let over = {
-                    let published = snapshots.borrow();
-                    !still_cut(&published.snapshot) || last(&published.snapshot) > before
+                    let published = statuses.borrow();
+                    !still_cut(&published.status) || last(&published.status) > before
                 };
                 if over {
                     break;
@@ -174,8 +178,8 @@ impl Saboteur {
                 tokio::time::sleep(LOOK).await;
             }
             // Healed in earnest meanwhile: then it must stay so.
-            let still_cut = still_cut(&snapshots.borrow().snapshot);
-            if still_cut && let Err(error) = engine.platform.cut(&zone, how).await {
+            let still_cut = still_cut(&statuses.borrow().status);
+            if still_cut && let Err(error) = runtime.platform.cut(&zone, how).await {
                 tracing::warn!("sabotage: severing zone {zone} again: {error}");
             }
         }));
@@ -199,8 +203,8 @@ impl Saboteur {
             return None;
         }
         let copied = async {
-            let source = self.engine.source_plan().ok()?;
-            let client = self.engine.zone(&source.name).ok()?.client.clone();
+            let source = self.runtime.source_plan().ok()?;
+            let client = self.runtime.zone(&source.name).ok()?.client.clone();
             let context = jetstream(&client);
             let stream = context.get_stream(STREAM).await.ok()?;
             let message = stream.get_raw_message(last).await.ok()?;
@@ -224,7 +228,7 @@ impl Saboteur {
         }
         let seq = first + (last - first) / 2;
         let removed = async {
-            let client = self.engine.zone(&self.mirror).ok()?.client.clone();
+            let client = self.runtime.zone(&self.mirror).ok()?.client.clone();
             let stream = jetstream(&client).get_stream(STREAM).await.ok()?;
             stream.delete_message(seq).await.ok()
         };
@@ -246,35 +250,58 @@ impl Saboteur {
         if self.kind.is_none() {
             return;
         }
-        if let Ok(producer) = self.engine.producer() {
+        if let Ok(producer) = self.runtime.producer() {
             producer.clear_fault();
             producer.configure_back();
         }
-        for zone in self.engine.zones() {
+        for zone in self.runtime.zones() {
             zone.control.send_if_modified(|held| std::mem::take(&mut held.defiant));
         }
     }
 }
 
 /// How a zone's link is cut, if it is and both ends say so.
-fn proved_cut(snapshot: &Snapshot, zone: &ZoneName) -> Option<CutKind> {
-    let link = snapshot.zone(zone)?.link.as_ref()?;
+fn proved_cut(status: &Status, zone: &ZoneName) -> Option<CutKind> {
+    let link = status.zone(zone)?.link.as_ref()?;
     if link.state == LinkState::Cut && link.effective { link.kind } else { None }
 }
 
-/// What a sabotage must come to: the verdict, and words of the reason by which it is known that the
-/// right thing was noticed.
-fn must(kind: Sabotage) -> (Verdict, &'static [&'static str]) {
+/// The verdict that a sabotage must come to.
+fn verdict_of(kind: Sabotage) -> Verdict {
     match kind {
-        Sabotage::Leak => (Verdict::Void, &["cut"]),
-        Sabotage::Lose => (Verdict::Broken, &["not on the stream", "lost"]),
-        Sabotage::Duplicate => (Verdict::Broken, &["twice", "duplicate", "second"]),
-        Sabotage::Corrupt => (Verdict::Broken, &["not as sent"]),
-        Sabotage::Reorder => (Verdict::Broken, &["after a higher number"]),
-        Sabotage::NoPause => (Verdict::Void, &["pause"]),
-        Sabotage::RestartProducer => (Verdict::Broken, &["connect"]),
-        Sabotage::Reconfigure => (Verdict::Broken, &["config"]),
-        Sabotage::Nothing => (Verdict::Void, &["produced", "acknowledged"]),
+        Sabotage::Leak | Sabotage::NoPause | Sabotage::Nothing => Verdict::Void,
+        Sabotage::Lose
+        | Sabotage::Duplicate
+        | Sabotage::Corrupt
+        | Sabotage::Reorder
+        | Sabotage::RestartProducer
+        | Sabotage::Reconfigure => Verdict::Broken,
+    }
+}
+
+/// Is it by this reason that the sabotage was noticed?
+fn notices(kind: Sabotage, reason: &Reason) -> bool {
+    let harmed = |kind| matches!(reason, Reason::Damaged { faults, .. } if faults.iter().any(|fault| fault.of(kind)));
+    let changed = |facts: &[ProducerFact]| matches!(reason, Reason::ProducerChanged { what, .. } if facts.contains(what));
+    match kind {
+        Sabotage::Leak => matches!(
+            reason,
+            Reason::Leaked { .. } | Reason::CutNotEffective { .. } | Reason::CutNotProved { .. }
+        ),
+        Sabotage::Lose => harmed(Kind::Lost),
+        Sabotage::Duplicate => harmed(Kind::Duplicates),
+        Sabotage::Corrupt => harmed(Kind::Corrupt),
+        Sabotage::Reorder => harmed(Kind::Reordered),
+        Sabotage::NoPause => {
+            matches!(reason, Reason::PauseDidNotPause { .. } | Reason::DidNotStayPaused { .. })
+        }
+        Sabotage::RestartProducer => {
+            changed(&[ProducerFact::Connection, ProducerFact::Server, ProducerFact::Reconnects])
+        }
+        Sabotage::Reconfigure => changed(&[ProducerFact::Configuration]),
+        Sabotage::Nothing => {
+            matches!(reason, Reason::NothingProduced | Reason::NothingAcked { .. })
+        }
     }
 }
 
@@ -282,11 +309,11 @@ fn must(kind: Sabotage) -> (Verdict, &'static [&'static str]) {
 /// else as its script says?
 #[must_use]
 pub fn as_it_must(kind: Sabotage, ended: &Ended) -> bool {
-    let (verdict, words) = must(kind);
-    let right = |text: &str| words.iter().any(|word| text.contains(word));
-    ended.off_script.is_none()
-        && ended.verdict == verdict
-        && ended.findings.iter().any(|found| found.verdict == verdict && right(&found.text))
+    let verdict = verdict_of(kind);
+    let right = |found: &Finding| {
+        found.verdict == verdict && found.reason.as_ref().is_some_and(|why| notices(kind, why))
+    };
+    ended.off_script.is_none() && ended.verdict == verdict && ended.findings.iter().any(right)
 }
 
 /// Does it leave the region's data as whole as it was? The others' faults stay on the streams, and
@@ -299,8 +326,6 @@ pub fn leaves_no_trace(kind: Sabotage) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::drill::law::Finding;
-
     #[test]
     fn the_right_verdict_after_something_else_went_wrong_is_not_as_it_must() {
         let ended = |off_script: Option<&str>| Ended {
@@ -311,6 +336,7 @@ mod tests {
             findings: vec![Finding {
                 check: "severed".into(),
                 verdict: Verdict::Void,
+                reason: Some(Reason::Leaked { count: 3, of: 9, zone: "b".parse().unwrap() }),
                 text: "the cut leaked".into(),
                 numbers: Vec::new(),
             }],

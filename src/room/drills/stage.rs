@@ -6,46 +6,51 @@ use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Crew, Ended, closing, damaged,
-    hand::Hand,
+    DrillCtx, Ended, closing, damaged,
+    issuer::CommandIssuer,
     new_folder,
-    play::{Halt, How, Play, status},
     ready::ready,
     recorder::Recorder,
     sabotage::Saboteur,
+    steps::{Halt, How, StepRunner, document},
 };
 use crate::{
     command::{Command, Produce},
     drill::{
-        check::Check,
         record::{Begin, Entry, FORMAT},
         script::{Action, Filling, Script},
         scripted,
     },
-    ledger::book::Ledger,
+    ledger::Ledger,
+    nats::meter::{Metered, Pace, Reading},
     region::{
-        EventKind, MirrorKind, Snapshot, ZoneName,
-        event::seconds,
-        snapshot::{Drill, DrillStep, Verdict},
+        EventKind, Input, MirrorKind, Status, ZoneName,
+        format::seconds,
+        input::Concluded,
+        status::{Drill, DrillStep, Verdict},
     },
-    room::{clock::now_ms, engine::Failure, zones},
+    room::{
+        clock::now_ms,
+        runtime::{Failure, Runtime},
+        zones,
+    },
 };
 
 /// Runs a script and concludes.
 ///
 /// # Errors
 /// When its record cannot be written, or it cannot be filled in.
-pub async fn run(crew: &Crew, script: &Script, how: How) -> Result<Ended, Failure> {
-    if let Some(why) = unprovable(crew, script).await {
-        return Ok(untried(crew, script, &how, &why));
+pub async fn run(ctx: &DrillCtx, script: &Script, how: How) -> Result<Ended, Failure> {
+    if let Some(why) = unprovable(ctx, script).await {
+        return Ok(untried(ctx, script, &how, &why));
     }
-    let (source, mirror) = match ready(crew, script).await {
+    let (source, mirror) = match ready(ctx, script).await {
         Ok(zones) => zones,
-        Err(why) => return Ok(untried(crew, script, &how, &why)),
+        Err(why) => return Ok(untried(ctx, script, &how, &why)),
     };
-    let engine = &crew.cx.engine;
-    let base = engine.settings.lock().map_or(0, |settings| settings.port_base);
-    let free = zones::plan(engine, None, base).ok().map(|plan| plan.name);
+    let runtime = &ctx.cx.runtime;
+    let base = runtime.settings.lock().map_or(0, |settings| settings.port_base);
+    let free = zones::plan(runtime, None, base).ok().map(|plan| plan.name);
     let filling = Filling {
         scale: how.scale,
         source: source.clone(),
@@ -57,9 +62,9 @@ pub async fn run(crew: &Crew, script: &Script, how: How) -> Result<Ended, Failur
         .any(|command| matches!(command, Command::ZoneAdd { .. }))
         .then_some(free)
         .flatten();
-    let folder = new_folder(&engine.home.folder, &script.name)
+    let folder = new_folder(&runtime.home.folder, &script.name)
         .map_err(|error| Failure::Broken(format!("a folder for the drill's record: {error}")))?;
-    let snapshot = crew.snapshots.borrow().snapshot.clone();
+    let status = ctx.statuses.borrow().status.clone();
     let begin = Begin {
         format: FORMAT,
         zonedrill: env!("CARGO_PKG_VERSION").into(),
@@ -67,52 +72,58 @@ pub async fn run(crew: &Crew, script: &Script, how: How) -> Result<Ended, Failur
         script: filled.text.clone(),
         scale: how.scale,
         sabotage: how.sabotage,
-        run: engine.run.to_string(),
-        damaged: damaged(&engine.home.folder, engine.run.as_str()),
+        run: runtime.run.to_string(),
+        damaged: damaged(&runtime.home.folder, runtime.run.as_str()),
         series: Some(how.series),
-        region: engine.home.region.clone(),
-        platform: snapshot.platform.clone(),
-        server_version: snapshot.server_version.clone().unwrap_or_default(),
-        mirror_kind: snapshot.mirror_kind.unwrap_or(MirrorKind::Classic),
+        region: runtime.home.region.clone(),
+        platform: status.platform.clone(),
+        server_version: status.server_version.clone().unwrap_or_default(),
+        mirror_kind: status.mirror_kind.unwrap_or(MirrorKind::Classic),
         source: source.clone(),
         mirror: mirror.clone(),
         new_zone,
-        actor: crew.who.clone(),
+        actor: ctx.who.clone(),
+        by_hand: Vec::new(),
         at: now_ms(),
     };
-    let view = picture(crew, &filled, &how);
-    let recorder = Recorder::begin(engine.bus.clone(), &folder, begin, view)
+    let view = picture(ctx, &filled, &how);
+    let recorder = Recorder::begin(runtime.bus.clone(), &folder, begin, view)
         .map_err(|error| Failure::Broken(format!("the drill's record: {error}")))?;
+    recorder
+        .keep_history(&folder)
+        .await
+        .map_err(|error| Failure::Broken(format!("the drill's history: {error}")))?;
     let recorder = Arc::new(recorder);
     let drill = script.name.clone();
     let fault = how.sabotage.map(|kind| kind.as_str().to_owned());
-    engine.bus.change(move |_, _| vec![EventKind::DrillBegan { drill, sabotage: fault }]);
+    runtime.bus.tell(Input::Said(vec![EventKind::DrillBegan { drill, sabotage: fault }]));
 
     let began = Instant::now();
-    let first = last_seq(&snapshot, &source) + 1;
-    engine.evidence.meter().start(first - 1);
+    let first = last_seq(&status, &source) + 1;
+    runtime.evidence.meter().start(first - 1);
     let sampling = CancellationToken::new();
     // However this ends.
     let _sampled = sampling.clone().drop_guard();
     let sampler =
-        recorder.sample_until(Arc::clone(engine), crew.snapshots.clone(), sampling.clone());
+        recorder.sample_until(Arc::clone(runtime), ctx.statuses.clone(), None, sampling.clone());
     let saboteur = Saboteur::new(
         how.sabotage,
-        Arc::clone(engine),
+        Arc::clone(runtime),
         Arc::clone(&recorder),
-        crew.snapshots.clone(),
+        ctx.statuses.clone(),
         mirror,
         commands(&filled).filter(produces).count(),
     );
-    let hand = Hand::new(engine.bus.clone(), Arc::clone(&recorder), &crew.who, &crew.cx.stop);
-    let mut play = Play {
-        crew,
+    let hand =
+        CommandIssuer::new(runtime.bus.clone(), Arc::clone(&recorder), &ctx.who, &ctx.cx.stop);
+    let mut play = StepRunner {
+        ctx,
         how: &how,
         recorder: Arc::clone(&recorder),
         hand,
         saboteur,
         pending: Vec::new(),
-        start: status(&snapshot),
+        start: document(&status),
         drill: script.name.clone(),
     };
     play.servers().await;
@@ -120,9 +131,9 @@ pub async fn run(crew: &Crew, script: &Script, how: How) -> Result<Ended, Failur
         Some(played) => played.err(),
         None => Some(Halt::Failed),
     };
-    let ended = matches!(halt, Some(Halt::Ended)) || crew.cx.stop.is_cancelled();
+    let ended = matches!(halt, Some(Halt::Ended)) || ctx.cx.stop.is_cancelled();
     if ended {
-        recorder.write(Entry::Interrupted { why: crew.why_ended(), at: now_ms() });
+        recorder.write(Entry::Interrupted { why: ctx.why_ended(), at: now_ms() });
     }
     let streams = if ended {
         play.clear_away().await;
@@ -131,25 +142,16 @@ pub async fn run(crew: &Crew, script: &Script, how: How) -> Result<Ended, Failur
         if halt.is_some() {
             play.clear_away().await;
         }
-        let gathered = closing::gather(crew, &recorder, &mut play.saboteur, &folder, first);
+        let gathered = closing::gather(ctx, &recorder, &mut play.saboteur, &folder, first);
         let streams = unless_it_crashes(&recorder, gathered).await;
         play.clear_away().await;
         streams.unwrap_or_default()
     };
     sampling.cancel();
     let _ = sampler.await;
-    for reading in engine.evidence.meter().stop() {
-        if let Some(zone) = reading.zone {
-            recorder.write(Entry::Latency {
-                zone,
-                phase: reading.phase,
-                buckets: reading.buckets,
-                before_ack: reading.before_ack,
-            });
-        }
-    }
+    write_metered(runtime, &recorder);
     recorder.write(Entry::End { at: now_ms() });
-    let mut conclusion = closing::conclude(crew, &recorder, streams).await;
+    let mut conclusion = closing::conclude(ctx, recorder.run(), streams).await;
     // What is in memory alone, nobody else can look at.
     if let Some(why) = recorder.trouble()
         && conclusion.verdict == Verdict::Proved
@@ -164,12 +166,26 @@ pub async fn run(crew: &Crew, script: &Script, how: How) -> Result<Ended, Failur
         evidence: conclusion.evidence,
         findings: conclusion.findings,
         took_ms: began.elapsed().as_millis() as u64,
-        folder,
+        folder: folder.clone(),
         untried: false,
         off_script: how.sabotage.and_then(|kind| scripted::deviation(&recorder.run(), kind)),
     };
-    told(crew, &recorder, &result);
+    told(ctx, &recorder, &result);
+    recorder.end_history(&folder).await;
     Ok(result)
+}
+
+/// Ends the meter's recording; what it measured goes into the record.
+pub(super) fn write_metered(runtime: &Runtime, recorder: &Recorder) {
+    let Metered { readings, paces } = runtime.evidence.meter().stop();
+    for Reading { zone, phase, latency, missed, acked } in readings {
+        let (buckets, before_ack) = (latency.buckets(), latency.ahead());
+        let acked = Some(acked);
+        recorder.write(Entry::Latency { zone, phase, buckets, before_ack, missed, acked });
+    }
+    for Pace { zone, phase, processed, worked_us, longest_pause_us } in paces {
+        recorder.write(Entry::Pace { zone, phase, processed, worked_us, longest_pause_us });
+    }
 }
 
 /// Does a part of the drill. Should it crash, the record says so: what the drill did is undone then,
@@ -188,24 +204,25 @@ async fn unless_it_crashes<T>(recorder: &Recorder, part: impl Future<Output = T>
 }
 
 /// Why the drill could only end void: it judges by the ledger, and that is damaged.
-async fn unprovable(crew: &Crew, script: &Script) -> Option<String> {
-    if ![Check::Whole, Check::Faithful].iter().any(|check| script.checks.contains(check)) {
+pub(super) async fn unprovable(ctx: &DrillCtx, script: &Script) -> Option<String> {
+    if !script.checks().iter().any(|check| check.by_ledger) {
         return None;
     }
-    let damage = crew.cx.engine.asker.ask(Ledger::damage).await??;
-    let flag = crew.cx.engine.home.flag();
+    let damage =
+        ctx.cx.runtime.ledger_query.ask(|ledger: &Ledger| ledger.damage().cloned()).await??;
+    let flag = ctx.cx.runtime.home.flag();
     Some(format!("{damage}: `zonedrill{flag} down --purge` starts with a new ledger"))
 }
 
 /// The end, on every screen and in the log.
-fn told(crew: &Crew, recorder: &Recorder, ended: &Ended) {
+fn told(ctx: &DrillCtx, recorder: &Recorder, ended: &Ended) {
     recorder.view(|view| {
-        view.ended_ms = Some(now_ms());
+        view.ended_at_ms = Some(now_ms());
         view.verdict = ended.verdict;
         view.evidence.clone_from(&ended.evidence);
         view.waits_for = None;
     });
-    crew.cx.tell(format!(
+    ctx.cx.tell(format!(
         "{} {} after {}: {}",
         ended.drill,
         ended.verdict.as_str(),
@@ -217,16 +234,19 @@ fn told(crew: &Crew, recorder: &Recorder, ended: &Ended) {
         verdict: ended.verdict,
         evidence: ended.evidence.clone(),
     };
-    crew.cx.bus().change(move |_, _| vec![event]);
+    ctx.cx.bus().tell(Input::Said(vec![event]));
 }
 
 /// What could not even begin.
-fn untried(crew: &Crew, script: &Script, how: &How, why: &str) -> Ended {
+fn untried(ctx: &DrillCtx, script: &Script, how: &How, why: &str) -> Ended {
     let evidence = format!("not begun: {why}");
-    crew.cx.tell(format!("{} void: {evidence}", script.name));
+    ctx.cx.tell(format!("{} void: {evidence}", script.name));
     if script.conclusion.is_some() {
-        let (name, said) = (script.name.clone(), evidence.clone());
-        crew.cx.bus().change(move |state, _| state.conclude(&name, Verdict::Void, &said));
+        ctx.cx.bus().tell(Input::Concluded(Concluded {
+            name: script.name.clone(),
+            verdict: Verdict::Void,
+            evidence: evidence.clone(),
+        }));
     }
     Ended {
         drill: script.name.clone(),
@@ -235,14 +255,14 @@ fn untried(crew: &Crew, script: &Script, how: &How, why: &str) -> Ended {
         evidence,
         findings: Vec::new(),
         took_ms: 0,
-        folder: crew.cx.engine.home.folder.clone(),
+        folder: ctx.cx.runtime.home.folder.clone(),
         untried: true,
         off_script: None,
     }
 }
 
 /// The picture before the first step.
-fn picture(crew: &Crew, script: &Script, how: &How) -> Drill {
+fn picture(ctx: &DrillCtx, script: &Script, how: &How) -> Drill {
     let steps = script
         .steps
         .iter()
@@ -252,7 +272,7 @@ fn picture(crew: &Crew, script: &Script, how: &How) -> Drill {
             expect: step.expect.clone(),
             watch: step.watch.clone(),
             state: None,
-            began_ms: None,
+            began_at_ms: None,
             took_ms: None,
             detail: String::new(),
         })
@@ -263,9 +283,9 @@ fn picture(crew: &Crew, script: &Script, how: &How) -> Drill {
         claim: script.claim.clone(),
         scale: how.scale,
         sabotage: how.sabotage.map(|kind| kind.as_str().to_owned()),
-        actor: crew.who.clone(),
-        began_ms: now_ms(),
-        ended_ms: None,
+        actor: ctx.who.clone(),
+        began_at_ms: now_ms(),
+        ended_at_ms: None,
         verdict: Verdict::Waiting,
         evidence: "nothing tested yet".into(),
         steps,
@@ -277,8 +297,8 @@ fn picture(crew: &Crew, script: &Script, how: &How) -> Drill {
     }
 }
 
-fn last_seq(snapshot: &Snapshot, zone: &ZoneName) -> u64 {
-    snapshot.zone(zone).and_then(|zone| zone.stream.as_ref()).map_or(0, |stream| stream.last_seq)
+pub(super) fn last_seq(status: &Status, zone: &ZoneName) -> u64 {
+    status.zone(zone).and_then(|zone| zone.stream.as_ref()).map_or(0, |stream| stream.last_seq)
 }
 
 /// The commands of a script, in order.
@@ -296,7 +316,7 @@ fn produces(command: &Command) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{drill::run::Run, room::bus::Bus};
+    use crate::{drill::run::Run, room::mailbox::Mailbox};
 
     #[tokio::test]
     async fn a_drill_that_crashes_is_interrupted_and_goes_on_to_its_end() {
@@ -319,6 +339,7 @@ mod tests {
             mirror: "b".parse().unwrap(),
             new_zone: None,
             actor: "mia".into(),
+            by_hand: Vec::new(),
             at: 1,
         };
         let view = Drill {
@@ -328,8 +349,8 @@ mod tests {
             scale: 1,
             sabotage: None,
             actor: "mia".into(),
-            began_ms: 1,
-            ended_ms: None,
+            began_at_ms: 1,
+            ended_at_ms: None,
             verdict: Verdict::Waiting,
             evidence: String::new(),
             steps: Vec::new(),
@@ -339,17 +360,15 @@ mod tests {
             queue: Vec::new(),
             bundle: None,
         };
-        let (bus, _inbox) = Bus::new();
+        let (bus, _inbox) = Mailbox::new();
         let recorder = Recorder::begin(bus, folder.path(), begin, view).unwrap();
         assert_eq!(unless_it_crashes(&recorder, async { 7 }).await, Some(7));
         let crash = async { assert!(recorder.trouble().is_some(), "no step {}", 3) };
         assert_eq!(unless_it_crashes(&recorder, crash).await, None);
         recorder.write(Entry::End { at: 9 });
-        let concluded = crate::drill::law::conclude(
-            &recorder.run(),
-            &Ledger::new("k3f9q2".parse().unwrap(), "east"),
-            &[],
-        );
+        let (run, ledger) = (recorder.run(), Ledger::new("k3f9q2".parse().unwrap(), "east"));
+        let findings = crate::drill::checks::judge(&run, &ledger, &[]);
+        let concluded = crate::drill::conclusions::conclude(&run, findings);
         assert_eq!(concluded.verdict, Verdict::Void);
         let text = std::fs::read_to_string(folder.path().join(super::super::RECORD)).unwrap();
         let entries = text.lines().map(|line| serde_json::from_str(line).unwrap());

@@ -1,4 +1,5 @@
-//! The seed's `consumer-a.log`: for people, `tail -f` and `grep`; the ledger is the evidence.
+//! The original plan's `consumer-a.log`, for people with `tail -f` and `grep`. The evidence is the
+//! ledger.
 //!
 //! A log is of one zone's life. That of a zone that was removed is put aside under a number
 //! (`consumer-c.1.log`), so that the lines of `consumer-c.log` are what the zone c of now received.
@@ -101,7 +102,7 @@ fn log_lines(out: &mut Vec<u8>, record: &Record) -> std::io::Result<()> {
         Record::Corrupt { z, s, why, at } => {
             writeln!(out, "{:.3} consumer-{z} seq={s} corrupt: {why}", time(*at))
         }
-        Record::Foreign { z, s, at } => {
+        Record::Foreign { z, s, at, .. } => {
             writeln!(out, "{:.3} consumer-{z} seq={s} not a drill message", time(*at))
         }
         _ => Ok(()),

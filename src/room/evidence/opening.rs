@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     ledger::{
-        book::Ledger,
+        Ledger,
         record::Record,
         replay::{Replay, Replayer},
     },
@@ -24,10 +24,7 @@ pub(super) fn note_of_length(home: &Home) -> std::io::Result<(File, Option<u64>)
 }
 
 /// How many bytes have been written to the ledger for certain, if that was noted.
-///
-/// # Errors
-/// When the note cannot be read.
-pub fn length_noted(home: &Home) -> std::io::Result<Option<u64>> {
+fn length_noted(home: &Home) -> std::io::Result<Option<u64>> {
     match std::fs::read_to_string(home.ledger_length()) {
         Ok(text) => Ok(text.trim().parse().ok()),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -81,7 +78,7 @@ mod tests {
     use crate::{
         ledger::account::Account,
         region::ZoneName,
-        room::evidence::{Keeper, KeeperError},
+        room::evidence::{KeeperError, LedgerWriter},
     };
 
     fn home(folder: &Path) -> Home {
@@ -95,7 +92,7 @@ mod tests {
     }
 
     /// Ten messages are sent, acknowledged and processed, six lines in all.
-    async fn work(keeper: &Keeper, p: u32) {
+    async fn work(writer: &LedgerWriter, p: u32) {
         let at = 7;
         for n in [1, 6] {
             let s = n + u64::from(p - 1) * 10;
@@ -104,31 +101,31 @@ mod tests {
                 Record::Acked { p, n, c: 5, s, d: "zone-a".into(), dup: false, at },
                 Record::Received { z: zone(), p, n, s, c: 5, r: 1, at },
             ];
-            keeper.evidence.write(records).await.unwrap();
+            writer.evidence.write(records).await.unwrap();
         }
     }
 
     /// What the ledger says when everything up to sequence 10 was acknowledged by the consumer.
-    async fn account(keeper: &Keeper) -> Account {
-        keeper.asker().ask(|ledger| ledger.account(&zone(), Some(10))).await.unwrap()
+    async fn account(writer: &LedgerWriter) -> Account {
+        writer.ledger_query().ask(|ledger| ledger.account(&zone(), Some(10))).await.unwrap()
     }
 
-    async fn close(keeper: Keeper) {
-        tokio::task::spawn_blocking(move || keeper.close()).await.unwrap();
+    async fn close(writer: LedgerWriter) {
+        tokio::task::spawn_blocking(move || writer.close()).await.unwrap();
     }
 
     /// A ledger of ten messages, whose file `change` alters while no room runs.
     async fn reopened(
         folder: &Path,
         change: impl FnOnce(&Home, &str),
-    ) -> Result<Keeper, KeeperError> {
+    ) -> Result<LedgerWriter, KeeperError> {
         let home = home(folder);
-        let keeper = Keeper::open(&home, 1)?;
-        work(&keeper, 1).await;
-        close(keeper).await;
+        let writer = LedgerWriter::open(&home, 1)?;
+        work(&writer, 1).await;
+        close(writer).await;
         let text = std::fs::read_to_string(home.ledger()).unwrap();
         change(&home, &text);
-        Keeper::open(&home, 2)
+        LedgerWriter::open(&home, 2)
     }
 
     /// As bytes are gone from the end, or lines.
@@ -139,10 +136,10 @@ mod tests {
     #[tokio::test]
     async fn an_untouched_ledger_is_whole() {
         let folder = tempfile::tempdir().unwrap();
-        let keeper = reopened(folder.path(), |_, _| {}).await.unwrap();
-        assert_eq!((keeper.damage.as_deref(), keeper.mended), (None, false));
-        assert_eq!((keeper.last_producer, keeper.last_number), (1, 10));
-        let account = account(&keeper).await;
+        let writer = reopened(folder.path(), |_, _| {}).await.unwrap();
+        assert_eq!((writer.damage.as_ref(), writer.mended), (None, false));
+        assert_eq!((writer.last_producer, writer.last_number), (1, 10));
+        let account = account(&writer).await;
         assert_eq!((account.received, account.lost, account.unrecorded), (10, 0, 0));
     }
 
@@ -159,18 +156,19 @@ mod tests {
         // The last line is that of five messages' processing.
         for gone in [1, 9, last - 1, last] {
             let folder = tempfile::tempdir().unwrap();
-            let keeper = reopened(folder.path(), without_end(gone)).await.unwrap();
-            let damage = keeper.damage.clone().unwrap();
+            let writer = reopened(folder.path(), without_end(gone)).await.unwrap();
+            let damage = writer.damage.clone().unwrap();
+            let told = damage.to_string();
             let said = format!("cut short after line 6 ({last} bytes are gone)");
-            assert!(damage.contains(&said), "{gone}: {damage}");
-            let found = account(&keeper).await;
+            assert!(told.contains(&said), "{gone}: {damage}");
+            let found = account(&writer).await;
             assert_eq!((found.received, found.lost, found.unrecorded), (5, 0, 5), "{gone}");
             assert!(found.first.lost.is_empty());
-            assert!(keeper.last_producer > 1, "{gone}");
-            close(keeper).await;
+            assert!(writer.last_producer > 1, "{gone}");
+            close(writer).await;
 
             // It stays damaged, however much is written after it.
-            let again = Keeper::open(&home(folder.path()), 3).unwrap();
+            let again = LedgerWriter::open(&home(folder.path()), 3).unwrap();
             assert_eq!(again.damage, Some(damage), "{gone}");
             close(again).await;
         }
@@ -179,11 +177,12 @@ mod tests {
     #[tokio::test]
     async fn what_is_passed_over_after_the_damage_is_lost() {
         let folder = tempfile::tempdir().unwrap();
-        let keeper = reopened(folder.path(), without_end(5)).await.unwrap();
+        let writer = reopened(folder.path(), without_end(5)).await.unwrap();
         let (p, n, c, at) = (1001, 11, 2, 9);
         let acked = Record::Acked { p, n, c, s: 11, d: "zone-a".into(), dup: false, at };
-        keeper.evidence.write(vec![Record::Intend { p, n, c, at }, acked]).await.unwrap();
-        let account = keeper.asker().ask(|ledger| ledger.account(&zone(), Some(12))).await.unwrap();
+        writer.evidence.write(vec![Record::Intend { p, n, c, at }, acked]).await.unwrap();
+        let account =
+            writer.ledger_query().ask(|ledger| ledger.account(&zone(), Some(12))).await.unwrap();
         assert_eq!((account.lost, account.unrecorded), (2, 5));
         assert_eq!(account.first.lost, [11, 12]);
     }
@@ -194,12 +193,12 @@ mod tests {
         let torn = |home: &Home, text: &str| {
             std::fs::write(home.ledger(), format!("{text}{{\"k\":\"rece")).unwrap();
         };
-        let keeper = reopened(folder.path(), torn).await.unwrap();
-        assert_eq!((keeper.damage.as_deref(), keeper.mended), (None, true));
-        assert_eq!(account(&keeper).await.received, 10);
-        close(keeper).await;
-        let again = Keeper::open(&home(folder.path()), 3).unwrap();
-        assert_eq!((again.damage.as_deref(), again.mended), (None, false));
+        let writer = reopened(folder.path(), torn).await.unwrap();
+        assert_eq!((writer.damage.as_ref(), writer.mended), (None, true));
+        assert_eq!(account(&writer).await.received, 10);
+        close(writer).await;
+        let again = LedgerWriter::open(&home(folder.path()), 3).unwrap();
+        assert_eq!((again.damage.as_ref(), again.mended), (None, false));
     }
 
     #[tokio::test]
@@ -209,8 +208,8 @@ mod tests {
             std::fs::remove_file(home.ledger_length()).unwrap();
             without_end(5)(home, text);
         };
-        let keeper = reopened(folder.path(), torn).await.unwrap();
-        let damage = keeper.damage.clone().unwrap();
+        let writer = reopened(folder.path(), torn).await.unwrap();
+        let damage = writer.damage.clone().unwrap().to_string();
         assert!(damage.contains("line 6 (how much is gone is not known)"), "{damage}");
     }
 

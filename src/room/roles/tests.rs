@@ -6,6 +6,14 @@ fn person(name: &str) -> Newcomer {
     Newcomer { name: name.into(), token: format!("secret of {name}"), ..Newcomer::default() }
 }
 
+fn guest(name: &str) -> Newcomer {
+    Newcomer { guest: true, from: Some("192.0.2.7".into()), ..person(name) }
+}
+
+fn said(roles: &mut Roles) -> Vec<String> {
+    roles.said().iter().map(ToString::to_string).collect()
+}
+
 /// mira drives, tom observes.
 fn two() -> (Roles, u64, u64) {
     let mut roles = Roles::default();
@@ -20,12 +28,12 @@ fn the_first_drives_and_hands_over() {
     assert!(roles.drives(mira) && !roles.drives(tom));
     assert!(roles.grant(0, mira).unwrap_err().contains("nobody asks"));
     roles.ask(0, tom).unwrap();
-    assert_eq!(roles.screens()[&tom].asks_until_ms, Some(ASK_MS));
+    assert_eq!(roles.screens()[&tom].ask_ends_at_ms, Some(ASK_MS));
     assert!(!roles.drives(tom));
     assert!(roles.grant(1, tom).unwrap_err().contains("do not drive"));
     roles.grant(1, mira).unwrap();
     assert!(roles.drives(tom) && !roles.drives(mira));
-    assert_eq!(roles.said(), ["tom asks for control", "mira gave control to tom"]);
+    assert_eq!(said(&mut roles), ["tom asks for control", "mira gave control to tom"]);
     roles.release(2, tom).unwrap();
     assert_eq!(roles.driver(), None);
     roles.ask(3, mira).unwrap();
@@ -33,13 +41,90 @@ fn the_first_drives_and_hands_over() {
 }
 
 #[test]
+fn the_owner_has_control_whoever_drives() {
+    let mut roles = Roles::default();
+    let tom = roles.attach(0, 1, guest("tom")).seat;
+    let mira = roles.attach(0, 2, person("mira")).seat;
+    let (owner, stranger) = (person("mira").person(), guest("tom").person());
+    assert!(roles.drives(tom));
+    // A guest who does not answer loses control to one who is none, and to no other guest.
+    roles.ask(0, mira).unwrap();
+    roles.tick(ASK_MS);
+    assert!(roles.drives(mira));
+    assert!(roles.decided().pop().unwrap().answer.unwrap().contains("did not answer"));
+    assert!(said(&mut roles).contains(&"mira drives after tom (guest, from 192.0.2.7)".into()));
+    roles.release(ASK_MS, mira).unwrap();
+    roles.ask(ASK_MS, tom).unwrap();
+    let eve = roles.attach(ASK_MS, 3, guest("eve")).seat;
+    roles.ask(ASK_MS, eve).unwrap();
+    roles.tick(2 * ASK_MS);
+    assert!(roles.drives(tom));
+    let now = 2 * ASK_MS;
+    // Without asking, and against every guest.
+    assert!(roles.take(now, Some(tom), &stranger, false).is_err());
+    roles.take(now, Some(mira), &owner, true).unwrap();
+    assert!(roles.drives(mira));
+    assert!(roles.ask(now, tom).unwrap_err().contains("mira holds control"));
+    roles.release(now, mira).unwrap();
+    roles.ask(now, tom).unwrap();
+    assert!(roles.drives(tom));
+    // From a shell: nobody drives then.
+    roles.take(now, None, &owner, true).unwrap();
+    assert_eq!(roles.driver(), None);
+    assert!(roles.ask(now, eve).is_err());
+    roles.free(&owner).unwrap();
+    roles.ask(now, eve).unwrap();
+    assert!(roles.drives(eve));
+    // Out of the room.
+    assert!(roles.kick(now, &stranger, "mira").is_err());
+    assert!(roles.kick(now, &owner, "bob").unwrap_err().contains("tom"));
+    roles.kick(now, &owner, "eve").unwrap();
+    assert_eq!((roles.driver(), roles.removed()), (None, vec![3]));
+    assert!(roles.check(now, &guest("eve")).unwrap_err().contains("10 min"));
+    assert_eq!(roles.check(now, &guest("tom")), Ok(()));
+    assert_eq!(roles.check(now + BARRED_MS, &guest("eve")), Ok(()));
+}
+
+#[test]
+fn a_terminal_that_does_not_answer_does_not_keep_control() {
+    let (mut roles, mira, tom) = two();
+    roles.silent(mira, true);
+    assert!(roles.drives(mira), "nobody asked");
+    roles.ask(0, tom).unwrap();
+    assert!(roles.drives(tom));
+    roles.silent(mira, false);
+    roles.ask(1, mira).unwrap();
+    roles.silent(tom, true);
+    assert!(roles.drives(mira));
+    assert!(said(&mut roles).contains(&"tom: the terminal does not answer".into()));
+}
+
+#[test]
+fn a_room_has_so_many_screens_and_the_owner_finds_a_place() {
+    let mut roles = Roles::default();
+    let mut come = |n: usize, who: Newcomer| {
+        roles.check(0, &who)?;
+        roles.attach(0, n as u64, who);
+        Ok::<_, String>(())
+    };
+    for n in 0..MOST_SCREENS {
+        assert_eq!(come(n, guest(&format!("g{n}"))).is_ok(), n < MOST_GUESTS, "{n}");
+    }
+    for n in MOST_GUESTS..MOST_SCREENS {
+        come(n, person(&format!("p{n}"))).unwrap();
+    }
+    let why = come(99, person("late")).unwrap_err();
+    assert!(why.contains("a room takes 64"), "{why}");
+}
+
+#[test]
 fn no_answer_is_a_refusal() {
     let (mut roles, mira, tom) = two();
     roles.ask(0, tom).unwrap();
     roles.tick(ASK_MS - 1);
-    assert!(roles.screens()[&tom].asks_until_ms.is_some());
+    assert!(roles.screens()[&tom].ask_ends_at_ms.is_some());
     roles.tick(ASK_MS);
-    assert!(roles.screens()[&tom].asks_until_ms.is_none());
+    assert!(roles.screens()[&tom].ask_ends_at_ms.is_none());
     assert!(roles.drives(mira));
     assert!(roles.grant(ASK_MS, mira).is_err());
     roles.ask(ASK_MS, tom).unwrap();
@@ -102,10 +187,10 @@ fn a_lost_driver_keeps_the_place_for_a_minute_unless_asked() {
     assert!(roles.drives(mira));
     let back = roles.attach(KEEP_MS - 1, 3, person("mira"));
     assert_eq!(back, Seated { seat: mira, returned: true });
-    assert!(roles.drives(mira) && roles.screens()[&mira].away_until_ms.is_none());
+    assert!(roles.drives(mira) && roles.screens()[&mira].place_ends_at_ms.is_none());
     // What the old connection's end says later concerns nobody.
     roles.lost(KEEP_MS, mira, 1);
-    assert!(roles.screens()[&mira].away_until_ms.is_none());
+    assert!(roles.screens()[&mira].place_ends_at_ms.is_none());
     roles.lost(KEEP_MS, mira, 3);
     roles.ask(KEEP_MS + 1, tom).unwrap();
     assert!(roles.drives(tom));
@@ -209,13 +294,13 @@ proptest! {
             let mut asking = 0;
             for screen in screens.values() {
                 prop_assert!(!screen.drives || !(screen.observes || screen.records));
-                if screen.asks_until_ms.is_some() {
+                if screen.ask_ends_at_ms.is_some() {
                     asking += 1;
-                    prop_assert!(!screen.drives && screen.away_until_ms.is_none());
+                    prop_assert!(!screen.drives && screen.place_ends_at_ms.is_none());
                     // There is always somebody to answer.
-                    prop_assert!(screens.values().any(|s| s.drives && s.away_until_ms.is_none()));
+                    prop_assert!(screens.values().any(|s| s.drives && s.place_ends_at_ms.is_none()));
                 }
-                prop_assert!(screen.away_until_ms.is_none_or(|until| until > now));
+                prop_assert!(screen.place_ends_at_ms.is_none_or(|until| until > now));
             }
             prop_assert!(asking <= 1);
             for (seat, _) in here.iter().flatten() {

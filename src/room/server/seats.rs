@@ -3,10 +3,11 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicUsize},
 };
 
 use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Caller,
@@ -14,28 +15,29 @@ use super::{
 };
 use crate::{
     command::Control,
-    region::{EventKind, Severity, snapshot::Screen},
+    region::{Input, Person, Severity, status::Screen},
     room::{
-        bus::Bus,
         clock::now_ms,
+        mailbox::Mailbox,
         protocol::{ClientKind, Message, Outcome},
         roles::{Asked, Newcomer, Roles, Seated},
     },
 };
 
+/// About how much guests may add to the disk while a room runs, in bytes.
+const GUESTS_BYTES: u64 = 512 << 20;
+
 /// What the socket's connections share.
 #[derive(Debug)]
 pub struct Shared {
-    /// Where commands go.
-    pub bus: Bus,
-    /// The newest snapshot.
-    pub snapshots: watch::Receiver<Arc<Published>>,
-    /// Events.
+    pub bus: Mailbox,
+    pub statuses: watch::Receiver<Arc<Published>>,
     pub events: Arc<EventWire>,
-    /// Who is attached; the owner shows it.
+    /// Who is attached; the state actor shows it.
     pub screens: watch::Sender<BTreeMap<u64, Screen>>,
-    /// Who sits where.
     pub seats: Mutex<Seats>,
+    /// How many shells and watchers there are.
+    pub visitors: AtomicUsize,
     /// How many connections there are, shells included.
     pub connections: watch::Sender<usize>,
 }
@@ -45,6 +47,10 @@ pub struct Shared {
 pub struct Seats {
     roles: Roles,
     waiting: Vec<Waiting>,
+    /// What closes each connection that has a place.
+    connections: BTreeMap<u64, CancellationToken>,
+    /// About how much guests have added to the disk, in bytes.
+    guests_bytes: u64,
 }
 
 /// A `control ask` that ends with the driver's word.
@@ -87,15 +93,60 @@ impl Shared {
             changed
         });
         seats.answer();
-        for text in seats.roles.said() {
-            self.note(Severity::Info, text);
+        for connection in seats.roles.removed() {
+            if let Some(open) = seats.connections.remove(&connection) {
+                open.cancel();
+            }
+        }
+        let said = seats.roles.said();
+        if !said.is_empty() {
+            self.bus.tell(Input::Said(said));
         }
         result
     }
 
     /// Puts a line into the log that everyone sees.
     pub(super) fn note(&self, severity: Severity, text: String) {
-        self.bus.change(move |_, _| vec![EventKind::Note { severity, text }]);
+        self.bus.note(severity, text);
+    }
+
+    /// Control as a shell of the account that owns the region has it: it needs none, and may take it
+    /// from others.
+    pub(super) fn control_of_a_shell(
+        &self,
+        control: Control,
+        who: &Person,
+    ) -> Result<String, String> {
+        self.seats(|seats| match control {
+            Control::Take => seats.roles.take(now_ms(), None, who, false),
+            Control::Hold => seats.roles.take(now_ms(), None, who, true),
+            Control::Release => seats.roles.free(who),
+            Control::Ask | Control::Grant | Control::Refuse => Err(
+                "that is for screens: a command given in a shell of this account needs no control"
+                    .into(),
+            ),
+        })
+    }
+
+    /// Removes somebody.
+    pub(super) fn kick(&self, who: &Person, name: &str) -> Result<String, String> {
+        self.seats(|seats| seats.roles.kick(now_ms(), who, name))
+    }
+
+    /// Whether guests may add so much to the disk; counted, if they may.
+    pub(super) fn guests_add(&self, bytes: u64) -> Result<(), String> {
+        self.seats(|seats| {
+            let sum = seats.guests_bytes.saturating_add(bytes);
+            if sum > GUESTS_BYTES {
+                return Err(format!(
+                    "guests may add about {} MB to the disk while a room runs, and this would make it {} MB",
+                    GUESTS_BYTES >> 20,
+                    sum.div_ceil(1 << 20)
+                ));
+            }
+            seats.guests_bytes = sum;
+            Ok(())
+        })
     }
 
     /// Time passes: requests end unanswered, places are kept no longer.
@@ -107,29 +158,42 @@ impl Shared {
 /// A place among the screens, for as long as a connection lasts.
 pub(super) struct Place<'a> {
     shared: &'a Shared,
-    /// Its number.
     pub seat: u64,
     connection: u64,
     /// It was kept since a connection was lost.
     pub returned: bool,
+    /// Cancelled when the owner removes who sits here.
+    pub removed: CancellationToken,
 }
 
 impl<'a> Place<'a> {
-    pub fn take(shared: &'a Shared, caller: &Caller, connection: u64) -> Self {
+    /// # Errors
+    /// Why there is none.
+    pub fn take(shared: &'a Shared, caller: &Caller, connection: u64) -> Result<Self, String> {
         let newcomer = Newcomer {
-            name: caller.actor.who.clone(),
+            name: caller.person.name.clone(),
+            from: caller.person.from.clone(),
             token: caller.token.clone(),
             observes: caller.observe,
-            guest: caller.guest,
+            guest: caller.person.guest,
             records: caller.kind == ClientKind::Recorder,
         };
-        let Seated { seat, returned } =
-            shared.seats(|seats| seats.roles.attach(now_ms(), connection, newcomer));
-        Self { shared, seat, connection, returned }
+        let removed = CancellationToken::new();
+        let Seated { seat, returned } = shared.seats(|seats| {
+            seats.roles.check(now_ms(), &newcomer)?;
+            seats.connections.insert(connection, removed.clone());
+            Ok::<_, String>(seats.roles.attach(now_ms(), connection, newcomer))
+        })?;
+        Ok(Self { shared, seat, connection, returned, removed })
     }
 
     pub fn leave(&self) {
         self.shared.seats(|seats| seats.roles.left(self.seat, self.connection));
+    }
+
+    /// The terminal does not answer any more, or does again.
+    pub fn terminal(&self, silent: bool) {
+        self.shared.seats(|seats| seats.roles.silent(self.seat, silent));
     }
 
     /// Whether who sits here may act now, and if not, why.
@@ -141,11 +205,17 @@ impl<'a> Place<'a> {
         })
     }
 
-    /// Control is handed over here and not by the owner: it concerns connections, not the region.
+    /// Control is handed over here and not by the state actor: it concerns connections, not the region.
     /// The answer to a request for control comes when it is decided.
-    pub fn hand_over(&self, control: Control, id: u64, answers: &mpsc::UnboundedSender<Message>) {
+    pub fn hand_over(
+        &self,
+        control: Control,
+        who: &Person,
+        id: u64,
+        answers: &mpsc::UnboundedSender<Message>,
+    ) {
         let (now, seat) = (now_ms(), self.seat);
-        self.shared.seats(|Seats { roles, waiting }| {
+        self.shared.seats(|Seats { roles, waiting, .. }| {
             let answered = match control {
                 Control::Ask => match roles.ask(now, seat) {
                     Ok(Asked::Waits(text)) => {
@@ -159,6 +229,8 @@ impl<'a> Place<'a> {
                 Control::Grant => roles.grant(now, seat),
                 Control::Refuse => roles.refuse(now, seat),
                 Control::Release => roles.release(now, seat),
+                Control::Take => roles.take(now, Some(seat), who, false),
+                Control::Hold => roles.take(now, Some(seat), who, true),
             };
             let (outcome, text) = match answered {
                 Ok(text) => (Outcome::Done, text),
@@ -172,6 +244,9 @@ impl<'a> Place<'a> {
 impl Drop for Place<'_> {
     /// However the connection ended: a place that was not left is kept for a while.
     fn drop(&mut self) {
-        self.shared.seats(|seats| seats.roles.lost(now_ms(), self.seat, self.connection));
+        self.shared.seats(|seats| {
+            seats.connections.remove(&self.connection);
+            seats.roles.lost(now_ms(), self.seat, self.connection);
+        });
     }
 }

@@ -1,4 +1,4 @@
-//! What is sent to those who are here: the newest snapshot and the events.
+//! What is sent to those who are here: the newest status and the events.
 
 use std::{
     collections::VecDeque,
@@ -7,32 +7,31 @@ use std::{
 
 use tokio::sync::broadcast;
 
-use crate::region::{Event, Snapshot};
+use crate::region::{Event, Status};
 
 /// How many past events a newcomer is sent.
 const PAST_EVENTS: usize = 500;
 
-/// A snapshot and, once somebody needed it, its line.
+/// A status and, once somebody needed it, its line.
 #[derive(Debug, Default)]
 pub struct Published {
-    /// The picture.
-    pub snapshot: Snapshot,
+    pub status: Status,
     line: OnceLock<String>,
 }
 
 impl Published {
     /// Of this picture.
     #[must_use]
-    pub fn new(snapshot: Snapshot) -> Self {
-        Self { snapshot, line: OnceLock::new() }
+    pub fn new(status: Status) -> Self {
+        Self { status, line: OnceLock::new() }
     }
 
     /// The message line, made once for all readers.
     pub(super) fn line(&self) -> &str {
         self.line.get_or_init(|| {
-            // The message without copying the snapshot into it.
-            let body = serde_json::to_string(&self.snapshot).unwrap_or_default();
-            format!(r#"{{"type":"snapshot","snapshot":{body}}}"#)
+            // The message without copying the status into it.
+            let body = serde_json::to_string(&self.status).unwrap_or_default();
+            format!(r#"{{"type":"status","status":{body}}}"#)
         })
     }
 }

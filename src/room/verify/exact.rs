@@ -1,44 +1,73 @@
-//! Where two streams differ, to the sequence: what was only condensed is read again where it first
-//! differs.
+//! Where two streams differ, to the sequence: what was only condensed is read again where it
+//! differs first.
+
+use std::{ops::RangeInclusive, sync::Arc};
 
 use async_nats::Client;
 
 use crate::{
     ledger::{
         audit::StreamAudit,
-        fingerprint::{Fidelity, Print, compare},
+        fingerprint::{Fidelity, Fingerprint, Print, compare_through},
     },
     nats::audit::{AuditError, read_from},
+    region::NodeName,
 };
 
-/// A stream, how to read it again, and from which of its replicas (any, if none is named).
+/// A stream as it was read from one of its replicas.
+#[derive(Clone)]
+pub(super) struct Read {
+    pub(super) audit: Arc<StreamAudit>,
+    /// The last sequence that it has ever had, as far as it was read: the message may be deleted.
+    pub(super) through: u64,
+    pub(super) replica: NodeName,
+}
+
+/// It, and how to read it again.
 pub(super) struct Side<'a> {
-    pub(super) audit: &'a StreamAudit,
-    pub(super) client: &'a Client,
-    pub(super) replica: Option<&'a str>,
+    read: &'a Read,
+    client: &'a Client,
+}
+
+impl Read {
+    /// With its zone's connection.
+    pub(super) fn side<'a>(&'a self, client: &'a Client) -> Side<'a> {
+        Side { read: self, client }
+    }
+
+    /// What it is compared by.
+    pub(super) fn condensed(&self) -> (&Fingerprint, u64) {
+        (self.audit.fingerprint(), self.through)
+    }
 }
 
 /// Compares a stream with what it should be; the first differences by their sequences, if that part
 /// of both can still be read as it was.
 pub(super) async fn compare_exactly(source: Side<'_>, mirror: Side<'_>) -> Fidelity {
-    let (ours, theirs) = (source.audit.fingerprint(), mirror.audit.fingerprint());
-    let mut fidelity = compare(ours, theirs);
-    let Some(block) = fidelity.first_block() else { return fidelity };
-    let read = async |side: &Side<'_>| -> Result<Vec<Print>, AuditError> {
-        let last = side.audit.fingerprint().last();
+    let (ours, theirs) = (source.read.audit.fingerprint(), mirror.read.audit.fingerprint());
+    let mut fidelity = compare_through(source.read.condensed(), mirror.read.condensed());
+    for block in fidelity.blocks() {
+        match (source.prints(&block).await, mirror.prints(&block).await) {
+            (Ok(one), Ok(other)) => fidelity.narrow(&block, (ours, &one), (theirs, &other)),
+            (Err(error), _) | (_, Err(error)) => {
+                tracing::info!("where exactly two streams differ is not known: {error}");
+                break;
+            }
+        }
+    }
+    fidelity
+}
+
+impl Side<'_> {
+    async fn prints(&self, block: &RangeInclusive<u64>) -> Result<Vec<Print>, AuditError> {
+        let last = self.read.audit.fingerprint().last();
         let mut prints = Vec::new();
         if *block.start() <= last {
             let range = *block.start()..=last.min(*block.end());
             let sink = |entry: &crate::ledger::audit::Entry<'_>| prints.push(entry.print());
-            read_from(side.client, side.replica, range, sink, |_| {}).await?;
+            let replica = self.read.replica.to_string();
+            read_from(self.client, Some(&replica), range, sink, |_| {}).await?;
         }
         Ok(prints)
-    };
-    match (read(&source).await, read(&mirror).await) {
-        (Ok(one), Ok(other)) => fidelity.narrow((ours, &one), (theirs, &other)),
-        (Err(error), _) | (_, Err(error)) => {
-            tracing::info!("where exactly two streams differ is not known: {error}");
-        }
     }
-    fidelity
 }

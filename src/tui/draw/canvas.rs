@@ -101,11 +101,8 @@ pub fn rule(buf: &mut Buffer, area: Rect, theme: &Theme, title: &[Span<'_>], rig
 /// A labelled fact.
 #[derive(Clone, Debug)]
 pub struct Fact {
-    /// What it is.
     pub label: String,
-    /// Its value.
     pub value: String,
-    /// How the value looks.
     pub style: Style,
     /// A label for where the first has no room.
     short: Option<&'static str>,

@@ -17,8 +17,8 @@ use super::{
 };
 use crate::{
     region::{
-        event::seconds,
-        snapshot::{Drill, DrillStep, Pause, StepState},
+        format::seconds,
+        status::{Drill, DrillStep, Pause, StepState},
     },
     tui::{format, theme::Theme},
 };
@@ -52,7 +52,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, shown: &Drill, scene: Scene<'_>) {
     let mut title = vec![Span::raw(" ")];
     title.extend(drill::name(shown, theme));
     title.push(Span::raw(" "));
-    let step = drill::current_presented(shown).filter(|_| shown.ended_ms.is_none());
+    let step = drill::current_presented(shown).filter(|_| shown.ended_at_ms.is_none());
     let right = step.map_or_else(
         || " the verdict ".to_owned(),
         |(at, _)| format!(" step {} of {} ", at + 1, shown.steps.len()),
@@ -147,7 +147,7 @@ fn step_sections(
     let begun = step.state.is_some() && shown.waits_for != Some(Pause::Predict);
     if begun && !revealed {
         let (glyph, style) = step.state.map_or(("", theme.value()), |state| theme.step(state));
-        let time = match (step.took_ms, step.began_ms) {
+        let time = match (step.took_ms, step.began_at_ms) {
             (Some(ms), _) => seconds(ms),
             (None, Some(began)) => format::age(began, now),
             _ => String::new(),

@@ -2,6 +2,7 @@
 //!
 //! Three forms: a few lines where there is little room, a pane, and the whole screen.
 
+mod counters;
 mod few;
 
 use ratatui::{
@@ -11,6 +12,8 @@ use ratatui::{
     text::{Line, Span},
 };
 
+use self::counters::flow;
+pub(super) use self::counters::{Counted, column, counters};
 use super::{
     Scene,
     canvas::{flat, framed, put_lines},
@@ -19,8 +22,8 @@ use super::{
 };
 use crate::{
     region::{
-        event::seconds,
-        snapshot::{Counter, Drill, DrillStep, StepState, Verdict},
+        format::seconds,
+        status::{Drill, DrillStep, StepState, Verdict},
     },
     tui::{
         format,
@@ -80,7 +83,7 @@ pub(super) fn current(drill: &Drill) -> Option<(usize, &DrillStep)> {
     let next = steps.clone().find(|(_, step)| step.state.is_none());
     running
         .or(failed)
-        .or(next.filter(|_| drill.ended_ms.is_none()))
+        .or(next.filter(|_| drill.ended_at_ms.is_none()))
         .or_else(|| steps.clone().rfind(|(_, step)| step.state.is_some()).or_else(|| steps.next()))
 }
 
@@ -105,10 +108,10 @@ pub(super) fn name(drill: &Drill, theme: &Theme) -> Vec<Span<'static>> {
 fn state(drill: &Drill, scene: Scene<'_>) -> Vec<Span<'static>> {
     let Scene { theme, now, .. } = scene;
     let (glyph, word, style) = theme.verdict(drill.verdict);
-    let took = match drill.ended_ms {
-        None => format!("running {}", format::age(drill.began_ms, now)),
+    let took = match drill.ended_at_ms {
+        None => format!("running {}", format::age(drill.began_at_ms, now)),
         Some(ended) => {
-            let took = seconds(ended.saturating_sub(drill.began_ms));
+            let took = seconds(ended.saturating_sub(drill.began_at_ms));
             format!("took {took}{}esc closes", theme.dot())
         }
     };
@@ -162,7 +165,7 @@ fn mark(step: &DrillStep, scene: Scene<'_>) -> (&'static str, Style, String) {
         return (theme.pick("○", "."), theme.label(), String::new());
     };
     let (glyph, style) = theme.step(state);
-    let time = match (step.took_ms, step.began_ms) {
+    let time = match (step.took_ms, step.began_at_ms) {
         (Some(ms), _) => seconds(ms),
         (None, Some(began)) if state == StepState::Running => format::age(began, now),
         _ => String::new(),
@@ -186,7 +189,7 @@ fn steps(drill: &Drill, width: usize, large: bool, scene: Scene<'_>) -> Vec<Row>
     let mut rows = Vec::new();
     for (i, step) in drill.steps.iter().enumerate() {
         let (glyph, style, time) = mark(step, scene);
-        let here = now == Some(i) && drill.ended_ms.is_none();
+        let here = now == Some(i) && drill.ended_at_ms.is_none();
         let title = format::clip(&step.title, titles, theme.ellipsis());
         let pad = titles.saturating_sub(format::width(&title));
         let look = match step.state {
@@ -241,11 +244,11 @@ fn steps(drill: &Drill, width: usize, large: bool, scene: Scene<'_>) -> Vec<Row>
 
 /// Whether the expectation of a step is kept from the audience now.
 pub(super) fn hides(drill: &Drill, step: usize) -> bool {
-    use crate::region::snapshot::Pause;
+    use crate::region::status::Pause;
     // Once it is revealed, the next ones are still to be predicted.
     let revealed = drill.waits_for == Some(Pause::GoOn);
     drill.presented
-        && drill.ended_ms.is_none()
+        && drill.ended_at_ms.is_none()
         && !drill.closing()
         && current_presented(drill).is_none_or(|(at, _)| step > at || (step == at && !revealed))
 }
@@ -253,80 +256,10 @@ pub(super) fn hides(drill: &Drill, step: usize) -> bool {
 /// The step a presenter stands at: with the audience predicting it is the one that begins next,
 /// once it is over it stays until the next key.
 pub(super) fn current_presented(drill: &Drill) -> Option<(usize, &DrillStep)> {
-    use crate::region::snapshot::Pause;
+    use crate::region::status::Pause;
     let over = matches!(drill.waits_for, Some(Pause::Reveal | Pause::GoOn));
     let last = drill.steps.iter().enumerate().rfind(|(_, step)| step.state.is_some());
     last.filter(|_| over).or_else(|| current(drill))
-}
-
-/// A deciding number as glyph, label and value.
-pub(super) struct Counted {
-    good: Option<bool>,
-    glyph: &'static str,
-    style: Style,
-    label: String,
-    value: String,
-}
-
-impl Counted {
-    pub(super) fn is_unknown(&self) -> bool {
-        self.value == "?"
-    }
-}
-
-pub(super) fn counters(drill: &Drill, theme: &Theme) -> Vec<Counted> {
-    drill
-        .counters
-        .iter()
-        .map(|Counter { label, value, good }| {
-            let (glyph, style) = theme.counter(*good);
-            let value = if value.is_empty() { "?".into() } else { value.clone() };
-            Counted { good: *good, glyph, style, label: label.clone(), value }
-        })
-        .collect()
-}
-
-/// Deciding numbers below one another, values at the right edge.
-pub(super) fn column(counters: &[Counted], width: usize, theme: &Theme) -> Vec<Line<'static>> {
-    counters
-        .iter()
-        .map(|counted| {
-            let value = format::clip(&counted.value, width.saturating_sub(3), theme.ellipsis());
-            let room = width.saturating_sub(format::width(&value) + 3);
-            let label = format::clip(&counted.label, room, theme.ellipsis());
-            let pad = room.saturating_sub(format::width(&label)) + 1;
-            Line::from(vec![
-                Span::styled(format!("{} ", counted.glyph), counted.style),
-                Span::styled(label, theme.label()),
-                Span::raw(" ".repeat(pad)),
-                Span::styled(value, counted.style),
-            ])
-        })
-        .collect()
-}
-
-/// Deciding numbers beside one another, over as many lines as they take.
-fn flow(counters: &[Counted], width: usize, theme: &Theme) -> Vec<Line<'static>> {
-    let mut lines: Vec<Vec<Span>> = vec![Vec::new()];
-    let mut used = 0;
-    for counted in counters {
-        let text = format!("{} {}", counted.label, counted.value);
-        let text = format::clip(&text, width.saturating_sub(2), theme.ellipsis());
-        let cells = format::width(&text) + 2;
-        if used > 0 && used + 3 + cells > width {
-            lines.push(Vec::new());
-            used = 0;
-        }
-        let Some(line) = lines.last_mut() else { break };
-        if used > 0 {
-            line.push(Span::raw("   "));
-            used += 3;
-        }
-        line.push(Span::styled(format!("{} ", counted.glyph), counted.style));
-        line.push(Span::styled(text, counted.style));
-        used += cells;
-    }
-    lines.into_iter().filter(|line| !line.is_empty()).map(Line::from).collect()
 }
 
 /// Two columns with a rule between them.
@@ -351,11 +284,12 @@ fn beside(left: Vec<Row>, right: Vec<Line<'static>>, cells: usize, theme: &Theme
 
 /// The recovery clocks of the zones that this drill has healed.
 fn recoveries(drill: &Drill, width: usize, scene: Scene<'_>) -> Vec<Row> {
-    let Scene { snapshot, theme, .. } = scene;
+    let Scene { status, theme, .. } = scene;
     let mut rows = Vec::new();
-    for zone in &snapshot.zones {
+    for zone in &status.zones {
         let Some(recovery) = zone.recovery.as_ref().filter(|r| {
-            r.healed_ms >= drill.began_ms && drill.ended_ms.is_none_or(|end| r.healed_ms <= end)
+            r.healed_at_ms >= drill.began_at_ms
+                && drill.ended_at_ms.is_none_or(|end| r.healed_at_ms <= end)
         }) else {
             continue;
         };
@@ -390,7 +324,7 @@ fn rest(rows: &mut Vec<Row>, drill: &Drill, readily: u8, width: usize, scene: Sc
     let theme = scene.theme;
     if !drill.queue.is_empty() {
         let mut text = format!("then: {}", drill.queue.join(", "));
-        if drill.ended_ms.is_some() && drill.waits_for.is_some() {
+        if drill.ended_at_ms.is_some() && drill.waits_for.is_some() {
             let key = next_key(scene).map(|key| format!("{key} goes on"));
             text.push_str(theme.dot());
             text.push_str(&key.unwrap_or_else(|| "the presenter goes on".into()));

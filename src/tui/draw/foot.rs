@@ -13,7 +13,7 @@ use crate::{
         Command,
         keys::{Action, Binding, ScreenAction, When},
     },
-    region::{Snapshot, snapshot::Task, topology::Role},
+    region::{Status, status::Task, topology::Role},
     room::protocol::Outcome,
     tui::{format, keys, update},
 };
@@ -22,11 +22,11 @@ use crate::{
 const TOLD_LINES: usize = 3;
 
 pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
-    let Scene { snapshot, view, theme, now } = scene;
+    let Scene { status, view, theme, now } = scene;
     let width = usize::from(area.width);
     // A person waits for the answer, and not for long: it goes before everything else.
-    if let Some(screen) = update::asker(view, snapshot) {
-        let left = screen.asks_until_ms.unwrap_or(now).saturating_sub(now).div_ceil(1000);
+    if let Some(screen) = update::asker(view, status) {
+        let left = screen.ask_ends_at_ms.unwrap_or(now).saturating_sub(now).div_ceil(1000);
         let key = |action| {
             update::key_of(view, &action).map_or_else(|| "?".into(), |key| key.to_string())
         };
@@ -37,7 +37,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
         let text = format!(
             " {} {} asks for control: {grant} grants, {refuse} refuses ({left} s)",
             theme.pick("?", "?"),
-            screen.name
+            if screen.guest { format!("{} (guest)", screen.name) } else { screen.name.clone() }
         );
         let text = format::clip(&text, width, theme.ellipsis());
         put_line(buf, area, 0, &Line::styled(text, theme.active()));
@@ -63,9 +63,9 @@ pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
         }
         return;
     }
-    if let Some(until) = update::asking(view, snapshot) {
+    if let Some(until) = update::asking(view, status) {
         let left = until.saturating_sub(now).div_ceil(1000);
-        let driver = snapshot.screens.iter().find(|screen| screen.drives);
+        let driver = status.screens.iter().find(|screen| screen.drives);
         let driver = driver.map_or("somebody", |screen| screen.name.as_str());
         let text = format!(" {} {driver} is asked for control ({left} s)", theme.pick("?", "?"));
         let text = format::clip(&text, width, theme.ellipsis());
@@ -73,21 +73,21 @@ pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
         return;
     }
     let mut spans = vec![Span::raw(" ")];
-    if let Some(task) = snapshot.tasks.first() {
-        let more = snapshot.tasks.len() - 1;
+    if let Some(task) = status.tasks.first() {
+        let more = status.tasks.len() - 1;
         let text = under_way(task, more, width * 2 / 5, scene);
         spans.push(Span::styled(text, theme.active()));
         spans.push(Span::raw("  "));
     }
     let mut used: usize = spans.iter().map(Span::width).sum();
-    let me = snapshot.screens.iter().find(|screen| Some(screen.id) == view.me);
+    let me = status.screens.iter().find(|screen| Some(screen.id) == view.me);
     let mut bindings: Vec<&Binding> =
         view.keymap.bindings().iter().filter(|b| fits(b, scene)).collect();
     // Nobody sits at a recorder, and who plays the recording has none of these keys.
     bindings.retain(|_| !me.is_some_and(|screen| screen.records));
     bindings.sort_by_key(|binding| rank(binding, view.drives));
     for binding in bindings {
-        let Some(Ok(word)) = binding.hint.as_ref().map(|hint| keys::fill(hint, view, snapshot))
+        let Some(Ok(word)) = binding.hint.as_ref().map(|hint| keys::fill(hint, view, status))
         else {
             continue;
         };
@@ -113,7 +113,7 @@ fn under_way(task: &Task, more: usize, cells: usize, scene: Scene<'_>) -> String
     let Scene { theme, now, .. } = scene;
     let glyph = theme.pick("▸", ">");
     let more = if more > 0 { format!(" +{more} more") } else { String::new() };
-    let age = format::age(task.since_ms, now);
+    let age = format::age(task.since_at_ms, now);
     let whole = format!("{glyph} {}: {} ({age}){more}", task.command, task.progress);
     if format::width(&whole) <= cells {
         return whole;
@@ -129,11 +129,11 @@ fn under_way(task: &Task, more: usize, cells: usize, scene: Scene<'_>) -> String
 
 /// Whether a key does now what its binding says.
 fn fits(binding: &Binding, scene: Scene<'_>) -> bool {
-    let Scene { snapshot, view, .. } = scene;
-    let running = snapshot.drill.as_ref().filter(|drill| drill.under_way());
+    let Scene { status, view, .. } = scene;
+    let running = status.drill.as_ref().filter(|drill| drill.under_way());
     let presented = running.is_some_and(|drill| drill.presented);
     let own = view.keymap.get_presented(binding.key).map(|b| b.when) == Some(When::Presented);
-    if snapshot.replay.is_some() {
+    if status.replay.is_some() {
         let overlaid = view.keymap.get_replaying(binding.key) != Some(binding);
         return !overlaid && binding.action.replays();
     }
@@ -143,31 +143,31 @@ fn fits(binding: &Binding, scene: Scene<'_>) -> bool {
     match binding.when {
         When::Replay => false,
         When::Presented => presented,
-        _ if own && (presented || view.verdict_card(snapshot)) => false,
+        _ if own && (presented || view.verdict_card(status)) => false,
         When::Always => true,
-        When::Mirror => view.focused(snapshot).is_some_and(|zone| zone.role == Role::Mirror),
-        When::Drill => running.is_some() || is_drill_to_see(binding, snapshot),
+        When::Mirror => view.focused(status).is_some_and(|zone| zone.role == Role::Mirror),
+        When::Drill => running.is_some() || is_drill_to_see(binding, status),
     }
 }
 
 /// Whether this screen may do what a key does: who only looks is not offered what is not sent.
 fn may(binding: &Binding, scene: Scene<'_>) -> bool {
-    let Scene { snapshot, view, .. } = scene;
+    let Scene { status, view, .. } = scene;
     if view.drives {
         return true;
     }
     match &binding.action {
         Action::Line(line) => line.parse::<Command>().is_ok_and(|command| command.is_harmless()),
         Action::Screen(ScreenAction::Control) => {
-            !snapshot.screens.iter().any(|screen| Some(screen.id) == view.me && screen.observes)
+            !status.screens.iter().any(|screen| Some(screen.id) == view.me && screen.observes)
         }
         Action::Screen(_) => true,
     }
 }
 
 /// A drill that is over can still be looked at.
-fn is_drill_to_see(binding: &Binding, snapshot: &Snapshot) -> bool {
-    binding.action == Action::Screen(ScreenAction::Drill) && snapshot.drill.is_some()
+fn is_drill_to_see(binding: &Binding, status: &Status) -> bool {
+    binding.action == Action::Screen(ScreenAction::Drill) && status.drill.is_some()
 }
 
 /// Which keys are shown first where not all have room: the ways to everything else, then what

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     region::{
         UnixMs,
-        snapshot::{Conclusion, Drill, Phase, Replay, Screen},
+        status::{Conclusion, Drill, Phase, Replay, Screen},
     },
     tui::{format, state::Connection},
 };
@@ -71,40 +71,45 @@ fn joined(parts: &[Part], scene: Scene<'_>) -> Line<'static> {
 }
 
 fn parts(scene: Scene<'_>) -> Vec<Part> {
-    let Scene { snapshot, view, theme, now } = scene;
+    let Scene { status, view, theme, now } = scene;
     let mut parts = Vec::new();
     let mut add = |readily, text: String, style| parts.push(Part { text, style, readily });
-    if let Some(replay) = &snapshot.replay {
+    if let Some(replay) = &status.replay {
         return replayed(replay, scene);
     }
-    let region = snapshot.region.clone();
+    let region = status.region.clone();
     add(if region.is_empty() { 0 } else { 5 }, "zonedrill".into(), theme.focus());
     if !region.is_empty() {
         add(0, region, theme.bar());
     }
-    if let Connection::Lost { since_ms, .. } = &view.connection {
-        let age = format::age(*since_ms, now);
-        let text = format!("{} no way to the room for {age}, trying again", theme.pick("▲", "!"));
+    if let Connection::Lost { since_at_ms, .. } = &view.connection {
+        let age = format::age(*since_at_ms, now);
+        let text =
+            format!("{} no connection to the room for {age}, retrying", theme.pick("▲", "!"));
         add(0, text, theme.bad());
         return parts;
     }
-    match &snapshot.phase {
+    if let Some(late) = view.slow_line {
+        let text = format!("{} slow line: {:.1} s late", theme.pick("▲", "!"), late.as_secs_f64());
+        add(0, text, theme.warn());
+    }
+    match &status.phase {
         Phase::Up => {}
         Phase::Down if view.connection == Connection::Waiting => {}
         Phase::Down => add(0, "down".into(), theme.warn()),
         Phase::Starting => add(0, "starting".into(), theme.active()),
         Phase::Stopping => add(0, "stopping".into(), theme.warn()),
-        Phase::Failed(_) => add(0, "FAILED".into(), theme.bad()),
+        Phase::Failed => add(0, "FAILED".into(), theme.bad()),
     }
-    if !snapshot.platform.is_empty() {
-        add(6, snapshot.platform.clone(), theme.value());
+    if !status.platform.is_empty() {
+        add(6, status.platform.clone(), theme.value());
     }
     if view.connection == Connection::Live {
-        let version = snapshot.server_version.as_deref().unwrap_or("?");
+        let version = status.server_version.as_deref().unwrap_or("?");
         add(1, format!("nats {version}"), theme.value());
-        let kind = snapshot.mirror_kind.map_or("?", |kind| kind.as_str());
+        let kind = status.mirror_kind.map_or("?", |kind| kind.as_str());
         add(2, format!("{kind} mirrors"), theme.value());
-        let up = format::uptime(now.saturating_sub(snapshot.started_ms));
+        let up = format::uptime(now.saturating_sub(status.started_at_ms));
         add(3, format!("up {up}"), theme.value());
     } else {
         add(2, view.name.clone(), theme.label());
@@ -114,7 +119,7 @@ fn parts(scene: Scene<'_>) -> Vec<Part> {
 
 /// A replay says first and to the last that it is one.
 fn replayed(replay: &Replay, scene: Scene<'_>) -> Vec<Part> {
-    let Scene { snapshot, view, theme, .. } = scene;
+    let Scene { status, view, theme, .. } = scene;
     let mut parts = Vec::new();
     let mut add = |readily, text: String, style| parts.push(Part { text, style, readily });
     let glyph = if replay.paused { theme.pick("⏸", "||") } else { theme.pick("⏵", ">") };
@@ -128,13 +133,13 @@ fn replayed(replay: &Replay, scene: Scene<'_>) -> Vec<Part> {
         (false, false) => format!("{}x", f64::from(replay.speed_percent) / 100.0),
     };
     add(1, pace, theme.active());
-    add(2, snapshot.region.clone(), theme.bar());
-    let when = date(snapshot.at_ms, &view.zone);
+    add(2, status.region.clone(), theme.bar());
+    let when = date(status.at_ms, &view.zone);
     add(3, when, theme.value());
     if !replay.marker.is_empty() {
         add(4, replay.marker.clone(), theme.label());
     }
-    let version = snapshot.server_version.as_deref().unwrap_or("?");
+    let version = status.server_version.as_deref().unwrap_or("?");
     add(5, format!("nats {version}"), theme.value());
     add(6, replay.bundle.clone(), theme.label());
     parts
@@ -151,9 +156,9 @@ fn date(at_ms: UnixMs, zone: &TimeZone) -> String {
 
 /// Who is here: drivers, then those who watch, by name or as a number.
 fn people(scene: Scene<'_>, all: bool) -> Line<'static> {
-    let Scene { snapshot, view, theme, now } = scene;
+    let Scene { status, view, theme, now } = scene;
     let (drivers, watchers): (Vec<&Screen>, Vec<&Screen>) =
-        snapshot.screens.iter().partition(|s| s.drives);
+        status.screens.iter().partition(|s| s.drives);
     let mut spans = Vec::new();
     if view.recording {
         spans.push(Span::styled(format!("{} rec ", theme.pick("⏺", "R")), theme.bad()));
@@ -161,12 +166,17 @@ fn people(scene: Scene<'_>, all: bool) -> Line<'static> {
     let mut add = |screen: &Screen| {
         // Nobody sits at a recorder.
         let mine = Some(screen.id) == view.me && !screen.records;
-        let me = if mine { " (you)" } else { "" };
+        let me = match (mine, screen.guest) {
+            (true, true) => " (you, guest)",
+            (true, false) => " (you)",
+            (false, true) => " (guest)",
+            (false, false) => "",
+        };
         let (glyph, style) = if screen.records {
             (theme.pick("⏺", "R"), theme.bad())
-        } else if screen.away_until_ms.is_some() {
+        } else if screen.place_ends_at_ms.is_some() || screen.silent {
             (theme.pick("◌", "-"), theme.warn())
-        } else if screen.asks_until_ms.is_some() {
+        } else if screen.ask_ends_at_ms.is_some() {
             (theme.pick("?", "?"), theme.active())
         } else if screen.drives {
             (theme.pick("●", "*"), theme.good())
@@ -175,10 +185,11 @@ fn people(scene: Scene<'_>, all: bool) -> Line<'static> {
         };
         let name = format::clip(&screen.name, 16, theme.ellipsis());
         spans.push(Span::styled(format!("{glyph} "), style));
-        let state = match (screen.away_until_ms, screen.drives) {
+        let state = match (screen.place_ends_at_ms, screen.drives) {
             (Some(_), _) if !all => " away".into(),
             (Some(until), true) => format!(" drives, away, place kept {}", format::age(now, until)),
             (Some(until), false) => format!(" away, place kept {}", format::age(now, until)),
+            (None, _) if screen.silent => " no answer".into(),
             (None, _) => String::new(),
         };
         spans.push(Span::raw(format!("{name}{me}{state} ")));
@@ -209,16 +220,16 @@ fn tests(drill: &Drill, index: usize, conclusion: &Conclusion) -> bool {
 
 /// The four conclusions, always in sight; in two rows with their evidence.
 pub fn verdicts(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
-    let Scene { snapshot, theme, .. } = scene;
-    let running = snapshot.drill.as_ref().filter(|drill| drill.ended_ms.is_none());
-    let n = snapshot.conclusions.len();
+    let Scene { status, theme, .. } = scene;
+    let running = status.drill.as_ref().filter(|drill| drill.ended_at_ms.is_none());
+    let n = status.conclusions.len();
     if n == 0 || area.is_empty() {
         return;
     }
     let width = usize::from(area.width) - 1;
     // A conclusion as number, name and word; with less room without the number, then the word.
     let entry = |i: usize, form: usize| -> Line<'static> {
-        let Some(conclusion) = snapshot.conclusions.get(i) else { return Line::default() };
+        let Some(conclusion) = status.conclusions.get(i) else { return Line::default() };
         let (glyph, word, style) = theme.verdict(conclusion.verdict);
         let number = if form == 0 { format!("{} ", i + 1) } else { String::new() };
         let mut spans = vec![
@@ -237,7 +248,7 @@ pub fn verdicts(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
     let gap = width.saturating_sub(total(form)) / n + 2;
 
     let mut x = 1;
-    for (i, conclusion) in snapshot.conclusions.iter().enumerate() {
+    for (i, conclusion) in status.conclusions.iter().enumerate() {
         let entry = entry(i, form);
         let column = u16::try_from(x).unwrap_or(u16::MAX);
         if column >= area.width {

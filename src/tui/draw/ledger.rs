@@ -8,7 +8,10 @@ use ratatui::{
 
 use super::{Scene, canvas::put_line};
 use crate::{
-    region::snapshot::{Ledger, Zone},
+    region::{
+        Status,
+        status::{Ledger, Zone},
+    },
     tui::{format, theme::Theme},
 };
 
@@ -17,7 +20,7 @@ struct Column {
     name: &'static str,
     /// Cells below [`ROOMY`] and from there.
     cells: (usize, usize),
-    value: fn(&Zone) -> Option<u64>,
+    value: fn(&Zone, &Status) -> Option<u64>,
     kind: Kind,
     /// The strip needs this many cells to show it: a column is there whole or not at all.
     from: usize,
@@ -30,21 +33,11 @@ const ROOMY: usize = 104;
 enum Kind {
     /// A step on a message's way; an arrow leads to it.
     Step,
-    /// Plain.
     Plain,
-    /// Must be zero.
     Zero,
 }
 
-/// Messages acknowledged and not come here.
-fn behind(zone: &Zone) -> Option<u64> {
-    match &zone.recorded {
-        Some(recorded) => recorded.behind,
-        None => zone.ledger.known_behind(),
-    }
-}
-
-/// Likewise. Of a ledger that was cut short that is not known.
+/// Of a ledger that was cut short that is not known.
 fn lost(zone: &Zone) -> Option<u64> {
     let Ledger { lost, unrecorded, .. } = zone.ledger;
     known(zone, lost).filter(|lost| unrecorded == 0 || *lost > 0)
@@ -61,35 +54,28 @@ fn stored(zone: &Zone) -> Option<u64> {
 }
 
 fn delivered(zone: &Zone) -> Option<u64> {
-    let recorded = zone.recorded.as_ref().and_then(|recorded| recorded.delivered);
-    zone.consumer.as_ref().map(|consumer| consumer.delivered).or(recorded)
+    zone.consumer.as_ref()?.delivered
 }
 
-fn acked(zone: &Zone) -> Option<u64> {
-    let recorded = zone.recorded.as_ref().and_then(|recorded| recorded.ack_floor);
-    zone.consumer.as_ref().map(|consumer| consumer.ack_floor).or(recorded)
-}
-
-static COLUMNS: [Column; 13] = [
-    column("produced", (9, 12), |z| Some(z.ledger.acked), Kind::Plain, 0),
-    column("stored", (10, 12), stored, Kind::Step, 43),
-    column("delivered", (11, 12), delivered, Kind::Step, 54),
-    column("acked", (10, 12), acked, Kind::Step, 0),
-    column("behind", (8, 9), behind, Kind::Plain, 62),
-    column("lost", (5, 6), lost, Kind::Zero, 0),
-    column("dup", (4, 6), |z| known(z, z.ledger.duplicates), Kind::Zero, 66),
-    column("reord", (6, 7), |z| known(z, z.ledger.reordered), Kind::Zero, 72),
-    column("corrupt", (8, 9), |z| known(z, z.ledger.corrupt), Kind::Zero, 80),
-    column("redeliv", (8, 9), |z| known(z, z.ledger.redelivered), Kind::Plain, 108),
-    column("processed", (12, 12), |z| Some(z.ledger.received), Kind::Plain, 130),
-    column("twice", (8, 8), |z| known(z, z.ledger.processed_twice), Kind::Plain, 140),
-    column("unexpected", (12, 12), |z| known(z, z.ledger.unexpected), Kind::Zero, 150),
+static COLUMNS: [Column; 12] = [
+    column("produced", (9, 12), |_, status| Some(status.producer.published), Kind::Plain, 0),
+    column("stored", (10, 12), |z, _| stored(z), Kind::Step, 43),
+    column("delivered", (11, 12), |z, _| delivered(z), Kind::Step, 54),
+    column("acked", (10, 12), |z, _| z.ack_floor(), Kind::Step, 0),
+    column("lost", (5, 6), |z, _| lost(z), Kind::Zero, 0),
+    column("dup", (4, 6), |z, _| known(z, z.ledger.duplicates), Kind::Zero, 66),
+    column("reord", (6, 7), |z, _| known(z, z.ledger.reordered), Kind::Zero, 72),
+    column("corrupt", (8, 9), |z, _| known(z, z.ledger.corrupt), Kind::Zero, 80),
+    column("redeliv", (8, 9), |z, _| known(z, z.ledger.redelivered), Kind::Plain, 108),
+    column("processed", (12, 12), |z, _| Some(z.ledger.received), Kind::Plain, 130),
+    column("twice", (8, 8), |z, _| known(z, z.ledger.processed_twice), Kind::Plain, 140),
+    column("unexpected", (12, 12), |z, _| known(z, z.ledger.unexpected), Kind::Zero, 150),
 ];
 
 const fn column(
     name: &'static str,
     cells: (usize, usize),
-    value: fn(&Zone) -> Option<u64>,
+    value: fn(&Zone, &Status) -> Option<u64>,
     kind: Kind,
     from: usize,
 ) -> Column {
@@ -105,18 +91,19 @@ impl Column {
 /// Cells of the zone's name.
 const NAME: usize = 8;
 
+/// The strip, as many rows as there is room for.
 pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
-    let Scene { snapshot, view, theme, .. } = scene;
+    let Scene { status, view, theme, .. } = scene;
     if area.height < 2 {
         return;
     }
     let width = usize::from(area.width);
     let columns = columns(width);
     let rows = usize::from(area.height) - 1;
-    let focus = view.focus_index(snapshot).unwrap_or(0);
-    let zones = chosen(&snapshot.zones, rows, focus);
+    let focus = view.focus_index(status).unwrap_or(0);
+    let zones = chosen(&status.zones, rows, focus);
 
-    let left_out = snapshot.zones.len() - zones.len();
+    let left_out = status.zones.len() - zones.len();
     let more = format!("  +{left_out} zones");
     let beside = left_out > 0 && cells(&columns, width) + format::width(&more) <= width;
     let mut head = vec![match left_out {
@@ -140,7 +127,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
         let style = if *i == focus { theme.focus() } else { theme.value() };
         let mut spans = vec![Span::styled(format!(" {name:<NAME$}"), style)];
         for column in &columns {
-            spans.extend(cell(column, column.width(width), zone, theme));
+            spans.extend(cell(column, column.width(width), (zone, status), theme));
         }
         put_line(buf, area, u16::try_from(y + 1).unwrap_or(u16::MAX), &Line::from(spans));
     }
@@ -156,8 +143,13 @@ fn cells(columns: &[&Column], width: usize) -> usize {
     1 + NAME + columns.iter().map(|column| column.width(width)).sum::<usize>()
 }
 
-fn cell(column: &Column, cells: usize, zone: &Zone, theme: &Theme) -> [Span<'static>; 2] {
-    let value = (column.value)(zone);
+fn cell(
+    column: &Column,
+    cells: usize,
+    (zone, status): (&Zone, &Status),
+    theme: &Theme,
+) -> [Span<'static>; 2] {
+    let value = (column.value)(zone, status);
     let arrow = if column.kind == Kind::Step { theme.pick(" →", " >") } else { "" };
     let room = cells - format::width(arrow);
     let text = value.map_or_else(|| "?".into(), |n| format::within(n, room.saturating_sub(1)));
@@ -165,7 +157,6 @@ fn cell(column: &Column, cells: usize, zone: &Zone, theme: &Theme) -> [Span<'sta
         (_, None) => theme.stale(),
         (Kind::Zero, Some(n)) if n > 0 => theme.bad(),
         (Kind::Zero, _) => theme.label(),
-        (Kind::Plain, Some(n)) if column.name == "behind" && n > 0 => theme.warn(),
         _ => theme.value(),
     };
     [Span::styled(arrow, theme.label()), Span::styled(format!("{text:>room$}"), style)]

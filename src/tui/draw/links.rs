@@ -5,8 +5,8 @@ use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 use super::{Scene, canvas::put};
 use crate::{
     region::{
-        event::seconds,
-        snapshot::{Link, LinkState, Zone, ZoneState},
+        format::seconds,
+        status::{Link, LinkState, Zone, ZoneState},
         topology::Role,
     },
     tui::{
@@ -19,13 +19,13 @@ use crate::{
 const DROP: u16 = 2;
 
 pub fn draw(buf: &mut Buffer, bus: &Bus, plan: &Plan, scene: Scene<'_>) {
-    let Scene { snapshot, theme, .. } = scene;
+    let Scene { status, theme, .. } = scene;
     let area = bus.area;
     let panes = plan.panes.get(bus.from..bus.to).unwrap_or_default();
     let zones: Vec<(u16, u16, &Zone)> = panes
         .iter()
         .filter_map(|pane| {
-            let zone = snapshot.zones.get(pane.zone)?;
+            let zone = status.zones.get(pane.zone)?;
             Some((pane.area.x - area.x, pane.area.width, zone))
         })
         .collect();
@@ -48,7 +48,7 @@ pub fn draw(buf: &mut Buffer, bus: &Bus, plan: &Plan, scene: Scene<'_>) {
             put(buf, area, x + DROP, 1, theme.pick("║", "|"), trunk);
             put(buf, area, x + DROP + 2, 1, &source_label(scene), theme.label());
         }
-    } else if let Some(name) = snapshot.source().map(|z| z.name.to_string()) {
+    } else if let Some(name) = status.source().map(|z| z.name.to_string()) {
         put(buf, area, 0, 0, &format!("{name} "), theme.strong());
     }
 
@@ -103,7 +103,7 @@ fn hidden(buf: &mut Buffer, area: Rect, plan: &Plan, scene: Scene<'_>) {
 }
 
 fn source_label(scene: Scene<'_>) -> String {
-    let mirrors = scene.snapshot.zones.iter().filter(|z| z.role == Role::Mirror).count();
+    let mirrors = scene.status.zones.iter().filter(|z| z.role == Role::Mirror).count();
     format!("feeds {mirrors} mirror{}", if mirrors == 1 { "" } else { "s" })
 }
 
@@ -114,7 +114,7 @@ fn link(zone: &Zone, room: u16, scene: Scene<'_>) -> (&'static str, String, Styl
         let word = if zone.state == ZoneState::Starting { "not linked yet" } else { "?" };
         return (theme.pick("┊", ":"), word.into(), theme.label());
     };
-    let age = format::age(link.since_ms, now);
+    let age = format::age(link.since_at_ms, now);
     let (glyph, forms) = match link.state {
         LinkState::Up => (theme.pick("║", "|"), shortening(&up(link))),
         LinkState::Cut => (theme.pick("╳", "X"), cut(link, now)),
@@ -150,7 +150,7 @@ fn up(link: &Link) -> Vec<String> {
 
 /// A cut in ever shorter forms; whether it is effective is said in all but the shortest.
 fn cut(link: &Link, now: u64) -> Vec<Vec<String>> {
-    let age = format::age(link.since_ms, now);
+    let age = format::age(link.since_at_ms, now);
     let proof = if link.effective { "effective" } else { "not proved yet" }.to_owned();
     let unnoticed = link.unnoticed(now).map(|(age, most)| {
         let (age, most) = (format::span(age), format::span(most));
@@ -207,7 +207,7 @@ mod tests {
             effective: false,
             severed_in_ms: Some(120),
             proved_in_ms: None,
-            since_ms: 10_000,
+            since_at_ms: 10_000,
             heals_at_ms: None,
             leafs_here: Some(3),
             leafs_there: Some(3),

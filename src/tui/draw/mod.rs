@@ -1,4 +1,4 @@
-//! Drawing: one file per thing on screen, each a function of snapshot, view state and theme.
+//! Drawing: one file per thing on screen, each a function of status, view state and theme.
 
 mod canvas;
 mod card;
@@ -24,12 +24,12 @@ use super::{
     state::{Connection, Overlay, ViewState},
     theme::Theme,
 };
-use crate::region::{Snapshot, UnixMs, snapshot::Phase};
+use crate::region::{Status, UnixMs, status::Phase};
 
 /// Everything a pane is drawn from.
 #[derive(Clone, Copy)]
 pub(crate) struct Scene<'a> {
-    snapshot: &'a Snapshot,
+    status: &'a Status,
     view: &'a ViewState,
     theme: &'a Theme,
     now: UnixMs,
@@ -37,16 +37,10 @@ pub(crate) struct Scene<'a> {
 
 /// Draws a screen. Depends on nothing but its arguments (and tui-logger's buffer, on a screen that
 /// feeds it).
-pub fn render(
-    frame: &mut Frame,
-    snapshot: &Snapshot,
-    view: &ViewState,
-    theme: &Theme,
-    now: UnixMs,
-) {
+pub fn render(frame: &mut Frame, status: &Status, view: &ViewState, theme: &Theme, now: UnixMs) {
     // In a replay, ages count to the moment that is shown.
-    let now = if snapshot.replay.is_some() { snapshot.at_ms } else { now };
-    let scene = Scene { snapshot, view, theme, now };
+    let now = if status.replay.is_some() { status.at_ms } else { now };
+    let scene = Scene { status, view, theme, now };
     let area = frame.area();
     let cursor = draw(frame.buffer_mut(), area, scene);
     if let Some((x, y)) = cursor.filter(|at| area.contains((*at).into())) {
@@ -56,8 +50,8 @@ pub fn render(
 
 /// Draws into a buffer; returns where the cursor is shown, if something is being typed.
 fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) -> Option<(u16, u16)> {
-    let Scene { snapshot, view, theme, .. } = scene;
-    let plan = Plan::new(area, snapshot, view);
+    let Scene { status, view, theme, .. } = scene;
+    let plan = Plan::new(area, status, view);
     if plan.too_small {
         too_small(buf, area, theme);
         return None;
@@ -68,15 +62,15 @@ fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) -> Option<(u16, u16)> {
         links::draw(buf, bus, &plan, scene);
     }
     for pane in &plan.panes {
-        if let Some(zone) = snapshot.zones.get(pane.zone) {
+        if let Some(zone) = status.zones.get(pane.zone) {
             zone::draw(buf, pane.area, zone, scene);
         }
     }
-    if let Some(zone) = view.focused(snapshot).filter(|_| !plan.zoom.is_empty()) {
+    if let Some(zone) = view.focused(status).filter(|_| !plan.zoom.is_empty()) {
         zoom::draw(buf, plan.zoom, zone, scene);
     }
     steps::draw(buf, plan.steps, scene);
-    if let Some((shown, look)) = view.drill(snapshot) {
+    if let Some((shown, look)) = view.drill(status) {
         drill::draw(buf, plan.drill, shown, look, scene);
         card::draw(buf, plan.card, shown, scene);
     }
@@ -90,8 +84,8 @@ fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) -> Option<(u16, u16)> {
     }
     match &view.overlay {
         None => {
-            if let Connection::Lost { why, since_ms } = &view.connection {
-                overlay::lost(buf, area, why, *since_ms, scene);
+            if let Connection::Lost { why, since_at_ms } = &view.connection {
+                overlay::lost(buf, area, why, *since_at_ms, scene);
             }
             None
         }
@@ -117,7 +111,7 @@ fn too_small(buf: &mut Buffer, area: Rect, theme: &Theme) {
 
 /// What is said while there is nothing to show.
 fn empty(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
-    let text = match (&scene.view.connection, &scene.snapshot.phase) {
+    let text = match (&scene.view.connection, &scene.status.phase) {
         (Connection::Waiting, _) => "waiting for the room …",
         (_, Phase::Down) => "no servers run: `:` and `up` starts them",
         (_, Phase::Stopping) => "the servers are being stopped …",

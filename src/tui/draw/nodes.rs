@@ -6,7 +6,7 @@ use super::{Scene, rows::Row};
 use crate::{
     region::{
         names::NODES_PER_ZONE,
-        snapshot::{Node, NodeState, Recorded, Zone},
+        status::{Node, NodeState, Recorded, Zone},
     },
     tui::{format, theme::Theme},
 };
@@ -14,7 +14,7 @@ use crate::{
 /// The leaders a node is: `★` of the stream, `C` of the consumer, `M` of the meta group.
 pub fn leads(node: &Node, theme: &Theme) -> String {
     let mut marks = String::new();
-    if node.stream_leader {
+    if node.leader {
         marks.push_str(theme.pick("★", "S"));
     }
     if node.consumer_leader {
@@ -38,7 +38,7 @@ pub fn low(zone: &Zone, width: usize, scene: Scene<'_>) -> Vec<Row> {
         return Vec::new();
     }
     let selected = view.selected(zone).map(|node| node.name.number);
-    let chosen = view.focused(scene.snapshot).is_some_and(|f| f.name == zone.name);
+    let chosen = view.focused(scene.status).is_some_and(|f| f.name == zone.name);
     let each = width / n;
     // Marker, name, glyph and the spaces around it, the longest of what is said.
     let cells = |name: &str, tail: fn(&Node, &Theme) -> String| {
@@ -112,7 +112,7 @@ pub fn tall(zone: &Zone, width: usize, scene: Scene<'_>) -> Vec<Row> {
         return vec![recorded(told, theme)];
     }
     let selected = view.selected(zone).map(|node| node.name.number);
-    let chosen = view.focused(scene.snapshot).is_some_and(|f| f.name == zone.name);
+    let chosen = view.focused(scene.status).is_some_and(|f| f.name == zone.name);
     zone.nodes
         .iter()
         .map(|node| {
@@ -120,11 +120,11 @@ pub fn tall(zone: &Zone, width: usize, scene: Scene<'_>) -> Vec<Row> {
             let pick = chosen && selected == Some(node.name.number);
             let mut word = node.state.as_str().to_owned();
             if node.state != NodeState::Up {
-                word = format!("{word} {}", format::age(node.since_ms, now));
+                word = format!("{word} {}", format::age(node.since_at_ms, now));
             }
             let mut leads = Vec::new();
             for (is, name) in [
-                (node.stream_leader, theme.pick("★ stream", "* stream")),
+                (node.leader, theme.pick("★ stream", "* stream")),
                 (node.consumer_leader, "consumer"),
                 (node.meta_leader, "meta"),
             ] {
@@ -148,7 +148,7 @@ pub fn tall(zone: &Zone, width: usize, scene: Scene<'_>) -> Vec<Row> {
                 ),
             ];
             if width >= 44 {
-                spans.push(Span::styled(format!("{:<5} ", node.client_port), theme.label()));
+                spans.push(Span::styled(format!("{:<5} ", node.port()), theme.label()));
             }
             let figures =
                 if width >= 60 { format!("{cpu:>5} {memory:>9} ") } else { String::new() };

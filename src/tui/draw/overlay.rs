@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     command::keys::{Action, Binding, ScreenAction, When},
-    region::{UnixMs, snapshot::Phase, topology::region_flag},
+    region::{UnixMs, status::Phase, topology::region_flag},
     tui::{
         format,
         state::{Connection, Overlay},
@@ -97,16 +97,16 @@ fn leave(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
 }
 
 /// What is behind this is a memory, and must not be taken for the region.
-pub fn lost(buf: &mut Buffer, area: Rect, why: &str, since_ms: UnixMs, scene: Scene<'_>) {
-    let Scene { snapshot, view, theme, now } = scene;
+pub fn lost(buf: &mut Buffer, area: Rect, why: &str, since_at_ms: UnixMs, scene: Scene<'_>) {
+    let Scene { status, view, theme, now } = scene;
     let most = usize::from(area.width.saturating_sub(8));
-    let age = format::age(since_ms, now);
-    let ended = snapshot.phase == Phase::Stopping || snapshot.phase == Phase::Down;
+    let age = format::age(since_at_ms, now);
+    let ended = status.phase == Phase::Stopping || status.phase == Phase::Down;
     let mut text = vec![
-        format!("no way to the room for {age}: {why}"),
+        format!("no connection to the room for {age}: {why}"),
         "everything behind this is as it was then, not as it is".to_owned(),
     ];
-    let contained = snapshot.platform == "docker";
+    let contained = status.platform == "docker";
     if !ended {
         // A region of processes ends with its room, one of containers does not.
         let what = if contained { "containers run on" } else { "servers ended with it" };
@@ -121,7 +121,7 @@ pub fn lost(buf: &mut Buffer, area: Rect, why: &str, since_ms: UnixMs, scene: Sc
         .iter()
         .find(|binding| matches!(&binding.action, Action::Screen(ScreenAction::Quit)))
     {
-        let region = region_flag(&snapshot.region);
+        let region = region_flag(&status.region);
         let again = if contained && !ended {
             format!("leave; `zonedrill{region} up --adopt` takes them over")
         } else {
@@ -148,9 +148,9 @@ fn keys(key: &str, what: &str, theme: &Theme) -> Line<'static> {
 
 /// The keys, generated from the keymap; two keys of one action share a line.
 fn help(buf: &mut Buffer, area: Rect, scroll: usize, scene: Scene<'_>) {
-    let Scene { view, theme, snapshot, .. } = scene;
+    let Scene { view, theme, status, .. } = scene;
     let mut merged: Vec<(String, &Binding)> = Vec::new();
-    let replays = snapshot.replay.is_some();
+    let replays = status.replay.is_some();
     // In a replay only what works there is listed; elsewhere, nothing of a replay.
     let listed = |binding: &&Binding| {
         if !replays {
@@ -226,7 +226,7 @@ fn line_of(binding: &Binding) -> &str {
 
 /// The glyphs and what they stand for.
 fn signs(width: usize, theme: &Theme) -> Vec<Line<'static>> {
-    use crate::region::snapshot::NodeState as N;
+    use crate::region::status::NodeState as N;
     let states = [N::Up, N::Starting, N::JsOff, N::Silent, N::Frozen, N::Dead, N::Stopped];
     let mut signs: Vec<(Span<'static>, String)> = states
         .into_iter()

@@ -1,4 +1,4 @@
-//! The steps of a bring-up, as they happen; a failed one with its reason and the way out.
+//! The steps of a bring-up, as they happen; a failed one with its reason and what to do.
 
 use ratatui::{
     buffer::Buffer,
@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{
     region::{
-        event::seconds,
-        snapshot::{Phase, StepState},
+        format::seconds,
+        status::{Phase, StepState},
     },
     tui::format,
 };
@@ -22,13 +22,13 @@ use crate::{
 const DETAIL: usize = 8;
 
 pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
-    let Scene { snapshot, theme, .. } = scene;
+    let Scene { status, theme, .. } = scene;
     if area.height < 3 {
         return;
     }
-    let failed = matches!(snapshot.phase, Phase::Failed(_));
-    let title = match &snapshot.phase {
-        Phase::Failed(_) => " the region did not come up ",
+    let failed = matches!(status.phase, Phase::Failed);
+    let title = match status.phase {
+        Phase::Failed => " the region did not come up ",
         Phase::Starting => " bringing the region up ",
         _ => " under way ",
     };
@@ -36,17 +36,17 @@ pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
     let inner = framed(buf, area, theme, false, Line::styled(title, style), Line::default());
     let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
     let room = usize::from(inner.width);
-    let longest = snapshot.steps.iter().map(|s| format::width(&s.title)).max().unwrap_or(0);
+    let longest = status.steps.iter().map(|s| format::width(&s.title)).max().unwrap_or(0);
     let titles = longest.min(room / 2);
 
     let mut reason = Vec::new();
-    if let Phase::Failed(why) = &snapshot.phase {
+    if let Some(why) = &status.failure {
         reason.push(Line::default());
         reason.extend(format::wrap(why, room).into_iter().map(|l| Line::styled(l, theme.bad())));
         reason.push(Line::styled("`:` and `up` tries again; q leaves", theme.label()));
     }
     let mut lines: Vec<Line> = Vec::new();
-    for step in &snapshot.steps {
+    for step in &status.steps {
         let (glyph, style) = theme.step(step.state);
         let title = format::clip(&step.title, titles, theme.ellipsis());
         let pad = titles - format::width(&title) + 2;

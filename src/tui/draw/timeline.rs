@@ -14,7 +14,7 @@ use super::{
 use crate::{
     region::{
         UnixMs,
-        snapshot::{HISTORY_LEN, HISTORY_STEP_MS, Zone},
+        status::{HISTORY_LEN, HISTORY_STEP_MS, Zone},
         topology::Role,
     },
     tui::{format, theme::Theme},
@@ -33,9 +33,9 @@ struct Axis {
 }
 
 impl Axis {
-    fn new(history_ms: UnixMs, columns: u16) -> Self {
+    fn new(history_at_ms: UnixMs, columns: u16) -> Self {
         let samples = u16::try_from(HISTORY_LEN).unwrap_or(u16::MAX);
-        Self { newest: history_ms / HISTORY_STEP_MS, columns: columns.min(samples) }
+        Self { newest: history_at_ms / HISTORY_STEP_MS, columns: columns.min(samples) }
     }
 
     /// The column of a sample's number.
@@ -51,9 +51,7 @@ impl Axis {
 enum Sample {
     /// Before the zone was there.
     None,
-    /// Nobody knew.
     Unknown,
-    /// The largest lag.
     Lag(u64),
 }
 
@@ -103,7 +101,7 @@ pub fn spark(zone: &Zone, cells: usize, theme: &Theme) -> Line<'static> {
 }
 
 pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
-    let Scene { snapshot, view, theme, .. } = scene;
+    let Scene { status, view, theme, .. } = scene;
     if area.height < 4 || area.width < MARGIN + 10 {
         return;
     }
@@ -113,11 +111,11 @@ pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
         width: area.width - MARGIN - 2,
         height: area.height - 2,
     };
-    let axis = Axis::new(snapshot.history_ms, plot.width);
+    let axis = Axis::new(status.history_at_ms, plot.width);
     let plot = Rect { x: plot.right() - axis.columns, width: axis.columns, ..plot };
     let mirrors: Vec<(usize, &Zone)> =
-        snapshot.zones.iter().enumerate().filter(|(_, zone)| zone.role == Role::Mirror).collect();
-    let focus = view.focus_index(snapshot).unwrap_or(0);
+        status.zones.iter().enumerate().filter(|(_, zone)| zone.role == Role::Mirror).collect();
+    let focus = view.focus_index(status).unwrap_or(0);
     let n = u16::try_from(mirrors.len()).unwrap_or(u16::MAX);
     let shown = n.min(plot.height);
     let mut title = vec![
@@ -197,8 +195,8 @@ fn draw_band(
 
 /// Marks with their words, where the words have room before the next mark.
 fn draw_marks(buf: &mut Buffer, area: Rect, axis: Axis, scene: Scene<'_>) {
-    let Scene { snapshot, theme, .. } = scene;
-    let placed: Vec<_> = snapshot
+    let Scene { status, theme, .. } = scene;
+    let placed: Vec<_> = status
         .marks
         .iter()
         .filter_map(|mark| Some((axis.column(mark.at_ms / HISTORY_STEP_MS)?, mark)))

@@ -1,5 +1,9 @@
 //! A zone's pane: its nodes, stream, consumer, and mirror (or, at the source, the producer).
 
+mod containers;
+mod differences;
+mod recovery;
+
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
@@ -7,6 +11,7 @@ use ratatui::{
     text::{Line, Span},
 };
 
+pub(super) use self::recovery::clock;
 use super::{
     Scene,
     canvas::{Fact, facts, framed, put_lines},
@@ -17,8 +22,7 @@ use super::{
 use crate::{
     region::{
         UnixMs,
-        event::seconds,
-        snapshot::{Container, Mirror, MirrorState, Recorded, Recovery, Work, Zone, ZoneState},
+        status::{Consumer, Flow, Latency, Mirror, MirrorState, Recorded, Zone, ZoneState},
         topology::Role,
     },
     tui::{
@@ -30,12 +34,14 @@ use crate::{
 
 /// Cells of the column that names the sections.
 const SECTION: usize = 10;
+/// How readily the rates of the last seconds are left out: before anything else.
+const FLOW: u8 = 5;
 /// The most lines of a sentence in a pane.
 const SENTENCE: usize = 3;
 
 pub fn draw(buf: &mut Buffer, area: Rect, zone: &Zone, scene: Scene<'_>) {
-    let Scene { view, snapshot, theme, .. } = scene;
-    let focused = view.focused(snapshot).is_some_and(|f| f.name == zone.name);
+    let Scene { view, status, theme, .. } = scene;
+    let focused = view.focused(status).is_some_and(|f| f.name == zone.name);
     let inner = framed(buf, area, theme, focused, title(zone, focused, theme), state(zone, theme));
     let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
     let (width, height) = (usize::from(inner.width), usize::from(inner.height));
@@ -43,21 +49,18 @@ pub fn draw(buf: &mut Buffer, area: Rect, zone: &Zone, scene: Scene<'_>) {
     let mut rows = body(zone, width, SENTENCE, scene);
     let tall = nodes::tall(zone, width, scene);
     let low = nodes::low(zone, width, scene);
-    // Nodes get a line each when nothing else has to go for it.
-    let nodes = if rows.len() + tall.len() <= height { tall } else { low };
+    // Nodes get a line each when nothing but rates has to go for it.
+    let needed = rows.iter().filter(|row| row.readily < FLOW).count();
+    let nodes = if needed + tall.len() <= height { tall } else { low };
     rows.splice(0..0, nodes);
     put_lines(buf, inner, &fit(rows, height, theme));
 }
 
 pub(super) fn title(zone: &Zone, focused: bool, theme: &Theme) -> Line<'static> {
-    let role = match zone.role {
-        Role::Source => "source",
-        Role::Mirror => "mirror",
-    };
     let name = if focused { theme.focus() } else { theme.strong() };
     Line::from(vec![
         Span::styled(format!(" zone {}", zone.name), name),
-        Span::styled(format!("{}{role} ", theme.dot()), theme.label()),
+        Span::styled(format!("{}{} ", theme.dot(), zone.role), theme.label()),
     ])
 }
 
@@ -74,15 +77,19 @@ pub(super) fn body(zone: &Zone, width: usize, lines: usize, scene: Scene<'_>) ->
     let mut pane = Pane::new(width, scene);
     pane.lines = lines;
     if let Some(recorded) = &zone.recorded {
-        pane.recorded(zone, recorded);
+        pane.recorded(recorded);
     } else {
         pane.stream(zone);
-        pane.consumer(zone);
     }
+    pane.consumer(zone);
+    pane.flow(zone);
+    pane.differences(zone);
     match &zone.mirror {
-        Some(mirror) => pane.mirror(mirror, zone.recorded.is_some()),
-        None if zone.role == Role::Source => pane.producer(),
-        None => pane.section("mirror", &[Fact::new("state", "?", scene.theme.stale())], 1),
+        Some(mirror) => match mirror.told_at_ms {
+            Some(told) => pane.mirror(mirror, told, zone.recorded.is_some()),
+            None => pane.section("mirror", &[Fact::new("state", "?", scene.theme.stale())], 1),
+        },
+        None => pane.producer(),
     }
     pane.containers(zone);
     if let Some(recovery) = &zone.recovery {
@@ -103,7 +110,6 @@ struct Pane<'a> {
     /// A column names the sections.
     sections: bool,
     columns: usize,
-    /// Cells for facts.
     room: usize,
     /// The most lines of a sentence.
     lines: usize,
@@ -169,7 +175,7 @@ impl<'a> Pane<'a> {
             self.section("stream", &[Fact::new("messages", "?", theme.stale())], 1);
             return;
         };
-        let (style, old) = self.told(stream.told_ms);
+        let (style, old) = self.told(stream.told_at_ms);
         let current = stream.replicas_current == Some(stream.replicas);
         let range = |number: fn(u64) -> String| {
             format!("{}{}{}", number(stream.first_seq), theme.to(), number(stream.last_seq))
@@ -201,33 +207,58 @@ impl<'a> Pane<'a> {
 
     fn consumer(&mut self, zone: &Zone) {
         let theme = self.scene.theme;
-        let Some(consumer) = &zone.consumer else {
-            let list = [Fact::new("delivered", "?", theme.stale()), work(&zone.work, theme)];
+        let Some(consumer) = &zone.consumer else { return };
+        let Some(told) = consumer.told_at_ms else {
+            let list = [Fact::new("delivered", "?", theme.stale()), consuming(consumer, theme)];
             self.section("consumer", &list, 1);
             return;
         };
-        let (style, old) = self.told(consumer.told_ms);
-        let mut list = vec![
-            Fact::new("delivered", format::count(consumer.delivered), style),
-            Fact::new("ack floor", format::count(consumer.ack_floor), style),
-            Fact::new("pending", format::count(consumer.pending), style),
-            Fact::new("unacked", format::count(consumer.unacked), style),
-            Fact::new("redelivered", format::count(consumer.redelivered), style)
-                .or_label("redeliv"),
-            work(&zone.work, theme),
-        ];
-        if let Some(limit) = zone.work.limit {
+        let (style, old) = self.told(told);
+        let fact = |name: &str, n: Option<u64>| Fact::new(name, format::maybe(n), style);
+        let mut list =
+            vec![fact("delivered", consumer.delivered), fact("ack floor", consumer.ack_floor)];
+        if zone.recorded.is_none() {
+            list.push(fact("pending", consumer.pending));
+            list.push(fact("unacked", consumer.unacked));
+            list.push(fact("redelivered", consumer.redelivered).or_label("redeliv"));
+        }
+        list.push(consuming(consumer, theme));
+        if let Some(limit) = consumer.limit {
             list.push(Fact::new("limit", format::rate(limit), theme.warn()));
         }
         list.extend(old);
         self.section("consumer", &list, 1);
-        if let Some(trouble) = &zone.work.trouble {
+        if let Some(trouble) = &consumer.trouble {
             self.sentence(trouble, theme.warn(), 2);
         }
     }
 
-    /// What a drill's record holds of stream and consumer.
-    fn recorded(&mut self, zone: &Zone, recorded: &Recorded) {
+    /// Rates and latency of the last 10 s.
+    fn flow(&mut self, zone: &Zone) {
+        // Without the name of the section the span would be missing.
+        if zone.recorded.is_some() || !self.sections {
+            return;
+        }
+        let theme = self.scene.theme;
+        let fact = |name: &str, value: Option<String>| {
+            let style = if value.is_some() { theme.value() } else { theme.stale() };
+            Fact::new(name, value.unwrap_or_else(|| "?".into()), style)
+        };
+        let Flow { publish_rate, consume_rate, latency } = zone.flow;
+        let time =
+            |name, of: fn(Latency) -> u64| fact(name, latency.map(of).map(format::round_trip));
+        let list = [
+            fact("publish rate", publish_rate.map(format::rate)),
+            fact("consume rate", consume_rate.map(format::rate)),
+            time("latency p50", |latency| latency.p50_us),
+            time("p99", |latency| latency.p99_us),
+            time("max", |latency| latency.max_us),
+        ];
+        self.section("last 10 s", &list, FLOW);
+    }
+
+    /// What a drill's record holds of the stream.
+    fn recorded(&mut self, recorded: &Recorded) {
         let theme = self.scene.theme;
         let fact = |name: &'static str, n: Option<u64>| {
             let style = if n.is_some() { theme.value() } else { theme.stale() };
@@ -246,17 +277,11 @@ impl<'a> Pane<'a> {
             &[fact("messages", recorded.messages), Fact::new(seq, range, theme.value())],
             1,
         );
-        let list = [
-            fact("delivered", recorded.delivered),
-            fact("ack floor", recorded.ack_floor),
-            work(&zone.work, theme),
-        ];
-        self.section("consumer", &list, 1);
     }
 
     fn producer(&mut self) {
-        let Scene { snapshot, theme, .. } = self.scene;
-        let producer = &snapshot.producer;
+        let Scene { status, theme, .. } = self.scene;
+        let producer = &status.producer;
         let count =
             |n: u64, style: Style| (format::count(n), if n > 0 { style } else { theme.value() });
         let (failed, failed_style) = count(producer.failed, theme.bad());
@@ -267,7 +292,7 @@ impl<'a> Pane<'a> {
             Fact::new("failed", failed, failed_style),
         ];
         let mut list = vec![
-            Fact::new("published", format::count(producer.acked), theme.value()),
+            Fact::new("published", format::count(producer.published), theme.value()),
             Fact::new(
                 "producing",
                 rate,
@@ -281,7 +306,7 @@ impl<'a> Pane<'a> {
             list.push(Fact::new("reconnects", format::count(producer.reconnects), theme.warn()));
         }
         if let Some(domain) = &producer.acked_by {
-            let source = snapshot.source().map(|z| z.name.long());
+            let source = status.source().map(|z| z.name.long());
             let style = if source.as_ref() == Some(domain) { theme.value() } else { theme.bad() };
             list.push(Fact::new("acked by", domain.clone(), style));
         }
@@ -295,9 +320,9 @@ impl<'a> Pane<'a> {
     }
 
     /// Of a replayed one, when it last heard is not known.
-    fn mirror(&mut self, mirror: &Mirror, replayed: bool) {
+    fn mirror(&mut self, mirror: &Mirror, told: UnixMs, replayed: bool) {
         let Scene { theme, now, .. } = self.scene;
-        let (style, old) = self.told(mirror.told_ms);
+        let (style, old) = self.told(told);
         let lag = match mirror.true_lag {
             None => ("?".to_owned(), theme.stale()),
             Some(0) => ("0".to_owned(), theme.strong()),
@@ -311,11 +336,11 @@ impl<'a> Pane<'a> {
             (Some(n), None) => says(format::count(n)),
             (Some(n), Some(_)) => {
                 let n = format::count(n);
-                let age = format::age(mirror.told_ms, now);
+                let age = format::age(told, now);
                 says(format!("{n} ({age} old)")).or_value(format!("{n} old"))
             }
         };
-        let silence = mirror.heard_ms.map(|heard| now.saturating_sub(heard));
+        let silence = mirror.heard_at_ms.map(|heard| now.saturating_sub(heard));
         let heard = match silence {
             None if replayed => Fact::new("heard", "?", theme.stale()),
             None => Fact::new("heard", "never", theme.warn()),
@@ -325,112 +350,25 @@ impl<'a> Pane<'a> {
             }
             Some(ms) => Fact::new("silence", format::span(ms), theme.warn()),
         };
-        let mut list = vec![
+        let list = [
             Fact::new("true lag", lag.0, lag.1).or_label("lag"),
             Fact::new("state", mirror.state.as_str(), theme.mirror(mirror.state)),
             reported,
             heard,
         ];
-        if let Some(pending) = mirror.source_pending.filter(|n| *n > 0) {
-            let held = Fact::new("held at source", format::count(pending), theme.value());
-            list.push(held.or_label("held"));
-        }
         self.section("mirror", &list, 0);
         if let Some(error) = &mirror.error {
             self.sentence(error, theme.bad(), 1);
         }
     }
-
-    /// What the engine tells of the zone's containers together; unknown if it is of one of them.
-    fn containers(&mut self, zone: &Zone) {
-        let theme = self.scene.theme;
-        let all: Vec<&Container> =
-            zone.nodes.iter().filter_map(|node| node.container.as_ref()).collect();
-        if all.is_empty() {
-            return;
-        }
-        let runs = |one: &&&Container| one.state == "running";
-        let running: Vec<&Container> = all.iter().filter(runs).copied().collect();
-        let whole = running.len() == zone.nodes.len();
-        let mut list = vec![Fact::new(
-            "running",
-            format!("{}/{}", running.len(), zone.nodes.len()),
-            if whole { theme.value() } else { theme.warn() },
-        )];
-        let others = zone.nodes.iter().filter_map(|node| {
-            let told = node.container.as_ref().filter(|one| one.state != "running")?;
-            Some(format!("js{}", node.name.number)).zip(Some(told.state.clone()))
-        });
-        list.extend(others.map(|(name, state)| Fact::new(&name, state, theme.warn())));
-        let unwell = running.iter().filter_map(|one| one.health.as_deref());
-        if let Some(worst) = unwell.filter(|word| *word != "healthy").max() {
-            list.push(Fact::new("health", worst.to_owned(), theme.warn()));
-        }
-        let cpu: Option<f32> = running.iter().map(|one| one.cpu_percent).sum();
-        let memory: Option<u64> = running.iter().map(|one| one.memory_bytes).sum();
-        let cpu = cpu.map_or_else(|| "?".into(), |percent| format!("{percent:.0} %"));
-        list.push(Fact::new("cpu", cpu, theme.value()));
-        let memory = memory.map_or_else(|| "?".into(), format::bytes);
-        list.push(Fact::new("memory", memory, theme.value()));
-        let restarts: Option<u64> = all.iter().map(|one| one.restarts).sum();
-        if restarts != Some(0) {
-            list.push(Fact::new("restarts", format::maybe(restarts), theme.warn()));
-        }
-        self.section("container", &list, 3);
-    }
-
-    /// The clock of the last heal: three stages, timed apart.
-    fn recovery(&mut self, recovery: &Recovery) {
-        let Scene { theme, now, .. } = self.scene;
-        let dot = theme.dot();
-        let open = recovery.caught_up_after_ms.is_none();
-        let style = if open { theme.active() } else { theme.value() };
-        let since = format!("healed {} ago", format::age(recovery.healed_ms, now));
-        let behind = recovery.behind.map(|n| format!("{} behind", format::count(n)));
-        let head = [Some(since), behind].into_iter().flatten().collect::<Vec<_>>().join(dot);
-        let clock = clock(recovery, theme);
-        let mut lines = Vec::new();
-        // The age of a recovery that is over would tick for nothing.
-        if open {
-            lines.push(Line::styled(head, style));
-        }
-        let begins = lines.len();
-        lines.extend(format::wrap(&clock, self.room).into_iter().map(|l| Line::styled(l, style)));
-        let first = self.rows.len();
-        self.titled("recovery", lines, if open { 0 } else { 3 });
-        for row in self.rows.iter_mut().skip(first + begins + 1) {
-            row.tail = true;
-        }
-        if let Some(stall) = &recovery.stall {
-            self.sentence(stall, theme.warn(), 0);
-        }
-    }
-}
-
-/// The stages of a recovery, each with its time after the heal.
-pub(super) fn clock(recovery: &Recovery, theme: &Theme) -> String {
-    let open = recovery.caught_up_after_ms.is_none();
-    let stage = |name: &str, after: Option<u64>| match after {
-        Some(ms) => format!("{name} {}", seconds(ms)),
-        None => format!("{name} {}", theme.pick("…", "...")),
-    };
-    let mut parts = vec![stage("link", recovery.link_up_after_ms)];
-    if recovery.moving_after_ms.is_some() || open {
-        parts.push(stage("moving", recovery.moving_after_ms));
-    }
-    parts.push(stage("caught up", recovery.caught_up_after_ms));
-    if recovery.nudged {
-        parts.push("nudged".into());
-    }
-    parts.join(theme.dot())
 }
 
 /// What the room does with the consumer: a rate, or why there is none.
-fn work(work: &Work, theme: &Theme) -> Fact {
-    if work.paused {
+fn consuming(consumer: &Consumer, theme: &Theme) -> Fact {
+    if consumer.paused {
         Fact::new("consuming", "PAUSED", theme.warn())
-    } else if work.running {
-        Fact::new("consuming", format::rate(work.rate), theme.value())
+    } else if consumer.running {
+        Fact::new("consuming", format::rate(consumer.rate), theme.value())
     } else {
         Fact::new("consuming", "no", theme.warn())
     }

@@ -15,8 +15,8 @@ use super::{
 };
 use crate::{
     region::{
-        event::seconds,
-        snapshot::{Link, LinkState, Node, NodeState, Zone},
+        format::seconds,
+        status::{Link, LinkState, Node, NodeState, Zone},
     },
     tui::{format, theme::Theme},
 };
@@ -88,7 +88,7 @@ fn link_facts(link: &Link, scene: Scene<'_>) -> Vec<Fact> {
     } else {
         Fact::new("effective", "not proved yet", theme.warn())
     };
-    list.push(Fact::new("for", format::age(link.since_ms, now), theme.value()));
+    list.push(Fact::new("for", format::age(link.since_at_ms, now), theme.value()));
     list.push(proof);
     let after = |ms: Option<u64>| ms.map_or_else(|| "?".into(), seconds);
     list.push(Fact::new("severed after", after(link.severed_in_ms), theme.value()));
@@ -118,18 +118,18 @@ fn nodes(zone: &Zone, width: usize, scene: Scene<'_>) -> Vec<Row> {
         let (glyph, style) = theme.node(node.state);
         let pick = selected == Some(node.name.number);
         let since = if node.state == NodeState::Up {
-            format::uptime(now.saturating_sub(node.since_ms))
+            format::uptime(now.saturating_sub(node.since_at_ms))
         } else {
-            format::age(node.since_ms, now)
+            format::age(node.since_at_ms, now)
         };
         let state = format!("{glyph} {} {since}", node.state.as_str());
-        let answered = match node.answered_ms {
+        let answered = match node.answered_at_ms {
             None => "never".to_owned(),
             Some(at) if now.saturating_sub(at) < crate::tui::STALE_MS => "now".into(),
             Some(at) => format::age(at, now),
         };
         let leads: Vec<&str> = [
-            (node.stream_leader, theme.pick("★ stream", "* stream")),
+            (node.leader, theme.pick("★ stream", "* stream")),
             (node.consumer_leader, "consumer"),
             (node.meta_leader, "meta"),
         ]
@@ -148,7 +148,7 @@ fn nodes(zone: &Zone, width: usize, scene: Scene<'_>) -> Vec<Row> {
                     if pick { theme.focus() } else { theme.value() },
                 ),
                 Span::styled(pad(&state, STATE), style),
-                Span::raw(format!("{:<24}", format!("nats://localhost:{}", node.client_port))),
+                Span::raw(format!("{:<24}", format!("nats://localhost:{}", node.port()))),
                 Span::raw(format!(
                     "{:>8}{:>8}{:>10}{:>7}{:>10}  ",
                     node.pid.map_or_else(|| "?".into(), |pid| pid.to_string()),
@@ -211,6 +211,17 @@ fn account(zone: &Zone, width: usize, theme: &Theme) -> Vec<Row> {
         Fact::new("processed twice", format::count(ledger.processed_twice), theme.value()),
         Fact::new("unexpected", format::count(ledger.unexpected), wrong(ledger.unexpected)),
     ];
+    if let Some(consumer) = &zone.consumer {
+        let count = |name: &str, n: Option<u64>| Fact::new(name, format::maybe(n), theme.value());
+        list.push(count("deliveries", consumer.deliveries));
+        list.push(count("of them here", consumer.deliveries_here));
+    }
+    if let Some(behind) = ledger.known_behind() {
+        list.push(Fact::new("acked, not here", format::count(behind), theme.value()));
+    }
+    if let Some(pending) = zone.mirror.as_ref().and_then(|mirror| mirror.source_pending) {
+        list.push(Fact::new("held at source", format::count(pending), theme.value()));
+    }
     if ledger.unrecorded > 0 {
         // The ledger was cut short: these are in no other count.
         let count = format::count(ledger.unrecorded);

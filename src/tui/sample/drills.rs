@@ -2,8 +2,8 @@
 
 use super::{NOW, cut, idle, recovering};
 use crate::region::{
-    Snapshot,
-    snapshot::{Counter, Drill, DrillStep, Pause, StepState, Verdict},
+    Status,
+    status::{Counter, Drill, DrillStep, Pause, StepState, Verdict},
 };
 
 fn step(title: &str, does: &str, expect: &str, watch: &str) -> DrillStep {
@@ -13,7 +13,7 @@ fn step(title: &str, does: &str, expect: &str, watch: &str) -> DrillStep {
         expect: expect.into(),
         watch: watch.into(),
         state: None,
-        began_ms: None,
+        began_at_ms: None,
         took_ms: None,
         detail: String::new(),
     }
@@ -34,8 +34,8 @@ fn drill() -> Drill {
         scale: 1,
         sabotage: None,
         actor: "mira".into(),
-        began_ms: NOW - 16_400,
-        ended_ms: None,
+        began_at_ms: NOW - 16_400,
+        ended_at_ms: None,
         verdict: Verdict::Holding,
         evidence: "b got nothing new for 12 s".into(),
         steps: vec![
@@ -87,11 +87,11 @@ fn at_step(drill: &mut Drill, done: usize) {
     for (i, step) in drill.steps.iter_mut().enumerate() {
         if i < done {
             step.state = Some(StepState::Done);
-            step.began_ms = Some(drill.began_ms + 3_000 * i as u64);
+            step.began_at_ms = Some(drill.began_at_ms + 3_000 * i as u64);
             step.took_ms = Some(412 + 2_310 * i as u64);
         } else if i == done {
             step.state = Some(StepState::Running);
-            step.began_ms = Some(NOW - 6_100);
+            step.began_at_ms = Some(NOW - 6_100);
             step.detail = "161 of 200 acked".into();
         }
     }
@@ -99,19 +99,19 @@ fn at_step(drill: &mut Drill, done: usize) {
 
 /// The first conclusion is being drilled: zone b is cut off.
 #[must_use]
-pub fn drilling() -> Snapshot {
-    let mut snapshot = cut();
+pub fn drilling() -> Status {
+    let mut status = cut();
     let mut drill = drill();
     at_step(&mut drill, 2);
     drill.queue = vec!["heal".into(), "independent".into(), "grow".into()];
-    snapshot.drill = Some(drill);
-    snapshot
+    status.drill = Some(drill);
+    status
 }
 
 /// A drill has only begun.
 #[must_use]
-pub fn drill_begun() -> Snapshot {
-    let mut snapshot = idle(2);
+pub fn drill_begun() -> Status {
+    let mut status = idle(2);
     let mut drill = drill();
     at_step(&mut drill, 0);
     drill.verdict = Verdict::Waiting;
@@ -120,18 +120,18 @@ pub fn drill_begun() -> Snapshot {
         counter.value = "?".into();
         counter.good = None;
     }
-    snapshot.drill = Some(drill);
-    snapshot
+    status.drill = Some(drill);
+    status
 }
 
 /// The drill is over and ended in this verdict.
 #[must_use]
-pub fn drilled(verdict: Verdict) -> Snapshot {
-    let mut snapshot = idle(2);
+pub fn drilled(verdict: Verdict) -> Status {
+    let mut status = idle(2);
     let mut drill = drill();
     let all = drill.steps.len();
     at_step(&mut drill, all);
-    drill.ended_ms = Some(NOW - 2_000);
+    drill.ended_at_ms = Some(NOW - 2_000);
     drill.verdict = verdict;
     drill.bundle =
         Some("/home/mira/.local/state/zonedrill/demo/drills/2026-11-02-140304-cut".into());
@@ -162,30 +162,30 @@ pub fn drilled(verdict: Verdict) -> Snapshot {
         step.detail = "nothing was acked within 10 s: the producer was stopped by tom".into();
         for step in drill.steps.iter_mut().skip(3) {
             step.state = None;
-            step.began_ms = None;
+            step.began_at_ms = None;
             step.took_ms = None;
         }
     }
     let (name, evidence) = (drill.name.clone(), drill.evidence.clone());
-    snapshot.drill = Some(drill);
-    if let Some(conclusion) = snapshot.conclusions.iter_mut().find(|c| c.name == name) {
+    status.drill = Some(drill);
+    if let Some(conclusion) = status.conclusions.iter_mut().find(|c| c.name == name) {
         conclusion.verdict = verdict;
         conclusion.evidence = evidence;
     }
-    snapshot
+    status
 }
 
 /// The second conclusion with a deliberate fault, while the mirror stands still after the heal.
 #[must_use]
-pub fn sabotaged() -> Snapshot {
-    let mut snapshot = recovering();
+pub fn sabotaged() -> Status {
+    let mut status = recovering();
     let mut drill = drill();
     drill.name = "heal".into();
     drill.conclusion = Some(2);
     drill.claim = "After the heal zone b has every message once, in order and unaltered.".into();
     drill.scale = 1_000;
     drill.sabotage = Some("lose".into());
-    drill.began_ms = NOW - 84_000;
+    drill.began_at_ms = NOW - 84_000;
     at_step(&mut drill, 4);
     drill.evidence = "580 to go".into();
     drill.counters = vec![
@@ -200,21 +200,21 @@ pub fn sabotaged() -> Snapshot {
     if let Some(step) = drill.steps.last_mut() {
         step.detail = "true lag 612".into();
     }
-    snapshot.drill = Some(drill);
-    snapshot
+    status.drill = Some(drill);
+    status
 }
 
 /// A presented drill that waits (or runs, if for nothing).
 #[must_use]
-pub fn presented(waits_for: Option<Pause>) -> Snapshot {
-    let mut snapshot = drilling();
-    if let Some(drill) = &mut snapshot.drill {
+pub fn presented(waits_for: Option<Pause>) -> Status {
+    let mut status = drilling();
+    if let Some(drill) = &mut status.drill {
         drill.presented = true;
         drill.waits_for = waits_for;
         drill.queue.clear();
         if let Some(step) = drill.steps.get_mut(2).filter(|_| waits_for.is_some()) {
             step.state = None;
-            step.began_ms = None;
+            step.began_at_ms = None;
             step.detail = String::new();
             if waits_for != Some(Pause::Predict) {
                 step.state = Some(StepState::Done);
@@ -223,5 +223,5 @@ pub fn presented(waits_for: Option<Pause>) -> Snapshot {
             }
         }
     }
-    snapshot
+    status
 }

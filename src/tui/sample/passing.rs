@@ -1,39 +1,40 @@
 //! A region as time passes.
 
-use crate::region::{Snapshot, UnixMs};
+use crate::region::{Status, UnixMs};
 
 /// Moves a region on to `now`, `messages` later: every leader has just told, every mirror has just
 /// heard, every consumer has kept up.
-pub fn advance(snapshot: &mut Snapshot, messages: u64, now: UnixMs) {
+pub fn advance(status: &mut Status, messages: u64, now: UnixMs) {
     let second = now / 1000 * 1000;
-    let passed = second > snapshot.history_ms;
-    snapshot.at_ms = now;
-    snapshot.history_ms = second;
-    snapshot.producer.acked += messages;
-    for zone in &mut snapshot.zones {
+    let passed = second > status.history_at_ms;
+    status.at_ms = now;
+    status.history_at_ms = second;
+    status.producer.acked += messages;
+    status.producer.published += messages;
+    for zone in &mut status.zones {
         zone.ledger.acked += messages;
         zone.ledger.received += messages;
         if let Some(stream) = &mut zone.stream {
             stream.messages += messages;
             stream.last_seq += messages;
             stream.bytes += messages * 348;
-            stream.told_ms = now;
+            stream.told_at_ms = now;
         }
         if let Some(consumer) = &mut zone.consumer {
-            consumer.delivered += messages;
-            consumer.ack_floor += messages;
-            consumer.told_ms = now;
+            consumer.delivered = consumer.delivered.map(|delivered| delivered + messages);
+            consumer.ack_floor = consumer.ack_floor.map(|floor| floor + messages);
+            consumer.told_at_ms = Some(now);
         }
         if let Some(mirror) = &mut zone.mirror {
-            mirror.told_ms = now;
-            mirror.heard_ms = Some(now);
+            mirror.told_at_ms = Some(now);
+            mirror.heard_at_ms = Some(now);
         }
         if passed && !zone.lag_history.is_empty() {
             zone.lag_history.remove(0);
             zone.lag_history.push(Some(messages % 3));
         }
     }
-    for task in &mut snapshot.tasks {
-        task.progress = format!("{} acked", snapshot.producer.acked);
+    for task in &mut status.tasks {
+        task.progress = format!("{} acked", status.producer.acked);
     }
 }

@@ -12,8 +12,8 @@ prop_compose! {
         numbers in proptest::collection::vec(any::<u64>(), 40),
         flags in proptest::collection::vec(any::<bool>(), 40),
         text in "\\PC{0,40}",
-    ) -> Snapshot {
-        let mut snapshot = match base {
+    ) -> Status {
+        let mut status = match base {
             0 => sample::starting(),
             1 => sample::failed(),
             2 => sample::troubled(),
@@ -25,22 +25,22 @@ prop_compose! {
         let mut flag = flags.iter().copied().cycle();
         let mut n = move || number.next().unwrap_or(0);
         let mut f = move || flag.next().unwrap_or(false);
-        snapshot.history_ms = n();
-        snapshot.started_ms = n();
-        snapshot.region.clone_from(&text);
-        snapshot.producer.rate = n() as f64;
-        snapshot.producer.running = vec![text.clone(); 5];
-        for step in &mut snapshot.steps {
+        status.history_at_ms = n();
+        status.started_at_ms = n();
+        status.region.clone_from(&text);
+        status.producer.rate = n() as f64;
+        status.producer.running = vec![text.clone(); 5];
+        for step in &mut status.steps {
             step.detail.clone_from(&text);
             step.took_ms = Some(n());
         }
-        for conclusion in &mut snapshot.conclusions {
+        for conclusion in &mut status.conclusions {
             conclusion.evidence.clone_from(&text);
         }
-        for mark in &mut snapshot.marks {
-            mark.at_ms = if f() { n() } else { snapshot.history_ms.saturating_sub(n() % 300_000) };
+        for mark in &mut status.marks {
+            mark.at_ms = if f() { n() } else { status.history_at_ms.saturating_sub(n() % 300_000) };
         }
-        for zone in &mut snapshot.zones {
+        for zone in &mut status.zones {
             zone.ledger.acked = n();
             zone.ledger.received = n();
             zone.ledger.lost = n();
@@ -48,16 +48,16 @@ prop_compose! {
                 stream.first_seq = n();
                 stream.last_seq = n();
                 stream.bytes = n();
-                stream.told_ms = n();
+                stream.told_at_ms = n();
             }
             if let Some(mirror) = &mut zone.mirror {
                 mirror.true_lag = f().then(&mut n);
-                mirror.heard_ms = f().then(&mut n);
+                mirror.heard_at_ms = f().then(&mut n);
                 mirror.error = f().then(|| text.clone());
             }
             if let Some(link) = &mut zone.link {
                 link.state = if f() { LinkState::Cut } else { LinkState::Down };
-                link.since_ms = n();
+                link.since_at_ms = n();
                 link.heals_at_ms = Some(n());
                 link.rtt_us = Some(n());
             }
@@ -65,16 +65,16 @@ prop_compose! {
             if f() { zone.mirror = None; }
             zone.lag_history = numbers.iter().zip(&flags).map(|(n, f)| f.then_some(*n)).collect();
         }
-        if f() { snapshot.zones.reverse(); }
+        if f() { status.zones.reverse(); }
         if f() {
-            snapshot.drill = sample::presented(None).drill;
+            status.drill = sample::presented(None).drill;
         }
-        if let Some(drill) = &mut snapshot.drill {
+        if let Some(drill) = &mut status.drill {
             let pauses = [None, Some(Pause::Predict), Some(Pause::Reveal), Some(Pause::GoOn)];
             drill.waits_for = pauses[usize::try_from(n() % 4).unwrap()];
             drill.presented = f();
-            drill.ended_ms = f().then(&mut n);
-            drill.began_ms = n();
+            drill.ended_at_ms = f().then(&mut n);
+            drill.began_at_ms = n();
             drill.scale = n();
             drill.sabotage = f().then(|| text.clone());
             drill.name.clone_from(&text);
@@ -90,7 +90,7 @@ prop_compose! {
                 counter.value.clone_from(&text);
             }
         }
-        snapshot
+        status
     }
 }
 
@@ -99,16 +99,16 @@ proptest! {
 
     #[test]
     fn any_region_is_drawn_at_any_size(
-        snapshot in any_region(), width in 0u16..210, height in 0u16..70, focus in 0usize..14,
+        status in any_region(), width in 0u16..210, height in 0u16..70, focus in 0usize..14,
         zoom: bool, overlay in 0u8..6, unicode: bool,
     ) {
         let mut view = view();
-        view.focus = snapshot.zones.get(focus).map(|zone| zone.name.clone());
+        view.focus = status.zones.get(focus).map(|zone| zone.name.clone());
         view.zoom = zoom;
         let key = ["", "?", ":", "/", "k", "q"][usize::from(overlay)];
         if !key.is_empty() {
-            press(&mut view, &snapshot, &[key]);
+            press(&mut view, &status, &[key]);
         }
-        buffer((width, height), &snapshot, &view, &Theme::new(true, !unicode));
+        buffer((width, height), &status, &view, &Theme::new(true, !unicode));
     }
 }

@@ -19,10 +19,10 @@ fn drill_begun() {
 
 #[test]
 fn drill_large() {
-    let snapshot = sample::drilling();
+    let status = sample::drilling();
     let mut view = view();
-    press(&mut view, &snapshot, &["d"]);
-    sizes!("drill_large", &snapshot, &view, [80 x 24, 120 x 40, 200 x 60]);
+    press(&mut view, &status, &["d"]);
+    sizes!("drill_large", &status, &view, [80 x 24, 120 x 40, 200 x 60]);
 }
 
 #[test]
@@ -42,15 +42,15 @@ fn drill_sabotaged() {
 
 #[test]
 fn drill_among_many_zones() {
-    let mut snapshot = sample::idle(10);
-    sample::producing(&mut snapshot);
-    sample::cut_off(&mut snapshot.zones[1], 12_000, 612);
-    snapshot.drill = sample::drilling().drill;
-    sizes!("drill_ten_zones", &snapshot, &view(), [80 x 24, 120 x 40]);
-    let drill = snapshot.drill.as_mut().unwrap();
+    let mut status = sample::idle(10);
+    sample::producing(&mut status);
+    sample::cut_off(&mut status.zones[1], 12_000, 612);
+    status.drill = sample::drilling().drill;
+    sizes!("drill_ten_zones", &status, &view(), [80 x 24, 120 x 40]);
+    let drill = status.drill.as_mut().unwrap();
     drill.presented = true;
     drill.waits_for = Some(Pause::Predict);
-    sizes!("present_ten_zones", &snapshot, &view(), [80 x 24, 120 x 40]);
+    sizes!("present_ten_zones", &status, &view(), [80 x 24, 120 x 40]);
 }
 
 #[test]
@@ -77,9 +77,9 @@ fn drill_in_plain_signs() {
     let mut shown = vec![sample::drilling(), sample::sabotaged()];
     shown.extend([Verdict::Proved, Verdict::Broken, Verdict::Void].map(sample::drilled));
     shown.extend([Pause::Predict, Pause::Reveal, Pause::GoOn].map(|p| sample::presented(Some(p))));
-    for snapshot in &shown {
+    for status in &shown {
         for size in [(80, 24), (120, 40), (200, 60)] {
-            let buffer = buffer(size, snapshot, &view(), &theme);
+            let buffer = buffer(size, status, &view(), &theme);
             let text = text(&buffer);
             let odd: String = text.chars().filter(|c| !c.is_ascii()).collect();
             assert_eq!(odd, "", "{text}");
@@ -120,10 +120,10 @@ fn an_expectation_is_kept_until_it_is_revealed() {
     for look in [DrillLook::Pane, DrillLook::Large] {
         for size in [(80, 24), (120, 40), (200, 60)] {
             let told = |pause| {
-                let snapshot = sample::presented(pause);
+                let status = sample::presented(pause);
                 let mut view = view();
-                view.show_drill(&snapshot, look);
-                let text = screen(size, &snapshot, &view);
+                view.show_drill(&status, look);
+                let text = screen(size, &status, &view);
                 text.split_whitespace().collect::<Vec<_>>().join(" ").contains(expectation)
             };
             for pause in [None, Some(Pause::Predict), Some(Pause::Reveal)] {
@@ -131,12 +131,12 @@ fn an_expectation_is_kept_until_it_is_revealed() {
             }
             if look == DrillLook::Large {
                 // What comes next stays with the presenter while this step's is read.
-                let mut snapshot = sample::presented(Some(Pause::GoOn));
-                let steps = &mut snapshot.drill.as_mut().unwrap().steps;
+                let mut status = sample::presented(Some(Pause::GoOn));
+                let steps = &mut status.drill.as_mut().unwrap().steps;
                 steps[3].expect = "a later expectation".into();
                 let mut view = view();
-                view.show_drill(&snapshot, look);
-                assert!(!screen(size, &snapshot, &view).contains("a later"), "{size:?}");
+                view.show_drill(&status, look);
+                assert!(!screen(size, &status, &view).contains("a later"), "{size:?}");
             }
             if look == DrillLook::Pane {
                 assert!(told(Some(Pause::GoOn)) || size.0 == 80, "{size:?}");
@@ -147,7 +147,7 @@ fn an_expectation_is_kept_until_it_is_revealed() {
 
 #[test]
 fn drills_have_keys() {
-    let mut snapshot = sample::idle(2);
+    let mut status = sample::idle(2);
     let mut view = view();
     let send = |line: &str, id| Effect::Send { id, line: line.into() };
     for (id, (key, line)) in (1..).zip([
@@ -157,47 +157,47 @@ fn drills_have_keys() {
         ("4", "drill run grow"),
     ]) {
         // They cut and produce: they ask.
-        assert_eq!(press(&mut view, &snapshot, &[key]), []);
-        assert_eq!(press(&mut view, &snapshot, &["y"]), [send(line, id)]);
+        assert_eq!(press(&mut view, &status, &[key]), []);
+        assert_eq!(press(&mut view, &status, &["y"]), [send(line, id)]);
     }
-    assert_eq!(press(&mut view, &snapshot, &["x"]), []);
+    assert_eq!(press(&mut view, &status, &["x"]), []);
     assert_eq!(view.toast.as_ref().unwrap().text, "no drill runs");
-    assert_eq!(press(&mut view, &snapshot, &["e"]), [send("report", 5)]);
-    snapshot = sample::drilling();
-    assert_eq!(press(&mut view, &snapshot, &["x", "y"]), [send("drill stop", 6)]);
-    assert_eq!(press(&mut view, &snapshot, &["space"]), [send("consumer pause a", 7)]);
+    assert_eq!(press(&mut view, &status, &["e"]), [send("report", 5)]);
+    status = sample::drilling();
+    assert_eq!(press(&mut view, &status, &["x", "y"]), [send("drill stop", 6)]);
+    assert_eq!(press(&mut view, &status, &["space"]), [send("consumer pause a", 7)]);
     // A presenter's key never touches the region, whether the drill waits or not.
     for pause in [None, Some(Pause::Predict)] {
-        snapshot = sample::presented(pause);
+        status = sample::presented(pause);
         let id = view.next_id;
-        assert_eq!(press(&mut view, &snapshot, &["space"]), [send("drill next", id)]);
+        assert_eq!(press(&mut view, &status, &["space"]), [send("drill next", id)]);
     }
     // With its verdict told and another drill to come it still waits for the presenter.
-    snapshot.drill.as_mut().unwrap().ended_ms = Some(NOW);
+    status.drill.as_mut().unwrap().ended_at_ms = Some(NOW);
     let id = view.next_id;
-    assert_eq!(press(&mut view, &snapshot, &["space"]), [send("drill next", id)]);
-    assert_eq!(press(&mut view, &snapshot, &["x", "y"]), [send("drill stop", id + 1)]);
+    assert_eq!(press(&mut view, &status, &["space"]), [send("drill next", id)]);
+    assert_eq!(press(&mut view, &status, &["x", "y"]), [send("drill stop", id + 1)]);
     // Pressed once more than there is to go on with, it closes the card.
-    snapshot.drill.as_mut().unwrap().waits_for = None;
-    assert_eq!(press(&mut view, &snapshot, &["space"]), []);
-    assert_eq!(view.drill(&snapshot), None);
-    assert_eq!(press(&mut view, &snapshot, &["space"]), [send("consumer pause a", id + 2)]);
+    status.drill.as_mut().unwrap().waits_for = None;
+    assert_eq!(press(&mut view, &status, &["space"]), []);
+    assert_eq!(view.drill(&status), None);
+    assert_eq!(press(&mut view, &status, &["space"]), [send("consumer pause a", id + 2)]);
 }
 
 /// The last step is revealed like the others, and its verdict stands until somebody goes on.
 #[test]
 fn a_presented_drill_ends_with_its_last_step_and_its_verdict() {
-    let mut snapshot = sample::presented(Some(Pause::GoOn));
-    let drill = snapshot.drill.as_mut().unwrap();
+    let mut status = sample::presented(Some(Pause::GoOn));
+    let drill = status.drill.as_mut().unwrap();
     drill.steps.truncate(3);
-    let words = |snapshot: &Snapshot| {
-        let text = screen((120, 40), snapshot, &view());
+    let words = |status: &Status| {
+        let text = screen((120, 40), status, &view());
         text.split_whitespace().collect::<Vec<_>>().join(" ")
     };
-    let shown = words(&snapshot);
+    let shown = words(&status);
     assert!(shown.contains("SPACE goes on to the verdict"), "{shown}");
-    snapshot.drill.as_mut().unwrap().waits_for = None;
-    let shown = words(&snapshot);
+    status.drill.as_mut().unwrap().waits_for = None;
+    let shown = words(&status);
     assert!(shown.contains("the streams are read, replica by replica"), "{shown}");
     assert!(shown.contains("WHAT HAPPENED") && !shown.contains("the step runs"), "{shown}");
     let mut over = sample::drilled(Verdict::Proved);
@@ -216,37 +216,37 @@ fn a_presented_drill_ends_with_its_last_step_and_its_verdict() {
 /// What is known stands before what later steps are to show, where not all has room.
 #[test]
 fn a_reveal_begins_with_what_is_known() {
-    let mut snapshot = sample::presented(Some(Pause::GoOn));
+    let mut status = sample::presented(Some(Pause::GoOn));
     let unknown = |n: usize| Counter { label: format!("later {n}"), value: "?".into(), good: None };
-    let drill = snapshot.drill.as_mut().unwrap();
+    let drill = status.drill.as_mut().unwrap();
     drill.counters = (0..12).map(unknown).collect();
     drill.counters.push(Counter {
         label: "received in a, b".into(),
         value: "50, 50".into(),
         good: None,
     });
-    let text = screen((80, 24), &snapshot, &view());
+    let text = screen((80, 24), &status, &view());
     assert!(text.contains("received in a, b"), "{text}");
 }
 
 #[test]
 fn a_verdicts_reason_is_read_to_its_end() {
-    let mut snapshot = sample::drilled(Verdict::Proved);
-    let drill = snapshot.drill.as_mut().unwrap();
+    let mut status = sample::drilled(Verdict::Proved);
+    let drill = status.drill.as_mut().unwrap();
     drill.evidence =
         format!("{}(the limit is 500.0 ms)", "zone a processed 100 of 100; ".repeat(14));
     let claim: String = drill.claim.chars().take(40).collect();
-    let text = screen((120, 40), &snapshot, &view());
+    let text = screen((120, 40), &status, &view());
     assert!(text.contains("(the limit is 500.0 ms)") && text.contains(&claim), "{text}");
 }
 
 #[test]
 fn a_silent_mirror_is_not_said_to_be_heard() {
-    let mut snapshot = sample::cut();
-    let mirror = snapshot.zones[1].mirror.as_mut().unwrap();
+    let mut status = sample::cut();
+    let mirror = status.zones[1].mirror.as_mut().unwrap();
     mirror.state = MirrorState::Silent;
-    mirror.heard_ms = Some(NOW - 1_200);
-    let text = screen((120, 40), &snapshot, &view());
+    mirror.heard_at_ms = Some(NOW - 1_200);
+    let text = screen((120, 40), &status, &view());
     assert!(text.contains("silent") && text.contains("silence"), "{text}");
     assert!(!text.contains("heard"), "{text}");
 }
@@ -255,7 +255,7 @@ fn a_silent_mirror_is_not_said_to_be_heard() {
 fn a_drill_is_shown_until_it_is_dismissed_or_replaced() {
     let mut view = view();
     let running = sample::drilling();
-    let look = |view: &ViewState, snapshot: &Snapshot| view.drill(snapshot).map(|(_, look)| look);
+    let look = |view: &ViewState, status: &Status| view.drill(status).map(|(_, look)| look);
     assert_eq!(look(&view, &running), Some(DrillLook::Pane));
     // One that runs is hidden only on purpose.
     press(&mut view, &running, &["esc"]);
@@ -269,17 +269,17 @@ fn a_drill_is_shown_until_it_is_dismissed_or_replaced() {
     let mut over = sample::drilled(Verdict::Broken);
     press(&mut view, &over, &["esc"]);
     assert_eq!(look(&view, &over), None);
-    over.drill.as_mut().unwrap().began_ms += 1;
+    over.drill.as_mut().unwrap().began_at_ms += 1;
     assert_eq!(look(&view, &over), Some(DrillLook::Pane));
 }
 
 #[test]
 fn a_drills_numbers_wait_and_its_steps_do_not() {
     let mut view = view();
-    let mut snapshot = sample::drilling();
-    let mut told = |new: &Snapshot| {
-        let message = Message::Snapshot { snapshot: Box::new(new.clone()) };
-        update::message(&mut view, &mut snapshot, message, NOW)
+    let mut status = sample::drilling();
+    let mut told = |new: &Status| {
+        let message = Message::Status { status: Box::new(new.clone()) };
+        update::message(&mut view, &mut status, message, NOW)
     };
     let mut new = sample::drilling();
     let drill = new.drill.as_mut().unwrap();
@@ -297,9 +297,9 @@ fn a_drills_numbers_wait_and_its_steps_do_not() {
     assert!(update::ages(
         &ViewState::new(Keymap::standard().unwrap(), TimeZone::UTC),
         &{
-            let mut snapshot = sample::idle(2);
-            snapshot.drill = sample::drilling().drill;
-            snapshot
+            let mut status = sample::idle(2);
+            status.drill = sample::drilling().drill;
+            status
         },
         NOW
     ));
@@ -313,16 +313,16 @@ fn every_size_is_drawn() {
     let mut many = sample::idle(10);
     many.drill = shown[0].drill.clone();
     shown.push(many);
-    let large = |snapshot: &Snapshot| {
+    let large = |status: &Status| {
         let mut view = view();
-        view.show_drill(snapshot, DrillLook::Large);
+        view.show_drill(status, DrillLook::Large);
         view
     };
-    for snapshot in &shown {
-        for view in [view(), large(snapshot)] {
+    for status in &shown {
+        for view in [view(), large(status)] {
             for width in (1..80).step_by(3).chain([80, 120, 200, 260]) {
                 for height in (1..24).step_by(2).chain([24, 31, 40, 60, 90]) {
-                    buffer((width, height), snapshot, &view, &Theme::new(true, false));
+                    buffer((width, height), status, &view, &Theme::new(true, false));
                 }
             }
         }

@@ -4,42 +4,42 @@ use super::*;
 
 #[test]
 fn keys_become_commands() {
-    let snapshot = sample::cut();
+    let status = sample::cut();
     let mut view = view();
     let send = |line: &str, id| Effect::Send { id, line: line.into() };
-    assert_eq!(press(&mut view, &snapshot, &["p"]), [send("produce --count 1000", 1)]);
+    assert_eq!(press(&mut view, &status, &["p"]), [send("produce --count 1000", 1)]);
     // The source has no link.
-    assert_eq!(press(&mut view, &snapshot, &["c"]), []);
+    assert_eq!(press(&mut view, &status, &["c"]), []);
     assert_eq!(view.toast.as_ref().unwrap().text, "zone a is the source: focus a mirror zone");
-    assert_eq!(press(&mut view, &snapshot, &["tab", "h"]), [send("heal b", 2)]);
-    assert_eq!(press(&mut view, &snapshot, &["space"]), [send("consumer pause b", 3)]);
-    assert_eq!(press(&mut view, &snapshot, &["down", "f"]), [send("node freeze js2-zone-b", 4)]);
+    assert_eq!(press(&mut view, &status, &["tab", "h"]), [send("heal b", 2)]);
+    assert_eq!(press(&mut view, &status, &["space"]), [send("consumer pause b", 3)]);
+    assert_eq!(press(&mut view, &status, &["down", "f"]), [send("node freeze js2-zone-b", 4)]);
     // Destructive ones ask.
-    assert_eq!(press(&mut view, &snapshot, &["k"]), []);
-    assert_eq!(press(&mut view, &snapshot, &["n"]), []);
-    assert_eq!(press(&mut view, &snapshot, &["k", "y"]), [send("node kill js2-zone-b", 5)]);
+    assert_eq!(press(&mut view, &status, &["k"]), []);
+    assert_eq!(press(&mut view, &status, &["n"]), []);
+    assert_eq!(press(&mut view, &status, &["k", "y"]), [send("node kill js2-zone-b", 5)]);
     // The palette.
-    press(&mut view, &snapshot, &["m"]);
-    typed(&mut view, &snapshot, "half way");
-    assert_eq!(press(&mut view, &snapshot, &["enter"]), [send("mark half way", 6)]);
-    press(&mut view, &snapshot, &[":", "up"]);
-    assert_eq!(press(&mut view, &snapshot, &["enter"]), [send("mark half way", 7)]);
+    press(&mut view, &status, &["m"]);
+    typed(&mut view, &status, "half way");
+    assert_eq!(press(&mut view, &status, &["enter"]), [send("mark half way", 6)]);
+    press(&mut view, &status, &[":", "up"]);
+    assert_eq!(press(&mut view, &status, &["enter"]), [send("mark half way", 7)]);
     // An error stays in the palette.
-    press(&mut view, &snapshot, &[":"]);
-    typed(&mut view, &snapshot, "produce 5 1");
-    assert_eq!(press(&mut view, &snapshot, &["enter"]), []);
+    press(&mut view, &status, &[":"]);
+    typed(&mut view, &status, "produce 5 1");
+    assert_eq!(press(&mut view, &status, &["enter"]), []);
     assert!(matches!(&view.overlay, Some(Overlay::Palette(p)) if p.error.is_some()));
-    press(&mut view, &snapshot, &["esc"]);
+    press(&mut view, &status, &["esc"]);
     assert_eq!(view.overlay, None);
 }
 
 #[test]
 fn state_words_follow_the_zone() {
-    let mut snapshot = sample::cut();
+    let mut status = sample::cut();
     let mut view = view();
-    snapshot.zones[0].work.paused = true;
-    snapshot.zones[0].nodes[0].state = NodeState::Frozen;
-    let sent: Vec<Effect> = press(&mut view, &snapshot, &["space", "f"]);
+    status.zones[0].consumer.as_mut().unwrap().paused = true;
+    status.zones[0].nodes[0].state = NodeState::Frozen;
+    let sent: Vec<Effect> = press(&mut view, &status, &["space", "f"]);
     let lines: Vec<&str> = sent
         .iter()
         .filter_map(|e| if let Effect::Send { line, .. } = e { Some(line.as_str()) } else { None })
@@ -49,8 +49,8 @@ fn state_words_follow_the_zone() {
 
 #[test]
 fn leaving_asks_and_keeps_the_region_by_default() {
-    let snapshot = sample::idle(2);
-    let leave = |keys: &[&str]| press(&mut view(), &snapshot, keys);
+    let status = sample::idle(2);
+    let leave = |keys: &[&str]| press(&mut view(), &status, keys);
     assert_eq!(leave(&["q"]), []);
     assert_eq!(leave(&["q", "esc"]), []);
     assert_eq!(leave(&["q", "enter"]), [Effect::Leave(Leave::Detach)]);
@@ -64,91 +64,90 @@ fn leaving_asks_and_keeps_the_region_by_default() {
 #[test]
 fn what_was_said_of_who_drives_goes_when_that_changes() {
     let mut view = view();
-    let mut snapshot = sample::cut();
+    let mut status = sample::cut();
     let picture = |driver: usize| {
-        let mut snapshot = sample::cut();
-        for (i, screen) in snapshot.screens.iter_mut().enumerate() {
+        let mut status = sample::cut();
+        for (i, screen) in status.screens.iter_mut().enumerate() {
             screen.drives = i == driver;
         }
-        Message::Snapshot { snapshot: Box::new(snapshot) }
+        Message::Status { status: Box::new(status) }
     };
-    let answer = |view: &mut ViewState, snapshot: &mut Snapshot, line: &str, now| {
+    let answer = |view: &mut ViewState, status: &mut Status, line: &str, now| {
         view.pending.insert(1, line.into());
         let text = "so it is".into();
         let outcome = Outcome::Done;
         let answer = Message::Answer { id: 1, outcome, text, data: None };
-        update::message(view, snapshot, answer, now);
+        update::message(view, status, answer, now);
     };
     // The news and the picture of it, in either order.
-    answer(&mut view, &mut snapshot, "control release", 10_000);
-    update::message(&mut view, &mut snapshot, picture(1), 10_100);
+    answer(&mut view, &mut status, "control release", 10_000);
+    update::message(&mut view, &mut status, picture(1), 10_100);
     assert!(view.toast.is_some());
     // Numbers come all the time.
-    update::message(&mut view, &mut snapshot, picture(1), 11_000);
+    update::message(&mut view, &mut status, picture(1), 11_000);
     assert!(view.toast.is_some());
     // Somebody else drives: nobody keeps control, nobody has it for the asking.
-    update::message(&mut view, &mut snapshot, picture(0), 12_000);
+    update::message(&mut view, &mut status, picture(0), 12_000);
     assert_eq!(view.toast, None);
     // Also when a command was not sent because of that.
     view.drives = false;
     view.me = Some(99);
-    press(&mut view, &snapshot, &["p"]);
+    press(&mut view, &status, &["p"]);
     assert!(view.toast.as_ref().is_some_and(|toast| toast.text.contains("drives")));
     view.toast.iter_mut().for_each(|toast| toast.at_ms = 12_000);
-    update::message(&mut view, &mut snapshot, picture(1), 13_000);
+    update::message(&mut view, &mut status, picture(1), 13_000);
     assert_eq!(view.toast, None);
     // Other words stay their time.
-    answer(&mut view, &mut snapshot, "mark here", 14_000);
-    update::message(&mut view, &mut snapshot, picture(0), 16_000);
+    answer(&mut view, &mut status, "mark here", 14_000);
+    update::message(&mut view, &mut status, picture(0), 16_000);
     assert!(view.toast.is_some());
 }
 
 #[test]
 fn one_key_asks_for_control_grants_it_and_gives_it_up() {
-    let sent =
-        |view: &mut ViewState, snapshot: &Snapshot, key: &str| match press(view, snapshot, &[key])
-            .as_slice()
-        {
-            [Effect::Send { line, .. }] => line.clone(),
-            other => panic!("{other:?}"),
-        };
-    let mut snapshot = sample::cut();
+    let sent = |view: &mut ViewState, status: &Status, key: &str| match press(view, status, &[key])
+        .as_slice()
+    {
+        [Effect::Send { line, .. }] => line.clone(),
+        other => panic!("{other:?}"),
+    };
+    let mut status = sample::cut();
     let mut view = view();
-    assert_eq!(sent(&mut view, &snapshot, "o"), "control release");
-    snapshot.screens[1].asks_until_ms = Some(1);
-    assert_eq!(sent(&mut view, &snapshot, "o"), "control grant");
-    assert_eq!(sent(&mut view, &snapshot, "O"), "control refuse");
+    assert_eq!(sent(&mut view, &status, "o"), "control release");
+    status.screens[1].ask_ends_at_ms = Some(1);
+    assert_eq!(sent(&mut view, &status, "o"), "control grant");
+    assert_eq!(sent(&mut view, &status, "O"), "control refuse");
     view.drives = false;
-    assert_eq!(sent(&mut view, &snapshot, "o"), "control ask");
+    assert_eq!(sent(&mut view, &status, "o"), "control ask");
 }
 
 #[test]
 fn who_asks_sees_for_how_long_and_what_came_of_it() {
-    let (mut snapshot, mut view) = (sample::idle(2), view());
+    let (mut status, mut view) = (sample::idle(2), view());
     view.me = Some(2);
     view.drives = false;
-    let effects = press(&mut view, &snapshot, &["o"]);
+    let effects = press(&mut view, &status, &["o"]);
     let [Effect::Send { id, .. }] = effects[..] else { panic!("{effects:?}") };
-    snapshot.screens[1].asks_until_ms = Some(NOW + 24_000);
+    status.screens[1].ask_ends_at_ms = Some(NOW + 24_000);
     view.toast = None;
-    let shown = screen((80, 24), &snapshot, &view);
+    let shown = screen((80, 24), &status, &view);
     assert!(shown.contains("? mira is asked for control (24 s)"), "{shown}");
     let text = "mira keeps control: you were refused".to_owned();
     let answer = Message::Answer { id, outcome: Outcome::Refused, text, data: None };
-    update::message(&mut view, &mut snapshot, answer, NOW);
-    let shown = screen((80, 24), &snapshot, &view);
+    update::message(&mut view, &mut status, answer, NOW);
+    let shown = screen((80, 24), &status, &view);
     assert!(shown.contains("mira keeps control: you were refused"), "{shown}");
     assert!(!shown.contains("is asked for control"), "{shown}");
 }
 
 #[test]
 fn a_driver_who_is_away_is_seen_on_a_narrow_screen() {
-    let mut snapshot = sample::idle(2);
-    snapshot.screens[0].away_until_ms = Some(NOW + 58_000);
+    let mut status = sample::idle(2);
+    status.screens[0].place_ends_at_ms = Some(NOW + 58_000);
     let mut view = view();
     view.me = Some(2);
     let head = |width, view: &ViewState| {
-        let shown = screen((width, 24), &snapshot, view);
+        let shown = screen((width, 24), &status, view);
         shown.lines().next().unwrap_or_default().to_owned()
     };
     assert!(
@@ -162,59 +161,59 @@ fn a_driver_who_is_away_is_seen_on_a_narrow_screen() {
 
 #[test]
 fn a_screen_records_itself_and_a_guests_does_not() {
-    let snapshot = sample::cut();
+    let status = sample::cut();
     let mut view = view();
     let start = Effect::Record { file: None, format: crate::command::CastFormat::V2 };
-    assert_eq!(press(&mut view, &snapshot, &["r"]), [start]);
+    assert_eq!(press(&mut view, &status, &["r"]), [start]);
     view.recording = true;
-    assert_eq!(press(&mut view, &snapshot, &["r"]), [Effect::StopRecording]);
+    assert_eq!(press(&mut view, &status, &["r"]), [Effect::StopRecording]);
     view.recording = false;
     view.guest = true;
-    assert_eq!(press(&mut view, &snapshot, &["r"]), []);
-    assert_eq!(press(&mut view, &snapshot, &["ctrl-z"]), []);
-    assert_eq!(press(&mut view, &snapshot, &["q", "t"]), []);
+    assert_eq!(press(&mut view, &status, &["r"]), []);
+    assert_eq!(press(&mut view, &status, &["ctrl-z"]), []);
+    assert_eq!(press(&mut view, &status, &["q", "t"]), []);
     for line in ["record start x", "report /x", "down", "drill run cut --report x"] {
-        view.overlay = Some(Overlay::Palette(Palette::new(line, &snapshot)));
-        assert_eq!(press(&mut view, &snapshot, &["enter"]), [], "{line}");
+        view.overlay = Some(Overlay::Palette(Palette::new(line, &status)));
+        assert_eq!(press(&mut view, &status, &["enter"]), [], "{line}");
         assert!(view.toast.as_ref().unwrap().text.contains("guest"), "{line}");
     }
 }
 
 #[test]
 fn observers_look_and_send_nothing() {
-    let snapshot = sample::cut();
+    let status = sample::cut();
     let mut view = view();
     view.drives = false;
-    assert_eq!(press(&mut view, &snapshot, &["p"]), []);
+    assert_eq!(press(&mut view, &status, &["p"]), []);
     let told = view.toast.as_ref().unwrap().text.clone();
     assert!(told.starts_with("mira drives: o asks for control"), "{told}");
     assert!(told.contains("was not sent"), "{told}");
-    assert_eq!(press(&mut view, &snapshot, &["k"]), []);
+    assert_eq!(press(&mut view, &status, &["k"]), []);
     assert_eq!(view.overlay, None);
-    assert_eq!(press(&mut view, &snapshot, &["v"]).len(), 1);
-    assert_eq!(press(&mut view, &snapshot, &["q", "t"]), []);
+    assert_eq!(press(&mut view, &status, &["v"]).len(), 1);
+    assert_eq!(press(&mut view, &status, &["q", "t"]), []);
 }
 
 #[test]
 fn answers_find_their_place() {
-    let mut snapshot = sample::cut();
+    let mut status = sample::cut();
     let mut view = view();
-    press(&mut view, &snapshot, &["v"]);
+    press(&mut view, &status, &["v"]);
     let answer = |id, text: &str| Message::Answer {
         id,
         outcome: Outcome::Done,
         text: text.into(),
         data: None,
     };
-    update::message(&mut view, &mut snapshot, answer(1, "all is well"), NOW);
+    update::message(&mut view, &mut status, answer(1, "all is well"), NOW);
     assert_eq!(view.toast.as_ref().unwrap().text, "all is well");
-    update::message(&mut view, &mut snapshot, answer(2, "one\ntwo"), NOW);
+    update::message(&mut view, &mut status, answer(2, "one\ntwo"), NOW);
     assert!(matches!(&view.overlay, Some(Overlay::Answer { text, .. }) if text == "one\ntwo"));
-    press(&mut view, &snapshot, &["esc"]);
+    press(&mut view, &status, &["esc"]);
     assert_eq!(view.overlay, None);
     // A drill has a pane of its own; its findings do not lie on top of it.
     view.pending.insert(3, "drill run cut".into());
-    update::message(&mut view, &mut snapshot, answer(3, "cut proved\n severed proved"), NOW);
+    update::message(&mut view, &mut status, answer(3, "cut proved\n severed proved"), NOW);
     assert_eq!(view.overlay, None);
     assert!(view.toast.as_ref().unwrap().text.starts_with("drill run cut: proved"));
 }
@@ -229,54 +228,54 @@ fn only_what_ages_ticks() {
 
 #[test]
 fn a_click_focuses_a_zone() {
-    let snapshot = sample::idle(3);
+    let status = sample::idle(3);
     let mut view = view();
     view.size = (120, 40);
-    assert!(update::mouse(&mut view, &snapshot, update::Mouse::Click { x: 100, y: 10 }));
+    assert!(update::mouse(&mut view, &status, update::Mouse::Click { x: 100, y: 10 }));
     assert_eq!(view.focus, Some("c".parse().unwrap()));
-    assert!(!update::mouse(&mut view, &snapshot, update::Mouse::Click { x: 0, y: 0 }));
+    assert!(!update::mouse(&mut view, &status, update::Mouse::Click { x: 0, y: 0 }));
 }
 
 #[test]
 fn a_replay_is_wound_and_not_driven() {
     use crate::command::Wind;
-    let snapshot = replayed();
+    let status = replayed();
     let mut view = view();
     // Even where the room's word for the driver was left over.
     view.drives = true;
     view.focus = Some("b".parse().unwrap());
-    let wound = press(&mut view, &snapshot, &["space", "]", "left", "+", "-", "home", "end"]);
+    let wound = press(&mut view, &status, &["space", "]", "left", "+", "-", "home", "end"]);
     let winds =
         [Wind::Pause, Wind::Next, Wind::Back, Wind::Faster, Wind::Slower, Wind::Start, Wind::End];
     assert_eq!(wound, winds.map(Effect::Wind));
-    let mut still = snapshot.clone();
+    let mut still = status.clone();
     still.replay.as_mut().unwrap().paused = true;
     assert_eq!(press(&mut view, &still, &["space"]), [Effect::Wind(Wind::On)]);
     // The palette completes and gives the same words.
-    press(&mut view, &snapshot, &[":"]);
-    typed(&mut view, &snapshot, "wi");
-    press(&mut view, &snapshot, &["tab"]);
-    typed(&mut view, &snapshot, "to 12s");
+    press(&mut view, &status, &[":"]);
+    typed(&mut view, &status, "wi");
+    press(&mut view, &status, &["tab"]);
+    typed(&mut view, &status, "to 12s");
     let to = Wind::To { time: std::time::Duration::from_secs(12) };
-    assert_eq!(press(&mut view, &snapshot, &["enter"]), [Effect::Wind(to)]);
+    assert_eq!(press(&mut view, &status, &["enter"]), [Effect::Wind(to)]);
     for key in ["c", "h", "k", "1", "o", "p", "x"] {
-        assert_eq!(press(&mut view, &snapshot, &[key]), [], "{key}");
+        assert_eq!(press(&mut view, &status, &[key]), [], "{key}");
         let said = &view.toast.as_ref().unwrap().text;
         assert!(said.starts_with("this is a replay"), "{key}: {said}");
         assert!(view.overlay.is_none(), "{key}");
     }
-    press(&mut view, &snapshot, &[":"]);
-    typed(&mut view, &snapshot, "cut b");
-    assert_eq!(press(&mut view, &snapshot, &["enter"]), []);
+    press(&mut view, &status, &[":"]);
+    typed(&mut view, &status, "cut b");
+    assert_eq!(press(&mut view, &status, &["enter"]), []);
     assert!(view.toast.as_ref().unwrap().text.starts_with("this is a replay"));
     let help = {
-        press(&mut view, &snapshot, &["?"]);
-        screen((120, 60), &snapshot, &view)
+        press(&mut view, &status, &["?"]);
+        screen((120, 60), &status, &view)
     };
     assert!(help.contains("to the next step") && !help.contains("cut {zone}"), "{help}");
     // No region stands behind it that could be asked about.
-    assert_eq!(press(&mut view, &snapshot, &["ctrl-c"]), [Effect::Leave(Leave::Detach)]);
-    assert_eq!(press(&mut view, &snapshot, &["q"]), [Effect::Leave(Leave::Detach)]);
+    assert_eq!(press(&mut view, &status, &["ctrl-c"]), [Effect::Leave(Leave::Detach)]);
+    assert_eq!(press(&mut view, &status, &["q"]), [Effect::Leave(Leave::Detach)]);
     // A room is not wound.
     let live = sample::idle(2);
     assert_eq!(press(&mut view, &live, &["]", "home", "end"]), []);

@@ -3,17 +3,17 @@
 
 use super::*;
 use crate::{
-    region::snapshot::{Step, StepState},
+    region::status::{Step, StepState},
     tui::layout::{Plan, screen as whole},
 };
 
 /// A region whose leaders and numbers are as long as they get.
-fn long() -> Snapshot {
-    let mut snapshot = sample::cut();
-    for zone in &mut snapshot.zones {
+fn long() -> Status {
+    let mut status = sample::cut();
+    for zone in &mut status.zones {
         for node in &mut zone.nodes {
             let first = node.name.number == 1;
-            node.stream_leader = first;
+            node.leader = first;
             node.consumer_leader = first;
             node.meta_leader = first;
         }
@@ -23,12 +23,12 @@ fn long() -> Snapshot {
         if let Some(mirror) = &mut zone.mirror {
             mirror.reported_lag = Some(12_345);
             mirror.source_pending = Some(1_234_567);
-            mirror.told_ms = NOW - 75_000;
+            mirror.told_at_ms = Some(NOW - 75_000);
         }
         zone.ledger.lost = 1_234_567;
         zone.ledger.duplicates = 12_345;
     }
-    snapshot
+    status
 }
 
 #[test]
@@ -62,11 +62,11 @@ fn a_state_is_told_in_whole_words() {
 
 #[test]
 fn a_table_tells_a_nodes_age_whole() {
-    let mut snapshot = sample::troubled();
-    snapshot.zones[0].nodes[1].since_ms = NOW - 4_052_000;
+    let mut status = sample::troubled();
+    status.zones[0].nodes[1].since_at_ms = NOW - 4_052_000;
     let mut view = view();
     view.zoom = true;
-    let shown = screen((120, 40), &snapshot, &view);
+    let shown = screen((120, 40), &status, &view);
     assert!(shown.contains("frozen 1 h 07 m"), "{shown}");
 }
 
@@ -74,12 +74,12 @@ fn a_table_tells_a_nodes_age_whole() {
 fn a_zone_that_joins_moves_nothing() {
     let view = view();
     for size in [(80, 24), (100, 30), (120, 40), (132, 43), (200, 60)] {
-        let mut snapshot = sample::idle(2);
-        let before = Plan::new(whole(size), &snapshot, &view);
+        let mut status = sample::idle(2);
+        let before = Plan::new(whole(size), &status, &view);
         for (title, state) in [("start zone c", StepState::Done), ("mirror", StepState::Running)] {
             let (detail, took_ms) = (String::new(), None);
-            snapshot.steps.push(Step { title: title.into(), state, detail, took_ms });
-            let mut during = Plan::new(whole(size), &snapshot, &view);
+            status.steps.push(Step { title: title.into(), state, detail, took_ms });
+            let mut during = Plan::new(whole(size), &status, &view);
             if state == StepState::Running {
                 std::mem::swap(&mut during.steps, &mut during.timeline);
             }
@@ -93,37 +93,37 @@ fn who_only_looks_is_offered_nothing_that_is_not_sent() {
     let mut view = view();
     view.drives = false;
     view.me = Some(2);
-    let mut snapshot = sample::presented(Some(Pause::GoOn));
-    let foot = |snapshot: &Snapshot, view: &ViewState| {
-        screen((160, 40), snapshot, view).lines().last().unwrap_or_default().to_owned()
+    let mut status = sample::presented(Some(Pause::GoOn));
+    let foot = |status: &Status, view: &ViewState| {
+        screen((160, 40), status, view).lines().last().unwrap_or_default().to_owned()
     };
-    let told = foot(&snapshot, &view);
+    let told = foot(&status, &view);
     for word in ["end drill", "next", "stop", "burst", "cut", "add zone"] {
         assert!(!told.contains(word), "{told}");
     }
     assert!(told.contains("o control") && told.contains("v verify"), "{told}");
-    snapshot.screens[1].observes = true;
-    assert!(!foot(&snapshot, &view).contains("control"));
-    snapshot.screens[1].records = true;
-    let told = foot(&snapshot, &view);
+    status.screens[1].observes = true;
+    assert!(!foot(&status, &view).contains("control"));
+    status.screens[1].records = true;
+    let told = foot(&status, &view);
     assert!(told.contains("612 acked") && !told.contains("help"), "{told}");
     view.drives = true;
     view.me = Some(1);
-    assert!(foot(&snapshot, &view).contains("x end drill  space next"));
+    assert!(foot(&status, &view).contains("x end drill  space next"));
 }
 
 #[test]
 fn questions_are_read_whole_on_the_smallest_screen() {
-    let snapshot = sample::idle(2);
+    let status = sample::idle(2);
     let mut view = view();
-    press(&mut view, &snapshot, &["q"]);
-    let shown = screen((40, 12), &snapshot, &view);
+    press(&mut view, &status, &["q"]);
+    let shown = screen((40, 12), &status, &view);
     for words in ["leave; the region runs on", "tear down, keep the data", "purge the data"] {
         assert!(shown.contains(words), "{shown}");
     }
     let line = "drill run independent --scale 1000 --pace 3s";
     view.overlay = Some(Overlay::Confirm { line: line.into() });
-    let shown = screen((40, 12), &snapshot, &view);
+    let shown = screen((40, 12), &status, &view);
     assert!(shown.contains("1000") && shown.contains("3s`?"), "{shown}");
 }
 
@@ -156,7 +156,7 @@ fn the_ledger_a_step_asks_to_watch_is_on_the_screen() {
 
 #[test]
 fn why_something_was_refused_is_read_to_its_end() {
-    let snapshot = sample::idle(2);
+    let status = sample::idle(2);
     let mut view = view();
     view.say(
         "no zone is called `q`: the zones are a, b; `zone add q` adds it, and it gets 12,345",
@@ -164,7 +164,7 @@ fn why_something_was_refused_is_read_to_its_end() {
         NOW,
     );
     for size in [(40, 10), (60, 20), (80, 24), (120, 40)] {
-        let shown = screen(size, &snapshot, &view);
+        let shown = screen(size, &status, &view);
         assert!(shown.contains("12,345\n"), "{size:?}\n{shown}");
         assert_eq!(shown.matches(" ▲ no zone is called").count(), 1, "{size:?}\n{shown}");
     }
@@ -172,25 +172,25 @@ fn why_something_was_refused_is_read_to_its_end() {
 
 #[test]
 fn hints_are_whole_or_not_there() {
-    let snapshot = sample::idle(2);
+    let status = sample::idle(2);
     let mut view = view();
-    press(&mut view, &snapshot, &[":"]);
-    let shown = screen((40, 10), &snapshot, &view);
+    press(&mut view, &status, &[":"]);
+    let shown = screen((40, 10), &status, &view);
     assert!(shown.contains("   tab completes  enter gives\n"), "{shown}");
 }
 
 #[test]
 fn a_deliberate_fault_is_told_in_whole_words() {
-    let mut snapshot = sample::sabotaged();
-    snapshot.drill.as_mut().unwrap().presented = true;
-    let shown = screen((60, 24), &snapshot, &view());
+    let mut status = sample::sabotaged();
+    status.drill.as_mut().unwrap().presented = true;
+    let shown = screen((60, 24), &status, &view());
     assert!(shown.contains("SABOTAGE lose: this must not end proved"), "{shown}");
 }
 
 #[test]
 fn a_recovery_that_is_cut_short_says_so() {
-    let mut snapshot = sample::recovering();
-    let recovery = snapshot.zones[1].recovery.as_mut().unwrap();
+    let mut status = sample::recovering();
+    let recovery = status.zones[1].recovery.as_mut().unwrap();
     recovery.stall = None;
     recovery.moving_after_ms = Some(550);
     recovery.caught_up_after_ms = Some(12_550);
@@ -198,7 +198,7 @@ fn a_recovery_that_is_cut_short_says_so() {
     view.focus = Some("b".parse().unwrap());
     let mut cut = 0;
     for size in [60, 64, 72, 80, 92].into_iter().flat_map(|w| (10..40).map(move |h| (w, h))) {
-        let shown = screen(size, &snapshot, &view);
+        let shown = screen(size, &status, &view);
         let clock = shown.lines().find(|line| line.contains("link 0."));
         let Some(line) = clock.filter(|_| !shown.contains("12.5 s")) else { continue };
         assert!(line.contains('…'), "{size:?}\n{shown}");

@@ -8,7 +8,7 @@ use crate::{
         keys::{Action, ScreenAction},
         wind::NOTHING_TO_WIND,
     },
-    region::{Snapshot, UnixMs},
+    region::{Status, UnixMs},
     room::protocol::Outcome,
     tui::state::{Connection, ViewState},
 };
@@ -16,24 +16,25 @@ use crate::{
 /// Gives a line to the room, if this screen may.
 pub(super) fn give(
     view: &mut ViewState,
-    snapshot: &Snapshot,
+    status: &Status,
     line: String,
     now: UnixMs,
 ) -> Vec<Effect> {
     let command = line.parse::<Command>();
     let refused = match &command {
         Ok(Command::Record(record)) if !view.guest => return self_record(view, record, now),
-        Ok(Command::Wind(wind)) if snapshot.replay.is_some() => return vec![Effect::Wind(*wind)],
+        Ok(Command::Wind(wind)) if status.replay.is_some() => return vec![Effect::Wind(*wind)],
         Ok(Command::Wind(_)) => Some(NOTHING_TO_WIND.into()),
-        _ if snapshot.replay.is_some() => Some(in_a_replay(&line)),
-        Ok(command) if view.guest && !command.is_for_guests() => Some(format!(
-            "you are a guest here: `{line}` reaches files, or begins or ends the region"
+        _ if status.replay.is_some() => Some(in_a_replay(&line)),
+        Ok(command) if view.guest && command.check_for_guests().is_err() => Some(format!(
+            "you are a guest here: `{line}` is not for guests, {}",
+            command.check_for_guests().err().unwrap_or_default()
         )),
-        Ok(Command::Control(_)) => None,
+        Ok(Command::Control(_) | Command::Kick { .. }) => None,
         Ok(command) if command.is_harmless() || view.drives => None,
         Err(_) if view.drives => None,
         _ => {
-            let why = format!("{} (`{line}` was not sent)", way_to_drive(view, snapshot));
+            let why = format!("{} (`{line}` was not sent)", way_to_drive(view, status));
             view.say_who_drives(why, Some(Outcome::Refused), now);
             return Vec::new();
         }
@@ -43,7 +44,11 @@ pub(super) fn give(
         return Vec::new();
     }
     if let Connection::Lost { .. } = view.connection {
-        view.say(format!("no way to the room: `{line}` was not sent"), Some(Outcome::Refused), now);
+        view.say(
+            format!("not connected to the room: `{line}` was not sent"),
+            Some(Outcome::Refused),
+            now,
+        );
         return Vec::new();
     }
     let id = view.next_id;
@@ -59,12 +64,12 @@ fn in_a_replay(line: &str) -> String {
 }
 
 /// How an observer comes to drive.
-fn way_to_drive(view: &ViewState, snapshot: &Snapshot) -> String {
-    let me = snapshot.screens.iter().find(|screen| Some(screen.id) == view.me);
+fn way_to_drive(view: &ViewState, status: &Status) -> String {
+    let me = status.screens.iter().find(|screen| Some(screen.id) == view.me);
     if me.is_some_and(|me| me.observes) {
         return "this screen only observes".into();
     }
-    let driver = snapshot.screens.iter().find(|screen| screen.drives);
+    let driver = status.screens.iter().find(|screen| screen.drives);
     let key = key_of(view, &Action::Screen(ScreenAction::Control));
     match (driver, key) {
         (Some(driver), Some(key)) => format!("{} drives: {key} asks for control", driver.name),

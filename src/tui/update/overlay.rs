@@ -6,7 +6,7 @@ use crate::{
         Command,
         keys::{Code, Key, Named, ScreenAction},
     },
-    region::{Snapshot, UnixMs},
+    region::{Status, UnixMs},
     tui::{
         Leave, keys,
         state::{Overlay, Palette, ViewState},
@@ -17,14 +17,14 @@ use crate::{
 /// closes it.
 pub(super) fn key(
     view: &mut ViewState,
-    snapshot: &Snapshot,
+    status: &Status,
     overlay: Overlay,
     key: Key,
     now: UnixMs,
 ) -> Vec<Effect> {
     let is = |named: Named| key == Key::named(named);
     match overlay {
-        Overlay::Palette(palette) => palette_key(view, snapshot, palette, key, now),
+        Overlay::Palette(palette) => palette_key(view, status, palette, key, now),
         Overlay::Filter(mut edit) => {
             if is(Named::Esc) {
                 view.log.filter.clear();
@@ -37,7 +37,7 @@ pub(super) fn key(
         }
         Overlay::Confirm { line } => match key.code {
             Code::Char('y' | 'Y') | Code::Named(Named::Enter) if !key.ctrl => {
-                give(view, snapshot, line, now)
+                give(view, status, line, now)
             }
             Code::Char('n' | 'N' | 'q') | Code::Named(Named::Esc) => {
                 view.say(format!("`{line}` was not sent"), None, now);
@@ -104,7 +104,7 @@ fn scrolled(key: Key, scroll: usize) -> Option<usize> {
 
 fn palette_key(
     view: &mut ViewState,
-    snapshot: &Snapshot,
+    status: &Status,
     mut palette: Palette,
     key: Key,
     now: UnixMs,
@@ -112,14 +112,16 @@ fn palette_key(
     match key.code {
         Code::Named(Named::Esc) => return Vec::new(),
         Code::Named(Named::Backspace) if palette.edit.text().is_empty() => return Vec::new(),
-        Code::Named(Named::Enter) => return palette_enter(view, snapshot, palette, now),
-        Code::Named(Named::Tab) => palette.cycle(true, snapshot),
-        Code::Named(Named::BackTab) => palette.cycle(false, snapshot),
-        Code::Named(Named::Up) => palette.recall(true, &view.history, snapshot),
-        Code::Named(Named::Down) => palette.recall(false, &view.history, snapshot),
+        Code::Named(Named::Enter) => return palette_enter(view, status, palette, now),
+        Code::Named(Named::Tab) => palette.cycle(true, status),
+        Code::Named(Named::BackTab) => palette.cycle(false, status),
+        Code::Named(Named::Up) => palette.recall(true, &view.history, status),
+        Code::Named(Named::Down) => palette.recall(false, &view.history, status),
         _ => {
-            if palette.edit.key(key) {
-                palette.typed(snapshot);
+            let before = palette.edit.clone();
+            // A full line takes nothing more: the rest of a large paste costs nothing.
+            if palette.edit.key(key) && palette.edit != before {
+                palette.typed(status);
             }
         }
     }
@@ -129,21 +131,21 @@ fn palette_key(
 
 fn palette_enter(
     view: &mut ViewState,
-    snapshot: &Snapshot,
+    status: &Status,
     mut palette: Palette,
     now: UnixMs,
 ) -> Vec<Effect> {
     let line = palette.edit.text().trim().to_owned();
     match line.as_str() {
         "" => return Vec::new(),
-        "help" => return screen(view, snapshot, &ScreenAction::Help, now),
-        "quit" => return screen(view, snapshot, &ScreenAction::Quit, now),
+        "help" => return screen::act(view, status, &ScreenAction::Help, now),
+        "quit" => return screen::act(view, status, &ScreenAction::Quit, now),
         _ => {}
     }
     match line.parse::<Command>() {
         // Refused here, with the line still in hand: keys typed on would mean other things.
-        Ok(command) if command.zone().is_some_and(|zone| snapshot.zone(zone).is_none()) => {
-            let zones: Vec<&str> = snapshot.zones.iter().map(|zone| zone.name.as_str()).collect();
+        Ok(command) if command.zone().is_some_and(|zone| status.zone(zone).is_none()) => {
+            let zones: Vec<&str> = status.zones.iter().map(|zone| zone.name.as_str()).collect();
             palette.error = command
                 .zone()
                 .map(|zone| format!("there is no zone {zone}: the zones are {}", zones.join(", ")));
@@ -152,7 +154,7 @@ fn palette_enter(
         }
         Ok(_) => {
             view.remember(&line);
-            let effects = give(view, snapshot, line, now);
+            let effects = give(view, status, line, now);
             view.from_palette = effects.iter().find_map(|effect| match effect {
                 Effect::Send { id, .. } => Some(*id),
                 _ => None,

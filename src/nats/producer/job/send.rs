@@ -1,4 +1,4 @@
-//! Sending: numbers are announced on disk, sent as they fall due, and sent again while in doubt.
+//! Sending: numbers are announced on disk, sent when due, and sent again while their outcome is unknown.
 
 use std::sync::atomic::Ordering;
 
@@ -10,7 +10,7 @@ use crate::{
     ledger::{message::encode, record::Record},
     nats::{
         producer::Fault,
-        wire::{BLOCKED, is_connected, now_ms, now_us},
+        wire::{BLOCKED, is_connected, now_ms, steady_us},
     },
     region::topology::DRILL_SUBJECT,
 };
@@ -88,8 +88,7 @@ impl Running {
             self.state.last_number = number;
             if let Sent::Refused(why) = sent {
                 self.window.settle(number);
-                self.state.failed += 1;
-                self.notes.failed((number, 1), why);
+                self.refused(number, why);
             }
         }
         Ok(due > 0)
@@ -130,16 +129,16 @@ impl Running {
                 self.resent.entry(number).or_insert(0);
                 self.window.wait_again(number, Instant::now());
             }
-            Sent::Blocked => self.doubt("the connection takes nothing".into()),
+            Sent::Blocked => self.recover_from("the connection takes nothing".into()),
             // Its first copy was of the same size: cannot be.
-            Sent::Refused(why) => self.doubt(why),
+            Sent::Refused(why) => self.recover_from(why),
         }
         Ok(())
     }
 
     async fn publish(&mut self, number: u64) -> Result<Sent, ProduceError> {
         self.id.number = number;
-        let mut payload = encode(&self.id, now_us(), self.size);
+        let mut payload = encode(&self.id, steady_us(), self.size);
         if self.shared.takes(Fault::Corrupt) {
             let mut altered = payload.to_vec();
             if let Some(last) = altered.last_mut() {

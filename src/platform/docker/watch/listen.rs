@@ -12,13 +12,13 @@ use bollard::{
 };
 use futures::{StreamExt, future::join_all};
 
-use super::{Asked, HEARTBEAT_ANSWER, Shared, follow::Follower, locked, state::how_ended};
+use super::{Asked, HEARTBEAT_ANSWER, Known, Shared, follow::Follower, locked, state::how_ended};
 use crate::{
     platform::{
         PlatformEvent,
         docker::{
             engine::{code, words},
-            names::{NODE_LABEL, REGION_LABEL},
+            names::NODE_LABEL,
         },
     },
     region::{NodeName, observation::ProcessState},
@@ -133,8 +133,8 @@ impl Shared {
             return;
         }
         let node: Option<NodeName> = attributes.get(NODE_LABEL).and_then(|n| n.parse().ok());
-        let region = attributes.get(REGION_LABEL).map(String::as_str);
-        let ours = |node: &NodeName| region == Some(self.names.region()) && self.is_tracked(node);
+        let owned = self.names.owns(&attributes, None);
+        let ours = |node: &NodeName| owned && self.is_tracked(node);
         let Some(node) = node.filter(ours) else { return };
         let asked = self.asked(&node);
         match action.as_str() {
@@ -196,7 +196,20 @@ impl Shared {
         };
         let before = self.wan_gone.swap(gone, Ordering::Relaxed);
         if gone && !before && !self.nodes.borrow().is_empty() {
-            let way = Self::way_to_a_wan(self.to_heal());
+            let lives = |known: &Known| {
+                let state = known.truth.map(|truth| truth.state);
+                matches!(state, Some(ProcessState::Running | ProcessState::Frozen))
+            };
+            let dead = {
+                let nodes = self.nodes.borrow();
+                let first = nodes.keys().next().cloned();
+                first.filter(|_| !nodes.values().any(lives))
+            };
+            // A heal that finds nobody to put on it proves nothing.
+            let way = dead.map_or_else(
+                || Self::way_to_a_wan(self.to_heal()),
+                |node| format!("`node start {node}` makes it anew"),
+            );
             let why = format!("the WAN network was removed by somebody else: {way}");
             self.tell(PlatformEvent::Trouble { over: false, why });
         }

@@ -12,7 +12,7 @@ use crate::{
     region::{
         NodeName,
         observation::{ProcessState, ProcessTruth},
-        snapshot::Container,
+        status::Container,
     },
 };
 
@@ -76,6 +76,10 @@ impl Shared {
         let who = if ours { "" } else { " by somebody else" };
         let way_out = match (ours, state) {
             (false, ProcessState::Frozen) => format!(": `node thaw {node}` resumes it"),
+            // What has no container any more may have no volume either.
+            (false, ProcessState::Dead) if word == "removed" => {
+                format!(": `node start {node}` makes a new one")
+            }
             (false, ProcessState::Dead) => {
                 format!(": `node start {node}` starts it, with its data")
             }
@@ -181,7 +185,17 @@ impl Shared {
         let name = self.names.container(node);
         let told = match self.docker.inspect_container(&name, None::<InspectContainerOptions>).await
         {
-            Ok(told) => told,
+            Ok(told) => {
+                let config = told.config.as_ref();
+                let labels = config.and_then(|config| config.labels.as_ref());
+                // Somebody else's under that name: ours is gone.
+                if labels.is_some_and(|labels| self.names.owns(labels, None)) {
+                    told
+                } else {
+                    self.removed(node, self.asked(node));
+                    return Ok(ProcessTruth { state: ProcessState::Dead, pid: None });
+                }
+            }
             Err(error) if code(&error) == Some(404) => {
                 self.removed(node, self.asked(node));
                 return Ok(ProcessTruth { state: ProcessState::Dead, pid: None });
@@ -245,7 +259,7 @@ impl Shared {
                     self.ended(node, asked, &how_ended(&code));
                 }
             }
-            // Just made: it starts, or the compose tool says why not.
+            // Just made: it starts, or whoever made it says why not.
             _ => {}
         }
         let lives = matches!(word.as_str(), "running" | "paused");

@@ -1,11 +1,12 @@
 //! What the room writes down: zones, steps, tasks, screens, marks, histories, alarms.
 
 use super::*;
+use crate::region::input::{Concluded, Input};
 
 #[test]
 fn a_new_region_has_four_waiting_conclusions_and_nothing_else() {
     let state = State::new("drill", "local", 5);
-    let picture = state.snapshot(9);
+    let picture = state.status(9);
     assert_eq!(picture.at_ms, 9);
     assert_eq!(picture.conclusions.len(), 4);
     assert!(picture.conclusions.iter().all(|c| c.verdict == Verdict::Waiting));
@@ -46,8 +47,8 @@ fn the_history_keeps_gaps_and_its_length() {
         lab.now += 1_000;
         lab.state.tick(lab.now);
     }
-    assert_eq!(lab.shown("b").lag_history.len(), crate::region::snapshot::HISTORY_LEN);
-    assert_eq!(lab.state.peek().history_ms, lab.now);
+    assert_eq!(lab.shown("b").lag_history.len(), crate::region::status::HISTORY_LEN);
+    assert_eq!(lab.state.peek().history_at_ms, lab.now);
 }
 
 /// What rose and fell between two samples was there all the same.
@@ -110,7 +111,7 @@ fn steps_begin_anew_with_every_bring_up() {
     state.step_failed("stream", "no meta leader");
     assert_eq!(state.peek().steps.len(), 2);
     assert!(state.step_done("unknown", 1).is_empty());
-    state.phase(Phase::Failed("no meta leader".into()));
+    state.failed("no meta leader".into());
     state.phase(Phase::Starting);
     assert!(state.peek().steps.is_empty());
 }
@@ -145,8 +146,8 @@ fn tasks_screens_and_marks() {
     let task = Task {
         id: 1,
         command: "produce --count 1000".into(),
-        actor: crate::region::Actor::room(),
-        since_ms: lab.now,
+        by: "room".into(),
+        since_at_ms: lab.now,
         progress: String::new(),
     };
     lab.state.task_started(task);
@@ -206,10 +207,10 @@ fn producer_and_consumer_troubles_get_a_line() {
     let events = lab.state.producer(strange);
     assert_eq!(events.last().unwrap().severity(), Severity::Error);
 
-    let work = Work { running: true, trouble: Some("no leader".into()), ..Work::default() };
-    let events = lab.state.work(&zone("b"), work);
+    let does = Consuming { trouble: Some("no leader".into()), ..Consuming::default() };
+    let events = lab.state.consuming(lab.now, &zone("b"), does);
     assert_eq!(events[0].to_string(), "the consumer of zone b cannot go on: no leader");
-    assert_eq!(lab.state.work(&zone("b"), Work::default()).len(), 1);
+    assert_eq!(lab.state.consuming(lab.now, &zone("b"), Consuming::default()).len(), 1);
 }
 
 #[test]
@@ -225,8 +226,66 @@ fn an_idle_producer_has_no_rate() {
 #[test]
 fn a_conclusion_changes_by_name() {
     let mut lab = Lab::new();
-    lab.state.conclude("heal", Verdict::Proved, "200 of 200");
-    lab.state.conclude("nonsense", Verdict::Broken, "");
+    for (name, verdict) in [("heal", Verdict::Proved), ("nonsense", Verdict::Broken)] {
+        lab.state.conclude(&concluded(name, verdict));
+    }
     assert_eq!(lab.state.peek().conclusions[1].verdict, Verdict::Proved);
     assert_eq!(lab.state.peek().conclusions.len(), 4);
+}
+
+fn concluded(name: &str, verdict: Verdict) -> Concluded {
+    Concluded { name: name.into(), verdict, evidence: verdict.as_str().into() }
+}
+
+#[test]
+fn watching_tells_anew_only_what_it_told_itself() {
+    let mut lab = Lab::new();
+    let watched = |lab: &mut Lab, verdict| {
+        lab.state.apply(lab.now, Input::Watched(vec![concluded("cut", verdict)]));
+        lab.state.peek().conclusions[0].verdict
+    };
+    assert_eq!(watched(&mut lab, Verdict::Holding), Verdict::Holding);
+    assert_eq!(watched(&mut lab, Verdict::Broken), Verdict::Broken);
+    assert_eq!(watched(&mut lab, Verdict::Holding), Verdict::Holding);
+    lab.state.apply(lab.now, Input::Concluded(concluded("cut", Verdict::Broken)));
+    assert_eq!(watched(&mut lab, Verdict::Holding), Verdict::Broken, "a drill's stands");
+}
+
+/// One account: what an audit found stands beside what the receipts show, until the next audit.
+#[test]
+fn an_audit_stands_until_the_next_one() {
+    let mut lab = Lab::new();
+    let b = zone("b");
+    let lost = |lab: &Lab| lab.shown("b").ledger.lost;
+    lab.state.audited(&b, Audit { at_ms: 5, lost: 1, ..Audit::default() });
+    assert_eq!((lost(&lab), lab.shown("b").audit.unwrap().at_ms), (1, 5));
+    // The receipts know nothing of it; what they find themselves is not hidden.
+    let receipts = |lost| Ledger { lost, ..Ledger::default() };
+    lab.state.ledger(lab.now, &b, receipts(0), Offenders::default());
+    assert_eq!(lost(&lab), 1);
+    lab.state.ledger(lab.now, &b, receipts(3), Offenders::default());
+    assert_eq!(lost(&lab), 3);
+    lab.state.ledger(lab.now, &b, receipts(0), Offenders::default());
+    lab.state.audited(&b, Audit { at_ms: 9, ..Audit::default() });
+    assert_eq!(lost(&lab), 0);
+}
+
+/// What was received is on the stream; what was received from a stream that is gone is not.
+#[test]
+fn nothing_is_received_that_is_not_stored() {
+    let mut lab = Lab::new();
+    lab.half_second();
+    let a = zone("a");
+    let last = lab.shown("a").stream.unwrap().last_seq;
+    let received = |count| Ledger { received: count, ..Ledger::default() };
+    lab.state.producer(Producer { acked: last + 7, ..Producer::default() });
+    lab.state.ledger(lab.now, &a, received(last + 7), Offenders::default());
+    let shown = lab.shown("a");
+    assert_eq!(shown.stream.unwrap().last_seq, shown.ledger.received, "one cut-off");
+    // The servers go on saying that there are fewer: the others came from an earlier stream.
+    for _ in 0..3 {
+        lab.half_second();
+    }
+    let shown = lab.shown("a");
+    assert_eq!((shown.stream.unwrap().last_seq, shown.ledger.received), (last, last + 7));
 }

@@ -84,7 +84,7 @@ fn a_mirror_that_has_never_heard_says_so_until_it_has() {
     lab.now += 100;
     c.at_ms = lab.now;
     lab.observe(Observation::Node { node: node("js1-zone-b"), report: Some(Box::new(c)) });
-    assert!(lab.shown("b").mirror.unwrap().heard_ms.is_some(), "an earlier leader heard it");
+    assert!(lab.shown("b").mirror.unwrap().heard_at_ms.is_some(), "an earlier leader heard it");
 
     let mut state = State::new("drill", "local", 0);
     state.zone_added(0, &plan("a", 0));
@@ -99,7 +99,7 @@ fn a_mirror_that_has_never_heard_says_so_until_it_has() {
             Observation::Node { node: node(name), report: Some(Box::new(report)) },
         );
     }
-    let picture = state.snapshot(lab.now);
+    let picture = state.status(lab.now);
     assert_eq!(
         picture.zone(&zone("b")).unwrap().mirror.as_ref().unwrap().state,
         MirrorState::NeverLinked

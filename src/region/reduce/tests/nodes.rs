@@ -11,8 +11,8 @@ fn numbers_come_from_the_leader_only() {
     let a = lab.shown("a");
     assert_eq!(a.stream.as_ref().unwrap().last_seq, 100);
     assert_eq!(a.stream.as_ref().unwrap().replicas_current, Some(3));
-    assert!(a.nodes[0].stream_leader && a.nodes[0].meta_leader && a.nodes[0].consumer_leader);
-    assert!(!a.nodes[1].stream_leader);
+    assert!(a.nodes[0].leader && a.nodes[0].meta_leader && a.nodes[0].consumer_leader);
+    assert!(!a.nodes[1].leader);
     assert_eq!(a.consumer.unwrap().name, "consumer-a");
 }
 
@@ -45,7 +45,7 @@ fn a_leader_that_wakes_up_late_is_outvoted() {
     assert_eq!(stream.leader.as_deref(), Some("js2-zone-a"));
     // js2 was elected before it told its own numbers in this scene's order; the stale ones stay
     // until it does, never those of the deposed leader.
-    assert_ne!((stream.last_seq, stream.told_ms), (100, lab.now));
+    assert_ne!((stream.last_seq, stream.told_at_ms), (100, lab.now));
 }
 
 #[test]

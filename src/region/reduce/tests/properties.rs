@@ -3,6 +3,10 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::region::{
+    history::{self, Begin, Line},
+    input::{Input, Moment, Produced, ZoneAccount},
+};
 
 /// One thing that may happen.
 #[derive(Clone, Debug)]
@@ -16,6 +20,13 @@ enum Happening {
         leafs: bool,
         age: u64,
         created: u8,
+        delivered: Option<u64>,
+    },
+    Consumes {
+        zone: ZoneName,
+        works: bool,
+        processed: u64,
+        came: Option<(u64, u64)>,
     },
     Silence(NodeName),
     Process(NodeName, ProcessTruth),
@@ -29,7 +40,12 @@ enum Happening {
     Add(&'static str, u16),
     Ready(ZoneName),
     Remove(ZoneName),
-    Ledger(ZoneName, u64),
+    Ledger(ZoneName, u64, u64),
+    Audited(ZoneName, u64),
+    Produced {
+        acked: u64,
+        unknown: u64,
+    },
 }
 
 fn any_zone() -> impl Strategy<Value = ZoneName> {
@@ -56,9 +72,10 @@ fn happening() -> impl Strategy<Value = Happening> {
             prop::option::of(0..5_000_u64),
             any::<bool>(),
             0..5_000_u64,
-            0..2_u8,
+            prop_oneof![9 => Just(0_u8), 1 => Just(1_u8)],
+            prop::option::of(0..60_u64),
         )
-            .prop_map(|(node, lead, seq, silent_ms, leafs, age, created)| Happening::Report {
+            .prop_map(|(node, lead, seq, silent_ms, leafs, age, created, delivered)| Happening::Report {
                 node,
                 lead,
                 seq,
@@ -66,6 +83,14 @@ fn happening() -> impl Strategy<Value = Happening> {
                 leafs,
                 age,
                 created,
+                delivered,
+            }),
+        4 => (any_zone(), prop::bool::weighted(0.8), 0..90_u64, prop::option::of((1..60_u64, 0..9_u64)))
+            .prop_map(|(zone, works, processed, came)| Happening::Consumes {
+                zone,
+                works,
+                processed,
+                came,
             }),
         1 => any_node().prop_map(Happening::Silence),
         2 => (any_node(), state, prop::option::of(1..4_u32))
@@ -82,19 +107,35 @@ fn happening() -> impl Strategy<Value = Happening> {
             .prop_map(|(name, slot)| Happening::Add(name, slot)),
         1 => any_zone().prop_map(Happening::Ready),
         1 => any_zone().prop_map(Happening::Remove),
-        1 => (any_zone(), 0..9_u64).prop_map(|(zone, n)| Happening::Ledger(zone, n)),
+        3 => (any_zone(), 0..9_u64, 0..60_u64)
+            .prop_map(|(zone, n, received)| Happening::Ledger(zone, n, received)),
+        1 => (any_zone(), 0..9_u64).prop_map(|(zone, n)| Happening::Audited(zone, n)),
+        3 => (0..50_u64, 0..5_u64)
+            .prop_map(|(acked, unknown)| Happening::Produced { acked, unknown }),
     ]
 }
 
 fn apply(state: &mut State, now: &mut UnixMs, what: &Happening) {
-    match what.clone() {
-        Happening::Pass(ms) => *now += ms,
-        Happening::Report { node, lead, seq, silent_ms, leafs, age, created } => {
+    match input(&state.peek().producer, *now, what) {
+        Some(input) => drop(state.apply(*now, input)),
+        None => {
+            if let Happening::Pass(ms) = what {
+                *now += ms;
+            }
+        }
+    }
+}
+
+/// What the room would tell its state; nothing where only time passes.
+fn input(producer: &Producer, now: UnixMs, what: &Happening) -> Option<Input> {
+    Some(match what.clone() {
+        Happening::Pass(_) => return None,
+        Happening::Report { node, lead, seq, silent_ms, leafs, age, created, delivered } => {
             let lead = Some(format!("js{lead}-zone-{}", node.zone));
             let report = NodeReport {
                 server_id: "x".into(),
                 version: "2.15.1".into(),
-                at_ms: (*now + 1_000).saturating_sub(age),
+                at_ms: (now + 1_000).saturating_sub(age),
                 meta_leader: lead.clone(),
                 leafs: if leafs {
                     ["js1-zone-a", "js1-zone-b", "js2-zone-c", "odd"]
@@ -108,58 +149,106 @@ fn apply(state: &mut State, now: &mut UnixMs, what: &Happening) {
                     leader: lead.clone(),
                     created: created.to_string(),
                     mirror: Some(MirrorReport { lag: 0, silent_ms, error: None }),
-                    consumers: vec![ConsumerReport {
-                        name: format!("consumer-{}", node.zone),
-                        leader: lead,
-                        ..ConsumerReport::default()
-                    }],
+                    messages: seq,
+                    consumers: delivered
+                        .map(|delivered| ConsumerReport {
+                            name: format!("consumer-{}", node.zone),
+                            leader: lead,
+                            delivered,
+                            deliveries: delivered + delivered / 5,
+                            ack_floor: delivered / 2,
+                            pending: seq.saturating_sub(delivered),
+                            ..ConsumerReport::default()
+                        })
+                        .into_iter()
+                        .collect(),
                     ..StreamReport::default()
                 }),
                 ..NodeReport::default()
             };
-            state.observe(*now, Observation::Node { node, report: Some(Box::new(report)) });
+            Input::Observed(Observation::Node { node, report: Some(Box::new(report)) })
         }
-        Happening::Silence(node) => {
-            state.observe(*now, Observation::Node { node, report: None });
+        Happening::Consumes { zone, works, processed, came } => {
+            let deliveries = came.map(|(count, gaps)| Deliveries {
+                count,
+                here: count.saturating_sub(gaps),
+                at_ms: now,
+            });
+            let latency =
+                (processed > 0).then(|| Latency { messages: processed, ..Latency::default() });
+            let does = Consuming {
+                running: works || processed > 45,
+                paused: !works,
+                processed,
+                latency,
+                deliveries,
+                ..Consuming::default()
+            };
+            Input::Consuming { zone, does }
         }
-        Happening::Process(node, truth) => {
-            state.observe(*now, Observation::Process { node, truth });
-        }
+        Happening::Silence(node) => Input::Observed(Observation::Node { node, report: None }),
+        Happening::Process(node, truth) => Input::Observed(Observation::Process { node, truth }),
         Happening::Pending(zone, pending) => {
-            state.observe(*now, Observation::SourcePending { zone, pending });
+            Input::Observed(Observation::SourcePending { zone, pending })
         }
-        Happening::Tick => {
-            state.tick(*now);
+        Happening::Tick => Input::Tick,
+        Happening::Cut(zone, kind) => Input::CutBegun { zone, kind, heals_after_ms: None },
+        Happening::Severed(zone) => Input::Severed { zone, after_ms: 1 },
+        Happening::Proved(zone) => Input::CutProved { zone, after_ms: 2 },
+        Happening::Heal(zone) => Input::HealBegun { zone, acked: None },
+        Happening::Nudge(zone) => Input::Nudged { zone },
+        Happening::Add(name, slot) => Input::ZoneAdded(plan(name, slot)),
+        Happening::Ready(zone) => Input::ZoneReady(zone),
+        Happening::Remove(zone) => Input::ZoneRemoved(zone),
+        Happening::Produced { acked, unknown } => {
+            let produced = Produced { acked, unknown, ..Produced::default() };
+            Input::Accounts { produced, zones: Vec::new() }
         }
-        Happening::Cut(zone, kind) => {
-            state.cut_begun(*now, &zone, kind, None);
+        Happening::Audited(zone, lost) => {
+            let audit = Audit { at_ms: now, lost, ..Audit::default() };
+            Input::Audited { zone, audit }
         }
-        Happening::Severed(zone) => {
-            state.severed(&zone, 1);
+        Happening::Ledger(zone, lost, received) => {
+            let (duplicates, unexpected) = (lost / 3, lost / 4);
+            let ledger = Ledger { received, lost, duplicates, unexpected, ..Ledger::default() };
+            let account = ZoneAccount { zone, ledger, offenders: Offenders::default() };
+            let Producer { acked, failed, unknown, .. } = *producer;
+            let produced = Produced { acked, failed, unknown, ..Produced::default() };
+            Input::Accounts { produced, zones: vec![account] }
         }
-        Happening::Proved(zone) => {
-            state.cut_proved(*now, &zone, 2);
+    })
+}
+
+/// What holds between the figures of one frame.
+fn agrees_with_itself(frame: &Status) -> Result<(), TestCaseError> {
+    let source = frame.source().and_then(|zone| Some((zone, zone.stream.as_ref()?)));
+    if let Some((zone, stream)) = source {
+        let Producer { acked, published, foreign, .. } = frame.producer;
+        prop_assert!(published >= acked);
+        for zone in &frame.zones {
+            prop_assert!(zone.ledger.received <= published, "{published}: {:?}", zone.ledger);
         }
-        Happening::Heal(zone) => {
-            state.heal_begun(*now, &zone, None);
+        let known = published.saturating_add(foreign).saturating_add(zone.ledger.duplicates);
+        prop_assert!(stream.last_seq <= known, "{} stored of {known}", stream.last_seq);
+    }
+    for zone in &frame.zones {
+        let Some(stream) = &zone.stream else { continue };
+        prop_assert!(stream.messages <= stream.last_seq);
+        if let Some(consumer) = &zone.consumer {
+            prop_assert!(consumer.delivered.is_none_or(|n| n <= stream.last_seq));
+            prop_assert!(consumer.ack_floor <= consumer.delivered);
+            let left = stream.last_seq - consumer.delivered.unwrap_or(0);
+            prop_assert!(consumer.pending.is_none_or(|n| n <= left));
         }
-        Happening::Nudge(zone) => {
-            state.nudged(&zone);
+        let (Some(mirror), Some((_, source))) = (&zone.mirror, source) else { continue };
+        if !matches!(mirror.state, MirrorState::Diverged | MirrorState::Unknown) {
+            prop_assert!(stream.last_seq <= source.last_seq);
         }
-        Happening::Add(name, slot) => {
-            state.zone_added(*now, &plan(name, slot));
-        }
-        Happening::Ready(zone) => {
-            state.zone_ready(*now, &zone);
-        }
-        Happening::Remove(zone) => {
-            state.zone_removed(*now, &zone);
-        }
-        Happening::Ledger(zone, lost) => {
-            let ledger = Ledger { lost, ..Ledger::default() };
-            state.ledger(*now, &zone, ledger, Offenders::default());
+        if let Some(lag) = mirror.true_lag {
+            prop_assert_eq!(lag, source.last_seq - stream.last_seq);
         }
     }
+    Ok(())
 }
 
 fn begun() -> State {
@@ -181,9 +270,9 @@ proptest! {
     ) {
         let mut state = begun();
         let mut now = 1_000_000;
-        let mut proved: std::collections::BTreeSet<ZoneName> = std::collections::BTreeSet::new();
+        let mut proved: BTreeSet<ZoneName> = BTreeSet::new();
         for what in &story {
-            let before = state.snapshot(now);
+            let before = state.status(now);
             let revision = state.revision();
             apply(&mut state, &mut now, what);
             match what {
@@ -191,15 +280,34 @@ proptest! {
                 Happening::Cut(zone, _) => { proved.remove(zone); }
                 _ => {}
             }
-            let picture = state.snapshot(now);
-            let fresh = |stream: Option<&crate::region::snapshot::Stream>| {
-                stream.is_some_and(|stream| now.saturating_sub(stream.told_ms) < FRESH_MS)
+            let picture = state.status(now);
+            agrees_with_itself(&picture)?;
+            for (zone, book) in picture.zones.iter().zip(&state.books) {
+                if let Some(stream) = &zone.stream {
+                    let received = zone.ledger.received.saturating_sub(book.received_before);
+                    prop_assert!(received <= stream.last_seq, "{received} of {stream:?}");
+                }
+                let audited = zone.audit.map_or(0, |audit| audit.lost);
+                prop_assert!(zone.ledger.lost >= audited);
+            }
+            let fresh = |stream: Option<&crate::region::status::Stream>| {
+                stream.is_some_and(|stream| now.saturating_sub(stream.told_at_ms) < FRESH_MS)
             };
             let source_fresh = fresh(picture.source().and_then(|zone| zone.stream.as_ref()));
             for zone in &picture.zones {
-                prop_assert!(zone.lag_history.len() <= crate::region::snapshot::HISTORY_LEN);
+                prop_assert!(zone.lag_history.len() <= crate::region::status::HISTORY_LEN);
                 if let Some(mirror) = &zone.mirror && mirror.true_lag.is_some() {
                     prop_assert!(source_fresh && fresh(zone.stream.as_ref()));
+                }
+                let consumer = zone.consumer.clone().unwrap_or_default();
+                prop_assert!(consumer.deliveries_here <= consumer.deliveries);
+                let flow = zone.flow;
+                if consumer.paused || !consumer.running || consumer.told_at_ms.is_none() {
+                    prop_assert!(flow.consume_rate.is_none() && flow.latency.is_none());
+                }
+                prop_assert!(flow.publish_rate.is_none() || fresh(zone.stream.as_ref()));
+                for rate in [flow.publish_rate, flow.consume_rate].into_iter().flatten() {
+                    prop_assert!(rate.is_finite() && rate >= 0.0);
                 }
                 if let Some(link) = &zone.link && link.effective {
                     prop_assert_eq!(link.state, LinkState::Cut);
@@ -219,6 +327,38 @@ proptest! {
             }
             let _ = crate::region::status::render(&picture);
         }
+    }
+
+    /// A history, written down and read again, gives the frames that were drawn live.
+    #[test]
+    fn a_replay_shows_the_frames_that_were_drawn(
+        story in prop::collection::vec(happening(), 1..120),
+        late in 0..5_000_u64,
+    ) {
+        let mut state = begun();
+        let mut now = 1_000_000;
+        let first = Line::Begin(Box::new(Begin::with(now, state.clone())));
+        let mut text = serde_json::to_string(&first).unwrap() + "\n";
+        let mut frames = Vec::new();
+        for what in &story {
+            let told = input(&state.peek().producer, now, what);
+            apply(&mut state, &mut now, what);
+            if let Some(input) = told {
+                let line = Line::Input(Box::new(Moment { at: now, by: None, input }));
+                text += &(serde_json::to_string(&line).unwrap() + "\n");
+                frames.push((state.status(now), state.status(now + late)));
+            }
+        }
+        let mut lines = history::read(&text).unwrap().into_iter();
+        let Some(Line::Begin(begin)) = lines.next() else { panic!("it begins with a state") };
+        let mut again = begin.state;
+        for (line, (live, aged)) in lines.zip(frames) {
+            let Line::Input(moment) = line else { panic!("an input") };
+            again.apply(moment.at, moment.input);
+            prop_assert_eq!(&again.status(moment.at), &live);
+            prop_assert_eq!(&again.status(moment.at + late), &aged);
+        }
+        prop_assert_eq!(again, state);
     }
 
     #[test]
@@ -244,23 +384,25 @@ proptest! {
 }
 
 /// A picture without what changes quietly.
-fn timeless(mut picture: Snapshot) -> Snapshot {
+fn timeless(mut picture: Status) -> Status {
     picture.at_ms = 0;
     for zone in &mut picture.zones {
         for node in &mut zone.nodes {
-            node.answered_ms = None;
+            node.answered_at_ms = None;
             node.rss_bytes = None;
             node.cpu_percent = None;
         }
         if let Some(stream) = &mut zone.stream {
-            stream.told_ms = 0;
+            stream.told_at_ms = 0;
         }
+        zone.flow = Flow::default();
         if let Some(consumer) = &mut zone.consumer {
-            consumer.told_ms = 0;
+            consumer.told_at_ms = None;
+            (consumer.deliveries, consumer.deliveries_here) = (None, None);
         }
         if let Some(mirror) = &mut zone.mirror {
-            mirror.told_ms = 0;
-            mirror.heard_ms = None;
+            mirror.told_at_ms = None;
+            mirror.heard_at_ms = None;
             mirror.true_lag = None;
         }
         if let Some(link) = &mut zone.link {

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     command::keys::{Action, ScreenAction},
-    region::snapshot::{Drill, StepState},
+    region::status::{Drill, StepState},
     tui::{
         draw::{
             Scene,
@@ -50,7 +50,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, drill: &Drill, scene: Scene<'_>) {
     let body = Rect { y: area.y + 1, height: area.height - 1, ..inner };
     let mut rows = Vec::new();
     let failed = current(drill).is_some_and(|(_, s)| s.state == Some(StepState::Failed));
-    if drill.ended_ms.is_none() || failed {
+    if drill.ended_at_ms.is_none() || failed {
         rows.push(Row::new(0, step_line(drill, width, scene)));
     }
     // What must not be is never left out for what is as it must be.
@@ -59,7 +59,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, drill: &Drill, scene: Scene<'_>) {
     let numbers = flow(&counters, width, theme);
     let evidence = drill.evidence.trim();
     let (_, _, style) = theme.verdict(drill.verdict);
-    let over = drill.ended_ms.is_some();
+    let over = drill.ended_at_ms.is_some();
     if over {
         push_text(&mut rows, 0, evidence, width, 3, style, theme);
     }
@@ -92,7 +92,7 @@ fn step_line(drill: &Drill, width: usize, scene: Scene<'_>) -> Line<'static> {
         return Line::styled("no steps", theme.label());
     };
     let (glyph, style, time) = mark(step, scene);
-    let waits = match (drill.waits_for.filter(|_| drill.ended_ms.is_none()), next_key(scene)) {
+    let waits = match (drill.waits_for.filter(|_| drill.ended_at_ms.is_none()), next_key(scene)) {
         (None, _) => String::new(),
         (Some(_), Some(key)) => format!("{key} goes on"),
         (Some(_), None) => "waits for the presenter".to_owned(),

@@ -1,0 +1,152 @@
+//! Does every replica of every zone hold the same messages, sequence by sequence?
+//!
+//! Observed: each replica's stream, read from that very node from its first to its last message at
+//! the end of the run; the source's replica that has the least wrong with it, to compare with; the
+//! ledger, for what was sent and acknowledged.
+
+use super::{
+    Check, Finding, ReplicaAudit,
+    case::Case,
+    no_loss_no_duplicate::{damaged, faults},
+    reason::{Place, Reason},
+};
+use crate::{
+    ledger::{
+        audit::StreamAudit,
+        finding::{Judgement, ZoneFinding, judge_replica},
+        fingerprint::compare_through,
+    },
+    region::{
+        ZoneName,
+        status::{Verdict, Zone},
+    },
+};
+
+pub(super) static CHECK: Check = Check {
+    id: "replicas-identical",
+    was: &["faithful"],
+    question: "does every replica of every zone hold the same messages, sequence by sequence?",
+    by_ledger: true,
+    by_replicas: true,
+    live: |_, _| {},
+    judge,
+};
+
+/// A finding for each zone, or for each of its replicas that is damaged.
+fn judge(case: &Case<'_>) -> Vec<Finding> {
+    let reference = reference(case);
+    let mut findings = Vec::new();
+    for zone in case.zones() {
+        findings.extend(replicas(case, zone, reference));
+    }
+    for zone in case.bystanders() {
+        let found = replicas(case, zone, reference).into_iter();
+        findings.extend(found.filter(|finding| finding.verdict == Verdict::Broken));
+    }
+    findings
+}
+
+/// The replica that the others are compared with: of the source's the one with the least wrong, so
+/// that a damaged one does not accuse the whole ones.
+fn reference<'a>(case: &Case<'a>) -> Option<&'a ReplicaAudit> {
+    let of_source = case.streams.iter().filter(|read| *read.audit.zone() == case.begin.source);
+    of_source.min_by_key(|read| {
+        let found = look(case, read, None);
+        found.troubles.iter().map(|trouble| trouble.count).sum::<u64>()
+    })
+}
+
+/// The last sequence of a stream as its leader said at the end: the message may be deleted.
+fn through(case: &Case<'_>, stream: &StreamAudit) -> u64 {
+    case.run.last(stream.zone()).and_then(Zone::last_seq).unwrap_or(0)
+}
+
+/// What a replica holds, by itself and beside another one.
+fn look(case: &Case<'_>, read: &ReplicaAudit, reference: Option<&ReplicaAudit>) -> ZoneFinding {
+    let fidelity = reference.map(|reference| {
+        let (source, ours) = (&reference.audit, &read.audit);
+        compare_through(
+            (source.fingerprint(), through(case, source)),
+            (ours.fingerprint(), through(case, ours)),
+        )
+    });
+    let drained = case.is_drained(read.audit.zone());
+    judge_replica(case.ledger, &read.audit, fidelity.as_ref(), drained)
+}
+
+fn replicas(case: &Case<'_>, zone: &ZoneName, reference: Option<&ReplicaAudit>) -> Vec<Finding> {
+    let mut void = None;
+    let mut broken = Vec::new();
+    let mut read = Vec::new();
+    for replica in zone.nodes() {
+        let stream = case.streams.iter().find(|stream| stream.replica == replica);
+        let Some(stream) = stream.filter(|stream| stream.audit.zone() == zone) else {
+            let why = case.run.unread.iter().find(|(_, unread, _)| *unread == replica);
+            let why = why.map(|(_, _, why)| why.clone());
+            void.get_or_insert(Reason::Unread { replica, why });
+            continue;
+        };
+        let print = stream.audit.fingerprint();
+        let ends = print.first().map(|first| (first, print.last()));
+        let recorded = case.run.streams.iter().any(|said| {
+            said.zone == *zone
+                && said.replica == replica
+                && said.messages == print.messages()
+                && said.ends == ends
+        });
+        let found = look(case, stream, reference);
+        let place = || Place::Replica(replica.clone());
+        let reason = match &found.judgement {
+            Judgement::Broken { .. } => {
+                let finding = Finding::broken(CHECK.id, damaged(place(), &found))
+                    .with("zone", zone)
+                    .with("replica", &replica)
+                    .with("acked", found.acked)
+                    .with("on the stream", print.messages())
+                    .with("lost", found.lost.total());
+                broken.push(faults(finding, &found));
+                continue;
+            }
+            _ if !recorded => Reason::ReadDiffers { replica },
+            Judgement::Whole if reference.is_some() => {
+                read.push((print.messages(), found.equal_through));
+                continue;
+            }
+            Judgement::Whole => Reason::NoReference { replica },
+            Judgement::NotYet { count, .. } => {
+                Reason::StillToCome { place: place(), count: *count }
+            }
+            Judgement::Void { damage, affected } => Reason::EvidenceDamaged {
+                place: place(),
+                damage: damage.clone(),
+                affected: *affected,
+            },
+            Judgement::NotRead { why } => Reason::Undecided { place: place(), said: why.clone() },
+            Judgement::Nothing => Reason::NothingAcked { place: place() },
+        };
+        void.get_or_insert(reason);
+    }
+    if !broken.is_empty() {
+        return broken;
+    }
+    let none = || Reason::NoReplicas { zone: zone.clone() };
+    let (messages, through) = match (void, read.first()) {
+        (None, Some(first)) => *first,
+        (void, _) => return vec![Finding::void(CHECK.id, void.unwrap_or_else(none))],
+    };
+    let through = through.unwrap_or(0);
+    let reason = Reason::Identical {
+        zone: zone.clone(),
+        replicas: read.len(),
+        messages,
+        source: case.begin.source.clone(),
+        through,
+    };
+    vec![
+        Finding::proved(CHECK.id, reason)
+            .with("zone", zone)
+            .with("replicas", read.len())
+            .with("messages", messages)
+            .with("equal through", through),
+    ]
+}

@@ -1,0 +1,158 @@
+//! Repairing a stream: its settings, the mirror, the durable that the mirror copies over.
+
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use super::{Damaged, LOOK_EVERY, Step};
+use crate::{
+    nats::{
+        NatsError,
+        api::Ask,
+        configuration::{self, wanted},
+        streams::{self, SET_UP_DEADLINE},
+    },
+    region::{
+        configuration::{Configuration, Difference, Kind, Stream, Subject},
+        topology::STREAM,
+    },
+};
+
+impl Damaged<'_> {
+    /// Repairs a stream that holds what it should.
+    pub(super) async fn mend_stream(
+        &self,
+        found: &[Difference],
+        seen: &Configuration,
+        steps: &mut Vec<Step>,
+    ) -> Result<(), NatsError> {
+        let kinds = || found.iter().filter(|d| d.subject == Subject::Stream).map(|d| &d.kind);
+        if kinds().next().is_none() {
+            return Ok(());
+        }
+        let begun_anew = |kind: &Kind| matches!(kind, Kind::Recreated | Kind::Emptied { .. });
+        if kinds().any(|kind| *kind == Kind::Missing) {
+            streams::create_source(&self.reader.here, self.zone()).await?;
+            steps.push(Step::StreamCreated);
+        } else if kinds().any(|kind| !begun_anew(kind)) {
+            self.restore_settings().await?;
+            steps.push(Step::Restored(Subject::Stream));
+        } else if seen.stream.there().is_some() {
+            steps.push(Step::Accepted(Subject::Stream));
+        }
+        Ok(())
+    }
+
+    /// Puts the settings back, and leaves those alone that no bring-up sets.
+    async fn restore_settings(&self) -> Result<(), NatsError> {
+        let deadline = Instant::now() + SET_UP_DEADLINE;
+        let whom = self.zone().domain();
+        let info = Ask {
+            client: &self.reader.here,
+            subject: format!("$JS.API.STREAM.INFO.{STREAM}"),
+            body: Value::Null,
+            whom: &whom,
+            what: &format!("tell about the stream `{STREAM}`"),
+        };
+        let mut config = info.by::<Value>(deadline).await?["config"].take();
+        let want = json!(wanted::stream(self.source, self.zone(), self.reader.kind));
+        if let (Some(config), Value::Object(want)) = (config.as_object_mut(), want) {
+            config.remove("sources");
+            config.extend(want);
+        }
+        let update = Ask {
+            client: &self.reader.here,
+            subject: format!("$JS.API.STREAM.UPDATE.{STREAM}"),
+            body: config,
+            whom: &whom,
+            what: &format!("put the settings of the stream `{STREAM}` back"),
+        };
+        update.by::<Value>(deadline).await.map(drop)
+    }
+
+    /// Deletes the mirror and makes it anew; waits until it holds what the source holds.
+    pub(super) async fn rebuild_mirror(&self, steps: &mut Vec<Step>) -> Result<(), NatsError> {
+        let (here, zone) = (&self.reader.here, self.zone());
+        let Some(source) = &self.reader.source else { return Ok(()) };
+        let old = configuration::stream(here).await.there().map_or(0, |old| old.last_seq);
+        let origin = self.origin().await?;
+        streams::delete_stream(here, &zone.domain()).await?;
+        // The old durable stands where the old mirror was.
+        streams::drop_zone(source, zone).await?;
+        streams::create_mirror(source, here, self.source, zone, self.reader.kind).await?;
+        self.wait_for(origin.last_seq).await?;
+        let dropped = old.saturating_sub(origin.last_seq);
+        steps.push(Step::MirrorRebuilt { last_seq: origin.last_seq, dropped });
+        Ok(())
+    }
+
+    /// The source's stream as it is now.
+    pub(super) async fn origin(&self) -> Result<Stream, NatsError> {
+        let deadline = Instant::now() + SET_UP_DEADLINE;
+        let source = self.reader.source.as_ref().unwrap_or(&self.reader.here);
+        loop {
+            if let Some(origin) = configuration::stream(source).await.there() {
+                return Ok(origin.clone());
+            }
+            if Instant::now() + LOOK_EVERY >= deadline {
+                return Err(NatsError::NoAnswer {
+                    whom: self.source.domain(),
+                    what: format!("tell about the stream `{STREAM}`"),
+                    waited: SET_UP_DEADLINE,
+                    why: format!("it has none, or no leader; `repair {}` first", self.source.name),
+                });
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Waits until the zone's stream has come to a sequence.
+    pub(super) async fn wait_for(&self, last_seq: u64) -> Result<(), NatsError> {
+        let began = Instant::now();
+        loop {
+            let seen = configuration::stream(&self.reader.here).await;
+            let has = seen.there().map_or(0, |stream| stream.last_seq);
+            if has >= last_seq {
+                return Ok(());
+            }
+            if began.elapsed() + LOOK_EVERY >= SET_UP_DEADLINE {
+                return Err(NatsError::NoAnswer {
+                    whom: self.zone().domain(),
+                    what: format!("copy the stream up to sequence {last_seq}"),
+                    waited: began.elapsed(),
+                    why: format!("it is at {has}; repair it again once it has caught up"),
+                });
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Repairs the durable of a mirror that holds what it should.
+    pub(super) async fn mend_durable(
+        &self,
+        found: &[Difference],
+        steps: &mut Vec<Step>,
+    ) -> Result<(), NatsError> {
+        let kinds: Vec<&Kind> =
+            found.iter().filter(|d| d.subject == Subject::Durable).map(|d| &d.kind).collect();
+        let (Some(source), false) = (&self.reader.source, kinds.is_empty()) else { return Ok(()) };
+        let zone = self.zone();
+        let is_sound =
+            |kind: &&Kind| matches!(kind, Kind::Paused { .. } | Kind::Recreated | Kind::Reset);
+        if kinds.iter().all(is_sound) {
+            if kinds.iter().any(|kind| matches!(kind, Kind::Paused { .. })) {
+                super::consumer::resume(source, &self.source.domain(), &zone.mirror_consumer())
+                    .await?;
+                steps.push(Step::Resumed(Subject::Durable));
+            } else {
+                steps.push(Step::Accepted(Subject::Durable));
+            }
+        } else {
+            streams::drop_zone(source, zone).await?;
+            let deadline = Instant::now() + SET_UP_DEADLINE;
+            // The mirror itself sets a new durable to the message it needs next.
+            streams::create_mirror_consumer(&self.reader.here, self.source, zone, deadline).await?;
+            steps.push(Step::DurableCreated);
+        }
+        streams::wait_until_heard(&self.reader.here, zone, self.reader.kind).await.map(drop)
+    }
+}

@@ -1,0 +1,206 @@
+//! Deliveries of a zone's consumer that came to somebody else.
+//!
+//! The server numbers a consumer's deliveries, and the room sees the number of each that comes to
+//! it. A number that never comes was delivered to somebody else, or was lost with a connection or a
+//! leader. Of a fetch by another client no advisory tells: this count is all there is.
+
+use serde::{Deserialize, Serialize};
+
+use super::{UnixMs, ZoneName, observation::Deliveries, topology::consumer_name};
+
+/// A delivery that is under way this long goes to somebody else.
+const UNDER_WAY_MS: u64 = 750;
+/// So long after a new connection or leader, a delivery that did not come may be lost with the old
+/// one.
+const DOUBT_MS: u64 = 5_000;
+/// The state is looked at once a second: after a longer time the room itself stood still.
+const ASLEEP_MS: u64 = 1_500;
+
+/// What somebody else's fetch is called.
+#[must_use]
+pub fn fetched_elsewhere(zone: &ZoneName, count: u64) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("somebody else fetched {count} message{s} of {} in zone {zone}", consumer_name(zone))
+}
+
+/// Compares the room's count with the server's.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Elsewhere {
+    /// What came to the room; `None` before it consumes.
+    here: Option<Deliveries>,
+    connections: u64,
+    leader: Option<String>,
+    /// The server's count, and since when the room is behind it.
+    ahead: Option<(u64, UnixMs)>,
+    /// The greatest count of the server that the room was behind for too long.
+    overdue: u64,
+    /// What did not come by the last look.
+    missed: u64,
+    doubt_until: UnixMs,
+    looked_at: UnixMs,
+    /// Deliveries that came to somebody else, since the room consumes.
+    pub(super) count: u64,
+}
+
+impl Elsewhere {
+    /// What the room has.
+    pub(super) fn came(&mut self, now: UnixMs, here: Deliveries, connections: u64) {
+        if connections != self.connections {
+            self.connections = connections;
+            self.doubt(now);
+        }
+        if self.here.is_some_and(|before| here.count < before.count) {
+            // It counts anew.
+            (self.ahead, self.overdue, self.missed) = (None, 0, gaps(here));
+        }
+        self.here = Some(here);
+        self.look(now);
+    }
+
+    /// What the consumer's leader counts.
+    pub(super) fn told(&mut self, now: UnixMs, count: u64, leader: Option<&str>) {
+        if self.leader.as_deref() != leader {
+            self.leader = leader.map(str::to_owned);
+            self.doubt(now);
+        }
+        self.look(now);
+        let Some(here) = self.here else { return };
+        if count > here.count.max(self.overdue) && self.ahead.is_none() {
+            self.ahead = Some((count, now));
+        }
+    }
+
+    fn doubt(&mut self, now: UnixMs) {
+        self.doubt_until = now + DOUBT_MS;
+        self.ahead = None;
+    }
+
+    /// Time has passed.
+    pub(super) fn look(&mut self, now: UnixMs) {
+        let asleep = now.saturating_sub(self.looked_at) > ASLEEP_MS;
+        self.looked_at = now;
+        let Some(here) = self.here else { return };
+        match &mut self.ahead {
+            Some((count, _)) if *count <= here.count => self.ahead = None,
+            Some((_, since)) if asleep => *since = now,
+            Some((count, since)) if now.saturating_sub(*since) >= UNDER_WAY_MS => {
+                self.overdue = *count;
+                self.ahead = None;
+            }
+            _ => {}
+        }
+        let missed = gaps(here) + self.overdue.saturating_sub(here.count);
+        let more = missed.saturating_sub(self.missed);
+        self.missed = missed;
+        if now >= self.doubt_until {
+            self.count += more;
+        }
+    }
+}
+
+/// Deliveries before the newest that did not come here.
+fn gaps(here: Deliveries) -> u64 {
+    here.count.saturating_sub(here.here)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn add(here: &mut Deliveries, count: u64) {
+        *here = Deliveries::after(Some(*here), count, 0);
+    }
+
+    /// A consumer that has been at work for a while, at delivery 10.
+    fn at_work() -> (Elsewhere, Deliveries) {
+        let here = Deliveries { count: 10, here: 10, at_ms: 0 };
+        let mut elsewhere = Elsewhere::default();
+        elsewhere.came(0, here, 1);
+        elsewhere.told(0, 10, Some("js1-zone-b"));
+        for second in 1..=10 {
+            elsewhere.look(second * 1000);
+        }
+        (elsewhere, here)
+    }
+
+    #[test]
+    fn what_the_server_delivered_and_never_came_went_to_somebody_else() {
+        let (mut elsewhere, mut here) = at_work();
+        elsewhere.told(10_100, 13, Some("js1-zone-b"));
+        elsewhere.look(10_500);
+        assert_eq!(elsewhere.count, 0, "it may be under way");
+        elsewhere.look(11_000);
+        assert_eq!(elsewhere.count, 3);
+        // The next one shows the same gap: it is counted once.
+        add(&mut here, 14);
+        elsewhere.came(11_200, here, 1);
+        assert_eq!((gaps(here), elsewhere.count), (3, 3));
+        // A gap is seen at once.
+        add(&mut here, 17);
+        elsewhere.came(11_300, here, 1);
+        assert_eq!(elsewhere.count, 5);
+        // And more at the end.
+        elsewhere.told(11_400, 18, Some("js1-zone-b"));
+        elsewhere.look(12_200);
+        elsewhere.told(12_300, 20, Some("js1-zone-b"));
+        elsewhere.look(13_200);
+        assert_eq!(elsewhere.count, 8);
+    }
+
+    #[test]
+    fn what_comes_late_came_here() {
+        let (mut elsewhere, mut here) = at_work();
+        elsewhere.told(10_100, 13, Some("js1-zone-b"));
+        add(&mut here, 11);
+        add(&mut here, 12);
+        add(&mut here, 13);
+        elsewhere.came(10_700, here, 1);
+        elsewhere.look(12_000);
+        assert_eq!(elsewhere.count, 0);
+    }
+
+    #[test]
+    fn what_a_lost_connection_or_leader_took_along_is_nobodys_hand() {
+        for lost in ["connection", "leader"] {
+            let (mut elsewhere, mut here) = at_work();
+            let leader = if lost == "leader" { "js2-zone-b" } else { "js1-zone-b" };
+            let connections = if lost == "connection" { 2 } else { 1 };
+            elsewhere.came(10_100, here, connections);
+            elsewhere.told(10_200, 13, Some(leader));
+            elsewhere.look(11_100);
+            add(&mut here, 14);
+            elsewhere.came(20_000, here, connections);
+            assert_eq!((gaps(here), elsewhere.count), (3, 0), "{lost}");
+            // What goes elsewhere later does.
+            add(&mut here, 16);
+            elsewhere.came(20_100, here, connections);
+            assert_eq!(elsewhere.count, 1, "{lost}");
+        }
+    }
+
+    #[test]
+    fn a_room_that_stood_still_accuses_nobody() {
+        let (mut elsewhere, mut here) = at_work();
+        elsewhere.told(10_100, 13, Some("js1-zone-b"));
+        elsewhere.look(22_000);
+        add(&mut here, 11);
+        add(&mut here, 12);
+        add(&mut here, 13);
+        elsewhere.came(22_100, here, 1);
+        elsewhere.look(23_000);
+        assert_eq!(elsewhere.count, 0);
+    }
+
+    #[test]
+    fn a_consumer_that_is_made_anew_counts_from_one() {
+        let (mut elsewhere, mut here) = at_work();
+        elsewhere.told(10_100, 13, Some("js1-zone-b"));
+        elsewhere.look(11_000);
+        add(&mut here, 1);
+        elsewhere.came(11_100, here, 1);
+        assert_eq!(elsewhere.count, 3);
+        add(&mut here, 4);
+        elsewhere.came(11_200, here, 1);
+        assert_eq!(elsewhere.count, 5);
+    }
+}

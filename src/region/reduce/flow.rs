@@ -1,0 +1,142 @@
+//! How fast messages come to a zone and are processed there: counts of the last ten seconds, taken
+//! once a second, made into rates.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use super::{State, fresh, set_quietly};
+use crate::region::{
+    UnixMs,
+    observation::Deliveries,
+    status::{Consumer, Flow, Zone},
+};
+
+/// The window of a rate.
+const WINDOW_MS: u64 = 10_000;
+/// A rate over less than this is none.
+const SHORTEST_MS: u64 = 1_000;
+/// A leader's answer is taken for one of before a delivery that came so shortly before it.
+const IN_FLIGHT_MS: u64 = 1_000;
+
+/// A count that only grows, at the moments of the window.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Counted(VecDeque<(UnixMs, u64)>);
+
+impl Counted {
+    /// The count as it is now, and its rate a second. Unknown, or begun anew, it has none.
+    fn rate(&mut self, now: Option<(UnixMs, u64)>) -> Option<f64> {
+        let seen = &mut self.0;
+        let (at, count) = now.or_else(|| {
+            seen.clear();
+            None
+        })?;
+        if seen.back().is_some_and(|(then, before)| at < *then || count < *before) {
+            seen.clear();
+        }
+        if seen.back().is_none_or(|(then, _)| *then != at) {
+            seen.push_back((at, count));
+        }
+        seen.retain(|(then, _)| then.saturating_add(WINDOW_MS) >= at);
+        let (then, before) = *seen.front()?;
+        let span = at - then;
+        (span >= SHORTEST_MS).then(|| (count - before) as f64 * 1000.0 / span as f64)
+    }
+}
+
+impl State {
+    /// Once a second.
+    pub(super) fn measure(&mut self, now: UnixMs) {
+        for i in 0..self.books.len() {
+            let (zone, book) = (&mut self.status.zones[i], &mut self.books[i]);
+            let stream = zone.stream.as_ref().filter(|stream| fresh(now, stream.told_at_ms));
+            let stored = stream.map(|stream| (stream.told_at_ms, stream.last_seq));
+            let processed = book.processed.filter(|_| consumes(zone)).map(|count| (now, count));
+            let flow = Flow {
+                publish_rate: book.stored.rate(stored),
+                consume_rate: book.consumed.rate(processed),
+                ..zone.flow
+            };
+            let change = set_quietly(&mut zone.flow, flow);
+            self.changed(change);
+        }
+    }
+}
+
+/// The room's consumer is at work on the zone's durable one.
+fn consumes(zone: &Zone) -> bool {
+    zone.consumer.as_ref().is_some_and(|c| c.running && !c.paused && c.told_at_ms.is_some())
+}
+
+/// Makes unknown what a zone's stream and consumer do not do at this moment.
+pub(super) fn expire(zone: &mut Zone, now: UnixMs) {
+    if !zone.stream.as_ref().is_some_and(|stream| fresh(now, stream.told_at_ms)) {
+        zone.flow.publish_rate = None;
+    }
+    if !consumes(zone) {
+        zone.flow = Flow { publish_rate: zone.flow.publish_rate, ..Flow::default() };
+    }
+}
+
+/// The consumer's deliveries: those its leader `counted`, and beside them those that `came` here.
+pub(super) fn deliveries(consumer: &mut Consumer, counted: Option<u64>, came: Option<Deliveries>) {
+    let told = consumer.told_at_ms.and_then(|at| Some((at, counted?)));
+    let of_before = |at: UnixMs, came: Deliveries| at <= came.at_ms.saturating_add(IN_FLIGHT_MS);
+    (consumer.deliveries, consumer.deliveries_here) = match (told, came) {
+        (None, _) => (None, None),
+        (Some((at, counted)), Some(came)) if counted >= came.count || of_before(at, came) => {
+            (Some(counted.max(came.count)), Some(came.here))
+        }
+        // None came, or it counts fewer than came: another consumer has its name.
+        (Some((_, counted)), _) => (Some(counted), None),
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_that_of_the_window_and_of_one_subject() {
+        let mut counted = Counted::default();
+        assert_eq!(counted.rate(Some((1_000, 500))), None, "one count is no rate");
+        assert_eq!(counted.rate(Some((1_999, 510))), None);
+        assert_eq!(counted.rate(Some((3_000, 600))), Some(50.0));
+        assert_eq!(counted.rate(Some((3_000, 600))), Some(50.0), "the same word again");
+        assert_eq!(counted.rate(Some((11_000, 600))), Some(10.0));
+        assert_eq!(counted.rate(Some((13_000, 600))), Some(0.0), "the window has moved on");
+        assert_eq!(counted.rate(Some((14_000, 5))), None, "another stream");
+        assert_eq!(counted.rate(Some((16_000, 7))), Some(1.0));
+        assert_eq!(counted.rate(None), None);
+        assert_eq!(counted.rate(Some((18_000, 9))), None, "nothing of before the gap");
+        assert_eq!(counted.rate(Some((9_000, 9))), None, "a clock that was set back");
+    }
+
+    #[test]
+    fn both_counts_of_deliveries_are_of_the_same_consumer() {
+        let shown = |told_at_ms, counted, came| {
+            let mut consumer = Consumer { told_at_ms, ..Consumer::default() };
+            deliveries(&mut consumer, counted, came);
+            (consumer.deliveries, consumer.deliveries_here)
+        };
+        let came = Some(Deliveries { count: 50, here: 50, at_ms: 9_000 });
+        assert_eq!(shown(None, Some(50), came), (None, None), "the consumer is gone");
+        assert_eq!(shown(Some(9_500), Some(50), None), (Some(50), None));
+        assert_eq!(shown(Some(9_500), Some(110), came), (Some(110), Some(50)), "a foreign fetch");
+        assert_eq!(shown(Some(9_500), Some(40), came), (Some(50), Some(50)), "a slower answer");
+        assert_eq!(shown(Some(10_001), Some(0), came), (Some(0), None), "another consumer");
+    }
+
+    #[test]
+    fn deliveries_that_came_are_counted_without_the_gaps() {
+        let mut came = None;
+        let mut shown = Vec::new();
+        // Three went elsewhere; a new leader repeats the last two; then it is made anew.
+        for count in [501, 502, 506, 505, 506, 1, 2] {
+            let next = Deliveries::after(came, count, 0);
+            shown.push(next.here);
+            came = Some(next);
+        }
+        assert_eq!(shown, [501, 502, 503, 502, 503, 1, 2]);
+    }
+}

@@ -1,0 +1,244 @@
+//! A zone as it is seen: where it is in its life, and what its stream and its consumer hold.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Audit, Ledger, Link, LinkState, Mirror, Node, Recovery};
+use crate::region::{UnixMs, configuration::Differing, names::ZoneName, topology::Role};
+
+/// A zone as it is seen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Zone {
+    pub name: ZoneName,
+    pub role: Role,
+    /// Being added, serving, being removed.
+    pub state: ZoneState,
+    /// Its nodes, in order.
+    pub nodes: Vec<Node>,
+    /// The stream, as its leader last reported; `null` until it has, and when it is gone.
+    pub stream: Option<Stream>,
+    /// The zone's durable consumer.
+    pub consumer: Option<Consumer>,
+    /// The mirror; `null` at the source.
+    pub mirror: Option<Mirror>,
+    /// The link to the source; `null` at the source.
+    pub link: Option<Link>,
+    /// The clock of the last heal; `null` before the first.
+    pub recovery: Option<Recovery>,
+    /// How fast messages come and are processed.
+    #[serde(default)]
+    pub flow: Flow,
+    /// The account of messages: what the consumer's receipts show, and what the last audit found.
+    pub ledger: Ledger,
+    /// In what its stream and consumers differ from how they were made.
+    #[serde(default)]
+    pub differences: Vec<Differing>,
+    /// The last audit; `null` before the first.
+    #[serde(default)]
+    pub audit: Option<Audit>,
+    /// The highest true lag of each second, oldest first, `null` where it was unknown.
+    #[serde(default)]
+    pub lag_history: Vec<Option<u64>>,
+    /// In a replay of a bundle of format 1: all that is known of the zone's nodes and stream.
+    /// `nodes` is empty then, `stream` is `null`, and of `ledger` only `acked` and `received` say
+    /// something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recorded: Option<Recorded>,
+}
+
+impl Zone {
+    /// Every stream sequence up to here is acknowledged by its consumer.
+    #[must_use]
+    pub fn ack_floor(&self) -> Option<u64> {
+        self.consumer.as_ref()?.ack_floor
+    }
+
+    /// Nothing is known of it yet.
+    #[must_use]
+    pub fn new(name: ZoneName, role: Role) -> Self {
+        Self {
+            differences: Vec::new(),
+            name,
+            role,
+            state: ZoneState::Starting,
+            nodes: Vec::new(),
+            stream: None,
+            consumer: None,
+            mirror: None,
+            link: None,
+            recovery: None,
+            flow: Flow::default(),
+            ledger: Ledger::default(),
+            audit: None,
+            lag_history: Vec::new(),
+            recorded: None,
+        }
+    }
+
+    /// The last stream sequence delivered to its consumer.
+    #[must_use]
+    pub fn delivered(&self) -> Option<u64> {
+        self.consumer.as_ref()?.delivered
+    }
+
+    /// Source last sequence minus mirror last sequence.
+    #[must_use]
+    pub fn true_lag(&self) -> Option<u64> {
+        self.mirror.as_ref()?.true_lag
+    }
+
+    /// What its link to the source is doing.
+    #[must_use]
+    pub fn link_state(&self) -> Option<LinkState> {
+        Some(self.link.as_ref()?.state)
+    }
+
+    /// Its link is cut, and both ends were seen without a leafnode connection.
+    #[must_use]
+    pub fn cut_effective(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| link.state == LinkState::Cut && link.effective)
+    }
+
+    /// Leafnode connections its nodes have, and the source's from it.
+    #[must_use]
+    pub fn leafs(&self) -> (Option<u32>, Option<u32>) {
+        self.link.as_ref().map_or((None, None), |link| (link.leafs_here, link.leafs_there))
+    }
+
+    /// Its consumer was paused by a command.
+    #[must_use]
+    pub fn paused(&self) -> bool {
+        self.consumer.as_ref().is_some_and(|consumer| consumer.paused)
+    }
+
+    /// The last sequence of its stream.
+    #[must_use]
+    pub fn last_seq(&self) -> Option<u64> {
+        Some(self.stream.as_ref()?.last_seq)
+    }
+}
+
+words! {
+    /// Where a zone is in its life.
+    pub enum ZoneState {
+        Starting = "starting",
+        Ready = "ready",
+        Removing = "removing",
+    }
+}
+
+/// A stream as its leader last reported.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Stream {
+    pub messages: u64,
+    pub bytes: u64,
+    pub first_seq: u64,
+    pub last_seq: u64,
+    pub num_deleted: u64,
+    /// The leader's server name; `null` while nobody leads.
+    pub leader: Option<String>,
+    /// Replicas, the leader included.
+    pub replicas: u32,
+    /// Of them, those that are current, as the leader sees it (leader included); `null` while
+    /// nobody leads, or the leader has not reported for a while.
+    pub replicas_current: Option<u32>,
+    /// When the leader reported.
+    #[serde(default)]
+    pub told_at_ms: UnixMs,
+}
+
+/// A zone's durable consumer: what its leader last reported, and what the room does with it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Consumer {
+    pub name: String,
+    /// Last stream sequence delivered; like `ack_floor`, `pending`, `unacked`
+    /// and `redelivered` `null` until its leader has
+    /// reported, and when the consumer is gone.
+    pub delivered: Option<u64>,
+    /// Every stream sequence up to here is acknowledged.
+    pub ack_floor: Option<u64>,
+    /// Deliveries by the server's own count since it made this consumer, repeated ones included;
+    /// `null` while nothing of this consumer is known.
+    #[serde(default)]
+    pub deliveries: Option<u64>,
+    /// Of them, those that came to the room; a difference that stays is somebody else's fetch, or
+    /// was lost with a connection. Deliveries before the room's first one count as the room's;
+    /// `null` before that one, and when another consumer has this one's name.
+    #[serde(default)]
+    pub deliveries_here: Option<u64>,
+    /// Messages not delivered yet.
+    pub pending: Option<u64>,
+    /// Delivered and not acknowledged.
+    pub unacked: Option<u64>,
+    /// Waiting messages that were delivered more than once, as the server counts.
+    pub redelivered: Option<u64>,
+    /// Deliveries that came to somebody else, and not to the room that consumes here.
+    #[serde(default)]
+    pub elsewhere: u64,
+    /// The room consumes in this zone.
+    #[serde(default)]
+    pub running: bool,
+    /// Paused by a command.
+    pub paused: bool,
+    /// Messages a second it is held to; `null` for no limit.
+    pub limit: Option<f64>,
+    /// Messages a second it processes now.
+    pub rate: f64,
+    /// Why it cannot consume just now; `null` when it can.
+    pub trouble: Option<String>,
+    /// The leader's server name.
+    pub leader: Option<String>,
+    /// When the leader reported; `null` before it has.
+    pub told_at_ms: Option<UnixMs>,
+}
+
+impl Consumer {
+    /// Forgets what its leader reported: the consumer is gone, or another one has its name.
+    pub fn forget_numbers(&mut self) {
+        let Self { name, elsewhere, running, paused, limit, rate, trouble, .. } =
+            std::mem::take(self);
+        *self = Self { name, elsewhere, running, paused, limit, rate, trouble, ..Self::default() };
+    }
+}
+
+/// How fast messages come to a zone and are processed there, over the last 10 s at most.
+///
+/// A rate is `null` until the counts of a second are known. What a consumer does is `null` while it
+/// is paused or gone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Flow {
+    /// Messages a second that came onto the zone's stream, whoever published them (at a mirror:
+    /// that it copied), as the stream's leader counts them; `null` when it has not reported for a
+    /// while.
+    pub publish_rate: Option<f64>,
+    /// Messages a second that the room's consumer processed, repeated ones included.
+    pub consume_rate: Option<f64>,
+    /// `null` when no message was processed for the first time.
+    pub latency: Option<Latency>,
+}
+
+/// From the moment the room's producer sent a message to the zone's consumer processing it for the
+/// first time, by one clock that is never set. Three significant digits: never less than it was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Latency {
+    /// Messages measured: those that this room published.
+    pub messages: u64,
+    /// Microseconds that half of them took at most.
+    pub p50_us: u64,
+    pub p99_us: u64,
+    pub max_us: u64,
+}
+
+/// What a drill's record of format 1 holds of a zone at one moment. `null` is unknown.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Recorded {
+    pub nodes_up: u32,
+    /// First sequence the stream held.
+    pub first_seq: Option<u64>,
+    pub last_seq: Option<u64>,
+    /// Messages the stream held.
+    pub messages: Option<u64>,
+    /// Messages acknowledged and not processed.
+    #[serde(default)]
+    pub behind: Option<u64>,
+}

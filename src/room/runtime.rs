@@ -1,0 +1,410 @@
+//! What is running: the platform, the connections, the zones at work. Commands act on it; what is
+//! *known* is the state actor's state, not this.
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    configuration::Acts,
+    drills::active_drill::ActiveDrill,
+    evidence::LedgerQuery,
+    home::{Home, HomeError, Kept},
+    mailbox::Mailbox,
+    protocol::Outcome,
+};
+use crate::{
+    ledger::message::RunId,
+    nats::{
+        NatsError,
+        configuration::{ConfigurationWatch, Reader},
+        consumer::{ConsumerReport, ConsumerTask, Control},
+        evidence::Evidence,
+        observe::NodeWatch,
+        producer::{JobProgress, Producer},
+    },
+    platform::{Platform, PlatformError},
+    region::{MirrorKind, NodeName, Role, Settings, ZoneName, ZonePlan},
+};
+
+/// How often a node is asked while nothing happens.
+pub const IDLE_PACE: Duration = Duration::from_secs(1);
+/// How often while messages flow.
+pub const BUSY_PACE: Duration = Duration::from_millis(500);
+/// How often while a cut or a heal takes effect, so that its clock is worth its digits.
+pub const KEEN_PACE: Duration = Duration::from_millis(50);
+
+/// Why a command did not do what it should.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Not possible; nothing was changed.
+    #[error("{0}")]
+    Refused(String),
+    #[error("{0}")]
+    Broken(String),
+    #[error("{0}")]
+    Home(#[from] HomeError),
+    #[error("{0}")]
+    Platform(#[from] PlatformError),
+    #[error("{0}")]
+    Nats(#[from] NatsError),
+}
+
+impl Failure {
+    /// Was it not possible (nothing changed), or was it tried in vain?
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::Refused(_)
+            | Self::Platform(
+                PlatformError::NodeState { .. }
+                | PlatformError::NoZone(_)
+                | PlatformError::NoLink(_)
+                | PlatformError::Foreign(_),
+            ) => Outcome::Refused,
+            Self::Broken(_) | Self::Home(_) | Self::Platform(_) | Self::Nats(_) => Outcome::Broken,
+        }
+    }
+}
+
+/// A zone at work.
+pub struct ZoneRuntime {
+    pub plan: ZonePlan,
+    /// The drill's own connection to it.
+    pub client: async_nats::Client,
+    /// How its consumer is held.
+    pub control: watch::Sender<Control>,
+    /// What its consumer does.
+    pub report: watch::Receiver<ConsumerReport>,
+    /// How its streams and consumers are read.
+    pub reader: Reader,
+    /// What was made, and in what the zone differs from it now.
+    pub configuration: ConfigurationWatch,
+    /// Its consumer; taken when the zone goes.
+    pub consumer: Mutex<Option<ConsumerTask>>,
+    /// Ends what was started for the zone.
+    pub stop: CancellationToken,
+}
+
+/// A running produce.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// "p3 101..200 every 100ms".
+    pub title: String,
+    pub stop: CancellationToken,
+    /// How far it is.
+    pub progress: watch::Receiver<JobProgress>,
+}
+
+/// What is running.
+pub struct Runtime {
+    /// Where the region lives.
+    pub home: Home,
+    /// What it was brought up with.
+    pub settings: Mutex<Settings>,
+    /// Where the servers run.
+    pub platform: Box<dyn Platform>,
+    /// The way to the state actor.
+    pub bus: Mailbox,
+    /// The way to the ledger writer.
+    pub evidence: Evidence,
+    pub ledger_query: LedgerQuery,
+    pub run: RunId,
+    pub pace: watch::Sender<Duration>,
+    zones: Mutex<BTreeMap<ZoneName, Arc<ZoneRuntime>>>,
+    /// Those who watch each zone's nodes.
+    watches: Mutex<BTreeMap<ZoneName, Vec<NodeWatch>>>,
+    /// Plans of all zones, source first, in the order they came.
+    plans: Mutex<Vec<ZonePlan>>,
+    mirror: Mutex<Option<MirrorKind>>,
+    producer: Mutex<Option<Arc<Producer>>>,
+    /// Running produces by producer number.
+    pub jobs: watch::Sender<BTreeMap<u32, Job>>,
+    last_producer: AtomicU32,
+    last_number: AtomicU64,
+    pub active_drill: ActiveDrill,
+    /// What other clients did lately.
+    pub acts: Acts,
+    /// Counts the cuts of each link, so that a timer heals only the cut it was set for.
+    cuts: Mutex<BTreeMap<ZoneName, u64>>,
+}
+
+/// A lock that a panic elsewhere does not take down with it.
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What an engine is made of.
+pub struct Parts {
+    /// Where the region lives.
+    pub home: Home,
+    /// What it is brought up with.
+    pub settings: Settings,
+    /// The zones of an earlier life, or those of the settings.
+    pub plans: Vec<ZonePlan>,
+    /// Where the servers run.
+    pub platform: Box<dyn Platform>,
+    /// The way to the state actor.
+    pub bus: Mailbox,
+    /// The way to the ledger writer.
+    pub evidence: Evidence,
+    pub ledger_query: LedgerQuery,
+    pub run: RunId,
+    /// The highest producer so far.
+    pub last_producer: u32,
+    /// The highest message number so far.
+    pub last_number: u64,
+}
+
+impl Runtime {
+    /// Nothing runs yet.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self {
+            home: parts.home,
+            settings: Mutex::new(parts.settings),
+            platform: parts.platform,
+            bus: parts.bus,
+            evidence: parts.evidence,
+            ledger_query: parts.ledger_query,
+            run: parts.run,
+            pace: watch::channel(IDLE_PACE).0,
+            zones: Mutex::default(),
+            watches: Mutex::default(),
+            plans: Mutex::new(parts.plans),
+            mirror: Mutex::new(None),
+            producer: Mutex::new(None),
+            jobs: watch::channel(BTreeMap::new()).0,
+            last_producer: AtomicU32::new(parts.last_producer),
+            last_number: AtomicU64::new(parts.last_number),
+            active_drill: ActiveDrill::default(),
+            acts: Acts::default(),
+            cuts: Mutex::default(),
+        }
+    }
+
+    /// All zones' plans, source first.
+    #[must_use]
+    pub fn plans(&self) -> Vec<ZonePlan> {
+        locked(&self.plans).clone()
+    }
+
+    /// The source's plan.
+    ///
+    /// # Errors
+    /// When there is none, which a region cannot be without.
+    pub fn source_plan(&self) -> Result<ZonePlan, Failure> {
+        self.plans()
+            .into_iter()
+            .find(|plan| plan.role == Role::Source)
+            .ok_or_else(|| Failure::Broken("the region has no source zone".into()))
+    }
+
+    /// The plan of a zone.
+    ///
+    /// # Errors
+    /// When there is no such zone; names those there are.
+    pub fn plan(&self, zone: &ZoneName) -> Result<ZonePlan, Failure> {
+        let plans = self.plans();
+        plans.iter().find(|plan| &plan.name == zone).cloned().ok_or_else(|| {
+            let names: Vec<&str> = plans.iter().map(|plan| plan.name.as_str()).collect();
+            Failure::Refused(format!("there is no zone {zone}: the zones are {}", names.join(", ")))
+        })
+    }
+
+    /// The plan of a zone that must be a mirror.
+    ///
+    /// # Errors
+    /// When there is no such zone, or it is the source.
+    pub fn mirror_plan(&self, zone: &ZoneName) -> Result<ZonePlan, Failure> {
+        let plan = self.plan(zone)?;
+        if plan.role == Role::Source {
+            return Err(Failure::Refused(format!("zone {zone} is the source: name a mirror zone")));
+        }
+        Ok(plan)
+    }
+
+    /// Checks that a node's zone exists.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn check_node(&self, node: &NodeName) -> Result<(), Failure> {
+        self.plan(&node.zone).map(drop)
+    }
+
+    /// Adds a zone's plan and writes all down; taken out again by [`Self::forget`].
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn remember(&self, plan: ZonePlan) -> Result<(), Failure> {
+        let mut plans = locked(&self.plans);
+        plans.push(plan);
+        Ok(self.keep(&plans)?)
+    }
+
+    /// Takes a zone's plan out and writes the rest down.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn forget(&self, zone: &ZoneName) -> Result<(), Failure> {
+        let mut plans = locked(&self.plans);
+        plans.retain(|plan| &plan.name != zone);
+        Ok(self.keep(&plans)?)
+    }
+
+    /// Writes down what the region is made of.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn keep_plans(&self) -> Result<(), Failure> {
+        Ok(self.keep(&locked(&self.plans))?)
+    }
+
+    fn keep(&self, plans: &[ZonePlan]) -> Result<(), HomeError> {
+        let settings = locked(&self.settings).clone();
+        self.home.keep(&Kept { settings, zones: plans.to_vec() })
+    }
+
+    /// How mirrors pull, once decided.
+    #[must_use]
+    pub fn mirror(&self) -> Option<MirrorKind> {
+        *locked(&self.mirror)
+    }
+
+    /// Decides how mirrors pull; kept with the region's data, which depends on it.
+    pub fn set_mirror(&self, kind: MirrorKind) {
+        *locked(&self.mirror) = Some(kind);
+        locked(&self.settings).mirror = Some(kind);
+    }
+
+    /// A zone at work.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn zone(&self, zone: &ZoneName) -> Result<Arc<ZoneRuntime>, Failure> {
+        self.plan(zone)?;
+        locked(&self.zones).get(zone).cloned().ok_or_else(|| {
+            Failure::Refused(format!(
+                "zone {zone} is not serving yet: wait for it (`status` tells)"
+            ))
+        })
+    }
+
+    /// All zones at work.
+    #[must_use]
+    pub fn zones(&self) -> Vec<Arc<ZoneRuntime>> {
+        locked(&self.zones).values().cloned().collect()
+    }
+
+    /// Keeps a zone's watchers.
+    pub fn watch(&self, zone: ZoneName, watches: Vec<NodeWatch>) {
+        locked(&self.watches).insert(zone, watches);
+    }
+
+    /// Puts a zone to work.
+    pub fn set_to_work(&self, zone: Arc<ZoneRuntime>) {
+        locked(&self.zones).insert(zone.plan.name.clone(), zone);
+    }
+
+    /// Takes a zone out of work: its consumer is stopped and its watchers end.
+    pub async fn retire(&self, zone: &ZoneName) {
+        locked(&self.watches).remove(zone);
+        let Some(runtime) = locked(&self.zones).remove(zone) else { return };
+        runtime.stop.cancel();
+        let consumer = locked(&runtime.consumer).take();
+        if let Some(consumer) = consumer
+            && let Err(error) = consumer.stop().await
+        {
+            tracing::error!("the consumer of zone {zone}: {error}");
+        }
+    }
+
+    /// Takes everything out of work, produces first.
+    pub async fn retire_all(&self) {
+        self.stop_jobs().await;
+        locked(&self.producer).take();
+        let names: Vec<ZoneName> = locked(&self.zones).keys().cloned().collect();
+        futures::future::join_all(names.iter().map(|name| self.retire(name))).await;
+        locked(&self.watches).clear();
+    }
+
+    /// The producer.
+    ///
+    /// # Errors
+    /// When the region does not serve.
+    pub fn producer(&self) -> Result<Arc<Producer>, Failure> {
+        locked(&self.producer).clone().ok_or_else(|| {
+            Failure::Refused("the source zone is not serving: `up` brings the region up".into())
+        })
+    }
+
+    /// Installs the producer.
+    pub fn set_producer(&self, producer: Producer) {
+        *locked(&self.producer) = Some(Arc::new(producer));
+    }
+
+    /// The next producer number.
+    pub fn next_producer(&self) -> u32 {
+        self.last_producer.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// The highest message number used.
+    #[must_use]
+    pub fn last_number(&self) -> u64 {
+        self.last_number.load(Ordering::Relaxed)
+    }
+
+    /// Reserves the next `count` numbers and returns the first.
+    pub fn reserve_numbers(&self, count: u64) -> u64 {
+        self.last_number.fetch_add(count, Ordering::Relaxed) + 1
+    }
+
+    /// Notes that numbers up to `number` are used.
+    pub fn used_number(&self, number: u64) {
+        self.last_number.fetch_max(number, Ordering::Relaxed);
+    }
+
+    /// Stops every produce and waits until they have ended. Returns their titles.
+    pub async fn stop_jobs(&self) -> Vec<String> {
+        let titles = {
+            let jobs = self.jobs.borrow();
+            for job in jobs.values() {
+                job.stop.cancel();
+            }
+            jobs.values().map(|job| job.title.clone()).collect()
+        };
+        let mut jobs = self.jobs.subscribe();
+        let _ =
+            tokio::time::timeout(Duration::from_secs(5), jobs.wait_for(BTreeMap::is_empty)).await;
+        titles
+    }
+
+    /// Counts a cut of a link; the number tells later whether it is still the same cut.
+    pub fn count_cut(&self, zone: &ZoneName) -> u64 {
+        let mut cuts = locked(&self.cuts);
+        let count = cuts.entry(zone.clone()).or_default();
+        *count += 1;
+        *count
+    }
+
+    /// Is it still that cut?
+    #[must_use]
+    pub fn is_cut_number(&self, zone: &ZoneName, number: u64) -> bool {
+        locked(&self.cuts).get(zone) == Some(&number)
+    }
+
+    /// A node's folder, in which its log is.
+    #[must_use]
+    pub fn node_folder(&self, node: &NodeName) -> PathBuf {
+        self.home.folder.join("servers").join(node.to_string())
+    }
+}

@@ -1,0 +1,164 @@
+//! Before a command is carried out: is there a region to do it to, what does it work on, and would
+//! it do anything? A refusal says what would help.
+
+use super::{ENDING, StateActor};
+use crate::{
+    command::{Command, Drill, NodeAct, Produce},
+    platform::choose_cut,
+    region::{
+        Role, ZoneName,
+        status::{LinkState, NodeState, Phase},
+    },
+    room::{runtime::Failure, task::Lease},
+};
+
+impl StateActor {
+    /// Is there a region to do it to?
+    pub(super) fn possible(&self, command: &Command) -> Result<(), String> {
+        let phase = &self.state.peek().phase;
+        match (command, phase) {
+            (
+                Command::Status { .. }
+                | Command::Doctor
+                | Command::Mark { .. }
+                | Command::Drill(Drill::List | Drill::Stop)
+                | Command::Report { .. }
+                | Command::Record(_)
+                | Command::Control(_)
+                | Command::Kick { .. }
+                | Command::Wind(_)
+                | Command::Down { .. },
+                _,
+            )
+            | (Command::Up, Phase::Down | Phase::Failed)
+            | (_, Phase::Up) => Ok(()),
+            (Command::Up, Phase::Starting) => {
+                Err("the region is being brought up already: `status --watch` follows it".into())
+            }
+            (_, Phase::Starting) => Err(
+                "the region is still being brought up: wait for it (`status --watch` follows it)"
+                    .into(),
+            ),
+            (_, Phase::Stopping) => Err(ENDING.into()),
+            (_, Phase::Down | Phase::Failed) => Err("the region is down: `up` brings it up".into()),
+        }
+    }
+
+    /// What a command works on: two that share a part of the region do not run at once. `added` is
+    /// the zone that it makes.
+    pub(super) fn claims(
+        &self,
+        command: &Command,
+        added: Option<&ZoneName>,
+    ) -> Result<Vec<Lease>, Failure> {
+        Ok(match command {
+            Command::Up | Command::Repair { zone: None } => vec![Lease::Region],
+            Command::Cut { zone, .. } => vec![Lease::Link(self.runtime.mirror_plan(zone)?.name)],
+            Command::Heal { zone: Some(zone) } => {
+                vec![Lease::Link(self.runtime.mirror_plan(zone)?.name)]
+            }
+            Command::Heal { zone: None } => self.cut_zones().into_iter().map(Lease::Link).collect(),
+            Command::ZoneAdd { .. } => added.cloned().map(Lease::Zone).into_iter().collect(),
+            Command::Repair { zone: Some(zone) } => {
+                self.runtime.zone(zone)?;
+                vec![Lease::Zone(zone.clone())]
+            }
+            Command::ZoneRemove { zone } => vec![Lease::Zone(self.runtime.mirror_plan(zone)?.name)],
+            Command::Node { node, .. } => {
+                self.runtime.check_node(node)?;
+                vec![Lease::Node(node.clone())]
+            }
+            Command::Stepdown { zone, .. }
+            | Command::Nudge { zone }
+            | Command::Verify { zone: Some(zone), .. }
+            | Command::ConsumerPause { zone }
+            | Command::ConsumerResume { zone }
+            | Command::ConsumerRate { zone, .. } => {
+                self.runtime.zone(zone)?;
+                Vec::new()
+            }
+            _ => Vec::new(),
+        })
+    }
+
+    /// Refuses what would do nothing, with what the user may have meant.
+    pub(super) fn sensible(&self, command: &Command) -> Result<(), String> {
+        let link =
+            |zone: &ZoneName| self.state.peek().zone(zone).and_then(|zone| zone.link.clone());
+        match command {
+            Command::Cut { zone, kind, .. } => {
+                let kind = choose_cut(&*self.runtime.platform, *kind).map_err(|e| e.to_string())?;
+                // One that is not proved, or has leaked since, may be made and proved anew.
+                match link(zone) {
+                    Some(link)
+                        if link.state == LinkState::Cut
+                            && link.kind == Some(kind)
+                            && link.effective =>
+                    {
+                        Err(format!(
+                            "zone {zone} is cut already ({}): `heal {zone}` restores the link",
+                            kind.as_str()
+                        ))
+                    }
+                    _ => Ok(()),
+                }
+            }
+            Command::Heal { zone: Some(zone) } => match link(zone) {
+                // One that is down, though nobody cut it, may lack what a heal makes anew.
+                Some(link) if link.state != LinkState::Up => Ok(()),
+                Some(_) if self.state.astray_since(zone).is_some() => Ok(()),
+                _ => Err(format!("zone {zone} is not cut: there is nothing to heal")),
+            },
+            Command::Heal { zone: None } if self.cut_zones().is_empty() => {
+                Err("no zone is cut: there is nothing to heal".into())
+            }
+            Command::Node { act: NodeAct::Start, node } => {
+                let running =
+                    self.state.peek().zone(&node.zone).and_then(|zone| {
+                        zone.nodes.iter().find(|n| &n.name == node).map(|n| n.state)
+                    });
+                match running {
+                    Some(NodeState::Up | NodeState::Silent | NodeState::Starting) => {
+                        Err(format!("{node} runs already"))
+                    }
+                    Some(NodeState::JsOff) => Err(format!(
+                        "{node} runs, with its JetStream off: `node stop {node}` first"
+                    )),
+                    Some(NodeState::Frozen) => {
+                        Err(format!("{node} is frozen: `node thaw {node}` resumes it"))
+                    }
+                    _ => Ok(()),
+                }
+            }
+            Command::Drill(Drill::Run(_) | Drill::Begin { .. }) => {
+                match self.runtime.active_drill.running() {
+                    Some(other) => Err(format!(
+                        "`{other}` runs: wait for its verdict, or end it with `drill stop`"
+                    )),
+                    None => Ok(()),
+                }
+            }
+            Command::Drill(Drill::Matrix(_) | Drill::Sabotage { .. }) => Err(format!(
+                "that brings up regions of its own: run `zonedrill {command}` in a shell"
+            )),
+            Command::Produce(Produce::Range { .. } | Produce::Burst { .. }) => {
+                self.runtime.producer().map(drop).map_err(|failure| failure.to_string())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The mirror zones that there is something to heal in: cut, or unplugged by somebody else.
+    pub(super) fn cut_zones(&self) -> Vec<ZoneName> {
+        self.state
+            .peek()
+            .zones
+            .iter()
+            .filter(|zone| {
+                let cut = zone.link.as_ref().is_some_and(|link| link.state == LinkState::Cut);
+                zone.role == Role::Mirror && (cut || self.state.astray_since(&zone.name).is_some())
+            })
+            .map(|zone| zone.name.clone())
+            .collect()
+    }
+}

@@ -1,0 +1,66 @@
+//! What the documents and comments refer to exists.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every text file below these folders, with its content.
+fn files(folders: &[&str]) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut open: Vec<PathBuf> = folders.iter().map(|folder| root().join(folder)).collect();
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        } else if let Ok(text) = fs::read_to_string(&path) {
+            found.push((path, text));
+        }
+    }
+    found
+}
+
+#[test]
+fn every_fact_that_is_cited_is_written_down() {
+    let facts = fs::read_to_string(root().join("docs/nats-facts.md")).unwrap();
+    let sections: BTreeSet<char> = facts
+        .lines()
+        .filter_map(|line| line.strip_prefix("## ")?.split_once(". ")?.0.parse().ok())
+        .collect();
+    let mut cited = 0;
+    for (path, text) in files(&["src", "tests", "benches", "config", "docs", "README.md"]) {
+        for (at, mark) in text.match_indices('§') {
+            let section = text[at + mark.len()..].chars().next();
+            let known = section.is_some_and(|section| sections.contains(&section));
+            assert!(known || path.ends_with(file!()), "{}: §{section:?}", path.display());
+            cited += 1;
+        }
+    }
+    assert!(cited > 20, "{cited}");
+}
+
+#[test]
+fn every_link_of_a_document_leads_somewhere() {
+    let mut links = 0;
+    let tops = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "docs", "compose"];
+    for (path, text) in files(&tops) {
+        if path.extension().is_none_or(|end| end != "md") {
+            continue;
+        }
+        for (_, rest) in text.match_indices("](").map(|(at, mark)| text.split_at(at + mark.len())) {
+            let target = rest.split(')').next().unwrap_or_default();
+            let file = target.split('#').next().unwrap_or_default();
+            if file.is_empty() || file.starts_with("http") {
+                continue;
+            }
+            let there = path.parent().unwrap().join(file).exists();
+            assert!(there, "{} links to {target}", path.display());
+            links += 1;
+        }
+    }
+    assert!(links > 0, "{links}");
+}

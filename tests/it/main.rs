@@ -1,0 +1,50 @@
+//! The integration tests, one program: a module a subject, `support` for what they share.
+//! `cargo test --test it region::` runs one module.
+
+// A test that fails panics, and tells why.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::many_single_char_names,
+    clippy::missing_panics_doc
+)]
+
+mod support;
+
+mod bundle;
+mod compose;
+mod costs;
+mod crashes;
+mod docker;
+mod docker_foreign;
+mod docker_half;
+mod docker_meddled;
+mod documents;
+mod drills;
+mod edges;
+mod examined;
+mod floors;
+mod flow;
+mod frames;
+mod fuzz;
+mod interleavings;
+mod laws;
+mod ledger;
+mod local_platform;
+mod meddled;
+mod nats_setup;
+mod other_hands;
+mod record;
+mod region;
+mod replay;
+mod sabotage;
+mod screen;
+mod sharing;
+mod shell;
+mod ssh;
+mod tampering;
+mod verdicts;
+mod verify;
+mod versions;

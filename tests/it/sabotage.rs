@@ -1,0 +1,63 @@
+//! Every sabotage of every conclusion, end to end on real servers: each must end broken or void,
+//! and for the right reason.
+
+use std::process::{Command, Stdio};
+
+/// Drill, sabotage, verdict, and what the reason must speak of.
+const MUST: [(&str, &str, &str, &str); 25] = [
+    ("cut", "leak", "void", "the cut leaked"),
+    ("cut", "lose", "broken", "not on the stream"),
+    ("cut", "duplicate", "broken", "twice"),
+    ("cut", "corrupt", "broken", "not as sent"),
+    ("cut", "reorder", "broken", "after a higher number"),
+    ("cut", "nothing", "void", "nothing was produced"),
+    ("heal", "leak", "void", "the cut leaked"),
+    ("heal", "lose", "broken", "not on the stream"),
+    ("heal", "duplicate", "broken", "twice"),
+    ("heal", "corrupt", "broken", "not as sent"),
+    ("heal", "reorder", "broken", "after a higher number"),
+    ("heal", "nothing", "void", "nothing was produced"),
+    ("independent", "lose", "broken", "not on the stream"),
+    ("independent", "duplicate", "broken", "twice"),
+    ("independent", "corrupt", "broken", "not as sent"),
+    ("independent", "reorder", "broken", "after a higher number"),
+    ("independent", "no-pause", "void", "pause"),
+    ("independent", "nothing", "void", "nothing was produced"),
+    ("grow", "lose", "broken", "not on the stream"),
+    ("grow", "duplicate", "broken", "twice"),
+    ("grow", "corrupt", "broken", "not as sent"),
+    ("grow", "reorder", "broken", "after a higher number"),
+    ("grow", "restart-producer", "broken", "connect"),
+    ("grow", "reconfigure", "broken", "config"),
+    ("grow", "nothing", "void", "nothing was produced"),
+];
+
+#[test]
+fn every_sabotage_turns_the_verdict_for_the_right_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_zonedrill"))
+        .args(["drill", "sabotage"])
+        .current_dir(folder.path())
+        .env("ZONEDRILL_HOME", folder.path().join("home"))
+        .env("ZONEDRILL_NATS_SERVER", crate::support::server::nats_server())
+        .env("TMPDIR", folder.path())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let out = String::from_utf8_lossy(&output.stdout).into_owned();
+    let table = out.split_once("as it must").expect(&out).1;
+    for (drill, kind, verdict, reason) in MUST {
+        let row = table.lines().find(|line| {
+            let mut words = line.split_whitespace();
+            words.next() == Some(drill) && words.next() == Some(kind)
+        });
+        let row = row.unwrap_or_else(|| panic!("{drill} {kind} is missing:\n{out}"));
+        let words: Vec<&str> = row.split_whitespace().collect();
+        assert_eq!(words[2..4], [verdict, "yes"], "{row}");
+        assert!(row.contains(reason), "{row}");
+    }
+    assert_eq!(table.trim().lines().count(), MUST.len() + 1, "{out}");
+    assert_eq!(output.status.code(), Some(0), "{out}");
+    // Its regions are gone.
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}

@@ -1,0 +1,16 @@
+//! What tests share: real servers and regions, models of them, terminals, and the turns they take.
+
+pub mod bundle;
+pub mod docker;
+pub mod flow;
+pub mod forged;
+pub mod hands;
+pub mod laws;
+pub mod ledger;
+pub mod model;
+pub mod nats;
+pub mod region;
+pub mod screen;
+pub mod server;
+pub mod turns;
+pub mod weave;
