@@ -23,7 +23,13 @@ use crate::{
 /// Fewer cells than this are not worth a piece of evidence.
 const EVIDENCE: usize = 12;
 
-/// A fact of the header, and how readily it is left out: 0 stays to the last.
+/// What is left out before anything else.
+const READIEST: u8 = 6;
+
+/// What is left out only where nobody's name is told.
+const NAMES_BEFORE: u8 = 1;
+
+/// A fact of the header, and how readily it is left out, to [`READIEST`]: 0 stays to the last.
 struct Part {
     text: String,
     style: Style,
@@ -32,36 +38,29 @@ struct Part {
 
 pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
     let width = usize::from(area.width);
-    let mut parts = parts(scene);
-    // Who is here gives way before the region's name, and after its details.
-    let mut here = vec![people(scene, true), people(scene, false)];
-    loop {
-        let left = joined(&parts, scene);
-        let used = left.width();
-        let fits = |people: &Line<'_>| used + people.width() + 2 <= width;
-        if let Some(people) = here.iter().find(|people| fits(people)) {
-            put_line(buf, area, 0, &left);
-            let cells = u16::try_from(people.width()).unwrap_or(area.width).min(area.width);
-            let place = Rect { x: area.right() - cells, width: cells, ..area };
-            put_line(buf, place, 0, people);
-            return;
-        }
-        let most = parts.iter().map(|part| part.readily).max().unwrap_or(0);
-        if most == 0 && here.len() > 1 {
-            here = vec![Line::default()];
-        } else if let Some(at) = parts.iter().rposition(|part| part.readily == most && most > 0) {
-            parts.remove(at);
-        } else {
-            put_line(buf, area, 0, &left);
-            return;
+    let all = parts(scene);
+    // Names are worth the region's lesser details, a number of people is not worth more.
+    let tries =
+        [(people(scene, true), NAMES_BEFORE), (people(scene, false), 0), (Line::default(), 0)];
+    for (here, least) in &tries {
+        for most in (*least..=READIEST).rev() {
+            let left = joined(all.iter().filter(|part| part.readily <= most), scene);
+            let last = here.spans.is_empty() && most == 0;
+            let gap = if here.spans.is_empty() { 0 } else { 2 };
+            if last || left.width() + here.width() + gap <= width {
+                put_line(buf, area, 0, &left);
+                let cells = u16::try_from(here.width()).unwrap_or(area.width).min(area.width);
+                put_line(buf, Rect { x: area.right() - cells, width: cells, ..area }, 0, here);
+                return;
+            }
         }
     }
 }
 
-fn joined(parts: &[Part], scene: Scene<'_>) -> Line<'static> {
+fn joined<'a>(parts: impl Iterator<Item = &'a Part>, scene: Scene<'_>) -> Line<'static> {
     let theme = scene.theme;
     let mut spans = vec![Span::raw(" ")];
-    for (i, part) in parts.iter().enumerate() {
+    for (i, part) in parts.enumerate() {
         if i > 0 {
             spans.push(Span::styled(theme.dot(), theme.label()));
         }
@@ -194,18 +193,16 @@ fn people(scene: Scene<'_>, all: bool) -> Line<'static> {
         };
         spans.push(Span::raw(format!("{name}{me}{state} ")));
     };
-    for screen in drivers.iter().take(if all { usize::MAX } else { 1 }) {
+    let here = || drivers.iter().chain(&watchers);
+    // Who drives, and who one is oneself, is told to the last.
+    let told =
+        |i: usize, screen: &Screen| all || (i == 0 && screen.drives) || Some(screen.id) == view.me;
+    for (_, screen) in here().enumerate().filter(|(i, screen)| told(*i, screen)) {
         add(screen);
     }
-    if all {
-        for screen in &watchers {
-            add(screen);
-        }
-    } else {
-        let more = watchers.len() + drivers.len().saturating_sub(1);
-        if more > 0 {
-            spans.push(Span::styled(format!("+{more} "), theme.label()));
-        }
+    let more = here().enumerate().filter(|(i, screen)| !told(*i, screen)).count();
+    if more > 0 {
+        spans.push(Span::styled(format!("+{more} "), theme.label()));
     }
     Line::from(spans)
 }

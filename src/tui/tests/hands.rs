@@ -156,7 +156,7 @@ fn a_driver_who_is_away_is_seen_on_a_narrow_screen() {
         head(120, &view)
     );
     assert!(head(80, &view).contains("mira"), "{}", head(80, &view));
-    assert!(head(40, &view).contains("◌ mira away +1"), "{}", head(40, &view));
+    assert!(head(40, &view).contains("◌ mira away ○ tom (you)"), "{}", head(40, &view));
 }
 
 #[test]
