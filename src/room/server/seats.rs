@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Caller,
+    caller::Caller,
     wire::{EventWire, Published},
 };
 use crate::{
