@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use color_eyre::eyre;
 
 use super::{
-    StartArgs, alone::Alone, complain, matrix, print, sabotage, said, screen, shell, start,
+    StartArgs, alone::Alone, complain, matrix, print, recorder, sabotage, said, shell, start,
 };
 use crate::{
     command::{Command, Drill, DrillRun},
@@ -21,7 +21,7 @@ use crate::{
 /// What `drill run … --record FILE` records, and how its screen looks.
 pub struct Record {
     /// The file, its form and size.
-    pub recording: screen::Recording,
+    pub recording: recorder::Recording,
     pub options: ScreenOptions,
 }
 
@@ -56,7 +56,7 @@ pub async fn drill(
     match what {
         Drill::Matrix(what) => matrix::measure(name, asked, &what).await,
         Drill::Sabotage { names } => sabotage::all(name, asked, &names).await,
-        Drill::List if !here => match drills::list() {
+        Drill::List if !here => match drills::choice::list() {
             Ok(list) => Ok(said(list.outcome, &list.text)),
             Err(failure) => eyre::bail!("{failure}"),
         },
@@ -95,7 +95,7 @@ async fn follow(
     let Some(Record { recording, options }) = record else {
         return shell::follow(home, name, command).await;
     };
-    let mut recorder = screen::Recorder::start(home, &recording, options).await?;
+    let mut recorder = recorder::Recorder::start(home, &recording, options).await?;
     let following = shell::follow(home, name, command);
     tokio::pin!(following);
     let (code, whole) = tokio::select! {
@@ -139,7 +139,7 @@ pub async fn report(home: &Home, name: &str, folder: Option<PathBuf>) -> eyre::R
 /// Names that do not exist and scripts with mistakes are told before anything is started.
 fn check(what: &Drill) -> eyre::Result<()> {
     let Drill::Run(run) = what else { return Ok(()) };
-    drills::check(run).map_err(|failure| eyre::eyre!("{failure}"))
+    drills::choice::check(run).map_err(|failure| eyre::eyre!("{failure}"))
 }
 
 /// The room has another working folder: a path must be whole. Without a room, the bundle goes here.

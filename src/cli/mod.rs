@@ -11,6 +11,7 @@ mod invite;
 mod logging;
 mod matrix;
 mod output;
+mod recorder;
 mod replay;
 mod sabotage;
 mod screen;
@@ -143,8 +144,8 @@ fn dispatch(cli: Cli) -> eyre::Result<u8> {
         }),
         Some(Words::Recorder { file, format, size }) => runtime()?.block_on(async {
             let options = screen::options(&cli.screen, &name)?;
-            let recording = screen::Recording { file, format, size };
-            screen::be_the_recorder(&home, &recording, options).await
+            let recording = recorder::Recording { file, format, size };
+            recorder::be_the_recorder(&home, &recording, options).await
         }),
         Some(Words::Verb(mut verb)) => {
             let recorded = recording(&cli.screen, &mut verb, &name)?;
@@ -187,8 +188,8 @@ fn dispatch(cli: Cli) -> eyre::Result<u8> {
                     Command::Status { json, watch: true, .. } => shell::watch(&home, &name, json).await,
                     Command::Record(Record::Start { file, format, size }) => {
                         let size = size.unwrap_or(RECORDED_SIZE);
-                        let recording = screen::Recording { file, format, size };
-                        screen::spawn_recorder(&home, &name, &cli.screen, &recording)
+                        let recording = recorder::Recording { file, format, size };
+                        recorder::spawn_recorder(&home, &name, &cli.screen, &recording)
                     }
                     Command::Wind(_) => eyre::bail!(NOTHING_TO_WIND),
                     command => shell::give(&home, &name, &command).await,
@@ -211,7 +212,7 @@ fn recording(
         );
     };
     let size = size.take().unwrap_or(RECORDED_SIZE);
-    let recording = screen::Recording { file, format: args.cast_format, size };
+    let recording = recorder::Recording { file, format: args.cast_format, size };
     let options = ScreenOptions { record: None, ..screen::options(args, name)? };
     Ok(Some(drill::Record { recording, options }))
 }

@@ -39,7 +39,7 @@ struct Came {
 pub async fn all(name: &str, asked: &StartArgs, names: &[String]) -> eyre::Result<u8> {
     let all = ["all".to_owned()];
     let names = if names.is_empty() { &all[..] } else { names };
-    let scripts = drills::chosen(names).map_err(|failure| eyre::eyre!("{failure}"))?;
+    let scripts = drills::choice::chosen(names).map_err(|failure| eyre::eyre!("{failure}"))?;
     let mut order = Vec::new();
     let (mut together, mut each) = (VecDeque::new(), VecDeque::new());
     for script in &scripts {

@@ -1,20 +1,16 @@
 //! Attaching a screen: the room's messages in, command lines out, and what happens on leaving.
 
-use std::{path::PathBuf, process::Stdio, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use color_eyre::eyre::{self, WrapErr};
 use etcetera::BaseStrategy;
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    sync::mpsc,
-};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::mpsc;
 
 use super::{ScreenArgs, shell, start};
 use crate::{
-    command::{CastFormat, ScreenSize, keys::Keymap},
+    command::keys::Keymap,
     platform::person,
-    record::{self, BrokenOff, Recorded, Tap},
+    record::{BrokenOff, Recorded},
     room::{
         client::{Client, ClientError, Greeting},
         home::Home,
@@ -22,7 +18,6 @@ use crate::{
     },
     tui::{
         self, Feed, FromRoom, Leave, Left, ScreenOptions, ToRoom,
-        headless::{self, Drawn},
         saved_view::{SavedView, View},
     },
 };
@@ -30,9 +25,7 @@ use crate::{
 /// How long between two tries to find the room again.
 const RETRY: Duration = Duration::from_millis(500);
 /// How long leaving may take.
-const GOOD_BYE: Duration = Duration::from_secs(1);
-/// What a recorder's process says when it has begun.
-const BEGUN: &str = "recording";
+pub const GOOD_BYE: Duration = Duration::from_secs(1);
 
 /// Without a terminal there is no screen, and no region is started for one.
 ///
@@ -185,7 +178,7 @@ async fn after(home: &Home, name: &str, how: As, leave: Leave) -> eyre::Result<u
 }
 
 /// Carries messages both ways; when the room goes away, says so and looks for it again.
-async fn carry(
+pub async fn carry(
     mut client: Client,
     home: Home,
     greeting: Greeting,
@@ -271,144 +264,4 @@ async fn good_bye(mut client: Client) {
     if client.send(&Request::Leave).await.is_ok() {
         while client.next().await.is_ok() {}
     }
-}
-
-/// What is recorded, and how.
-#[derive(Clone, Debug)]
-pub struct Recording {
-    pub file: PathBuf,
-    pub format: CastFormat,
-    pub size: ScreenSize,
-}
-
-/// A screen without a terminal that records, as a task of this process.
-pub struct Recorder {
-    drawing: tokio::task::JoinHandle<std::io::Result<Drawn>>,
-    stop: CancellationToken,
-}
-
-impl Recorder {
-    /// Attaches to the room and begins.
-    ///
-    /// # Errors
-    /// When there is no room, or the file cannot be made.
-    pub async fn start(
-        home: &Home,
-        recording: &Recording,
-        options: ScreenOptions,
-    ) -> eyre::Result<Self> {
-        let greeting = Greeting {
-            name: options.name.clone(),
-            client: ClientKind::Recorder,
-            observe: true,
-            guest: false,
-            from: person::ssh_peer(),
-            token: String::new(),
-        };
-        // Before anyone is told that somebody records.
-        record::check(&recording.file)?;
-        let client = Client::greet(&home.socket(), &home.region, &greeting).await?;
-        let tap = Tap::default();
-        let title = format!("zonedrill: {}", home.region);
-        let size = recording.size;
-        tap.start(&recording.file, recording.format, size, &title)?;
-        let (to_screen, from_room) = mpsc::channel(256);
-        let (to_room, lines) = mpsc::channel(1);
-        let line = tokio::spawn(carry(client, home.clone(), greeting, to_screen, lines));
-        let stop = CancellationToken::new();
-        let stopped = stop.clone();
-        let drawing = tokio::spawn(async move {
-            let feed = Feed { from_room, to_room };
-            let drawn = headless::run(feed, &options, size, &tap, stopped.cancelled()).await;
-            let _ = tokio::time::timeout(GOOD_BYE, line).await;
-            drawn
-        });
-        Ok(Self { drawing, stop })
-    }
-
-    /// Waits until the recording ends: by `record stop`, with the room, or by itself. Not to be
-    /// called again then.
-    ///
-    /// # Errors
-    /// When the file could not be written on.
-    pub async fn ended(&mut self) -> eyre::Result<Recorded> {
-        Ok((&mut self.drawing).await??.recorded)
-    }
-
-    /// Ends the recording with the last picture.
-    ///
-    /// # Errors
-    /// When the file could not be written on.
-    pub async fn stop(&mut self) -> eyre::Result<Recorded> {
-        self.stop.cancel();
-        self.ended().await
-    }
-}
-
-/// The process that records for a shell: says one line when it has begun, and goes on without
-/// anyone until it is told to end.
-///
-/// # Errors
-/// When it cannot begin, or the file cannot be written on.
-pub async fn be_the_recorder(
-    home: &Home,
-    recording: &Recording,
-    options: ScreenOptions,
-) -> eyre::Result<u8> {
-    // A session of its own: no terminal's hang-up or ctrl-c concerns it.
-    let _ = rustix::process::setsid();
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut recorder = Recorder::start(home, recording, options).await?;
-    super::print(BEGUN);
-    tokio::select! {
-        ended = recorder.ended() => ended?,
-        _ = terminate.recv() => recorder.stop().await?,
-        _ = interrupt.recv() => recorder.stop().await?,
-    };
-    Ok(0)
-}
-
-/// Starts such a process, and waits until it has begun.
-///
-/// # Errors
-/// When it does not begin; in its own words.
-pub fn spawn_recorder(
-    home: &Home,
-    name: &str,
-    args: &ScreenArgs,
-    recording: &Recording,
-) -> eyre::Result<u8> {
-    use std::io::{BufRead, Read};
-    let program = std::env::current_exe().wrap_err("cannot find this program's own file")?;
-    let mut command = std::process::Command::new(program);
-    command.args(["recorder", "--region", &home.region, "--as", name]);
-    command.args(["--format", recording.format.as_str(), "--size", &recording.size.to_string()]);
-    if args.ascii {
-        command.arg("--ascii");
-    }
-    command.arg("--").arg(&recording.file);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().wrap_err("cannot start a recorder")?;
-    let mut line = String::new();
-    if let Some(out) = child.stdout.take() {
-        std::io::BufReader::new(out).read_line(&mut line)?;
-    }
-    if line.trim() == BEGUN {
-        super::print(&format!(
-            "recording into {} at {} until `zonedrill{} record stop`",
-            recording.file.display(),
-            recording.size,
-            home.flag()
-        ));
-        return Ok(0);
-    }
-    let mut why = String::new();
-    if let Some(mut err) = child.stderr.take() {
-        err.read_to_string(&mut why)?;
-    }
-    let status = child.wait()?;
-    let why = why.trim().trim_start_matches("zonedrill: ");
-    eyre::ensure!(!why.is_empty(), "the recorder ended at once ({status})");
-    eyre::bail!("{why}")
 }

@@ -18,6 +18,7 @@ mod mirror;
 mod nodes;
 mod numbers;
 mod recorded;
+mod steps;
 
 #[cfg(test)]
 mod tests;

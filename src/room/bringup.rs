@@ -15,9 +15,10 @@ use super::{
     clock::now_ms,
     configuration,
     drills::Statuses,
+    failure::Failure,
     links,
     mailbox::Mail,
-    runtime::{Failure, Runtime, ZoneRuntime},
+    runtime::{Runtime, ZoneRuntime},
     task::{CommandCtx, Completion, Result},
     work,
 };

@@ -10,8 +10,9 @@ use tokio::sync::{mpsc, watch};
 
 use super::{
     clock::now_ms,
+    failure::Failure,
     protocol::Outcome,
-    runtime::{Failure, Runtime, ZoneRuntime},
+    runtime::{Runtime, ZoneRuntime},
     task::CommandCtx,
 };
 use crate::{

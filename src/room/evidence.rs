@@ -9,6 +9,7 @@
 mod file;
 mod logs;
 mod opening;
+pub mod query;
 #[cfg(test)]
 mod tests;
 
@@ -21,7 +22,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{mpsc, watch},
     time::MissedTickBehavior,
 };
 
@@ -29,6 +30,7 @@ use self::{
     file::LedgerFile,
     logs::ConsumerLogs,
     opening::{load, missing_end, note_of_length},
+    query::{Asked, LedgerQuery},
 };
 use super::{clock::now_ms, home::Home};
 use crate::{
@@ -65,14 +67,6 @@ pub struct LedgerStats {
 
 /// What the ledger writer must know from the state actor: each zone's acknowledgement floor.
 pub type AckFloors = BTreeMap<ZoneName, u64>;
-
-/// What the ledger writer can be asked.
-enum Asked {
-    /// Answered from the ledger itself.
-    Question(Box<dyn FnOnce(&Ledger) + Send>),
-    /// Is the file still what was written? Answered when the ledger knows.
-    Inspect(oneshot::Sender<Option<Damage>>),
-}
 
 /// The ledger writer, as the rest of the room sees it.
 #[derive(Debug)]
@@ -203,43 +197,6 @@ impl LedgerWriter {
         if let Some(thread) = thread {
             let _ = thread.join();
         }
-    }
-}
-
-/// Asks the ledger.
-#[derive(Clone, Debug)]
-pub struct LedgerQuery(mpsc::UnboundedSender<Asked>);
-
-impl LedgerQuery {
-    /// Runs `question` on the ledger, in the ledger writer's thread. `None` when the ledger writer
-    /// has gone, or the question crashed.
-    pub async fn ask<T: Send + 'static>(
-        &self,
-        question: impl FnOnce(&Ledger) -> T + Send + 'static,
-    ) -> Option<T> {
-        let (answer, wait) = oneshot::channel();
-        let question = Box::new(move |ledger: &Ledger| {
-            let _ = answer.send(question(ledger));
-        });
-        self.0.send(Asked::Question(question)).ok()?;
-        wait.await.ok()
-    }
-
-    /// The same, once the file was compared with what was written to it.
-    pub async fn ask_inspected<T: Send + 'static>(
-        &self,
-        question: impl FnOnce(&Ledger) -> T + Send + 'static,
-    ) -> Option<T> {
-        self.inspect().await;
-        self.ask(question).await
-    }
-
-    /// Reads the ledger's file once more and compares it with what was written to it. Returns what
-    /// somebody else has done to it; the ledger says it too from then on.
-    pub async fn inspect(&self) -> Option<Damage> {
-        let (answer, wait) = oneshot::channel();
-        self.0.send(Asked::Inspect(answer)).ok()?;
-        wait.await.ok()?
     }
 }
 

@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use super::{
     drills::Statuses,
+    failure::Failure,
     mailbox::CommandRequest,
     protocol::Outcome,
-    runtime::{BUSY_PACE, Failure, KEEN_PACE},
+    runtime::{BUSY_PACE, KEEN_PACE},
     task::{CommandCtx, Completion, Result},
 };
 use crate::{

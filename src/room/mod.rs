@@ -27,6 +27,7 @@ pub mod doctor;
 pub mod drain;
 pub mod drills;
 pub mod evidence;
+pub mod failure;
 pub mod guard;
 pub mod history;
 pub mod home;

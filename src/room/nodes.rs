@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use super::{
     configuration,
-    runtime::{BUSY_PACE, Failure, Runtime},
+    failure::Failure,
+    runtime::{BUSY_PACE, Runtime},
     task::{CommandCtx, Completion, Result},
 };
 use crate::{

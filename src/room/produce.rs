@@ -6,8 +6,9 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    failure::Failure,
     protocol::{Message, Outcome},
-    runtime::{Failure, Job},
+    runtime::Job,
     task::{CommandCtx, Completion, Result},
     work,
 };

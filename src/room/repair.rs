@@ -3,7 +3,8 @@
 
 use super::{
     configuration::progress,
-    runtime::{Failure, ZoneRuntime},
+    failure::Failure,
+    runtime::ZoneRuntime,
     task::{CommandCtx, Completion, Result},
     work,
 };

@@ -17,22 +17,21 @@ use tokio_util::sync::CancellationToken;
 use super::{
     configuration::Acts,
     drills::active_drill::ActiveDrill,
-    evidence::LedgerQuery,
+    evidence::query::LedgerQuery,
+    failure::Failure,
     home::{Home, HomeError, Kept},
     mailbox::Mailbox,
-    protocol::Outcome,
 };
 use crate::{
     ledger::message::RunId,
     nats::{
-        NatsError,
         configuration::{ConfigurationWatch, Reader},
         consumer::{ConsumerReport, ConsumerTask, Control},
         evidence::Evidence,
         observe::NodeWatch,
         producer::{JobProgress, Producer},
     },
-    platform::{Platform, PlatformError},
+    platform::Platform,
     region::{MirrorKind, NodeName, Role, Settings, ZoneName, ZonePlan},
 };
 
@@ -42,39 +41,6 @@ pub const IDLE_PACE: Duration = Duration::from_secs(1);
 pub const BUSY_PACE: Duration = Duration::from_millis(500);
 /// How often while a cut or a heal takes effect, so that its clock is worth its digits.
 pub const KEEN_PACE: Duration = Duration::from_millis(50);
-
-/// Why a command did not do what it should.
-#[derive(Debug, thiserror::Error)]
-pub enum Failure {
-    /// Not possible; nothing was changed.
-    #[error("{0}")]
-    Refused(String),
-    #[error("{0}")]
-    Broken(String),
-    #[error("{0}")]
-    Home(#[from] HomeError),
-    #[error("{0}")]
-    Platform(#[from] PlatformError),
-    #[error("{0}")]
-    Nats(#[from] NatsError),
-}
-
-impl Failure {
-    /// Was it not possible (nothing changed), or was it tried in vain?
-    #[must_use]
-    pub fn outcome(&self) -> Outcome {
-        match self {
-            Self::Refused(_)
-            | Self::Platform(
-                PlatformError::NodeState { .. }
-                | PlatformError::NoZone(_)
-                | PlatformError::NoLink(_)
-                | PlatformError::Foreign(_),
-            ) => Outcome::Refused,
-            Self::Broken(_) | Self::Home(_) | Self::Platform(_) | Self::Nats(_) => Outcome::Broken,
-        }
-    }
-}
 
 /// A zone at work.
 pub struct ZoneRuntime {

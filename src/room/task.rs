@@ -7,9 +7,10 @@ use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    failure::Failure,
     mailbox::{Mail, Mailbox},
     protocol::{Message, Outcome},
-    runtime::{Failure, Runtime},
+    runtime::Runtime,
 };
 use crate::region::{Input, NodeName, ZoneName};
 

@@ -23,7 +23,7 @@ use self::{
 use super::{
     clock::now_ms,
     drain::{drain, has_quorum, living},
-    runtime::Failure,
+    failure::Failure,
     server::Published,
     task::{CommandCtx, Result},
 };

@@ -8,8 +8,9 @@ use tokio_util::sync::CancellationToken;
 use super::{
     configuration,
     evidence::LedgerStats,
+    failure::Failure,
     mailbox::Mailbox,
-    runtime::{Failure, ZoneRuntime},
+    runtime::ZoneRuntime,
     task::{self, CommandCtx, Completion},
 };
 pub use crate::nats::consumer::ConsumerReport as Report;

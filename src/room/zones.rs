@@ -5,7 +5,8 @@ use std::time::Instant;
 use super::{
     bringup::{connect, open_mirror, start_servers},
     clock::now_ms,
-    runtime::{BUSY_PACE, Failure, Runtime},
+    failure::Failure,
+    runtime::{BUSY_PACE, Runtime},
     task::{CommandCtx, Completion, Result},
 };
 use crate::{

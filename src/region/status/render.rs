@@ -1,6 +1,10 @@
 //! The human `status`: plain text, a block a zone, at most 80 columns.
 
+mod page;
+
 use std::fmt::Write as _;
+
+use page::{GAP, Page};
 
 use super::{
     Consumer, Flow, Latency, Link, LinkState, Mirror, NodeState, Phase, Producer, Recovery, Status,
@@ -13,13 +17,6 @@ use crate::region::{
     reduce::FRESH_MS,
     topology::Role,
 };
-
-/// No line is longer.
-const WIDTH: usize = 80;
-/// Labels and their indent.
-const LABEL: usize = 14;
-/// Between two facts on a line.
-const GAP: &str = "   ";
 
 /// The whole status as text, with a newline at the end.
 #[must_use]
@@ -358,60 +355,4 @@ fn verdict(verdict: Verdict) -> &'static str {
 fn stale(at: UnixMs, told: UnixMs) -> Option<String> {
     let age = at.saturating_sub(told);
     (age >= FRESH_MS).then(|| format!("({} old)", span(age)))
-}
-
-/// Lines of at most [`WIDTH`] columns.
-#[derive(Default)]
-struct Page {
-    text: String,
-}
-
-impl Page {
-    fn blank(&mut self) {
-        self.text.push('\n');
-    }
-
-    fn line(&mut self, line: &str) {
-        self.text.push_str(line.trim_end());
-        self.text.push('\n');
-    }
-
-    /// A labelled row of facts.
-    fn row(&mut self, label: &str, facts: &[String]) {
-        self.flow(&format!("  {label}"), facts, GAP);
-    }
-
-    /// A labelled sentence.
-    fn prose(&mut self, label: &str, sentence: &str) {
-        let words: Vec<String> = sentence.split_whitespace().map(str::to_owned).collect();
-        self.flow(if label.is_empty() { "  " } else { label }, &words, " ");
-    }
-
-    /// Fills lines with pieces, never breaking one that fits a line; a longer one is broken at
-    /// its spaces, and a word that fits no line stands alone.
-    fn flow(&mut self, label: &str, pieces: &[String], gap: &str) {
-        let indent = if label.is_empty() { 0 } else { LABEL };
-        let mut line = format!("{label:<indent$}");
-        let mut empty = true;
-        for piece in pieces {
-            let fits = indent + piece.chars().count() <= WIDTH;
-            let parts: Vec<&str> =
-                if fits { vec![piece.as_str()] } else { piece.split_whitespace().collect() };
-            for (n, part) in parts.into_iter().enumerate() {
-                let gap = if n == 0 { gap } else { " " };
-                let room = WIDTH.saturating_sub(line.chars().count() + gap.len());
-                if !empty && part.chars().count() > room {
-                    self.line(&line);
-                    line = format!("{:indent$}", "");
-                    empty = true;
-                }
-                if !empty {
-                    line.push_str(gap);
-                }
-                line.push_str(part);
-                empty = false;
-            }
-        }
-        self.line(&line);
-    }
 }

@@ -7,7 +7,8 @@ use crate::{
     drill::bundle::{self, Parts, RunFolder},
     room::{
         clock::now_ms,
-        runtime::{Failure, Runtime},
+        failure::Failure,
+        runtime::Runtime,
         task::{CommandCtx, Completion, Result},
     },
 };

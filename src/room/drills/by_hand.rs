@@ -31,8 +31,9 @@ use crate::{
     },
     room::{
         clock::now_ms,
+        failure::Failure,
         protocol::{Message, Outcome},
-        runtime::{Failure, Runtime},
+        runtime::Runtime,
         task::{CommandCtx, Completion, Result},
     },
 };

@@ -29,11 +29,7 @@ use crate::{
         input::Concluded,
         status::{Drill, DrillStep, Verdict},
     },
-    room::{
-        clock::now_ms,
-        runtime::{Failure, Runtime},
-        zones,
-    },
+    room::{clock::now_ms, failure::Failure, runtime::Runtime, zones},
 };
 
 /// Runs a script and concludes.

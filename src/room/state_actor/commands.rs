@@ -262,7 +262,7 @@ impl StateActor {
                 task::spawn(cx, |cx| drills::by_hand::begin(cx, name, who, snapshots, line));
             }
             Command::Drill(Drill::End) => task::spawn(cx, drills::by_hand::end),
-            Command::Drill(Drill::List) => task::spawn(cx, |_| async { drills::list() }),
+            Command::Drill(Drill::List) => task::spawn(cx, |_| async { drills::choice::list() }),
             Command::Report { folder } => {
                 task::spawn(cx, |cx| drills::bundle::report(cx, folder));
             }

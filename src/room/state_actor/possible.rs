@@ -9,7 +9,7 @@ use crate::{
         Role, ZoneName,
         status::{LinkState, NodeState, Phase},
     },
-    room::{runtime::Failure, task::Lease},
+    room::{failure::Failure, task::Lease},
 };
 
 impl StateActor {

@@ -1,0 +1,122 @@
+//! Which drills there are, and which of them were asked for.
+
+use std::{fmt::Write, path::PathBuf};
+
+use crate::{
+    command::{DrillRun, Sabotage},
+    drill::{library, script::Script},
+    room::{
+        failure::Failure,
+        protocol::Outcome,
+        task::{Completion, Result},
+    },
+};
+
+/// The word for the four conclusions.
+const ALL: &str = "all";
+/// A folder's own drills, beside the keymap.
+const USERS_DRILLS: &str = "drills";
+
+/// The scripts of those names; `all` stands for the four conclusions.
+///
+/// # Errors
+/// When a script has a mistake, or there is none of that name.
+pub fn chosen(names: &[String]) -> std::result::Result<Vec<Script>, Failure> {
+    let known = scripts()?;
+    let mut chosen = Vec::new();
+    for name in names {
+        if name == ALL {
+            let mut four: Vec<_> =
+                known.iter().filter(|script| script.conclusion.is_some()).cloned().collect();
+            four.sort_by_key(|script| script.conclusion);
+            chosen.extend(four);
+            continue;
+        }
+        let Some(script) = known.iter().find(|script| &script.name == name) else {
+            let names: Vec<&str> = known.iter().map(|script| script.name.as_str()).collect();
+            return Err(Failure::Refused(format!(
+                "there is no drill `{name}`: the drills are {}, and `all` (your own are read from {})",
+                names.join(", "),
+                users_drills().map_or_else(
+                    || "~/.config/zonedrill/drills, which is not there".into(),
+                    |folder| folder.display().to_string()
+                )
+            )));
+        };
+        chosen.push(script.clone());
+    }
+    Ok(chosen)
+}
+
+/// Checks that there are such drills, and that the sabotage is one of theirs.
+///
+/// # Errors
+/// When that is not so, or a script has a mistake.
+pub fn check(asked: &DrillRun) -> std::result::Result<(), Failure> {
+    let scripts = chosen(&asked.names)?;
+    asked.sabotage.map_or(Ok(()), |kind| fits(kind, &scripts))
+}
+
+/// All there are: built in, and the user's own.
+///
+/// # Errors
+/// When one has a mistake.
+pub fn scripts() -> std::result::Result<Vec<Script>, Failure> {
+    let folder = users_drills();
+    library::load(folder.as_deref()).map_err(|error| Failure::Refused(error.to_string()))
+}
+
+/// Where a user's own drills are.
+fn users_drills() -> Option<PathBuf> {
+    use etcetera::BaseStrategy;
+    let named = std::env::var_os("ZONEDRILL_DRILLS").filter(|value| !value.is_empty());
+    named
+        .map(PathBuf::from)
+        .or_else(|| {
+            let base = etcetera::choose_base_strategy().ok()?;
+            Some(base.config_dir().join("zonedrill").join(USERS_DRILLS))
+        })
+        .filter(|folder| folder.is_dir())
+}
+
+/// Is that fault one of each of these drills?
+fn fits(kind: Sabotage, scripts: &[Script]) -> std::result::Result<(), Failure> {
+    match scripts.iter().find(|script| !script.sabotages.contains(&kind)) {
+        None => Ok(()),
+        Some(script) => {
+            let fitting: Vec<&str> = script.sabotages.iter().map(|kind| kind.as_str()).collect();
+            Err(Failure::Refused(format!(
+                "`{}` is no sabotage of the drill {}: it has {}",
+                kind.as_str(),
+                script.name,
+                if fitting.is_empty() { "none".to_owned() } else { fitting.join(", ") }
+            )))
+        }
+    }
+}
+
+/// Lists the drills there are.
+///
+/// # Errors
+/// When a script has a mistake.
+pub fn list() -> Result {
+    let scripts = scripts()?;
+    let width = scripts.iter().map(|script| script.name.len()).max().unwrap_or_default();
+    let mut text = String::new();
+    for script in &scripts {
+        let number = script.conclusion.map_or(" ".to_owned(), |number| number.to_string());
+        let _ = writeln!(text, "{number} {:width$}  {}", script.name, script.claim);
+    }
+    let data = scripts
+        .iter()
+        .map(|script| {
+            serde_json::json!({
+                "name": script.name, "conclusion": script.conclusion, "claim": script.claim,
+                "steps": script.steps.len(),
+                "sabotages": script.sabotages.iter().map(|s| s.as_str()).collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    let text = text.trim_end().to_owned();
+    Ok(Completion { outcome: Outcome::Done, text, data: Some(serde_json::Value::Array(data)) })
+}
