@@ -22,7 +22,7 @@ use crate::region::{
     topology::{ACCOUNT, NodePlan},
 };
 
-/// How long a node may take to answer before it counts as silent.
+/// How long a node may take to answer before it is asked once more, and then counts as silent.
 const ANSWER_TIMEOUT: Duration = Duration::from_millis(700);
 /// The shortest time between two polls, however many events come.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
@@ -77,7 +77,12 @@ async fn watch_node(
     let mut load = Load::default();
     loop {
         let began = Instant::now();
-        let report = poll(&kept, &mut load).await.map(Box::new);
+        let mut report = poll(&kept, &mut load).await;
+        // One answer may be lost to a busy machine.
+        if report.is_none() {
+            report = poll(&kept, &mut load).await;
+        }
+        let report = report.map(Box::new);
         let longest = if report.is_none() { SILENT_PAUSE } else { Duration::MAX };
         if out.send(Observation::Node { node: node.name.clone(), report }).await.is_err() {
             return Ok(());

@@ -13,6 +13,7 @@ mod book;
 mod flow;
 mod frame;
 mod inputs;
+mod late;
 mod link;
 mod mirror;
 mod nodes;
@@ -62,6 +63,8 @@ pub struct State {
     quiet_change: bool,
     /// The conclusions that the watching of what is done by hand has told last.
     watched: BTreeSet<String>,
+    #[serde(default)]
+    last_input_at_ms: UnixMs,
 }
 
 impl State {
@@ -96,6 +99,7 @@ impl State {
             revision: 1,
             quiet_change: false,
             watched: BTreeSet::new(),
+            last_input_at_ms: started_at_ms,
         }
     }
 

@@ -77,9 +77,20 @@ pub struct Status {
     /// When the newest sample of every zone's `lag_history` was taken.
     #[serde(default)]
     pub history_at_ms: UnixMs,
+    /// When the room itself was late last: what was observed meanwhile is older than it says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late: Option<Late>,
     /// This is no region but the record of one, shown again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay: Option<Replay>,
+}
+
+/// The room took in nothing for a while: its machine was busy, or suspended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Late {
+    /// When it went on.
+    pub at_ms: UnixMs,
+    pub for_ms: u64,
 }
 
 impl Status {

@@ -43,6 +43,12 @@ pub enum HomeError {
     /// The folder belongs to someone else.
     #[error("{} belongs to another user (uid {uid}): set ZONEDRILL_HOME to a folder of your own", path.display())]
     NotOurs { path: PathBuf, uid: u32 },
+    /// A link stands where a folder is wanted.
+    #[error(
+        "{} is a link, and the folder it leads to may be anybody's: remove the link, or set ZONEDRILL_HOME (for a region) or TMPDIR (for its socket) to a folder of your own",
+        .0.display()
+    )]
+    Link(PathBuf),
     /// Another room holds the region.
     #[error(
         "region `{region}` already has a room (pid {pid}): `zonedrill{flag} attach` opens a screen on it, `zonedrill{flag} down` ends it",
@@ -350,17 +356,25 @@ pub fn cache_folder() -> Result<PathBuf, HomeError> {
     Ok(base.cache_dir().join("zonedrill"))
 }
 
-/// Creates a folder that only its owner can enter.
+/// Creates a folder that only its owner can enter. A link in its place is not followed: in a
+/// folder where anybody writes, it would make this one's mode that of whatever it leads to.
 ///
 /// # Errors
-/// When it cannot be created, or is someone else's.
+/// When it cannot be created, is a link, or is someone else's.
 pub fn private_folder(path: &Path) -> Result<(), HomeError> {
+    use rustix::fs::{Mode, OFlags};
     let io = |doing| move |source| HomeError::Io { doing, path: path.to_owned(), source };
+    let only_ours = Mode::from_raw_mode(0o700);
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io("create"))?;
-    let owner = fs::metadata(path).map_err(io("read"))?.uid();
-    if owner != rustix::process::getuid().as_raw() {
-        return Err(HomeError::NotOurs { path: path.to_owned(), uid: owner });
+    if fs::symlink_metadata(path).map_err(io("read"))?.is_symlink() {
+        return Err(HomeError::Link(path.to_owned()));
     }
-    rustix::fs::chmod(path, rustix::fs::Mode::from_raw_mode(0o700))
-        .map_err(|error| io("protect")(error.into()))
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let folder =
+        rustix::fs::open(path, flags, Mode::empty()).map_err(|error| io("open")(error.into()))?;
+    let stat = rustix::fs::fstat(&folder).map_err(|error| io("read")(error.into()))?;
+    if stat.st_uid != rustix::process::getuid().as_raw() {
+        return Err(HomeError::NotOurs { path: path.to_owned(), uid: stat.st_uid });
+    }
+    rustix::fs::fchmod(&folder, only_ours).map_err(|error| io("protect")(error.into()))
 }

@@ -157,6 +157,7 @@ pub fn idle(zones: u16) -> Status {
             Screen { id: 1, name: "mira".into(), drives: true, ..Screen::default() },
             Screen { id: 2, name: "tom".into(), drives: false, ..Screen::default() },
         ],
+        late: None,
         replay: None,
     }
 }

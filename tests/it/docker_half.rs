@@ -48,7 +48,7 @@ fn a_cut_or_heal_whose_engine_goes_away_is_not_recorded_as_done() {
         assert_eq!(lab.on_the_wan().len(), 6);
     }
     // A timer tries again.
-    let cut = region.program().args(["cut", "b", "--for", "12s"]).spawn().expect("a cut");
+    let cut = region.program().args(["cut", "b", "--for", "20s"]).spawn().expect("a cut");
     region.wait_zone("b", "the cut is proved", SOON, |b| b["link"]["effective"] == true);
     engine.end();
     let events = region.folder().join("events.jsonl");

@@ -305,7 +305,10 @@ fn ended_drills(region: &Region) -> usize {
 fn a_drill_whose_room_is_killed_is_void_and_can_be_reported() {
     let region = Region::up("abandoned");
     let drill = start(&region, &["drill", "run", "cut", "heal"]);
-    wait_until("the first is over", 60, || conclusion(&region, "cut")["verdict"] == "proved");
+    // On a busy machine it may be void: what counts is that it ended.
+    let ended = ["proved", "void"].map(Value::from);
+    wait_until("the first is over", 120, || ended.contains(&conclusion(&region, "cut")["verdict"]));
+    let first = conclusion(&region, "cut")["verdict"].clone();
     wait_until("zone b is cut", 60, || cut_state(&region) == "cut");
     let pid = rustix::process::Pid::from_raw(region.room_pid()).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
@@ -322,7 +325,8 @@ fn a_drill_whose_room_is_killed_is_void_and_can_be_reported() {
     let verified = region.run(&["verify", bundle]).expect_code(2);
     assert!(verified.out.contains("its room was killed"), "{}", verified.out);
     // What had ended before is told with it.
-    assert!(verified.out.contains("proved   cut: "), "{}", verified.out);
+    let first = format!("{:<9}cut: ", first.as_str().unwrap());
+    assert!(verified.out.contains(&first), "{}", verified.out);
     // Told once: the next room knows that it is over.
     region.ok("down");
     region.start(&[]).expect_code(0);

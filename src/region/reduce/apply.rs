@@ -11,6 +11,13 @@ use crate::region::{
 impl State {
     /// Changes the picture by an input that came at `now`; returns what is worth a line in the log.
     pub fn apply(&mut self, now: UnixMs, input: Input) -> Vec<EventKind> {
+        let mut events = Vec::new();
+        self.notice_lateness(now, &mut events);
+        events.extend(self.take(now, input));
+        events
+    }
+
+    fn take(&mut self, now: UnixMs, input: Input) -> Vec<EventKind> {
         match input {
             Input::Tick => self.tick(now),
             Input::Observed(observation) => self.observe(now, observation),

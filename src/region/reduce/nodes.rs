@@ -115,7 +115,7 @@ impl State {
     /// A node did not answer within its deadline.
     pub(super) fn silence(&mut self, now: UnixMs, node: &NodeName, events: &mut Vec<EventKind>) {
         let Some((i, n)) = self.place(node) else { return };
-        if self.status.zones[i].nodes[n].state.answers() {
+        if self.status.zones[i].nodes[n].state.answers() && !self.has_just_been_late(now) {
             self.node_state(now, i, n, NodeState::Silent, events);
             self.elect(i, events);
         }
@@ -123,6 +123,9 @@ impl State {
 
     /// Nodes that have not answered for too long, whether or not a watcher said so.
     pub(super) fn age_nodes(&mut self, now: UnixMs, events: &mut Vec<EventKind>) {
+        if self.has_just_been_late(now) {
+            return;
+        }
         for i in 0..self.books.len() {
             for n in 0..self.books[i].nodes.len() {
                 let node = &self.status.zones[i].nodes[n];

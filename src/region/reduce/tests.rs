@@ -15,6 +15,7 @@ use crate::region::{
 
 mod book;
 mod flow;
+mod late;
 mod link;
 mod mirror;
 mod nodes;

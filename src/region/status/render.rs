@@ -23,6 +23,10 @@ use crate::region::{
 pub fn render(status: &Status) -> String {
     let mut page = Page::default();
     head(&mut page, status);
+    if let Some(late) = status.late.filter(|late| late.at_ms + FRESH_MS > status.at_ms) {
+        let said = format!("was late by {}: the numbers may be older than told", span(late.for_ms));
+        page.row("room", &[said]);
+    }
     for zone in &status.zones {
         page.blank();
         block(&mut page, zone, status);

@@ -90,3 +90,18 @@ fn an_id_is_made_once_for_the_owners_eyes_and_taken_over_ones_are_kept() {
     home.purge().unwrap();
     assert!(!file.exists());
 }
+
+#[test]
+fn a_link_in_a_folders_place_is_refused_and_what_it_leads_to_keeps_its_mode() {
+    use std::os::unix::fs::PermissionsExt;
+    let base = tempfile::tempdir().unwrap();
+    let (theirs, link) = (base.path().join("theirs"), base.path().join("zonedrill-0"));
+    fs::create_dir(&theirs).unwrap();
+    fs::set_permissions(&theirs, fs::Permissions::from_mode(0o755)).unwrap();
+    std::os::unix::fs::symlink(&theirs, &link).unwrap();
+    let refused = private_folder(&link).unwrap_err();
+    assert!(matches!(refused, HomeError::Link(_)), "{refused}");
+    assert_eq!(fs::metadata(&theirs).unwrap().permissions().mode() & 0o777, 0o755);
+    private_folder(&theirs).unwrap();
+    assert_eq!(fs::metadata(&theirs).unwrap().permissions().mode() & 0o777, 0o700);
+}

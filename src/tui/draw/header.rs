@@ -15,6 +15,7 @@ use super::{
 use crate::{
     region::{
         UnixMs,
+        format::span,
         status::{Conclusion, Drill, Phase, Replay, Screen},
     },
     tui::{format, state::Connection},
@@ -22,6 +23,9 @@ use crate::{
 
 /// Fewer cells than this are not worth a piece of evidence.
 const EVIDENCE: usize = 12;
+
+/// How long it is told that the room was late, in milliseconds.
+const LATE_SHOWN_MS: u64 = 10_000;
 
 /// What is left out before anything else.
 const READIEST: u8 = 6;
@@ -90,6 +94,10 @@ fn parts(scene: Scene<'_>) -> Vec<Part> {
     }
     if let Some(late) = view.slow_line {
         let text = format!("{} slow line: {:.1} s late", theme.pick("▲", "!"), late.as_secs_f64());
+        add(0, text, theme.warn());
+    }
+    if let Some(late) = status.late.filter(|late| now.saturating_sub(late.at_ms) < LATE_SHOWN_MS) {
+        let text = format!("{} room {} late", theme.pick("▲", "!"), span(late.for_ms));
         add(0, text, theme.warn());
     }
     match &status.phase {

@@ -152,11 +152,17 @@ impl Region {
     pub fn wait(&self, what: &str, within: Duration, wanted: impl Fn(&Value) -> bool) -> Value {
         let deadline = Instant::now() + within;
         loop {
-            let status = self.status();
-            if wanted(&status) {
+            // A room on a busy machine may not answer at once.
+            let told = self.run(&["status", "--json"]);
+            let status = serde_json::from_str(&told.out).unwrap_or(Value::Null);
+            if told.code == 0 && wanted(&status) {
                 return status;
             }
-            assert!(Instant::now() < deadline, "{what}: not within {within:?}: {status:#}");
+            assert!(
+                Instant::now() < deadline,
+                "{what}: not within {within:?}: {status:#} {}",
+                told.err
+            );
             std::thread::sleep(Duration::from_millis(50));
         }
     }
