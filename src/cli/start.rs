@@ -1,9 +1,7 @@
 //! Finding the region's room, or starting one that outlives this shell.
 
 use std::{
-    fs::OpenOptions,
     io::{Read, Write},
-    os::unix::fs::OpenOptionsExt,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -18,6 +16,7 @@ use crate::{
     region::{Settings, status::Phase},
     room::{
         self, RoomError,
+        bounded_file::BoundedFile,
         client::{Client, ClientError},
         home::Home,
         protocol::{ClientKind, Message, Request},
@@ -201,16 +200,12 @@ pub fn be_the_room(home: Home, settings: Settings, tethered: bool) -> eyre::Resu
     // A session of its own: no terminal's hang-up or ctrl-c concerns it. Fails only where it is
     // one already.
     let _ = rustix::process::setsid();
-    let log = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o600)
-        .open(home.log())
+    let log = BoundedFile::append(&home.log())
         .wrap_err_with(|| format!("cannot write {}", home.log().display()))?;
     // Whoever started us reads our standard error until we listen; a crash must land in the log.
     let starter = std::io::stderr();
     let mut starter = std::fs::File::from(rustix::io::fcntl_dupfd_cloexec(&starter, 3)?);
-    rustix::stdio::dup2_stderr(&log)?;
+    rustix::stdio::dup2_stderr(log.file())?;
     logging::to_file(log);
     tracing::info!("room of region {}, pid {}", home.region, std::process::id());
     if tethered {

@@ -7,15 +7,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::bounded_file::{LONGEST, put_aside};
 use crate::region::{
     history::{Begin, Line},
     input::Moment,
     reduce::State,
 };
-
-/// A file longer than this is put aside, and the one put aside before goes: two of them are some
-/// hours of an idle region, and a bound on what a room leaves on the disk.
-const LONGEST: u64 = 32 << 20;
 
 /// The region's history on disk, and those of the drills that are recorded.
 pub struct History {
@@ -59,12 +56,8 @@ impl History {
 
     /// Begins the file, or a part of it that another life of the room began.
     fn begin(&self, moment: &Moment, state: &State) -> Option<Writer> {
-        let full = std::fs::metadata(&self.path).is_ok_and(|meta| meta.len() > self.longest);
-        if full {
-            let aside = self.path.with_extension("1.jsonl");
-            if let Err(error) = std::fs::rename(&self.path, aside) {
-                tracing::error!("history.jsonl: {error}");
-            }
+        if let Err(error) = put_aside(&self.path, self.longest) {
+            tracing::error!("history.jsonl: {error}");
         }
         let opened = Writer::open(&self.path, OpenOptions::new().create(true).append(true));
         match opened {

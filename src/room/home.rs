@@ -71,7 +71,7 @@ pub enum HomeError {
 }
 
 /// What a purge removes, besides the consumers' logs.
-const DATA: [&str; 14] = [
+const DATA: [&str; 16] = [
     "servers",
     "drills",
     "ledger.jsonl",
@@ -79,6 +79,8 @@ const DATA: [&str; 14] = [
     "events.jsonl",
     "history.jsonl",
     "history.1.jsonl",
+    "events.1.jsonl",
+    "room.1.log",
     identity::FILE,
     "region.id.new",
     "region.toml",

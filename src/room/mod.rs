@@ -19,6 +19,7 @@
 //! | [`roles`] | who is here, who drives, who asks (pure) |
 //! | [`guard`] | clears up after a room that was killed |
 
+pub mod bounded_file;
 pub mod bringup;
 pub mod client;
 pub mod clock;

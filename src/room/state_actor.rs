@@ -6,7 +6,6 @@ mod possible;
 
 use std::{
     collections::BTreeMap,
-    fs::{File, OpenOptions},
     io::Write,
     sync::Arc,
     time::{Duration, Instant},
@@ -17,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::commands::answer;
 use super::{
+    bounded_file::BoundedFile,
     clock::now_ms,
     evidence::AckFloors,
     history::History,
@@ -64,7 +64,7 @@ pub struct StateActor {
     inbox: mpsc::UnboundedReceiver<Mail>,
     publish: watch::Sender<Arc<Published>>,
     wire: Arc<EventWire>,
-    file: Option<File>,
+    file: Option<BoundedFile>,
     history: History,
     floors: watch::Sender<AckFloors>,
     screens: watch::Receiver<BTreeMap<u64, Screen>>,
@@ -111,7 +111,7 @@ impl StateActor {
     /// Owns `parts.state` from now on.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let file = OpenOptions::new().create(true).append(true).open(parts.runtime.home.events());
+        let file = BoundedFile::append(&parts.runtime.home.events());
         let file = file.inspect_err(|error| tracing::error!("events.jsonl: {error}")).ok();
         let history = History::at(&parts.runtime.home.history());
         Self {
@@ -371,7 +371,7 @@ impl StateActor {
             if let Some(file) = &mut self.file {
                 let written = serde_json::to_string(&event)
                     .map_err(std::io::Error::from)
-                    .and_then(|line| writeln!(file, "{line}"));
+                    .and_then(|line| file.write_all((line + "\n").as_bytes()));
                 if let Err(error) = written {
                     tracing::error!("events.jsonl: {error}");
                 }
