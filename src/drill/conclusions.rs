@@ -20,6 +20,9 @@ pub struct Requirement {
     /// The built-in drill that tests it.
     pub drill: &'static str,
     pub claim: &'static str,
+    /// About how long its drill takes at the original plan's numbers, in seconds, with two zones of
+    /// real servers on a quiet machine.
+    pub takes_s: u8,
     /// The ids of the checks that decide.
     checks: &'static [&'static str],
     /// The phases they look at, in this order.
@@ -32,6 +35,7 @@ pub static REQUIREMENTS: [Requirement; 4] = [
         number: 1,
         drill: "cut",
         claim: "A cut between zones does not disturb consumption inside a zone.",
+        takes_s: 13,
         checks: &[
             "severed",
             "in-zone",
@@ -47,6 +51,7 @@ pub static REQUIREMENTS: [Requirement; 4] = [
         number: 2,
         drill: "heal",
         claim: "After the network is back no message is lost or duplicated, and the mirror catches up in order.",
+        takes_s: 12,
         checks: &["severed", "recovery", "progress", "no-loss-no-duplicate", "replicas-identical"],
         phases: &["before", "during", "healing", "after"],
     },
@@ -54,6 +59,7 @@ pub static REQUIREMENTS: [Requirement; 4] = [
         number: 3,
         drill: "independent",
         claim: "Each zone's progress is its own: a pause or a slow consumer in one does not hold up the other.",
+        takes_s: 11,
         checks: &["progress-independent", "speeds", "no-loss-no-duplicate", "replicas-identical"],
         phases: &["before", "apart", "meeting", "speeds"],
     },
@@ -61,6 +67,7 @@ pub static REQUIREMENTS: [Requirement; 4] = [
         number: 4,
         drill: "grow",
         claim: "A zone joins the region, and the producer is not touched.",
+        takes_s: 19,
         checks: &["producer", "servers", "backfill", "no-loss-no-duplicate", "replicas-identical"],
         phases: &["before", "joining", "after"],
     },

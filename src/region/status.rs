@@ -8,6 +8,7 @@
 //!
 //! The region as a whole is here; the parts have files of their own.
 
+mod alarms;
 mod drill;
 mod link;
 mod messages;
@@ -23,6 +24,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    alarms::{Alarm, AlarmKind},
     drill::{Conclusion, Counter, Drill, DrillStep, Pause, Verdict},
     link::{Link, LinkState},
     messages::{Audit, Ledger, Producer},

@@ -118,8 +118,29 @@ pub enum Overlay {
         text: String,
         scroll: usize,
     },
+    /// What is wrong with the region now.
+    Alarms {
+        scroll: usize,
+    },
+    /// Why the verdicts are what they are.
+    Why {
+        scroll: usize,
+    },
     /// The log large, with tui-logger's own selection of targets.
     Log,
+}
+
+impl Overlay {
+    /// Where a text that is longer than the screen stands.
+    pub fn scroll(&mut self) -> Option<&mut usize> {
+        match self {
+            Self::Help { scroll }
+            | Self::Alarms { scroll }
+            | Self::Why { scroll }
+            | Self::Answer { scroll, .. } => Some(scroll),
+            _ => None,
+        }
+    }
 }
 
 /// The palette.

@@ -212,13 +212,13 @@ pub fn paste(view: &mut ViewState, status: &Status, text: &str) {
 
 /// Takes a mouse event.
 pub fn mouse(view: &mut ViewState, status: &Status, mouse: Mouse) -> bool {
+    if let (Mouse::WheelUp | Mouse::WheelDown, Some(scroll)) =
+        (mouse, view.overlay.as_mut().and_then(Overlay::scroll))
+    {
+        *scroll = if mouse == Mouse::WheelUp { scroll.saturating_sub(3) } else { *scroll + 3 };
+        return true;
+    }
     match (mouse, &mut view.overlay) {
-        (Mouse::WheelUp, Some(Overlay::Help { scroll } | Overlay::Answer { scroll, .. })) => {
-            *scroll = scroll.saturating_sub(3);
-        }
-        (Mouse::WheelDown, Some(Overlay::Help { scroll } | Overlay::Answer { scroll, .. })) => {
-            *scroll += 3;
-        }
         (Mouse::WheelUp, _) => view.log.scroll(true, 3),
         (Mouse::WheelDown, _) => view.log.scroll(false, 3),
         (Mouse::Click { x, y }, None) => {

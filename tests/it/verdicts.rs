@@ -237,19 +237,26 @@ async fn a_foreign_fetch_shows_beside_the_rooms_own_deliveries_within_two_second
 /// A room that is stopped sees nothing: its own sleep is not the servers' recovery.
 #[test]
 fn a_room_that_is_stopped_times_nothing() {
-    // A mirror that takes a while to notice that the link is back leaves time to stop the room.
+    // A mirror that takes a while to notice that the link is back leaves time to stop the room;
+    // now and then it takes none, and the catch-up is over before that.
     let region = Region::new("stopped");
     region.start(&["--mirror", "classic"]).expect_code(0);
-    let drill = Running::start(&region, "heal");
-    drill.wait_for("healing");
     let room = rustix::process::Pid::from_raw(region.room_pid()).unwrap();
-    rustix::process::kill_process(room, rustix::process::Signal::STOP).unwrap();
-    // How long it is stopped.
-    std::thread::sleep(Duration::from_secs(4));
-    rustix::process::kill_process(room, rustix::process::Signal::CONT).unwrap();
-    let ended = drill.end().expect_code(2);
     let said = "between the heal and the end of the catch-up: the room itself stood still";
-    assert!(ended.out.contains(said), "{}", ended.out);
+    for _ in 0..5 {
+        let drill = Running::start(&region, "heal");
+        drill.wait_for("healing");
+        rustix::process::kill_process(room, rustix::process::Signal::STOP).unwrap();
+        // How long it is stopped.
+        std::thread::sleep(Duration::from_secs(4));
+        rustix::process::kill_process(room, rustix::process::Signal::CONT).unwrap();
+        let ended = drill.end();
+        if ended.code == 2 {
+            assert!(ended.out.contains(said), "{}", ended.out);
+            return;
+        }
+    }
+    panic!("five catch-ups, and the stop of the room was seen in none");
 }
 
 /// What is done by keys and shell is watched by the same checks, with nobody recording it.

@@ -33,6 +33,10 @@ impl Action {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ScreenAction {
     Help,
+    /// What is wrong with the region now, and what to do.
+    Alarms,
+    /// The verdicts' reasons, whole, and what to do next.
+    Why,
     /// Open the palette, with these words in it.
     Palette(String),
     Filter,
@@ -69,8 +73,10 @@ pub enum ScreenAction {
 }
 
 /// The words after `screen`, except `palette`, which takes more.
-const SCREEN: [(&str, ScreenAction); 18] = [
+const SCREEN: [(&str, ScreenAction); 20] = [
     ("help", ScreenAction::Help),
+    ("alarms", ScreenAction::Alarms),
+    ("why", ScreenAction::Why),
     ("filter", ScreenAction::Filter),
     ("next", ScreenAction::Next),
     ("previous", ScreenAction::Previous),

@@ -15,7 +15,7 @@ use crate::{
         history::{self, Line},
         input::{Concluded, Moment},
         reduce::{CONCLUSIONS, State},
-        status::{Drill, DrillStep, Phase, StepState, Verdict},
+        status::{Drill, Phase, StepState, Verdict},
     },
 };
 
@@ -117,7 +117,7 @@ impl Told {
                 if let Some(script) = self.run.script() {
                     self.view.conclusion = script.conclusion;
                     self.view.claim.clone_from(&script.claim);
-                    self.view.steps = script.steps.iter().map(step).collect();
+                    self.view.steps = script.steps.iter().map(Step::shown).collect();
                 }
                 let sabotage = begin.sabotage.map(|kind| kind.as_str().to_owned());
                 self.say(at, EventKind::DrillBegan { drill: begin.drill, sabotage });
@@ -157,35 +157,8 @@ impl Told {
 
 fn view(begin: &Begin) -> Drill {
     Drill {
-        name: begin.drill.clone(),
-        conclusion: None,
-        claim: String::new(),
         scale: begin.scale,
         sabotage: begin.sabotage.map(|kind| kind.as_str().to_owned()),
-        actor: begin.actor.clone(),
-        began_at_ms: begin.at,
-        ended_at_ms: None,
-        verdict: Verdict::Waiting,
-        evidence: "nothing tested yet".into(),
-        steps: Vec::new(),
-        counters: Vec::new(),
-        presented: false,
-        waits_for: None,
-        queue: Vec::new(),
-        bundle: None,
-    }
-}
-
-/// A step of the script, as it has not begun.
-fn step(step: &Step) -> DrillStep {
-    DrillStep {
-        title: step.title.clone(),
-        does: step.does.clone(),
-        expect: step.expect.clone(),
-        watch: step.watch.clone(),
-        state: None,
-        began_at_ms: None,
-        took_ms: None,
-        detail: String::new(),
+        ..Drill::beginning(&begin.drill, &begin.actor, begin.at)
     }
 }

@@ -20,7 +20,10 @@ use self::{
     read::{Reader, error},
 };
 use super::{checks::Check, conclusions, condition::Condition};
-use crate::{command::Sabotage, region::ZoneName};
+use crate::{
+    command::Sabotage,
+    region::{ZoneName, status::DrillStep},
+};
 
 /// A drill.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,6 +60,23 @@ pub struct Step {
     pub phase: Option<String>,
     /// What is done, in order.
     pub actions: Vec<Action>,
+}
+
+impl Step {
+    /// The step as it is shown before it begins.
+    #[must_use]
+    pub fn shown(&self) -> DrillStep {
+        DrillStep {
+            title: self.title.clone(),
+            does: self.does.clone(),
+            expect: self.expect.clone(),
+            watch: self.watch.clone(),
+            state: None,
+            began_at_ms: None,
+            took_ms: None,
+            detail: String::new(),
+        }
+    }
 }
 
 /// One thing to do.

@@ -67,6 +67,29 @@ pub struct Drill {
 }
 
 impl Drill {
+    /// A drill that begins, before its first step and before anything is tested.
+    #[must_use]
+    pub fn beginning(name: &str, actor: &str, at: UnixMs) -> Self {
+        Self {
+            name: name.to_owned(),
+            conclusion: None,
+            claim: String::new(),
+            scale: 1,
+            sabotage: None,
+            actor: actor.to_owned(),
+            began_at_ms: at,
+            ended_at_ms: None,
+            verdict: Verdict::Waiting,
+            evidence: "nothing tested yet".into(),
+            steps: Vec::new(),
+            counters: Vec::new(),
+            presented: false,
+            waits_for: None,
+            queue: Vec::new(),
+            bundle: None,
+        }
+    }
+
     /// Every step is over and the verdict is still to come: the streams are being read.
     #[must_use]
     pub fn closing(&self) -> bool {

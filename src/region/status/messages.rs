@@ -108,6 +108,18 @@ impl Ledger {
         }
     }
 
+    /// Every count that must be zero, with its word.
+    #[must_use]
+    pub fn faults(&self) -> [(&'static str, u64); 5] {
+        [
+            ("lost", self.lost),
+            ("duplicate", self.duplicates),
+            ("reordered", self.reordered),
+            ("corrupt", self.corrupt),
+            ("unexpected", self.unexpected),
+        ]
+    }
+
     /// `behind`, where the ledger can tell: one that was cut short cannot.
     #[must_use]
     pub fn known_behind(&self) -> Option<u64> {

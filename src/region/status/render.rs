@@ -80,6 +80,17 @@ fn head(page: &mut Page, status: &Status) {
     if let Some(why) = &status.failure {
         page.prose("  why", why);
     }
+    let alarms = status.alarms();
+    if !alarms.is_empty() {
+        page.row("word", &[Status::word(&alarms)]);
+    }
+    for alarm in &alarms {
+        let remedy = match alarm.remedy.as_str() {
+            "" => String::new(),
+            line => format!(": `{line}`"),
+        };
+        page.prose("  alarm", &format!("{}{remedy}", alarm.cause));
+    }
     if matches!(status.phase, Phase::Starting | Phase::Failed)
         || status.steps.iter().any(|step| step.state != StepState::Done)
     {

@@ -340,21 +340,8 @@ pub async fn end(cx: CommandCtx) -> Result {
 
 fn picture(ctx: &DrillCtx, script: &Script, at: u64) -> Drill {
     Drill {
-        name: script.name.clone(),
         conclusion: script.conclusion,
         claim: script.claim.clone(),
-        scale: 1,
-        sabotage: None,
-        actor: ctx.who.clone(),
-        began_at_ms: at,
-        ended_at_ms: None,
-        verdict: Verdict::Waiting,
-        evidence: "nothing tested yet".into(),
-        steps: Vec::new(),
-        counters: Vec::new(),
-        presented: false,
-        waits_for: None,
-        queue: Vec::new(),
-        bundle: None,
+        ..Drill::beginning(&script.name, &ctx.who, at)
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     command::{Command, Produce},
     drill::{
         record::{Begin, Entry, FORMAT},
-        script::{Action, Filling, Script},
+        script::{Action, Filling, Script, Step},
         scripted,
     },
     ledger::Ledger,
@@ -27,7 +27,7 @@ use crate::{
         EventKind, Input, MirrorKind, Status, ZoneName,
         format::seconds,
         input::Concluded,
-        status::{Drill, DrillStep, Verdict},
+        status::{Drill, Verdict},
     },
     room::{clock::now_ms, failure::Failure, runtime::Runtime, zones},
 };
@@ -259,37 +259,15 @@ fn untried(ctx: &DrillCtx, script: &Script, how: &How, why: &str) -> Ended {
 
 /// The picture before the first step.
 fn picture(ctx: &DrillCtx, script: &Script, how: &How) -> Drill {
-    let steps = script
-        .steps
-        .iter()
-        .map(|step| DrillStep {
-            title: step.title.clone(),
-            does: step.does.clone(),
-            expect: step.expect.clone(),
-            watch: step.watch.clone(),
-            state: None,
-            began_at_ms: None,
-            took_ms: None,
-            detail: String::new(),
-        })
-        .collect();
     Drill {
-        name: script.name.clone(),
         conclusion: script.conclusion,
         claim: script.claim.clone(),
         scale: how.scale,
         sabotage: how.sabotage.map(|kind| kind.as_str().to_owned()),
-        actor: ctx.who.clone(),
-        began_at_ms: now_ms(),
-        ended_at_ms: None,
-        verdict: Verdict::Waiting,
-        evidence: "nothing tested yet".into(),
-        steps,
-        counters: Vec::new(),
+        steps: script.steps.iter().map(Step::shown).collect(),
         presented: how.present,
-        waits_for: None,
         queue: how.queue.clone(),
-        bundle: None,
+        ..Drill::beginning(&script.name, &ctx.who, now_ms())
     }
 }
 

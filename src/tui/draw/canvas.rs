@@ -4,6 +4,7 @@ use ratatui::{
     buffer::Buffer,
     layout::Rect,
     style::Style,
+    symbols::border,
     text::{Line, Span},
     widgets::{Block, Clear, Widget},
 };
@@ -45,10 +46,22 @@ pub fn framed(
     title: Line<'_>,
     right: Line<'_>,
 ) -> Rect {
-    let area = area.intersection(buf.area);
     let border = if focused { theme.focus() } else { theme.border() };
+    framed_in(buf, area, theme.frame(focused), border, title, right)
+}
+
+/// The same, with lines of another look.
+pub fn framed_in(
+    buf: &mut Buffer,
+    area: Rect,
+    lines: border::Set<'static>,
+    border: Style,
+    title: Line<'_>,
+    right: Line<'_>,
+) -> Rect {
+    let area = area.intersection(buf.area);
     let block = Block::bordered()
-        .border_set(theme.frame(focused))
+        .border_set(lines)
         .border_style(border)
         .title_top(title)
         .title_top(right.right_aligned());

@@ -13,7 +13,12 @@ use crate::{
         Command,
         keys::{Action, Binding, ScreenAction, When},
     },
-    region::{Status, status::Task, topology::Role},
+    drill::conclusions::{REQUIREMENTS, Requirement},
+    region::{
+        Status,
+        status::{Phase, Task, Verdict},
+        topology::Role,
+    },
     room::protocol::Outcome,
     tui::{format, keys, update},
 };
@@ -86,6 +91,11 @@ pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
     // Nobody sits at a recorder, and who plays the recording has none of these keys.
     bindings.retain(|_| !me.is_some_and(|screen| screen.records));
     bindings.sort_by_key(|binding| rank(binding, view.drives));
+    if let Some(keys) = proving(scene).filter(|_| !bindings.is_empty()) {
+        used += format::width(&keys) + " prove  ".len();
+        spans.push(Span::styled(keys, theme.focus()));
+        spans.push(Span::styled(" prove  ", theme.label()));
+    }
     for binding in bindings {
         let Some(Ok(word)) = binding.hint.as_ref().map(|hint| keys::fill(hint, view, status))
         else {
@@ -101,6 +111,20 @@ pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
         spans.push(Span::styled(format!(" {word}  "), theme.label()));
     }
     put_line(buf, area, 0, &Line::from(spans));
+}
+
+/// The keys that prove the conclusions, until one of them was pressed.
+fn proving(scene: Scene<'_>) -> Option<String> {
+    let Scene { status, view, .. } = scene;
+    let untried = status.conclusions.iter().all(|one| one.verdict == Verdict::Waiting);
+    let begun = status.drill.is_some() || status.replay.is_some() || status.phase != Phase::Up;
+    if !untried || begun || !view.drives {
+        return None;
+    }
+    let key =
+        |one: &Requirement| update::key_of(view, &Action::Line(format!("drill run {}", one.drill)));
+    let (first, last) = (REQUIREMENTS.first().and_then(key)?, REQUIREMENTS.last().and_then(key)?);
+    Some(format!("{first}-{last}"))
 }
 
 /// Whether an answer stands at the foot and not in the log as well.

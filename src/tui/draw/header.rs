@@ -9,16 +9,18 @@ use ratatui::{
 };
 
 use super::{
-    Scene,
+    Scene, alarms,
     canvas::{put, put_line},
 };
 use crate::{
+    command::keys::Action,
+    drill::conclusions,
     region::{
         UnixMs,
         format::span,
-        status::{Conclusion, Drill, Phase, Replay, Screen},
+        status::{Conclusion, Drill, Phase, Replay, Screen, Verdict},
     },
-    tui::{format, state::Connection},
+    tui::{format, state::Connection, update},
 };
 
 /// Fewer cells than this are not worth a piece of evidence.
@@ -79,6 +81,9 @@ fn parts(scene: Scene<'_>) -> Vec<Part> {
     let mut add = |readily, text: String, style| parts.push(Part { text, style, readily });
     if let Some(replay) = &status.replay {
         return replayed(replay, scene);
+    }
+    if let Some((word, style)) = alarms::word(scene) {
+        add(0, word, style);
     }
     let region = status.region.clone();
     add(if region.is_empty() { 0 } else { 5 }, "zonedrill".into(), theme.focus());
@@ -252,6 +257,13 @@ pub fn verdicts(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
     let even = (0..n).all(|i| entry(i, form).width() + 3 <= each);
     let gap = width.saturating_sub(total(form)) / n + 2;
 
+    // What to press, until something was: nobody has to read anything to begin.
+    let idle = running.is_none() && !status.zones.is_empty() && status.replay.is_none();
+    let told = |i: usize, conclusion: &Conclusion| match conclusion.verdict {
+        Verdict::Waiting if idle => invitation(i, scene).unwrap_or_default(),
+        _ => conclusion.evidence.clone(),
+    };
+
     let mut x = 1;
     for (i, conclusion) in status.conclusions.iter().enumerate() {
         let entry = entry(i, form);
@@ -266,12 +278,12 @@ pub fn verdicts(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
             put(buf, area, column - 1, 0, theme.pick("▸", ">"), theme.active());
         }
         if area.height > 1 {
-            let text = format::clip(&conclusion.evidence, each.saturating_sub(3), theme.ellipsis());
+            let text = format::clip(&told(i, conclusion), each.saturating_sub(3), theme.ellipsis());
             put(buf, place, 2, 1, &text, theme.label());
         } else if even {
             // On one row the evidence takes what the entry leaves of its column.
             let used = entry.width();
-            let text = format!(": {}", conclusion.evidence);
+            let text = format!(": {}", told(i, conclusion));
             let text = format::clip(&text, each - used - 2, theme.ellipsis());
             if each > used + EVIDENCE {
                 put(buf, place, u16::try_from(used).unwrap_or(0), 0, &text, theme.label());
@@ -279,4 +291,12 @@ pub fn verdicts(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
         }
         x += if even || area.height > 1 { each } else { entry.width() + gap };
     }
+}
+
+/// Which key runs the drill of a conclusion, and how long that takes.
+fn invitation(index: usize, scene: Scene<'_>) -> Option<String> {
+    let requirement = conclusions::required(u8::try_from(index + 1).ok())?;
+    let line = format!("drill run {}", requirement.drill);
+    let key = update::key_of(scene.view, &Action::Line(line))?;
+    Some(format!("press {key}: about {} s", requirement.takes_s))
 }

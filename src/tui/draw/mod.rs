@@ -1,5 +1,6 @@
 //! Drawing: one file per thing on screen, each a function of status, view state and theme.
 
+mod alarms;
 mod canvas;
 mod card;
 mod drill;

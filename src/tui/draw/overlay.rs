@@ -8,7 +8,7 @@ use ratatui::{
 };
 
 use super::{
-    Scene,
+    Scene, alarms,
     canvas::{popup, put_lines},
 };
 use crate::{
@@ -35,6 +35,14 @@ pub fn draw(buf: &mut Buffer, area: Rect, overlay: &Overlay, scene: Scene<'_>) {
             lines.push(keys("y", "or enter: yes", theme));
             lines.push(keys("n", "or esc: no", theme));
             question(buf, area, " sure? ", &lines, theme);
+        }
+        Overlay::Alarms { scroll } => {
+            let lines = alarms::list(area, scene);
+            scrolled(buf, area, Line::styled(" alarms ", theme.strong()), &lines, *scroll, theme);
+        }
+        Overlay::Why { scroll } => {
+            let lines = alarms::reasons(area, scene);
+            scrolled(buf, area, Line::styled(" why ", theme.strong()), &lines, *scroll, theme);
         }
         Overlay::Leave => leave(buf, area, scene),
         Overlay::Answer { title, outcome, text, scroll } => {

@@ -13,8 +13,8 @@ use ratatui::{
 
 pub(super) use self::recovery::clock;
 use super::{
-    Scene,
-    canvas::{Fact, facts, framed, put_lines},
+    Scene, alarms,
+    canvas::{Fact, facts, framed_in, put_lines},
     nodes,
     rows::{Row, fit},
     timeline,
@@ -42,7 +42,11 @@ const SENTENCE: usize = 3;
 pub fn draw(buf: &mut Buffer, area: Rect, zone: &Zone, scene: Scene<'_>) {
     let Scene { view, status, theme, .. } = scene;
     let focused = view.focused(status).is_some_and(|f| f.name == zone.name);
-    let inner = framed(buf, area, theme, focused, title(zone, focused, theme), state(zone, theme));
+    // State is what colours a frame; what has the focus is drawn heavier.
+    let border = alarms::frame(zone, scene);
+    let border = border.unwrap_or_else(|| if focused { theme.focus() } else { theme.border() });
+    let (title, state) = (title(zone, focused, theme), state(zone, theme));
+    let inner = framed_in(buf, area, theme.frame(focused), border, title, state);
     let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
     let (width, height) = (usize::from(inner.width), usize::from(inner.height));
 

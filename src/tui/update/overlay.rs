@@ -68,6 +68,14 @@ pub(super) fn key(
             view.overlay = scrolled(key, scroll).map(|scroll| Overlay::Help { scroll });
             Vec::new()
         }
+        Overlay::Alarms { scroll } => {
+            view.overlay = scrolled(key, scroll).map(|scroll| Overlay::Alarms { scroll });
+            Vec::new()
+        }
+        Overlay::Why { scroll } => {
+            view.overlay = scrolled(key, scroll).map(|scroll| Overlay::Why { scroll });
+            Vec::new()
+        }
         Overlay::Answer { title, outcome, text, scroll } => {
             view.overlay = scrolled(key, scroll).map(|scroll| Overlay::Answer {
                 title,
@@ -97,7 +105,7 @@ fn scrolled(key: Key, scroll: usize) -> Option<usize> {
         Code::Named(Named::PageUp) => Some(scroll.saturating_sub(10)),
         Code::Named(Named::PageDown) | Code::Char(' ') => Some(scroll + 10),
         Code::Named(Named::Home) => Some(0),
-        Code::Named(Named::Esc | Named::Enter) | Code::Char('q' | '?') => None,
+        Code::Named(Named::Esc | Named::Enter) | Code::Char('q' | '?' | '!' | 'w') => None,
         _ => Some(scroll),
     }
 }

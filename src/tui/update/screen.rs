@@ -21,6 +21,8 @@ pub(super) fn act(
 ) -> Vec<Effect> {
     match action {
         ScreenAction::Help => view.overlay = Some(Overlay::Help { scroll: 0 }),
+        ScreenAction::Alarms => view.overlay = Some(Overlay::Alarms { scroll: 0 }),
+        ScreenAction::Why => view.overlay = Some(Overlay::Why { scroll: 0 }),
         ScreenAction::Palette(text) => {
             view.overlay = Some(Overlay::Palette(Palette::new(text, status)));
         }

@@ -1,0 +1,211 @@
+//! What is wrong with a region now, the worst first, and the one word for it.
+
+use super::{LinkState, MirrorState, NodeState, Phase, Status, Zone, ZoneState};
+use crate::region::{
+    UnixMs,
+    configuration::gone_at_source,
+    deliveries::fetched_elsewhere,
+    format::{count, span},
+    names::ZoneName,
+    reduce::FRESH_MS,
+    topology::Role,
+};
+
+words! {
+    /// What kind of thing is wrong. The order is that of the region's word: the worst comes first.
+    #[derive(PartialOrd, Ord)]
+    pub enum AlarmKind {
+        /// Messages are lost, duplicate, out of order, corrupt or nobody's.
+        Loss = "LOSS",
+        /// A zone no longer follows the source.
+        Split = "SPLIT",
+        /// Nobody leads a stream: it takes nothing.
+        NoLeader = "NO LEADER",
+        /// A stream or consumer is not as it was made.
+        Changed = "CHANGED",
+        /// Nothing can be published, consumed or written down.
+        Trouble = "TROUBLE",
+        /// A link is down, and no command cut it.
+        Down = "DOWN",
+        /// A link was cut by a command.
+        Cut = "CUT",
+        /// A node does not answer, or has ended.
+        Degraded = "DEGRADED",
+        /// A zone has not caught up.
+        Behind = "BEHIND",
+        /// Nothing is known of a zone.
+        Unknown = "UNKNOWN",
+    }
+}
+
+/// Something that is wrong, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alarm {
+    pub kind: AlarmKind,
+    /// The zone it is about, if one.
+    pub zone: Option<ZoneName>,
+    /// What is wrong, in a sentence.
+    pub cause: String,
+    /// Since when, where that is known.
+    pub since_at_ms: Option<UnixMs>,
+    /// A command line that mends it or tells more; empty where the cause says it.
+    pub remedy: String,
+}
+
+impl Status {
+    /// What is wrong now, the worst first. Nothing while the region is not up.
+    #[must_use]
+    pub fn alarms(&self) -> Vec<Alarm> {
+        if self.phase != Phase::Up {
+            return Vec::new();
+        }
+        let mut found = Found(Vec::new());
+        if let Some(why) = &self.producer.trouble {
+            found.add(AlarmKind::Trouble, None, None, format!("the producer: {why}"), "status");
+        }
+        for zone in self.zones.iter().filter(|zone| zone.state == ZoneState::Ready) {
+            self.zone_alarms(zone, &mut found);
+        }
+        let mut alarms = found.0;
+        alarms.sort_by_key(|alarm| alarm.kind);
+        alarms
+    }
+
+    /// The word for the region: `OK`, or that of its worst alarm, with the zone where one link is
+    /// meant.
+    #[must_use]
+    pub fn word(alarms: &[Alarm]) -> String {
+        use AlarmKind::{Behind, Cut, Down};
+        match alarms.first() {
+            None => "OK".into(),
+            Some(Alarm { kind: kind @ (Cut | Down | Behind), zone: Some(zone), .. }) => {
+                format!("{kind} {zone}")
+            }
+            Some(alarm) => alarm.kind.to_string(),
+        }
+    }
+
+    fn zone_alarms(&self, zone: &Zone, found: &mut Found) {
+        let name = &zone.name;
+        let here = Some(name);
+        let wrong: Vec<String> = zone
+            .ledger
+            .faults()
+            .into_iter()
+            .filter(|(_, number)| *number > 0)
+            .map(|(what, number)| format!("{} {what}", count(number)))
+            .collect();
+        if !wrong.is_empty() {
+            let cause = format!("zone {name}: {}", wrong.join(", "));
+            found.add(AlarmKind::Loss, here, None, cause, &format!("verify {name}"));
+        }
+        if let Some((number, limits)) = self.gone_at_source(zone) {
+            let cause = gone_at_source(name, number, &limits);
+            found.add(AlarmKind::Loss, here, None, cause, &format!("repair {name}"));
+        }
+        for one in &zone.differences {
+            let (cause, since) = (one.difference.describe(name), Some(one.since_at_ms));
+            found.add(AlarmKind::Changed, here, since, cause, &one.difference.remedy(name));
+        }
+        if let Some(consumer) = &zone.consumer {
+            if let Some(why) = &consumer.trouble {
+                let cause = format!("the consumer of zone {name}: {why}");
+                found.add(AlarmKind::Trouble, here, None, cause, "status");
+            }
+            if consumer.elsewhere > 0 {
+                let cause = fetched_elsewhere(name, consumer.elsewhere);
+                found.add(AlarmKind::Trouble, here, None, cause, "");
+            }
+        }
+        for node in zone.nodes.iter().filter(|node| node.state != NodeState::Up) {
+            let remedy = match node.state {
+                NodeState::Dead | NodeState::Stopped => format!("node start {}", node.name),
+                NodeState::Frozen => format!("node thaw {}", node.name),
+                _ => String::new(),
+            };
+            let cause = format!("{} is {}", node.name, node.state);
+            found.add(AlarmKind::Degraded, here, Some(node.since_at_ms), cause, &remedy);
+        }
+        self.link_alarms(zone, found);
+        match &zone.stream {
+            _ if zone.recorded.is_some() => {}
+            Some(stream) if stream.leader.is_none() => {
+                let cause = format!("nobody leads the stream of zone {name}: it takes nothing");
+                found.add(AlarmKind::NoLeader, here, None, cause, "");
+            }
+            Some(stream) if self.at_ms.saturating_sub(stream.told_at_ms) >= FRESH_MS => {
+                let age = span(self.at_ms.saturating_sub(stream.told_at_ms));
+                let cause = format!("nothing was heard of the stream of zone {name} for {age}");
+                found.add(AlarmKind::Unknown, here, Some(stream.told_at_ms), cause, "doctor");
+            }
+            Some(_) => {}
+            None => {
+                let cause = format!("nothing is known of the stream of zone {name}");
+                found.add(AlarmKind::Unknown, here, None, cause, "doctor");
+            }
+        }
+    }
+
+    fn link_alarms(&self, zone: &Zone, found: &mut Found) {
+        let (name, here) = (&zone.name, Some(&zone.name));
+        if zone.role == Role::Source {
+            return;
+        }
+        let link = zone.link.as_ref();
+        let since = link.map(|link| link.since_at_ms);
+        match link.map(|link| (link.state, link.effective)) {
+            Some((LinkState::Cut, proved)) => {
+                let proof = if proved { "confirmed at both ends" } else { "not confirmed yet" };
+                let cause = format!("zone {name} is cut off by a command, {proof}");
+                found.add(AlarmKind::Cut, here, since, cause, &format!("heal {name}"));
+            }
+            Some((LinkState::Down, _)) => {
+                let cause = format!(
+                    "zone {name} has no leafnode connection to the source, and no command cut it"
+                );
+                found.add(AlarmKind::Down, here, since, cause, "doctor");
+            }
+            Some((LinkState::Up, _)) | None => {}
+        }
+        let Some(mirror) = &zone.mirror else { return };
+        let lag = mirror.true_lag.map_or("an unknown number".into(), count);
+        let (kind, cause, remedy) = match mirror.state {
+            MirrorState::Diverged
+            | MirrorState::Promoted
+            | MirrorState::Replaced
+            | MirrorState::SourceRecreated => {
+                let cause = format!("the mirror of zone {name} is {}", mirror.state);
+                (AlarmKind::Split, cause, format!("repair {name}"))
+            }
+            MirrorState::Stalled => {
+                let cause =
+                    format!("the mirror of zone {name} stands still, {lag} messages behind");
+                (AlarmKind::Behind, cause, format!("nudge {name}"))
+            }
+            _ if zone.recovery.as_ref().is_some_and(|clock| clock.caught_up_after_ms.is_none())
+                && link.is_some_and(|link| link.state == LinkState::Up) =>
+            {
+                let cause = format!("zone {name} is catching up after a heal, {lag} behind");
+                (AlarmKind::Behind, cause, String::new())
+            }
+            _ => return,
+        };
+        found.add(kind, here, None, cause, &remedy);
+    }
+}
+
+struct Found(Vec<Alarm>);
+
+impl Found {
+    fn add(
+        &mut self,
+        kind: AlarmKind,
+        zone: Option<&ZoneName>,
+        since_at_ms: Option<UnixMs>,
+        cause: String,
+        remedy: &str,
+    ) {
+        let (zone, remedy) = (zone.cloned(), remedy.to_owned());
+        self.0.push(Alarm { kind, zone, cause, since_at_ms, remedy });
+    }
+}

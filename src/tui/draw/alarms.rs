@@ -1,0 +1,151 @@
+//! What is wrong and why: the region's word, the list of alarms, the reasons of the verdicts.
+
+use ratatui::{
+    layout::Rect,
+    style::Style,
+    text::{Line, Span},
+};
+
+use super::Scene;
+use crate::{
+    region::{
+        Status,
+        status::{Alarm, AlarmKind, Conclusion, Phase, Verdict, Zone},
+    },
+    tui::{format, state::Connection, theme::Theme},
+};
+
+/// Cells that a frame and its padding take.
+const FRAME: u16 = 8;
+
+/// The region's word with the number of alarms, and how it looks; `None` while nothing can be said.
+pub fn word(scene: Scene<'_>) -> Option<(String, Style)> {
+    let Scene { status, view, theme, .. } = scene;
+    let known = status.phase == Phase::Up && !status.zones.is_empty();
+    if !known || view.connection != Connection::Live {
+        return None;
+    }
+    let alarms = status.alarms();
+    let word = Status::word(&alarms);
+    Some(match alarms.first() {
+        None => (word, theme.good()),
+        Some(worst) => {
+            let number = format!("{word} {}{}", theme.pick("▲", "!"), alarms.len());
+            (number, look(worst.kind, theme))
+        }
+    })
+}
+
+/// How an alarm looks.
+fn look(kind: AlarmKind, theme: &Theme) -> Style {
+    use AlarmKind::{
+        Behind, Changed, Cut, Degraded, Down, Loss, NoLeader, Split, Trouble, Unknown,
+    };
+    match kind {
+        Loss | Split | NoLeader | Changed => theme.alarm(),
+        Trouble | Down | Cut => theme.bad(),
+        Degraded | Behind | Unknown => theme.warn(),
+    }
+}
+
+/// How the frame of a zone looks: as its worst alarm does.
+pub fn frame(zone: &Zone, scene: Scene<'_>) -> Option<Style> {
+    let alarms = scene.status.alarms();
+    let worst = alarms.iter().find(|alarm| alarm.zone.as_ref() == Some(&zone.name))?;
+    Some(match look(worst.kind, scene.theme) {
+        style if style == scene.theme.alarm() => scene.theme.bad(),
+        style => style,
+    })
+}
+
+/// Each alarm with its cause, since when, and its remedy.
+pub fn list(area: Rect, scene: Scene<'_>) -> Vec<Line<'static>> {
+    let status = scene.status;
+    let alarms = status.alarms();
+    if alarms.is_empty() {
+        let text = match status.phase {
+            Phase::Up => "nothing is wrong that can be seen; `verify` reads every message",
+            _ => "the region is not up: its steps say how far it is",
+        };
+        return wrapped(text, area, "", Style::new());
+    }
+    let mut lines = Vec::new();
+    for alarm in &alarms {
+        lines.extend(one(alarm, area, scene));
+    }
+    lines.truncate(lines.len().saturating_sub(1));
+    lines
+}
+
+fn one(alarm: &Alarm, area: Rect, scene: Scene<'_>) -> Vec<Line<'static>> {
+    let Scene { theme, now, .. } = scene;
+    let mut head = vec![Span::styled(alarm.kind.to_string(), look(alarm.kind, theme))];
+    if let Some(zone) = &alarm.zone {
+        head.push(Span::styled(format!("  zone {zone}"), theme.strong()));
+    }
+    if let Some(since) = alarm.since_at_ms {
+        head.push(Span::styled(format!("  for {}", format::age(since, now)), theme.label()));
+    }
+    let mut lines = vec![Line::from(head)];
+    lines.extend(wrapped(&alarm.cause, area, "  ", Style::new()));
+    if !alarm.remedy.is_empty() {
+        lines.extend(wrapped(&format!(":{}", alarm.remedy), area, "  ", theme.focus()));
+    }
+    lines.push(Line::default());
+    lines
+}
+
+/// The reason of each verdict, whole, and what can be done next.
+pub fn reasons(area: Rect, scene: Scene<'_>) -> Vec<Line<'static>> {
+    let Scene { status, theme, .. } = scene;
+    let mut lines = Vec::new();
+    for (number, conclusion) in (1..).zip(&status.conclusions) {
+        let (glyph, word, style) = theme.verdict(conclusion.verdict);
+        lines.push(Line::from(vec![
+            Span::styled(format!("{glyph} "), style),
+            Span::styled(format!("{number} {} ", conclusion.name), theme.strong()),
+            Span::styled(word, style),
+        ]));
+        lines.extend(wrapped(&conclusion.evidence, area, "  ", Style::new()));
+        let next = next_step(number, conclusion, status);
+        lines.extend(wrapped(&next, area, "  ", theme.focus()));
+        lines.push(Line::default());
+    }
+    let drill = status.drill.as_ref().filter(|drill| drill.conclusion.is_none());
+    if let Some(drill) = drill {
+        let (glyph, word, style) = theme.verdict(drill.verdict);
+        lines.push(Line::styled(format!("{glyph} {} {word}", drill.name), style));
+        lines.extend(wrapped(&drill.evidence, area, "  ", Style::new()));
+        lines.push(Line::default());
+    }
+    lines.truncate(lines.len().saturating_sub(1));
+    lines
+}
+
+/// What to press for more of it.
+fn next_step(number: u32, conclusion: &Conclusion, status: &Status) -> String {
+    let running = status.drill.as_ref().is_some_and(|drill| drill.under_way());
+    match conclusion.verdict {
+        _ if running || status.replay.is_some() => String::new(),
+        Verdict::Waiting | Verdict::Holding => {
+            format!("{number} runs the drill that proves or breaks it")
+        }
+        Verdict::Void => format!("nothing was shown either way: {number} runs the drill again"),
+        Verdict::Broken => "v reads every message; e writes the evidence".into(),
+        Verdict::Proved => {
+            let name = &conclusion.name;
+            format!(
+                "e writes the evidence; `:drill run {name} --sabotage …` shows that it can break"
+            )
+        }
+    }
+}
+
+fn wrapped(text: &str, area: Rect, indent: &str, style: Style) -> Vec<Line<'static>> {
+    let room = usize::from(area.width.saturating_sub(FRAME)).saturating_sub(indent.len());
+    let lines = format::wrap(text, room).into_iter();
+    lines
+        .filter(|line| !line.is_empty())
+        .map(|line| Line::styled(format!("{indent}{line}"), style))
+        .collect()
+}
