@@ -12,6 +12,11 @@ use zonedrill::{
     region::status::{Verdict, Zone},
 };
 
+mod apart;
+mod cut;
+mod glance;
+mod record;
+
 use crate::support::laws::{Fault, Played, play, run_id};
 
 fn conclude(played: &Played) -> Conclusion {
@@ -25,6 +30,33 @@ fn found(played: &Played, check: &str) -> (Verdict, String) {
     let findings = conclude(played).findings;
     let finding = findings.into_iter().find(|finding| finding.check == check).expect(check);
     (finding.verdict, finding.text)
+}
+
+/// What a check finds of a drill that went well but for this.
+fn otherwise(drill: &str, check: &str, change: impl FnOnce(&mut Played)) -> (Verdict, String) {
+    let mut played = play(drill, Fault::None, 0, 0);
+    change(&mut played);
+    found(&played, check)
+}
+
+/// When a phase begins and ends.
+fn span(played: &Played, phase: &str) -> (u64, u64) {
+    let mut begins = played.entries.iter().filter_map(|entry| match entry {
+        Entry::Phase { name, at } => Some((name.as_str(), *at)),
+        Entry::End { at } => Some(("", *at)),
+        _ => None,
+    });
+    let (_, from) = begins.find(|(name, _)| *name == phase).expect(phase);
+    (from, begins.next().expect("its end").1)
+}
+
+/// The zone in each sample, with the sample's moment.
+fn looks<'a>(played: &'a mut Played, zone: &str) -> impl Iterator<Item = (u64, &'a mut Zone)> {
+    played.entries.iter_mut().filter_map(move |entry| {
+        let Entry::Sample(sample) = entry else { return None };
+        let (at, zones) = (sample.at, &mut sample.status.zones);
+        Some((at, zones.iter_mut().find(|seen| seen.name.as_str() == zone)?))
+    })
 }
 
 /// The zone in each sample of a phase, in order.
