@@ -280,7 +280,8 @@ fn a_scripts_own_expectations() {
         ("zones.z.ledger.lost == 0", false, Verdict::Void),
     ] {
         let (verdict, text) = otherwise("cut", "expectations", |played| {
-            begin(played).script.push_str(&format!("\n[[expect]]\nthat = \"{that}\"\n"));
+            let begin = begin(played);
+            begin.script = format!("{}\n[[expect]]\nthat = \"{that}\"\n", begin.script);
             if interrupted {
                 let end = played.entries.len() - 1;
                 let (why, at) = ("ctrl-c".into(), played.entries[end].at().unwrap());
@@ -322,7 +323,8 @@ fn what_all_checks_proved_may_still_be_objected_to() {
 /// A record that cannot be so proves nothing, whatever else stands in it.
 #[test]
 fn a_record_that_contradicts_itself() {
-    let cases: [(&str, fn(&mut Vec<Entry>)); 5] = [
+    type Change = fn(&mut Vec<Entry>);
+    let cases: [(&str, Change); 5] = [
         ("it goes on after its end", |entries| entries.push(entries[1].clone())),
         ("it has no beginning", |entries| entries.swap(0, 1)),
         ("it begins twice", |entries| entries.insert(1, entries[0].clone())),
