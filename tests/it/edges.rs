@@ -8,11 +8,16 @@ use zonedrill::{
         record::{CommandOutcome, Entry},
         run::Run,
     },
-    ledger::record::Record,
+    ledger::{Ledger, record::Record},
     region::status::{Verdict, Zone},
 };
 
-use crate::support::laws::{Fault, Played, play};
+mod apart;
+mod cut;
+mod glance;
+mod record;
+
+use crate::support::laws::{Fault, Played, play, run_id};
 
 fn conclude(played: &Played) -> Conclusion {
     let run = Run::from_entries(played.entries.clone());
@@ -25,6 +30,33 @@ fn found(played: &Played, check: &str) -> (Verdict, String) {
     let findings = conclude(played).findings;
     let finding = findings.into_iter().find(|finding| finding.check == check).expect(check);
     (finding.verdict, finding.text)
+}
+
+/// What a check finds of a drill that went well but for this.
+fn otherwise(drill: &str, check: &str, change: impl FnOnce(&mut Played)) -> (Verdict, String) {
+    let mut played = play(drill, Fault::None, 0, 0);
+    change(&mut played);
+    found(&played, check)
+}
+
+/// When a phase begins and ends.
+fn span(played: &Played, phase: &str) -> (u64, u64) {
+    let mut begins = played.entries.iter().filter_map(|entry| match entry {
+        Entry::Phase { name, at } => Some((name.as_str(), *at)),
+        Entry::End { at } => Some(("", *at)),
+        _ => None,
+    });
+    let (_, from) = begins.find(|(name, _)| *name == phase).expect(phase);
+    (from, begins.next().expect("its end").1)
+}
+
+/// The zone in each sample, with the sample's moment.
+fn looks<'a>(played: &'a mut Played, zone: &str) -> impl Iterator<Item = (u64, &'a mut Zone)> {
+    played.entries.iter_mut().filter_map(move |entry| {
+        let Entry::Sample(sample) = entry else { return None };
+        let (at, zones) = (sample.at, &mut sample.status.zones);
+        Some((at, zones.iter_mut().find(|seen| seen.name.as_str() == zone)?))
+    })
 }
 
 /// The zone in each sample of a phase, in order.
@@ -203,4 +235,95 @@ fn a_producer_that_stands_still_while_a_zone_joins_is_told() {
     let concluded = conclude(&played);
     assert_eq!(concluded.verdict, Verdict::Broken, "{}", concluded.evidence);
     assert!(concluded.evidence.contains("got no acknowledgement"), "{}", concluded.evidence);
+}
+
+/// The last look at a zone.
+fn at_the_end<'a>(played: &'a mut Played, zone: &str) -> &'a mut Zone {
+    let last = played.entries.iter_mut().rev().find_map(|entry| match entry {
+        Entry::Sample(sample) => Some(sample),
+        _ => None,
+    });
+    let zones = &mut last.expect("a sample").status.zones;
+    zones.iter_mut().find(|seen| seen.name.as_str() == zone).expect(zone)
+}
+
+/// The messages of a run, as far as a test wants them.
+fn ledger_of(played: &Played, wanted: impl Fn(&Record) -> bool) -> Ledger {
+    let mut ledger = Ledger::new(run_id(), "east");
+    played.records.iter().filter(|record| wanted(record)).for_each(|record| ledger.apply(record));
+    ledger
+}
+
+/// Four messages could have been on their way when the zone joined; five were there before.
+#[test]
+fn the_least_that_a_new_zone_can_be_filled_with() {
+    for (held, expected) in [(5, Verdict::Proved), (4, Verdict::Void)] {
+        let mut played = play("grow", Fault::None, 0, 0);
+        let joins = |entry: &Entry| matches!(entry, Entry::Given { line, .. } if line.starts_with("zone add"));
+        let joins = played.entries.iter().position(joins).expect("a zone is added");
+        let at = played.entries[joins].at();
+        // The look of the very moment counts, wherever it stands.
+        for entry in &mut played.entries {
+            if let Entry::Sample(sample) = entry
+                && Some(sample.at) <= at
+            {
+                sample.status.zones[0].stream.as_mut().unwrap().last_seq = held;
+            }
+        }
+        let (verdict, text) = found(&played, "backfill");
+        assert_eq!(verdict, expected, "{held} held: {text}");
+    }
+    for (count, expected) in [(5, Verdict::Proved), (4, Verdict::Void)] {
+        let mut played = play("grow", Fault::None, 0, 0);
+        played.ledger = ledger_of(&played, |record| match record {
+            Record::Acked { p, n, .. } | Record::Received { p, n, .. } => *p == 1 && *n <= count,
+            _ => true,
+        });
+        let (verdict, text) = found(&played, "backfill");
+        assert_eq!(verdict, expected, "{count} received: {text}");
+    }
+}
+
+/// A new zone that lacks the stream's end, or whose consumer is still at it, is not done; one whose
+/// consumer passed over a message is not filled.
+#[test]
+fn a_new_zone_that_is_not_done_has_shown_nothing() {
+    let mut behind = play("grow", Fault::None, 0, 0);
+    let zone = at_the_end(&mut behind, "c");
+    zone.stream.as_mut().unwrap().last_seq -= 1;
+    let consumer = zone.consumer.as_mut().unwrap();
+    consumer.ack_floor = consumer.ack_floor.map(|floor| floor - 1);
+    assert_eq!(found(&behind, "backfill").0, Verdict::Void);
+    let mut working = play("grow", Fault::None, 0, 0);
+    let consumer = at_the_end(&mut working, "c").consumer.as_mut().unwrap();
+    consumer.ack_floor = consumer.ack_floor.map(|floor| floor - 1);
+    assert_eq!(found(&working, "backfill").0, Verdict::Void);
+    let mut skipped = play("grow", Fault::None, 0, 0);
+    skipped.ledger = ledger_of(
+        &skipped,
+        |record| !matches!(record, Record::Received { z, s: 7, .. } if z.as_str() == "c"),
+    );
+    assert_eq!(found(&skipped, "backfill").0, Verdict::Broken);
+}
+
+/// A new zone is told as filled once its consumer has all that the source holds, of something.
+#[test]
+fn a_glance_tells_when_a_new_zone_is_filled() {
+    let glance = |change: &dyn Fn(&mut Played)| {
+        let mut played = play("grow", Fault::None, 0, 0);
+        change(&mut played);
+        let (_, _, counters) = checks::live(&Run::from_entries(played.entries));
+        let counter = counters.into_iter().find(|one| one.label == "c received").unwrap();
+        (counter.value, counter.good)
+    };
+    let (value, good) = glance(&|_| ());
+    let (got, of) = value.split_once('/').unwrap();
+    assert_eq!((got, good), (of, Some(true)));
+    let (_, good) = glance(&|played| at_the_end(played, "c").ledger.received -= 1);
+    assert_eq!(good, None);
+    let (value, good) = glance(&|played| {
+        at_the_end(played, "c").ledger.received = 0;
+        at_the_end(played, "a").stream.as_mut().unwrap().last_seq = 0;
+    });
+    assert_eq!((value.as_str(), good), ("0/0", None));
 }

@@ -204,14 +204,14 @@ proptest! {
     fn without_a_piece_of_its_evidence_no_run_is_proved(plan in plans(), gap in gaps()) {
         let concluded = gap.tear(&plan).conclude();
         prop_assert_ne!(concluded.verdict, Verdict::Proved, "{}", told(&concluded));
-        // What it does not know, it accuses nobody of. Where a replica of the source lacks what the
-        // ledger does not know, the others do differ from the source's, and nobody can say whose
-        // fault it is.
+        // What it does not know, it accuses nobody of. Where a replica lacks what the ledger does not
+        // know, that replica, or where it is the source's the others, do differ from the source's.
         let expected = expected(&plan);
         let unsound = plan.at.values().any(|fault| matches!(fault, Fault::Replica { zone: 0, .. }));
         for (fault, count) in found(&concluded, &plan) {
             let put_in = expected.get(&fault).copied().unwrap_or_default();
-            let differs = unsound && fault.1 == "differs";
+            let hurt = || expected.keys().any(|(place, _)| *place == fault.0);
+            let differs = fault.1 == "differs" && (unsound || hurt());
             prop_assert!(count <= put_in || differs, "{fault:?} {count}: {}", told(&concluded));
         }
     }

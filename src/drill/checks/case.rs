@@ -134,14 +134,11 @@ impl Case<'_> {
         to: UnixMs,
         count: impl Fn(&Sample) -> Option<u64>,
     ) -> Option<u64> {
-        let samples = &self.run.samples;
-        let before = samples.iter().rev().filter(|s| s.at <= from).find_map(&count);
-        let first = before
-            .or_else(|| samples.iter().filter(|s| s.at >= from && s.at <= to).find_map(&count))?;
-        let after = samples.iter().filter(|s| s.at >= to).find_map(&count);
-        let last = after.or_else(|| {
-            samples.iter().rev().filter(|s| s.at <= to && s.at >= from).find_map(&count)
-        })?;
+        let inside = || self.run.between(from, to).iter();
+        let before = self.run.between(0, from).iter().rev().find_map(&count);
+        let first = before.or_else(|| inside().find_map(&count))?;
+        let after = self.run.between(to, UnixMs::MAX).iter().find_map(&count);
+        let last = after.or_else(|| inside().rev().find_map(&count))?;
         Some(last.saturating_sub(first))
     }
 
