@@ -76,6 +76,9 @@ pub struct StartArgs {
     /// Take over containers of this region that run already (docker)
     #[arg(long, global = true)]
     pub adopt: bool,
+    /// Let `admin`/`admin` change everything, as the seed's servers do: for this start only
+    #[arg(long, global = true)]
+    pub open: bool,
     /// What bears this id in Docker is another home's: `up` takes it over for good, `down` removes it
     #[arg(long, global = true, value_name = "ID", value_parser = an_id)]
     pub force_foreign: Option<String>,
@@ -189,6 +192,7 @@ impl StartArgs {
             ("--zones", !self.zones.is_empty()),
             ("--platform", self.platform.is_some()),
             ("--adopt", self.adopt),
+            ("--open", self.open),
             ("--force-foreign", self.force_foreign.is_some()),
         ]
         .into_iter()
@@ -211,6 +215,7 @@ impl StartArgs {
             port_base: DEFAULT_PORT_BASE,
             zones: ["a", "b"].iter().filter_map(|name| name.parse().ok()).collect(),
             adopt: false,
+            open: false,
         });
         let zones = if self.zones.is_empty() { kept.zones } else { self.zones.clone() };
         let mut names: Vec<&ZoneName> = zones.iter().collect();
@@ -241,6 +246,7 @@ impl StartArgs {
             port_base,
             zones,
             adopt: self.adopt,
+            open: self.open,
         })
     }
 }

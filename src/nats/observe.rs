@@ -18,6 +18,7 @@ use super::{
     wire::now_ms,
 };
 use crate::region::{
+    ZonePlan,
     observation::{NodeReport, Observation},
     topology::{ACCOUNT, NodePlan},
 };
@@ -42,12 +43,13 @@ impl NodeWatch {
     /// Ends by itself when nobody listens to `out` any more.
     #[must_use]
     pub fn spawn(
+        zone: ZonePlan,
         node: NodePlan,
         out: mpsc::Sender<Observation>,
         pace: watch::Receiver<Duration>,
     ) -> Self {
         Self(tokio::spawn(async move {
-            if let Err(error) = watch_node(node, out, pace).await {
+            if let Err(error) = watch_node(&zone, node, out, pace).await {
                 tracing::error!(%error, "a node cannot be watched");
             }
         }))
@@ -61,11 +63,13 @@ impl Drop for NodeWatch {
 }
 
 async fn watch_node(
+    zone: &ZonePlan,
     node: NodePlan,
     out: mpsc::Sender<Observation>,
     mut pace: watch::Receiver<Duration>,
 ) -> Result<(), super::NatsError> {
-    let kept = keep_node_client(&node, Login::System, "zonedrill watch", PING_INTERVAL).await?;
+    let (who, name) = (Login::System, "zonedrill watch");
+    let kept = keep_node_client(zone, &node, who, name, PING_INTERVAL).await?;
     // Reports the number of a server's leafnode connections the moment it changes (nats-facts §G).
     // Every server of the zone reports; only this node's report hurries this node's watcher.
     let mut events = kept

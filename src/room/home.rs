@@ -1,6 +1,7 @@
 //! Where a region lives on disk, who holds it, and what it was brought up with.
 
 mod identity;
+pub mod secrets;
 #[cfg(test)]
 mod tests;
 
@@ -55,6 +56,9 @@ pub enum HomeError {
         path.display()
     )]
     Id { path: PathBuf, id: String },
+    /// The file with the passwords.
+    #[error("the passwords in {} cannot be used: {why}", path.display())]
+    Secrets { path: PathBuf, why: String },
     /// The settings file is damaged.
     #[error("{} cannot be understood: {why}\n  Mend it, or start afresh: remove the folder {}", path.display(), path.parent().unwrap_or(path).display())]
     Settings {
@@ -65,7 +69,7 @@ pub enum HomeError {
 }
 
 /// What a purge removes, besides the consumers' logs.
-const DATA: [&str; 14] = [
+const DATA: [&str; 16] = [
     "servers",
     "drills",
     "ledger.jsonl",
@@ -75,6 +79,8 @@ const DATA: [&str; 14] = [
     "history.1.jsonl",
     identity::FILE,
     "region.id.new",
+    secrets::FILE,
+    secrets::NEW,
     "region.toml",
     "region.toml.new",
     "room.log",
