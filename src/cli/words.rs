@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use color_eyre::eyre;
 
-use super::{invite, replay, start};
+use super::{access, invite, replay, start};
 use crate::{
     command::{CastFormat, ScreenSize, grammar::Verb, recording::RECORDED_SIZE},
     platform::identity::{UNMARKED, is_id},
@@ -148,6 +148,16 @@ pub enum Words {
     },
     /// Print the line of `authorized_keys` that lets a guest in over SSH; writes no file
     Invite(invite::Words),
+    /// Print what a NATS client needs to log in, for `eval "$(zonedrill env b)"`
+    Env {
+        /// The zone [default: the source]
+        zone: Option<ZoneName>,
+        /// As the well-known user, who may look and change nothing
+        #[arg(long)]
+        read_only: bool,
+    },
+    /// Write a context of the `nats` command line for each zone
+    Context(access::ContextWords),
     /// Show a past drill again, from its evidence bundle; needs no room
     Replay(replay::Words),
     #[command(flatten)]

@@ -11,6 +11,7 @@ mod apply;
 mod audit;
 mod book;
 mod flow;
+mod foreign;
 mod frame;
 mod inputs;
 mod link;
@@ -96,6 +97,13 @@ impl State {
             quiet_change: false,
             watched: BTreeSet::new(),
         }
+    }
+
+    /// Says whether the well-known user may change everything.
+    #[must_use]
+    pub fn open(mut self, open: bool) -> Self {
+        self.status.open = open;
+        self
     }
 
     /// The picture as of the last input, to look something up without copying it.

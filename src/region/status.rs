@@ -9,6 +9,7 @@
 //! The region as a whole is here; the parts have files of their own.
 
 mod drill;
+mod foreign;
 mod link;
 mod messages;
 mod mirror;
@@ -24,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     drill::{Conclusion, Counter, Drill, DrillStep, Pause, Verdict},
+    foreign::{Foreign, ForeignKind},
     link::{Link, LinkState},
     messages::{Audit, Ledger, Producer},
     mirror::{Mirror, MirrorState, Recovery},
@@ -50,6 +52,9 @@ pub struct Status {
     pub server_version: Option<String>,
     /// How mirrors pull, once decided.
     pub mirror_kind: Option<MirrorKind>,
+    /// The well-known user `admin` may change everything.
+    #[serde(default)]
+    pub open: bool,
     pub phase: Phase,
     /// Why the last bring-up failed, with the phase `failed`; else `null`.
     pub failure: Option<String>,

@@ -1,5 +1,6 @@
 //! Where a region lives on disk, who holds it, and what it was brought up with.
 
+mod contexts;
 mod identity;
 pub mod secrets;
 #[cfg(test)]
@@ -56,6 +57,12 @@ pub enum HomeError {
         path.display()
     )]
     Id { path: PathBuf, id: String },
+    /// A context of the `nats` command line that is another's.
+    #[error(
+        "{} was not made for this region, and stays as it is: move it away, or name another region with `--region`",
+        path.display()
+    )]
+    Context { path: PathBuf },
     /// The file with the passwords.
     #[error("the passwords in {} cannot be used: {why}", path.display())]
     Secrets { path: PathBuf, why: String },
@@ -311,11 +318,13 @@ impl Home {
         fs::rename(&new, &path).map_err(io)
     }
 
-    /// Removes the region's data: everything but the lock, which is held, and the room's log.
+    /// Removes the region's data: everything but the lock, which is held, and the room's log; and the
+    /// contexts with its passwords.
     ///
     /// # Errors
     /// When something cannot be removed.
     pub fn purge(&self) -> Result<(), HomeError> {
+        self.remove_contexts()?;
         let io = |path: &Path| {
             let path = path.to_owned();
             move |source| HomeError::Io { doing: "remove", path, source }

@@ -205,7 +205,7 @@ pub async fn run(home: Home, asked: Settings, once: bool) -> Result<(), RoomErro
     let (bus, inbox) = Mailbox::new();
     let started = clock::now_ms();
     let port_base = settings.port_base;
-    let state = State::new(&home.region, platform.name(), started);
+    let state = State::new(&home.region, platform.name(), started).open(access.open);
     let first = Arc::new(server::Published::new(state.status(started)));
     let (publish, statuses) = watch::channel(first);
     let wire = Arc::new(server::EventWire::default());

@@ -15,6 +15,7 @@ use crate::region::{
 
 mod book;
 mod flow;
+mod foreign;
 mod link;
 mod mirror;
 mod nodes;
@@ -107,6 +108,7 @@ impl Lab {
             id: 7,
             name: format!("js{}-zone-{other}", node.number),
             rtt_us: Some(self.rtt_us),
+            ..LeafReport::default()
         };
         let consumer = ConsumerReport {
             name: format!("consumer-{}", node.zone),
@@ -124,6 +126,7 @@ impl Lab {
             cpu_percent: Some(0.5),
             meta_leader: Some(lead.clone()),
             jetstream_off: false,
+            foreign: None,
             leafs: if self.linked { vec![leaf] } else { Vec::new() },
             stream: Some(StreamReport {
                 messages: seq,
