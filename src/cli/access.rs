@@ -56,11 +56,10 @@ pub fn env(home: &Home, zone: Option<&ZoneName>, read_only: bool) -> eyre::Resul
         let asked = zone.map(ToString::to_string).unwrap_or_default();
         eyre::bail!("there is no zone {asked}: the zones are {}", names.join(", "));
     };
-    let urls: Vec<String> = plan.nodes.iter().map(|node| node.url()).collect();
     let (user, password) =
         if read_only { LOOKER } else { (USER, plan.access.secrets.client.as_str()) };
     // None of them holds a quote.
-    let lines = [("URL", &*urls.join(",")), ("USER", user), ("PASSWORD", password)]
+    let lines = [("URL", &*plan.urls().join(",")), ("USER", user), ("PASSWORD", password)]
         .map(|(name, value)| format!("export NATS_{name}='{value}'"));
     Ok(lines.join("\n"))
 }

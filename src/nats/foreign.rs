@@ -169,12 +169,15 @@ mod tests {
     use super::*;
     use crate::{
         nats::connect::own_name,
-        region::{Role, access::Access},
+        region::{
+            Role,
+            access::{Access, Secrets},
+        },
     };
 
     fn plan(open: bool) -> ZonePlan {
         let plan = ZonePlan::new("b".parse().unwrap(), Role::Mirror, 1, 15222);
-        plan.with_access(&Access::new(Default::default(), open))
+        plan.with_access(&Access::new(Secrets::default(), open))
     }
 
     /// As nats-server 2.15.1 tells it, shortened.

@@ -185,7 +185,7 @@ impl Producer {
     /// Says which servers its connection may go to: part of its configuration.
     #[must_use]
     pub fn at(mut self, zone: &ZonePlan) -> Self {
-        self.servers = zone.nodes.iter().map(crate::region::topology::NodePlan::url).collect();
+        self.servers = zone.urls();
         self
     }
 

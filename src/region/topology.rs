@@ -199,6 +199,12 @@ impl ZonePlan {
         Self { name, role, slot, nodes, access: Access::default() }
     }
 
+    /// The addresses of its nodes, without credentials.
+    #[must_use]
+    pub fn urls(&self) -> Vec<String> {
+        self.nodes.iter().map(NodePlan::url).collect()
+    }
+
     /// The same plan, with how to log in.
     #[must_use]
     pub fn with_access(self, access: &Access) -> Self {

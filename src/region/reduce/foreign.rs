@@ -16,14 +16,12 @@ impl State {
         let (here, mut all): (Vec<_>, Vec<_>) =
             known.iter().cloned().partition(|one| &one.node == node);
         for one in told {
-            match here.iter().find(|known| known.is(&one)) {
-                // The moment it was first told stands.
-                Some(known) => all.push(known.clone()),
-                None => {
-                    events.push(EventKind::Foreign { who: one.clone() });
-                    all.push(one);
-                }
+            // The moment it was first told stands.
+            let known = here.iter().find(|known| known.is(&one)).cloned();
+            if known.is_none() {
+                events.push(EventKind::Foreign { who: one.clone() });
             }
+            all.push(known.unwrap_or(one));
         }
         all.sort_by(|one, other| {
             (&one.node, one.kind.as_str(), one.cid).cmp(&(

@@ -46,10 +46,9 @@ impl Home {
         }
         private(&files)?;
         for zone in zones {
-            let urls: Vec<String> = zone.nodes.iter().map(|node| node.url()).collect();
             let context = json!({
                 "description": self.description(&zone.name),
-                "url": urls.join(","),
+                "url": zone.urls().join(","),
                 "user": USER,
                 "password": zone.access.secrets.client,
             });
