@@ -139,6 +139,7 @@ fn burst(region: &Region) {
     let run: RunId = first["run"].as_str().expect("a run").parse().expect("a run");
     let leader =
         region.status()["zones"][0]["stream"]["leader"].as_str().expect("a leader").to_owned();
+    let access = region.access();
     let port = region.port + u16::from(leader.as_bytes()[2].wrapping_sub(b'1'));
     let (mut ours, mut theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..ROUNDS {
@@ -147,10 +148,10 @@ fn burst(region: &Region) {
         if round % 2 == 0 {
             us = room(region);
             drained(region);
-            them = raw::publish(port, &run, 4_000_000 + round as u32);
+            them = raw::publish(&access, port, &run, 4_000_000 + round as u32);
             drained(region);
         } else {
-            them = raw::publish(port, &run, 4_000_000 + round as u32);
+            them = raw::publish(&access, port, &run, 4_000_000 + round as u32);
             drained(region);
             us = room(region);
             drained(region);

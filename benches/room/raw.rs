@@ -10,7 +10,10 @@ use std::{
 
 use zonedrill::{
     ledger::message::{MessageId, RunId, encode},
-    region::topology::DRILL_SUBJECT,
+    region::{
+        access::{Access, USER},
+        topology::DRILL_SUBJECT,
+    },
 };
 
 use crate::{COUNT, SIZE};
@@ -18,7 +21,7 @@ use crate::{COUNT, SIZE};
 const WINDOW: u64 = 4096;
 
 /// Publishes over one raw connection and returns messages a second.
-pub fn publish(port: u16, run: &RunId, producer: u32) -> f64 {
+pub fn publish(access: &Access, port: u16, run: &RunId, producer: u32) -> f64 {
     let stream = TcpStream::connect(("127.0.0.1", port)).expect("a server");
     stream.set_nodelay(true).expect("nodelay");
     let mut reader = BufReader::with_capacity(1 << 16, stream.try_clone().expect("a clone"));
@@ -29,7 +32,10 @@ pub fn publish(port: u16, run: &RunId, producer: u32) -> f64 {
     let write = |bytes: &[u8]| {
         writer.lock().expect("no panic").write_all(bytes).expect("the server takes it");
     };
-    let hello = "CONNECT {\"verbose\":false,\"pedantic\":false,\"headers\":true,\"no_responders\":true,\"user\":\"admin\",\"pass\":\"admin\",\"name\":\"raw\",\"lang\":\"raw\",\"version\":\"0\"}\r\nSUB RAW.INBOX 1\r\nPING\r\n";
+    let hello = format!(
+        "CONNECT {{\"verbose\":false,\"pedantic\":false,\"headers\":true,\"no_responders\":true,\"user\":\"{USER}\",\"pass\":\"{}\",\"name\":\"raw\",\"lang\":\"raw\",\"version\":\"0\"}}\r\nSUB RAW.INBOX 1\r\nPING\r\n",
+        access.secrets.client
+    );
     write(hello.as_bytes());
     // Waited for, not spun for: a spinning publisher would take a core from the servers.
     let acked = Arc::new((Mutex::new(0_u64), Condvar::new()));

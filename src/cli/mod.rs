@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 tried and failed or something is broken, 2 could not be tested,
 //! 3 refused: usage or environment.
 
+mod access;
 mod alone;
 mod bundle;
 mod drill;
@@ -136,6 +137,14 @@ fn dispatch(cli: Cli) -> eyre::Result<u8> {
         }),
         Some(Words::Invite(words)) => {
             print(&invite::line(&home, &words)?);
+            Ok(0)
+        }
+        Some(Words::Env { zone, read_only }) => {
+            print(&access::env(&home, zone.as_ref(), read_only)?);
+            Ok(0)
+        }
+        Some(Words::Context(words)) => {
+            print(&access::context(&home, &words)?);
             Ok(0)
         }
         Some(Words::Replay(words)) => runtime()?.block_on(async {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use color_eyre::eyre;
 
-use super::{invite, replay, start};
+use super::{access, invite, replay, start};
 use crate::{
     command::{CastFormat, ScreenSize, grammar::Verb, recording::RECORDED_SIZE},
     platform::identity::{UNMARKED, is_id},
@@ -76,6 +76,9 @@ pub struct StartArgs {
     /// Take over containers of this region that run already (docker)
     #[arg(long, global = true)]
     pub adopt: bool,
+    /// Let `admin`/`admin` change everything, as the seed's servers do: for this start only
+    #[arg(long, global = true)]
+    pub open: bool,
     /// What bears this id in Docker is another home's: `up` takes it over for good, `down` removes it
     #[arg(long, global = true, value_name = "ID", value_parser = an_id)]
     pub force_foreign: Option<String>,
@@ -145,6 +148,16 @@ pub enum Words {
     },
     /// Print the line of `authorized_keys` that lets a guest in over SSH; writes no file
     Invite(invite::Words),
+    /// Print what a NATS client needs to log in, for `eval "$(zonedrill env b)"`
+    Env {
+        /// The zone [default: the source]
+        zone: Option<ZoneName>,
+        /// As the well-known user, who may look and change nothing
+        #[arg(long)]
+        read_only: bool,
+    },
+    /// Write a context of the `nats` command line for each zone
+    Context(access::ContextWords),
     /// Show a past drill again, from its evidence bundle; needs no room
     Replay(replay::Words),
     #[command(flatten)]
@@ -189,6 +202,7 @@ impl StartArgs {
             ("--zones", !self.zones.is_empty()),
             ("--platform", self.platform.is_some()),
             ("--adopt", self.adopt),
+            ("--open", self.open),
             ("--force-foreign", self.force_foreign.is_some()),
         ]
         .into_iter()
@@ -211,6 +225,7 @@ impl StartArgs {
             port_base: DEFAULT_PORT_BASE,
             zones: ["a", "b"].iter().filter_map(|name| name.parse().ok()).collect(),
             adopt: false,
+            open: false,
         });
         let zones = if self.zones.is_empty() { kept.zones } else { self.zones.clone() };
         let mut names: Vec<&ZoneName> = zones.iter().collect();
@@ -241,6 +256,7 @@ impl StartArgs {
             port_base,
             zones,
             adopt: self.adopt,
+            open: self.open,
         })
     }
 }

@@ -124,7 +124,7 @@ const LONGEST: usize = 100;
 
 /// A text that a stranger chose, fit for a line of the log and a terminal: a name could hold escape
 /// sequences, line breaks and a verdict of its own.
-fn readable(text: &str) -> String {
+pub(super) fn readable(text: &str) -> String {
     text.chars().map(|c| if is_unruly(c) { '\u{fffd}' } else { c }).take(LONGEST).collect()
 }
 

@@ -12,7 +12,8 @@ use tokio::time::{Instant, sleep};
 use super::error::NatsError;
 use crate::region::{
     NodeName, ZonePlan,
-    topology::{LEAF_USER, NodePlan, SYSTEM_USER, USER},
+    access::{Access, LEAF_USER, SYSTEM_USER, USER},
+    topology::NodePlan,
 };
 
 /// A frozen server never closes its connection; pings this far apart find it out
@@ -46,18 +47,23 @@ pub enum Login {
 impl Login {
     /// User and password.
     #[must_use]
-    pub fn credentials(self) -> (&'static str, &'static str) {
+    pub fn credentials(self, access: &Access) -> (&'static str, &str) {
+        let secrets = &access.secrets;
         match self {
-            Self::App => USER,
-            Self::System => SYSTEM_USER,
-            Self::Leaf => LEAF_USER,
+            Self::App => (USER, &secrets.client),
+            Self::System => (SYSTEM_USER, &secrets.system),
+            Self::Leaf => (LEAF_USER, &secrets.leaf),
         }
     }
 }
 
 impl fmt::Display for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.credentials().0)
+        f.write_str(match self {
+            Self::App => USER,
+            Self::System => SYSTEM_USER,
+            Self::Leaf => LEAF_USER,
+        })
     }
 }
 
@@ -81,8 +87,8 @@ pub fn is_own(name: &str) -> bool {
 
 /// The settings every connection starts from. Unlimited reconnects, no servers but those given.
 #[must_use]
-pub fn options(who: Login, name: &str) -> ConnectOptions {
-    let (user, password) = who.credentials();
+pub fn options(access: &Access, who: Login, name: &str) -> ConnectOptions {
+    let (user, password) = who.credentials(access);
     ConnectOptions::with_user_and_password(user.into(), password.into())
         .name(own_name(name))
         .ping_interval(PING_INTERVAL)
@@ -122,7 +128,7 @@ pub async fn zone_client_preferring(
 ) -> Result<Client, NatsError> {
     let mut nodes: Vec<&NodePlan> = zone.nodes.iter().collect();
     nodes.sort_by_key(|node| Some(&node.name) != first);
-    connect(&nodes, options(who, name), who, &zone.domain()).await
+    connect(&nodes, options(&zone.access, who, name), who, &zone.domain()).await
 }
 
 /// As [`zone_client`], but goes on trying for `patience`: for servers that were just started.
@@ -147,12 +153,17 @@ pub async fn zone_client_within(
     }
 }
 
-/// Connects to one node and to no other, ever.
+/// Connects to one node of a zone and to no other, ever.
 ///
 /// # Errors
 /// [`NatsError::Connect`] when it does not answer or refuses the login.
-pub async fn node_client(node: &NodePlan, who: Login, name: &str) -> Result<Client, NatsError> {
-    connect(&[node], options(who, name), who, &node.name.to_string()).await
+pub async fn node_client(
+    zone: &ZonePlan,
+    node: &NodePlan,
+    who: Login,
+    name: &str,
+) -> Result<Client, NatsError> {
+    connect(&[node], options(&zone.access, who, name), who, &node.name.to_string()).await
 }
 
 /// A connection to one node that is kept (re)connecting in the background for as long as this
@@ -171,13 +182,14 @@ pub struct Kept {
 /// # Errors
 /// [`NatsError::Connect`] only if the node's address cannot be an address.
 pub async fn keep_node_client(
+    zone: &ZonePlan,
     node: &NodePlan,
     who: Login,
     name: &str,
     ping: Duration,
 ) -> Result<Kept, NatsError> {
     let wanted = Arc::new(());
-    let options = options(who, name)
+    let options = options(&zone.access, who, name)
         .retry_on_initial_connect()
         .ping_interval(ping)
         .reconnect_delay_callback(delay_while_wanted(Arc::downgrade(&wanted)));

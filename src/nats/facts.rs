@@ -16,13 +16,13 @@ const ANSWER_TIMEOUT: Duration = Duration::from_millis(1500);
 
 /// The facts of every node that answers, in order; a silent one is left out.
 pub async fn servers(plans: &[ZonePlan]) -> Vec<ServerFacts> {
-    let nodes = plans.iter().flat_map(|plan| &plan.nodes);
-    join_all(nodes.map(server)).await.into_iter().flatten().collect()
+    let nodes = plans.iter().flat_map(|plan| plan.nodes.iter().map(move |node| (plan, node)));
+    join_all(nodes.map(|(plan, node)| server(plan, node))).await.into_iter().flatten().collect()
 }
 
-async fn server(node: &NodePlan) -> Option<ServerFacts> {
+async fn server(zone: &ZonePlan, node: &NodePlan) -> Option<ServerFacts> {
     let asking = async {
-        let client = node_client(node, Login::System, "zonedrill facts").await.ok()?;
+        let client = node_client(zone, node, Login::System, "zonedrill facts").await.ok()?;
         system::varz(&client, ANSWER_TIMEOUT).await
     };
     let varz = tokio::time::timeout(2 * ANSWER_TIMEOUT, asking).await.ok()??;

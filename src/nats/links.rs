@@ -322,7 +322,8 @@ impl LinkProbe {
 async fn keep_all(zone: &ZonePlan) -> Result<Vec<(NodeName, Kept)>, NatsError> {
     let mut ends = Vec::new();
     for node in &zone.nodes {
-        let kept = keep_node_client(node, Login::System, "zonedrill link", PING_INTERVAL).await?;
+        let (who, name) = (Login::System, "zonedrill link");
+        let kept = keep_node_client(zone, node, who, name, PING_INTERVAL).await?;
         ends.push((node.name.clone(), kept));
     }
     Ok(ends)

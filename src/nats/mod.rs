@@ -11,6 +11,7 @@ pub mod consumer;
 pub mod error;
 pub mod evidence;
 pub mod facts;
+mod foreign;
 pub mod leaders;
 pub mod links;
 pub mod meter;

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use futures::{StreamExt, future::OptionFuture};
+use futures::{StreamExt, future::OptionFuture, stream::select_all};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
@@ -14,10 +14,12 @@ use tokio::{
 
 use super::{
     connect::{Kept, Login, PING_INTERVAL, keep_node_client},
+    foreign::{self, CONNECTED, Strangers},
     system,
     wire::now_ms,
 };
 use crate::region::{
+    NodeName, ZonePlan,
     observation::{NodeReport, Observation},
     topology::{ACCOUNT, NodePlan},
 };
@@ -42,12 +44,13 @@ impl NodeWatch {
     /// Ends by itself when nobody listens to `out` any more.
     #[must_use]
     pub fn spawn(
+        zone: ZonePlan,
         node: NodePlan,
         out: mpsc::Sender<Observation>,
         pace: watch::Receiver<Duration>,
     ) -> Self {
         Self(tokio::spawn(async move {
-            if let Err(error) = watch_node(node, out, pace).await {
+            if let Err(error) = watch_node(&zone, node, out, pace).await {
                 tracing::error!(%error, "a node cannot be watched");
             }
         }))
@@ -61,35 +64,34 @@ impl Drop for NodeWatch {
 }
 
 async fn watch_node(
+    zone: &ZonePlan,
     node: NodePlan,
     out: mpsc::Sender<Observation>,
     mut pace: watch::Receiver<Duration>,
 ) -> Result<(), super::NatsError> {
-    let kept = keep_node_client(&node, Login::System, "zonedrill watch", PING_INTERVAL).await?;
+    let (who, name) = (Login::System, "zonedrill watch");
+    let kept = keep_node_client(zone, &node, who, name, PING_INTERVAL).await?;
     // Reports the number of a server's leafnode connections the moment it changes (nats-facts §G).
     // Every server of the zone reports; only this node's report hurries this node's watcher.
-    let mut events = kept
-        .client
-        .subscribe(format!("$SYS.ACCOUNT.{ACCOUNT}.SERVER.CONNS"))
-        .await
-        .ok()
-        .map(StreamExt::fuse);
+    let links = kept.client.subscribe(format!("$SYS.ACCOUNT.{ACCOUNT}.SERVER.CONNS")).await;
+    let clients = kept.client.subscribe(CONNECTED).await;
+    let mut events = select_all([links, clients].into_iter().flatten());
     let mut load = Load::default();
+    let mut strangers = Strangers::default();
     loop {
         let began = Instant::now();
-        let mut report = poll(&kept, &mut load).await;
+        let mut asked = poll(&kept, zone, &node.name, &mut load, &mut strangers).await;
         // One answer may be lost to a busy machine.
-        if report.is_none() {
-            report = poll(&kept, &mut load).await;
+        if asked.is_none() {
+            asked = poll(&kept, zone, &node.name, &mut load, &mut strangers).await;
         }
-        let report = report.map(Box::new);
+        let report = asked.map(Box::new);
         let longest = if report.is_none() { SILENT_PAUSE } else { Duration::MAX };
         if out.send(Observation::Node { node: node.name.clone(), report }).await.is_err() {
             return Ok(());
         }
         loop {
             let next = began + (*pace.borrow_and_update()).clamp(SHORTEST_PAUSE, longest);
-            let event = OptionFuture::from(events.as_mut().map(|events| events.next()));
             tokio::select! {
                 () = sleep_until(next) => break,
                 changed = pace.changed() => {
@@ -97,8 +99,12 @@ async fn watch_node(
                         return Ok(());
                     }
                 }
-                Some(Some(message)) = event => {
-                    if concerns(&kept, &message.payload) {
+                Some(message) = events.next() => {
+                    let payload = &message.payload;
+                    let hurried = concerns(&kept, payload)
+                        && (!message.subject.ends_with(".CONNECT")
+                            || strangers.hear(zone, &node.name, payload));
+                    if hurried {
                         // The burst that belongs together is answered by one poll.
                         sleep_until(began + SHORTEST_PAUSE).await;
                         break;
@@ -133,14 +139,24 @@ struct Load {
     asked: Option<Instant>,
 }
 
-async fn poll(kept: &Kept, load: &mut Load) -> Option<NodeReport> {
+async fn poll(
+    kept: &Kept,
+    zone: &ZonePlan,
+    node: &NodeName,
+    load: &mut Load,
+    strangers: &mut Strangers,
+) -> Option<NodeReport> {
     let client = &kept.client;
     let load_due = load.asked.is_none_or(|asked| asked.elapsed() >= LOAD_EVERY);
     let statsz = OptionFuture::from(load_due.then(|| system::statsz(client, ANSWER_TIMEOUT)));
-    let (jsz, leafs, statsz) = tokio::join!(
+    let foreign = OptionFuture::from(
+        strangers.due().then(|| strangers.ask(client, zone, node, ANSWER_TIMEOUT)),
+    );
+    let (jsz, leafs, statsz, foreign) = tokio::join!(
         system::jsz(client, ANSWER_TIMEOUT),
         system::leafz(client, ANSWER_TIMEOUT),
-        statsz
+        statsz,
+        foreign
     );
     let (jsz, leafs) = (jsz?, leafs?);
     if load.server_id != jsz.server.id {
@@ -150,6 +166,8 @@ async fn poll(kept: &Kept, load: &mut Load) -> Option<NodeReport> {
         load.last = statsz;
         load.asked = Some(Instant::now());
     }
+    let linked = foreign::leafs(node, &leafs);
+    let foreign = foreign.flatten().map(|found| found.into_iter().chain(linked).collect());
     Some(NodeReport {
         server_id: jsz.server.id,
         version: jsz.server.version,
@@ -159,6 +177,7 @@ async fn poll(kept: &Kept, load: &mut Load) -> Option<NodeReport> {
         meta_leader: jsz.data.meta_leader(),
         jetstream_off: jsz.data.disabled,
         leafs,
+        foreign,
         stream: jsz.data.stream(),
     })
 }

@@ -39,8 +39,9 @@ use crate::{
     ledger::message::RunId,
     region::{
         ZonePlan,
+        access::USER,
         input::Connection,
-        topology::{DRILL_SUBJECT, STREAM, USER},
+        topology::{DRILL_SUBJECT, STREAM},
     },
 };
 
@@ -184,7 +185,7 @@ impl Producer {
     /// Says which servers its connection may go to: part of its configuration.
     #[must_use]
     pub fn at(mut self, zone: &ZonePlan) -> Self {
-        self.servers = zone.nodes.iter().map(crate::region::topology::NodePlan::url).collect();
+        self.servers = zone.urls();
         self
     }
 
@@ -193,7 +194,7 @@ impl Producer {
         let window = self.shared.window.load(Ordering::Relaxed);
         let text = format!(
             "servers {:?} user {} stream {STREAM} subject {DRILL_SUBJECT} window {window} chunk {CHUNK} flush {FLUSH:?} patience {PATIENCE:?} give-up {GIVE_UP:?}",
-            self.servers, USER.0
+            self.servers, USER
         );
         Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hash, byte| {
             let _ = write!(hash, "{byte:02x}");

@@ -32,7 +32,7 @@ pub(super) struct Server {
 }
 
 /// Asks the one server this client is connected to; `None` is silence (or an unreadable answer).
-async fn ask<T: DeserializeOwned>(
+pub(super) async fn ask<T: DeserializeOwned>(
     client: &Client,
     endpoint: &str,
     options: &'static [u8],
@@ -115,6 +115,8 @@ struct Leaf {
     name: String,
     #[serde(default)]
     account: String,
+    #[serde(default)]
+    ip: String,
     rtt: Option<String>,
 }
 
@@ -123,7 +125,8 @@ impl Leaf {
         // An id is enough to tell a connection; its name is what a proof of a cut goes by, and
         // an unnamed one of our account must count for somebody.
         let name = if self.name.is_empty() { self.account } else { self.name };
-        LeafReport { id: self.id, name, rtt_us: self.rtt.as_deref().and_then(go_duration_us) }
+        let rtt_us = self.rtt.as_deref().and_then(go_duration_us);
+        LeafReport { id: self.id, name, host: self.ip, rtt_us }
     }
 }
 

@@ -4,7 +4,8 @@ use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, context, value
 
 use crate::region::{
     ZonePlan,
-    topology::{ACCOUNT, LEAF_USER, NodePlan, Role, STREAM, SYSTEM_USER, USER},
+    access::{Access, LEAF_USER, LOOKER, ROUTE_USER, SYSTEM_USER, Secrets, USER},
+    topology::{ACCOUNT, NodePlan, Role, STREAM},
 };
 
 const TEMPLATE: &str = include_str!("../../config/nats-server.conf");
@@ -37,9 +38,14 @@ pub struct Values<'a> {
 /// Renders the configuration of one node of a zone.
 ///
 /// # Errors
-/// When a value holds a control character, which a configuration cannot say; otherwise never for
-/// the template of this release.
+/// When a value holds a control character, which a configuration cannot say, or a password is
+/// missing; otherwise never for the template of this release.
 pub fn render(zone: &ZonePlan, node: &NodePlan, values: &Values<'_>) -> Result<String, Error> {
+    let secrets = &zone.access.secrets;
+    if !secrets.are_usable() {
+        let why = format!("the passwords of zone {} are missing", zone.name);
+        return Err(Error::new(ErrorKind::InvalidOperation, why));
+    }
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_keep_trailing_newline(true);
@@ -72,14 +78,44 @@ pub fn render(zone: &ZonePlan, node: &NodePlan, values: &Values<'_>) -> Result<S
             leaf_urls => values.leaf_urls,
             stream => STREAM,
             account => ACCOUNT,
-            user => USER.0,
-            password => USER.1,
-            leaf_user => LEAF_USER.0,
-            leaf_password => LEAF_USER.1,
-            system_user => SYSTEM_USER.0,
-            system_password => SYSTEM_USER.1,
+            open => zone.access.open,
+            user => USER,
+            password => secrets.client,
+            looker => LOOKER.0,
+            looker_password => LOOKER.1,
+            leaf_user => LEAF_USER,
+            leaf_password => secrets.leaf,
+            route_user => ROUTE_USER,
+            route_password => secrets.route,
+            system_user => SYSTEM_USER,
+            system_password => secrets.system,
         },
     )
+}
+
+/// How to log in at the source's servers of that configuration, as this release writes it;
+/// `variables` are those of their environment, which the compose files use.
+pub fn access(configuration: &str, variables: &dyn Fn(&str) -> Option<String>) -> Option<Access> {
+    let password = |user: &str| {
+        let head = format!("{{user: \"{user}\", password: ");
+        let (_, rest) = configuration.split_once(&head)?;
+        match rest.strip_prefix('$') {
+            Some(rest) => {
+                let name = rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next()?;
+                Some(variables(name)?.trim_matches('"').to_owned())
+            }
+            None => Some(rest.strip_prefix('"')?.split('"').next()?.to_owned()),
+        }
+    };
+    let secrets = Secrets {
+        client: password(USER)?,
+        leaf: password(LEAF_USER)?,
+        route: password(ROUTE_USER)?,
+        system: password(SYSTEM_USER)?,
+    };
+    let (user, known) = LOOKER;
+    let open = configuration.contains(&format!("{{user: \"{user}\", password: \"{known}\"}}"));
+    secrets.are_usable().then(|| Access::new(secrets, open))
 }
 
 /// Escapes a text for a double-quoted string of a nats-server configuration.
@@ -97,8 +133,15 @@ fn escape(text: &str) -> Result<String, Error> {
 mod tests {
     use super::*;
 
+    fn access() -> Access {
+        let secret = |name: &str| format!("{name}-secret");
+        let (client, leaf) = (secret("client"), secret("leaf"));
+        let (route, system) = (secret("route"), secret("system"));
+        Access::new(Secrets { client, leaf, route, system }, false)
+    }
+
     fn rendered(role: Role, version: &str, store_dir: &str) -> Result<String, Error> {
-        let zone = ZonePlan::new("b".parse().unwrap(), role, 1, 15222);
+        let zone = ZonePlan::new("b".parse().unwrap(), role, 1, 15222).with_access(&access());
         let values = Values {
             version,
             listen_host: "127.0.0.1",
@@ -131,12 +174,51 @@ mod tests {
     #[test]
     fn a_mirror_solicits_and_the_source_listens() {
         let mirror = rendered(Role::Mirror, "2.15.1", "/r/data").unwrap();
-        assert!(mirror.contains("\"nats-leaf://leaf:leaf@127.0.0.1:4002\""));
+        assert!(mirror.contains("\"nats-leaf://leaf:leaf-secret@127.0.0.1:4002\""));
         assert!(!mirror.contains("127.0.0.1:17232"), "{mirror}");
         let source = rendered(Role::Source, "2.15.1", "/r/data").unwrap();
         assert!(source.contains("listen: \"127.0.0.1:17232\""));
         assert!(source.contains("\"$JS.zone-b.API.CONSUMER.CREATE.EVENTS_REGION\""));
         assert!(!source.contains("remotes"));
+    }
+
+    #[test]
+    fn nobody_gets_in_with_a_name_alone() {
+        for role in [Role::Source, Role::Mirror] {
+            let conf = rendered(role, "2.15.1", "/r/data").unwrap();
+            assert!(conf.contains(r#"authorization {user: "route", password: "route-secret"}"#));
+            assert!(conf.contains("\"nats-route://route:route-secret@127.0.0.1:16232\""), "{conf}");
+            assert!(conf.contains(r#"{user: "sys", password: "system-secret"}"#));
+        }
+        let bare = ZonePlan::new("b".parse().unwrap(), Role::Mirror, 1, 15222);
+        let values = Values {
+            version: "2.15.1",
+            listen_host: "127.0.0.1",
+            pid_file: "/r/nats.pid",
+            log_file: "",
+            client_advertise: "",
+            ping_interval: "5s",
+            routes: &[],
+            store_dir: "/r/data",
+            leaf_urls: &[],
+        };
+        let error = render(&bare, &bare.nodes[0], &values).unwrap_err();
+        assert!(error.to_string().contains("passwords of zone b are missing"), "{error}");
+    }
+
+    #[test]
+    fn a_configuration_tells_its_passwords_to_whoever_adopts_it() {
+        let source = rendered(Role::Source, "2.15.1", "/r/data").unwrap();
+        let nothing = |_: &str| None;
+        assert_eq!(super::access(&source, &nothing), Some(access()));
+        let mirror = rendered(Role::Mirror, "2.15.1", "/r/data").unwrap();
+        assert_eq!(super::access(&mirror, &nothing), None, "it does not know the leaf user's");
+        let by_hand = source.replace("\"leaf-secret\"", "$LEAF_PASSWORD");
+        assert_eq!(super::access(&by_hand, &nothing), None);
+        let variable = |name: &str| (name == "LEAF_PASSWORD").then(|| "\"leaf-secret\"".into());
+        assert_eq!(super::access(&by_hand, &variable), Some(access()));
+        let old = source.replace("zonedrill", "admin");
+        assert_eq!(super::access(&old, &nothing), None);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::{
     actor::{Actor, Person},
     format::seconds,
     names::{NodeName, ZoneName},
-    status::{LinkState, MirrorState, NodeState, Verdict},
+    status::{Foreign, LinkState, MirrorState, NodeState, Verdict},
 };
 
 /// Something that happened.
@@ -219,6 +219,10 @@ pub enum EventKind {
     Mark {
         text: String,
     },
+    /// Somebody who is nobody of the region connected to a server.
+    Foreign {
+        who: Foreign,
+    },
     /// Anything else worth a line.
     Note {
         /// How much attention it asks for.
@@ -261,6 +265,7 @@ impl EventKind {
                 _ => Severity::Info,
             },
             Self::Note { severity, .. } => *severity,
+            Self::Foreign { who } if !who.looks => Severity::Warn,
             Self::Seat { did: SeatAct::Lost | SeatAct::Silent | SeatAct::Removed, .. } => {
                 Severity::Warn
             }
@@ -272,7 +277,9 @@ impl EventKind {
     #[must_use]
     pub fn zone(&self) -> Option<&ZoneName> {
         match self {
-            Self::NodeChanged { node, .. } => Some(&node.zone),
+            Self::NodeChanged { node, .. } | Self::Foreign { who: Foreign { node, .. } } => {
+                Some(&node.zone)
+            }
             Self::LeaderChanged { zone, .. }
             | Self::LinkSevered { zone, .. }
             | Self::CutEffective { zone, .. }
@@ -347,6 +354,8 @@ impl fmt::Display for EventKind {
             Self::ScreenLeft { person } => write!(f, "{person} left"),
             Self::Seat { did, person, other } => did.write(f, person, other.as_ref()),
             Self::Mark { text } => write!(f, "mark: {text}"),
+            Self::Foreign { who } if who.looks => write!(f, "{who}"),
+            Self::Foreign { who } => write!(f, "somebody else's hand: {who}"),
             Self::Note { text, .. } => f.write_str(text),
         }
     }

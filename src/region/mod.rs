@@ -6,6 +6,7 @@
 #[macro_use]
 mod word;
 
+pub mod access;
 pub mod actor;
 pub mod advisory;
 pub mod configuration;

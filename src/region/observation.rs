@@ -6,7 +6,7 @@ use super::{
     UnixMs,
     configuration::Differing,
     names::{NodeName, ZoneName},
-    status::{Container, Latency},
+    status::{Container, Foreign, Latency},
 };
 
 /// One fact.
@@ -76,6 +76,9 @@ pub struct NodeReport {
     /// It answers, and its JetStream is off.
     pub jetstream_off: bool,
     pub leafs: Vec<LeafReport>,
+    /// Connections that are nobody's of the region; `None` where it was not asked this time.
+    #[serde(default)]
+    pub foreign: Option<Vec<Foreign>>,
     /// The region's stream as this node sees it.
     pub stream: Option<StreamReport>,
 }
@@ -87,6 +90,9 @@ pub struct LeafReport {
     pub id: u64,
     /// The server name at the other end, `js1-zone-b`.
     pub name: String,
+    /// The address it comes from.
+    #[serde(default)]
+    pub host: String,
     /// Round trip in microseconds.
     pub rtt_us: Option<u64>,
 }

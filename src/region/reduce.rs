@@ -11,6 +11,7 @@ mod apply;
 mod audit;
 mod book;
 mod flow;
+mod foreign;
 mod frame;
 mod inputs;
 mod late;
@@ -101,6 +102,13 @@ impl State {
             watched: BTreeSet::new(),
             last_input_at_ms: started_at_ms,
         }
+    }
+
+    /// Says whether the well-known user may change everything.
+    #[must_use]
+    pub fn open(mut self, open: bool) -> Self {
+        self.status.open = open;
+        self
     }
 
     /// The picture as of the last input, to look something up without copying it.

@@ -10,6 +10,7 @@
 
 mod alarms;
 mod drill;
+mod foreign;
 mod link;
 mod messages;
 mod mirror;
@@ -26,6 +27,7 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     alarms::{Alarm, AlarmKind},
     drill::{Conclusion, Counter, Drill, DrillStep, Pause, Verdict},
+    foreign::{Foreign, ForeignKind},
     link::{Link, LinkState},
     messages::{Audit, Ledger, Producer},
     mirror::{Mirror, MirrorState, Recovery},
@@ -52,6 +54,9 @@ pub struct Status {
     pub server_version: Option<String>,
     /// How mirrors pull, once decided.
     pub mirror_kind: Option<MirrorKind>,
+    /// The well-known user `admin` may change everything.
+    #[serde(default)]
+    pub open: bool,
     pub phase: Phase,
     /// Why the last bring-up failed, with the phase `failed`; else `null`.
     pub failure: Option<String>,

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::names::{NodeName, ZoneName};
+use super::{
+    access::Access,
+    names::{NodeName, ZoneName},
+};
 
 /// The region when none is named.
 pub const DEFAULT_REGION: &str = "region";
@@ -23,12 +26,6 @@ pub const SUBJECTS: &str = "EVENTS.REGION.>";
 pub const DRILL_SUBJECT: &str = "EVENTS.REGION.drill";
 /// The account that holds the stream, in every zone.
 pub const ACCOUNT: &str = "APP";
-/// User and password of the drill's own clients, and of anyone who looks in with a NATS tool.
-pub const USER: (&str, &str) = ("admin", "admin");
-/// User and password of the system account, for observation.
-pub const SYSTEM_USER: (&str, &str) = ("sys", "sys");
-/// User and password a mirror zone's leafnode connections use: least privilege.
-pub const LEAF_USER: (&str, &str) = ("leaf", "leaf");
 /// The server version this release was measured with and starts by default.
 pub const DEFAULT_NATS_VERSION: &str = "2.15.1";
 /// The original plan's first client port.
@@ -141,6 +138,9 @@ pub struct Settings {
     /// each time; never kept.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub adopt: bool,
+    /// The well-known user may change everything. Said anew each time; never kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub open: bool,
 }
 
 /// A node and the ports it listens on (loopback on the local platform).
@@ -175,6 +175,9 @@ pub struct ZonePlan {
     pub slot: u16,
     /// Its three nodes.
     pub nodes: Vec<NodePlan>,
+    /// How to log in at them; goes into no file and no message.
+    #[serde(skip)]
+    pub access: Access,
 }
 
 impl ZonePlan {
@@ -193,7 +196,19 @@ impl ZonePlan {
                 }
             })
             .collect();
-        Self { name, role, slot, nodes }
+        Self { name, role, slot, nodes, access: Access::default() }
+    }
+
+    /// The addresses of its nodes, without credentials.
+    #[must_use]
+    pub fn urls(&self) -> Vec<String> {
+        self.nodes.iter().map(NodePlan::url).collect()
+    }
+
+    /// The same plan, with how to log in.
+    #[must_use]
+    pub fn with_access(self, access: &Access) -> Self {
+        Self { access: access.clone(), ..self }
     }
 
     /// The zone's JetStream domain, `zone-b`.

@@ -252,7 +252,9 @@ fn watch_zone(cx: &CommandCtx, plan: &ZonePlan) {
     let watches = plan
         .nodes
         .iter()
-        .map(|node| NodeWatch::spawn(node.clone(), out.clone(), runtime.pace.subscribe()))
+        .map(|node| {
+            NodeWatch::spawn(plan.clone(), node.clone(), out.clone(), runtime.pace.subscribe())
+        })
         .collect();
     let bus = runtime.bus.clone();
     tokio::spawn(async move {

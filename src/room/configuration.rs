@@ -26,6 +26,7 @@ use crate::{
         advisory::Advisory,
         configuration::{Difference, Differing, Kind, Subject},
         observation::Observation,
+        status::Foreign,
     },
 };
 
@@ -222,6 +223,14 @@ impl Telling {
 fn time_of_day(at: UnixMs) -> String {
     let at = jiff::Timestamp::from_millisecond(at.cast_signed()).unwrap_or_default();
     at.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M:%S").to_string()
+}
+
+/// Somebody connected to a server: who may do what the drill does makes it void.
+pub(super) fn connected(runtime: &Runtime, who: &Foreign) {
+    if !who.looks {
+        let at = time_of_day(who.since_at_ms);
+        runtime.active_drill.end(&format!("somebody else's hand: {who} at {at}"));
+    }
 }
 
 fn note(runtime: &Runtime, severity: Severity, text: String) {

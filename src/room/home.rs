@@ -1,6 +1,8 @@
 //! Where a region lives on disk, who holds it, and what it was brought up with.
 
+mod contexts;
 mod identity;
+pub mod secrets;
 #[cfg(test)]
 mod tests;
 
@@ -61,6 +63,15 @@ pub enum HomeError {
         path.display()
     )]
     Id { path: PathBuf, id: String },
+    /// A context of the `nats` command line that is another's.
+    #[error(
+        "{} was not made for this region, and stays as it is: move it away, or name another region with `--region`",
+        path.display()
+    )]
+    Context { path: PathBuf },
+    /// The file with the passwords.
+    #[error("the passwords in {} cannot be used: {why}", path.display())]
+    Secrets { path: PathBuf, why: String },
     /// The settings file is damaged.
     #[error("{} cannot be understood: {why}\n  Mend it, or start afresh: remove the folder {}", path.display(), path.parent().unwrap_or(path).display())]
     Settings {
@@ -71,7 +82,7 @@ pub enum HomeError {
 }
 
 /// What a purge removes, besides the consumers' logs.
-const DATA: [&str; 16] = [
+const DATA: [&str; 18] = [
     "servers",
     "drills",
     "ledger.jsonl",
@@ -83,6 +94,8 @@ const DATA: [&str; 16] = [
     "room.1.log",
     identity::FILE,
     "region.id.new",
+    secrets::FILE,
+    secrets::NEW,
     "region.toml",
     "region.toml.new",
     "room.log",
@@ -313,11 +326,13 @@ impl Home {
         fs::rename(&new, &path).map_err(io)
     }
 
-    /// Removes the region's data: everything but the lock, which is held, and the room's log.
+    /// Removes the region's data: everything but the lock, which is held, and the room's log; and the
+    /// contexts with its passwords.
     ///
     /// # Errors
     /// When something cannot be removed.
     pub fn purge(&self) -> Result<(), HomeError> {
+        self.remove_contexts()?;
         let io = |path: &Path| {
             let path = path.to_owned();
             move |source| HomeError::Io { doing: "remove", path, source }

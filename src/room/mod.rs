@@ -60,8 +60,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     command::Command,
-    platform::{Common, Platform, docker, identity::Identity, local},
-    region::{Settings, ZonePlan, event::Severity, reduce::State, status::Phase},
+    platform::{Common, Platform, PlatformError, docker, identity::Identity, local},
+    region::{Settings, ZonePlan, access::Access, event::Severity, reduce::State, status::Phase},
 };
 use home::{Home, HomeError};
 use mailbox::{CommandRequest, Mail, Mailbox};
@@ -89,6 +89,9 @@ pub enum RoomError {
     /// A region that was made for one run is over, and not all of it could be removed.
     #[error("not all of the region is removed: {0}")]
     LeftBehind(String),
+    /// What is to be adopted cannot be.
+    #[error("{0}")]
+    Adopted(#[from] PlatformError),
     /// A platform that does not exist (yet).
     #[error("there is no platform `{0}`: this release has `local` and `docker`")]
     Platform(String),
@@ -147,6 +150,29 @@ fn platform(
     }
 }
 
+/// How to log in at the region's servers: as what is adopted was made, else with the passwords of
+/// the folder.
+async fn access(
+    home: &Home,
+    settings: &Settings,
+    identity: &Identity,
+) -> Result<Access, RoomError> {
+    if settings.adopt
+        && settings.platform == "docker"
+        && let Some(access) = docker::adopted_access(&home.region, identity).await?
+    {
+        if settings.open && !access.open {
+            return Err(RoomError::Settings(format!(
+                "`--open` changes the servers' configuration, and `--adopt` keeps it: `zonedrill{flag} down`, then `zonedrill{flag} up --open`",
+                flag = home.flag()
+            )));
+        }
+        home.keep_secrets(&access.secrets)?;
+        return Ok(access);
+    }
+    Ok(Access::new(home.make_secrets()?, settings.open))
+}
+
 /// A room's whole life: claims the region, brings it up, serves until it is ended, takes it down.
 /// Of a region that was made for one run (`once`), the data goes too.
 ///
@@ -158,13 +184,15 @@ pub async fn run(home: Home, asked: Settings, once: bool) -> Result<(), RoomErro
     let identity = home.identify()?;
     let fresh = home.kept()?.is_none();
     let (settings, plans) = settle(&home, asked)?;
+    let access = access(&home, &settings, &identity).await?;
+    let plans: Vec<ZonePlan> = plans.into_iter().map(|plan| plan.with_access(&access)).collect();
     let source = plans
         .first()
         .cloned()
         .ok_or_else(|| RoomError::Settings("a region needs at least its source zone".into()))?;
     let platform = platform(&home, &settings, &plans, &source, identity, fresh)?;
     // Completion for this start only.
-    let settings = Settings { adopt: false, ..settings };
+    let settings = Settings { adopt: false, open: false, ..settings };
     let writer = evidence::LedgerWriter::open(&home, clock::now_ms())?;
     let socket_path = home.socket();
     if let Some(folder) = socket_path.parent() {
@@ -179,7 +207,7 @@ pub async fn run(home: Home, asked: Settings, once: bool) -> Result<(), RoomErro
     let (bus, inbox) = Mailbox::new();
     let started = clock::now_ms();
     let port_base = settings.port_base;
-    let state = State::new(&home.region, platform.name(), started);
+    let state = State::new(&home.region, platform.name(), started).open(access.open);
     let first = Arc::new(server::Published::new(state.status(started)));
     let (publish, statuses) = watch::channel(first);
     let wire = Arc::new(server::EventWire::default());

@@ -80,6 +80,7 @@ mod tests {
             port_base: 15222,
             zones: vec!["a".parse().unwrap(), "b".parse().unwrap()],
             adopt: false,
+            open: false,
         };
         let (_, zones) = settle(&home, kept.clone()).unwrap();
         home.keep(&Kept { settings: kept.clone(), zones }).unwrap();

@@ -18,6 +18,7 @@ use self::commands::answer;
 use super::{
     bounded_file::BoundedFile,
     clock::now_ms,
+    configuration,
     evidence::AckFloors,
     history::History,
     mailbox::{CommandRequest, Mail},
@@ -235,8 +236,12 @@ impl StateActor {
 
     fn observed(&mut self, events: &[EventKind]) {
         for event in events {
-            if let EventKind::NodeChanged { node, to: NodeState::JsOff, .. } = event {
-                nodes::explain_js_off(&self.runtime, node.clone());
+            match event {
+                EventKind::NodeChanged { node, to: NodeState::JsOff, .. } => {
+                    nodes::explain_js_off(&self.runtime, node.clone());
+                }
+                EventKind::Foreign { who } => configuration::connected(&self.runtime, who),
+                _ => {}
             }
         }
         // A consumer that is gone has no floor; what it had acknowledged stays acknowledged.

@@ -50,7 +50,8 @@ pub fn plan(
     let slot = (0..=u16::try_from(MOST_ZONES).unwrap_or(u16::MAX))
         .find(|slot| plans.iter().all(|plan| plan.slot != *slot))
         .unwrap_or_default();
-    Ok(ZonePlan::new(name, Role::Mirror, slot, port_base))
+    let access = runtime.source_plan()?.access;
+    Ok(ZonePlan::new(name, Role::Mirror, slot, port_base).with_access(&access))
 }
 
 /// Adds a mirror zone while everything runs.

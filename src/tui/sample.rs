@@ -111,6 +111,7 @@ pub fn zone(index: u16, last: u64) -> Option<Zone> {
         lag_history: if index == 0 { Vec::new() } else { vec![Some(0); 240] },
         name: plan.name,
         differences: Vec::new(),
+        foreign: Vec::new(),
         recorded: None,
     })
 }
@@ -125,6 +126,7 @@ pub fn idle(zones: u16) -> Status {
         evidence: evidence.into(),
     };
     Status {
+        open: false,
         region: "demo".into(),
         platform: "local".into(),
         server_version: Some("2.15.1".into()),

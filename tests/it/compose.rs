@@ -8,7 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::support::docker::{Lab, SOON, compose, loudly, skip};
+use crate::support::{
+    docker::{Lab, SOON, compose, loudly, skip},
+    nats::access,
+};
 use serde_json::Value;
 use zonedrill::{
     nats::{
@@ -28,8 +31,9 @@ fn by_hand_with_the_compose_files_alone() {
     let name = &lab.region.name;
     let files = lab.region.home.path().join("by-hand");
     lab.copy_compose_files(&files);
-    let plan =
-        |zone: &str, role, slot| ZonePlan::new(zone.parse().unwrap(), role, slot, lab.region.port);
+    let plan = |zone: &str, role, slot| {
+        ZonePlan::new(zone.parse().unwrap(), role, slot, lab.region.port).with_access(&access())
+    };
     let (a, b) = (plan("a", Role::Source, 0), plan("b", Role::Mirror, 1));
     let image = Lab::make_image();
     for zone in ["a", "b"] {
@@ -124,7 +128,8 @@ fn a_bring_up_beside_the_compose_tool_alone() {
         let began = Instant::now();
         runtime.block_on(async {
             for (zone, role, slot) in [("a", Role::Source, 0), ("b", Role::Mirror, 1)] {
-                let zone = ZonePlan::new(zone.parse().unwrap(), role, slot, lab.region.port);
+                let zone = ZonePlan::new(zone.parse().unwrap(), role, slot, lab.region.port)
+                    .with_access(&access());
                 let client = zone_client_within(&zone, Login::System, "hand", SOON).await.unwrap();
                 leaders::wait_meta_leader(&client, &zone, SOON).await.unwrap();
             }

@@ -33,7 +33,8 @@ fn arrived(region: &Region, count: u64) {
 }
 
 async fn stranger(region: &Region, offset: u16) -> Stranger {
-    Stranger::connect(&format!("nats://127.0.0.1:{}", region.port + offset)).await
+    let url = format!("nats://127.0.0.1:{}", region.port + offset);
+    Stranger::connect(&region.access(), &url).await
 }
 
 /// `verify` with these words ends with that code.

@@ -6,10 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::support::nats::access;
 use futures::StreamExt;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedReceiver;
 use zonedrill::{
+    nats::connect::Login,
     platform::{
         Common, Platform, PlatformError, PlatformEvent,
         identity::Identity,
@@ -59,8 +61,8 @@ impl Region {
     async fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("zone drill \"").tempdir().unwrap();
         let base = ports::free_base(2).expect("free ports");
-        let a = ZonePlan::new(name("a"), Role::Source, 0, base);
-        let b = ZonePlan::new(name("b"), Role::Mirror, 1, base);
+        let a = ZonePlan::new(name("a"), Role::Source, 0, base).with_access(&access());
+        let b = ZonePlan::new(name("b"), Role::Mirror, 1, base).with_access(&access());
         let home = folder.path().join("home");
         let platform = platform_at(&home, &a);
         platform.prepare(&|_| {}).await.unwrap();
@@ -90,7 +92,7 @@ impl Region {
     /// Waits until the nodes of both zones count this many leafnode connections, a zone's in sum.
     async fn leafs(&self, wanted: u64) {
         for zone in [&self.a, &self.b] {
-            let client = connect(zone, 0, topology::SYSTEM_USER).await;
+            let client = connect(zone, 0, Login::System).await;
             eventually(&format!("{wanted} leafs at {:?}", zone.name), async || {
                 let replies = ask_all(&client, "$SYS.REQ.SERVER.PING.LEAFZ").await;
                 let leafs = replies.iter().map(|reply| reply["data"]["leafnodes"].as_u64());
@@ -101,7 +103,8 @@ impl Region {
     }
 }
 
-async fn connect(zone: &ZonePlan, number: usize, user: (&str, &str)) -> async_nats::Client {
+async fn connect(zone: &ZonePlan, number: usize, who: Login) -> async_nats::Client {
+    let user = who.credentials(&zone.access);
     let options = async_nats::ConnectOptions::with_user_and_password(user.0.into(), user.1.into());
     options
         .request_timeout(Some(Duration::from_secs(2)))
@@ -171,8 +174,8 @@ async fn a_region_comes_up_mirrors_is_cut_healed_and_leaves_nothing() {
     let region = Region::up().await;
     region.leafs(3).await;
 
-    let source = connect(&region.a, 0, topology::USER).await;
-    let mirror = connect(&region.b, 0, topology::USER).await;
+    let source = connect(&region.a, 0, Login::App).await;
+    let mirror = connect(&region.b, 0, Login::App).await;
     let stream =
         json!({"name": "EVENTS_REGION", "subjects": ["EVENTS.REGION.>"], "num_replicas": 3});
     js(&source, "$JS.API.STREAM.CREATE.EVENTS_REGION", stream).await;
@@ -211,7 +214,7 @@ async fn a_region_comes_up_mirrors_is_cut_healed_and_leaves_nothing() {
     let reach = mirror.request("$JS.zone-a.API.STREAM.NAMES", "".into()).await.unwrap_err();
     assert_eq!(reach.kind(), async_nats::client::RequestErrorKind::NoResponders);
 
-    let (user, password) = topology::LEAF_USER;
+    let (user, password) = Login::Leaf.credentials(&region.a.access);
     let options = async_nats::ConnectOptions::with_user_and_password(user.into(), password.into());
     let client = options.connect(region.a.nodes[0].url()).await;
     assert!(client.is_err(), "the leafnodes' user let a client in");
@@ -362,7 +365,8 @@ const BASE: &str = "TEST_ROOM_BASE";
 #[ignore = "run by killing_the_room_ends_its_servers"]
 async fn a_room_to_be_killed() {
     let (Ok(home), Ok(base)) = (std::env::var(HOME), std::env::var(BASE)) else { return };
-    let zone = ZonePlan::new(name("a"), Role::Source, 0, base.parse().unwrap());
+    let zone =
+        ZonePlan::new(name("a"), Role::Source, 0, base.parse().unwrap()).with_access(&access());
     let platform = platform_at(Path::new(&home), &zone);
     platform.prepare(&|_| {}).await.unwrap();
     platform.start_zone(&zone).await.unwrap();
@@ -386,7 +390,7 @@ async fn killing_the_room_ends_its_servers() {
         .unwrap();
     let mut room = Room(child);
     eventually("the room", async || home.join("up").exists()).await;
-    let zone = ZonePlan::new(name("a"), Role::Source, 0, base);
+    let zone = ZonePlan::new(name("a"), Role::Source, 0, base).with_access(&access());
 
     // While it lives, its servers are not another's to clear.
     let platform = platform_at(home, &zone);

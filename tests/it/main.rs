@@ -13,6 +13,7 @@
 
 mod support;
 
+mod access;
 mod bundle;
 mod compose;
 mod costs;

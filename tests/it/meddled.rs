@@ -28,7 +28,9 @@ impl Meddled {
     async fn new(name: &str) -> Self {
         let region = Region::up(name);
         let url = |offset| format!("nats://127.0.0.1:{}", region.port + offset);
-        let (in_a, in_b) = (Stranger::connect(&url(1)).await, Stranger::connect(&url(11)).await);
+        let access = region.access();
+        let in_a = Stranger::connect(&access, &url(1)).await;
+        let in_b = Stranger::connect(&access, &url(11)).await;
         let mut meddled = Self { region, in_a, in_b, produced: 0 };
         meddled.flows();
         meddled
@@ -54,7 +56,7 @@ impl Meddled {
         let is_told = |text: &str| {
             let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
             let line = text.split(what).nth(1).and_then(|rest| rest.split(" mends it").next());
-            line.is_some_and(|line| line.contains("; client stranger (user admin, 127.0.0.1) "))
+            line.is_some_and(|line| line.contains("; client stranger (user zonedrill, 127.0.0.1) "))
         };
         self.region.wait(&format!("`status` tells `{what}`"), SOON, |_| {
             is_told(&self.region.ok("status"))
@@ -116,7 +118,8 @@ async fn damages_are_told_with_their_remedy_and_repaired() {
 
     scene.in_b.delete_consumer(CONSUMER).await;
     scene.is_told_and_repaired("b", "consumer-b does not exist");
-    let hand = "somebody else's hand: client stranger (user admin, 127.0.0.1) deleted consumer-b";
+    let hand =
+        "somebody else's hand: client stranger (user zonedrill, 127.0.0.1) deleted consumer-b";
     assert!(scene.events().contains(hand), "{}", scene.events());
 
     scene.in_b.recreate_consumer(CONSUMER, |config| config["ack_policy"] = json!("none")).await;
@@ -267,7 +270,7 @@ async fn a_drill_that_somebody_meddles_with_is_void_and_names_the_hand() {
     let drill = scene.region.begin_drill();
     scene.in_b.delete_consumer(CONSUMER).await;
     let why = scene.region.why_void(drill);
-    let hand = "somebody else's hand: client stranger (user admin, 127.0.0.1) deleted consumer-b in zone b at ";
+    let hand = "somebody else's hand: client stranger (user zonedrill, 127.0.0.1) deleted consumer-b in zone b at ";
     assert!(why.contains(hand), "{why}");
     scene.region.ok("repair b");
 

@@ -253,7 +253,7 @@ async fn a_watcher_sees_a_node_freeze_restart_and_its_streams() {
     let (_pace, pace) = watch::channel(Duration::from_millis(100));
     let (out, mut seen) = mpsc::channel(64);
     let node = region.mirror().nodes[1].clone();
-    let watcher = NodeWatch::spawn(node.clone(), out, pace);
+    let watcher = NodeWatch::spawn(region.mirror().clone(), node.clone(), out, pace);
 
     let report = report_where(&mut seen, |report| {
         report.is_some_and(|r| {
@@ -279,7 +279,7 @@ async fn a_watcher_sees_a_node_freeze_restart_and_its_streams() {
     let leading = region.mirror().nodes.iter().find(|n| n.name.to_string() == leader).unwrap();
     let (_pace2, pace2) = watch::channel(Duration::from_millis(100));
     let (out2, mut seen2) = mpsc::channel(64);
-    let watcher2 = NodeWatch::spawn(leading.clone(), out2, pace2);
+    let watcher2 = NodeWatch::spawn(region.mirror().clone(), leading.clone(), out2, pace2);
     let report = report_where(&mut seen2, |report| {
         report.and_then(|r| r.stream.as_ref()).is_some_and(|s| s.mirror.is_some())
     })
@@ -324,7 +324,7 @@ async fn a_cut_and_a_link_are_proved_at_both_ends() {
     // A watcher hears of the cut by the server's event, long before its next poll.
     let (_pace, pace) = watch::channel(Duration::from_secs(60));
     let (out, mut seen) = mpsc::channel(64);
-    let _watcher = NodeWatch::spawn(zone.nodes[0].clone(), out, pace);
+    let _watcher = NodeWatch::spawn(zone.clone(), zone.nodes[0].clone(), out, pace);
     report_where(&mut seen, |r| r.is_some_and(|r| r.leafs.len() == 1)).await;
 
     region.set_link(&zone, false);

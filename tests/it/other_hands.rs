@@ -7,9 +7,10 @@ use zonedrill::{
     nats::{configuration::ConfigurationWatch, connect::jetstream, repair::Step, streams},
     region::{
         MirrorKind,
+        access::USER,
         advisory::{Act, Advisory},
         configuration::{Difference, Kind, Limit, Subject},
-        topology::{STREAM, USER},
+        topology::STREAM,
     },
 };
 
@@ -45,7 +46,7 @@ async fn every_act_of_a_stranger_is_told_with_his_hand() {
             assert_eq!(advisory.zone, scene.readers[$zone].zone.name, "{advisory}");
             assert_eq!(
                 (advisory.caller.name.as_str(), advisory.caller.user.as_str()),
-                ("stranger", USER.0)
+                ("stranger", USER)
             );
             assert_eq!(advisory.caller.host, "127.0.0.1");
             assert!(advisory.refused.is_none(), "{advisory}");

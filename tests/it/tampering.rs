@@ -1,23 +1,11 @@
 //! Everything a zone's own clients could do to a stream behind zonedrill's back: what isolation does
 //! not prevent, `verify` finds.
 
-use std::{process::Stdio, time::Duration};
+use std::process::Stdio;
 
 use crate::support::region::{RECOVERED, Region, SOON, has_all};
-use async_nats::{ConnectOptions, HeaderMap, jetstream};
+use async_nats::{HeaderMap, jetstream};
 use serde_json::Value;
-
-async fn client(region: &Region, zone: &str) -> async_nats::Client {
-    let status = region.status();
-    let zones = status["zones"].as_array().expect("zones");
-    let zone = zones.iter().find(|z| z["name"] == zone).expect("the zone");
-    let url = zone["nodes"][0]["url"].as_str().expect("a url").to_owned();
-    ConnectOptions::with_user_and_password("admin".into(), "admin".into())
-        .request_timeout(Some(Duration::from_secs(2)))
-        .connect(url)
-        .await
-        .expect("connected")
-}
 
 /// `verify --json`, which must say this word.
 fn verdict(region: &Region, code: i32) -> Value {
@@ -71,7 +59,7 @@ fn what_is_produced_meanwhile_is_not_called_lost() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_zone_is_isolated() {
     let region = prepared("isolated");
-    let b = client(&region, "b").await;
+    let b = region.client("b").await;
     // A publish in the mirror zone reaches nobody.
     let refused = b.request("EVENTS.REGION.x", "x".into()).await.expect_err("no responders");
     assert_eq!(refused.kind(), async_nats::RequestErrorKind::NoResponders, "{refused}");
@@ -95,7 +83,7 @@ async fn a_zone_is_isolated() {
 async fn a_message_removed_from_the_mirror_is_lost() {
     let region = prepared("removed");
     assert_eq!(verdict(&region, 0)["verdict"], "whole");
-    let b = jetstream::new(client(&region, "b").await);
+    let b = jetstream::new(region.client("b").await);
     let stream = b.get_stream("EVENTS_REGION").await.expect("the mirror");
     stream.delete_message(17).await.expect("deleted");
     let account = verdict(&region, 1);
@@ -108,7 +96,7 @@ async fn a_message_removed_from_the_mirror_is_lost() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_duplicate_without_its_id_is_found_in_every_zone() {
     let region = prepared("doubled");
-    let a = jetstream::new(client(&region, "a").await);
+    let a = jetstream::new(region.client("a").await);
     let stream = a.get_stream("EVENTS_REGION").await.expect("the stream");
     let message = stream.get_raw_message(20).await.expect("a message");
     a.publish("EVENTS.REGION.drill", message.payload).await.expect("sent").await.expect("acked");
@@ -124,7 +112,7 @@ async fn a_duplicate_without_its_id_is_found_in_every_zone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_message_and_a_foreign_one_are_found() {
     let region = prepared("damaged");
-    let a = jetstream::new(client(&region, "a").await);
+    let a = jetstream::new(region.client("a").await);
     let stream = a.get_stream("EVENTS_REGION").await.expect("the stream");
     let mut payload = stream.get_raw_message(20).await.expect("a message").payload.to_vec();
     *payload.last_mut().expect("bytes") ^= 1;
@@ -151,7 +139,7 @@ async fn messages_purged_behind_a_cut_are_lost() {
     region.ok("cut b");
     region.ok("produce --count 50");
     region.wait_zone("a", "received", SOON, |z| has_all(z, 100));
-    let a = jetstream::new(client(&region, "a").await);
+    let a = jetstream::new(region.client("a").await);
     let stream = a.get_stream("EVENTS_REGION").await.expect("the stream");
     stream.purge().sequence(81).await.expect("purged");
     region.ok("heal b");

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use async_nats::{Client, ConnectOptions, Subscriber};
+use async_nats::{Client, Subscriber};
 use futures::StreamExt;
 
 use crate::support::region::{Ran, Region, SOON};
@@ -69,15 +69,6 @@ fn record(region: &Region) -> Vec<Entry> {
     text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
-async fn client(region: &Region, zone: &str) -> Client {
-    let zone = region.zone(zone);
-    let url = zone["nodes"][0]["url"].as_str().expect("a url").to_owned();
-    ConnectOptions::with_user_and_password("admin".into(), "admin".into())
-        .connect(url)
-        .await
-        .expect("connected")
-}
-
 /// What `nats consumer pause` does.
 async fn pause(client: &Client, consumer: &str, for_ms: i64) {
     let until = jiff::Timestamp::now() + jiff::SignedDuration::from_millis(for_ms);
@@ -116,7 +107,7 @@ async fn fetch(client: &Client, consumer: &str, count: u64) -> Subscriber {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_consumer_that_stands_still_is_never_undisturbed() {
     let region = Region::up("stalls");
-    let (a, b) = (client(&region, "a").await, client(&region, "b").await);
+    let (a, b) = (region.client("a").await, region.client("b").await);
 
     let drill = Running::start(&region, "cut");
     drill.wait_for("before");
@@ -147,7 +138,7 @@ async fn a_consumer_that_stands_still_is_never_undisturbed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn another_hand_makes_a_drill_void_and_is_named() {
     let region = Region::up("hands");
-    let (a, b) = (client(&region, "a").await, client(&region, "b").await);
+    let (a, b) = (region.client("a").await, region.client("b").await);
 
     let drill = Running::start(&region, "heal");
     drill.wait_for("during");
@@ -224,7 +215,7 @@ async fn a_foreign_fetch_shows_beside_the_rooms_own_deliveries_within_two_second
     });
     region.ok("consumer pause a");
     region.ok("produce --count 20");
-    let a = client(&region, "a").await;
+    let a = region.client("a").await;
     let mut fetched = fetch(&a, "consumer-a", 5).await;
     for _ in 0..5 {
         fetched.next().await.expect("a message");

@@ -30,7 +30,7 @@ pub(super) async fn login_is_bound(node: &NodePlan, source: &ZonePlan) -> Vec<Pr
         let what = format!("the leaf user, logged in at {}, sends {call}", node.name);
         let mut outcome = Err(String::new());
         for _ in 0..TRIES {
-            outcome = raw_publish(node, &call).await;
+            outcome = raw_publish(source, node, &call).await;
             if outcome.is_ok() {
                 break;
             }
@@ -59,8 +59,8 @@ enum Raw {
 
 /// Publishes once as the leaf user, on a bare connection: the refusal comes before the `PONG`,
 /// where the client library would only time out.
-async fn raw_publish(node: &NodePlan, subject: &str) -> Result<Raw, String> {
-    let (user, password) = Login::Leaf.credentials();
+async fn raw_publish(source: &ZonePlan, node: &NodePlan, subject: &str) -> Result<Raw, String> {
+    let (user, password) = Login::Leaf.credentials(&source.access);
     let talk = async {
         let mut stream = BufReader::new(TcpStream::connect(("127.0.0.1", node.client_port)).await?);
         let mut line = String::new();

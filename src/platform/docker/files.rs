@@ -61,6 +61,7 @@ mod tests {
         platform::{docker::names::Names, identity::Identity},
         region::{
             NodeName,
+            access::{Access, Secrets},
             topology::{DEFAULT_NATS_VERSION, DEFAULT_PORT_BASE, Role},
         },
     };
@@ -71,8 +72,50 @@ mod tests {
         format!("config/{node}.conf")
     }
 
+    /// The passwords stand in the files as variables of the container's environment.
+    fn variables() -> Access {
+        let variable = |name: &str| format!("{name}_PASSWORD");
+        let (client, leaf) = (variable("CLIENT"), variable("LEAF"));
+        let (route, system) = (variable("ROUTE"), variable("SYSTEM"));
+        Access::new(Secrets { client, leaf, route, system }, false)
+    }
+
+    /// A node's configuration with variables, and what they are made of. nats-server knows a variable
+    /// as a whole value only, so that an address with a password in it is one.
+    fn by_hand(
+        source: &ZonePlan,
+        zone: &ZonePlan,
+        node: &NodePlan,
+    ) -> (String, Vec<(String, String)>) {
+        let mut text = config(DEFAULT_NATS_VERSION, source, zone, node).unwrap();
+        let from = |name: &str| {
+            format!("${{ZONEDRILL_{name}_PASSWORD:?copy compose/.env.example to compose/.env}}")
+        };
+        let mut environment = Vec::new();
+        for name in ["CLIENT", "LEAF", "ROUTE", "SYSTEM"] {
+            let quoted = format!("\"{name}_PASSWORD\"");
+            if text.contains(&quoted) {
+                text = text.replace(&quoted, &format!("${name}_PASSWORD"));
+                environment.push((format!("{name}_PASSWORD"), from(name)));
+            }
+        }
+        for name in ["ROUTE", "LEAF"] {
+            for number in 1.. {
+                let lower = name.to_lowercase();
+                let head = format!("nats-{lower}://{lower}:{name}_PASSWORD@");
+                let Some(at) = text.find(&format!("\"{head}")) else { break };
+                let url = text[at + 1..].split('"').next().unwrap().to_owned();
+                text = text.replace(&format!("\"{url}\""), &format!("${name}_{number}"));
+                let host = &url[head.len()..];
+                let value = format!("nats-{lower}://{lower}:{}@{host}", from(name));
+                environment.push((format!("{name}_{number}"), value));
+            }
+        }
+        (text, environment)
+    }
+
     /// A zone's compose file.
-    fn compose(names: &Names, zone: &ZonePlan) -> String {
+    fn compose(names: &Names, source: &ZonePlan, zone: &ZonePlan) -> String {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_keep_trailing_newline(true);
@@ -83,6 +126,7 @@ mod tests {
                 volume => names.volume(&node.name),
                 lan => lan(&node.name),
                 config => config_path(&node.name),
+                environment => by_hand(source, zone, node).1,
                 client_port => node.client_port,
                 leaf_port => node.leaf_port,
             }
@@ -105,14 +149,15 @@ mod tests {
         let names = Names::new("region", Identity::default());
         let plan = |name: &str, slot| {
             let role = if slot == 0 { Role::Source } else { Role::Mirror };
-            ZonePlan::new(name.parse().unwrap(), role, slot, DEFAULT_PORT_BASE)
+            let plan = ZonePlan::new(name.parse().unwrap(), role, slot, DEFAULT_PORT_BASE);
+            plan.with_access(&variables())
         };
         let source = plan("a", 0);
         for (name, slot) in [("a", 0), ("b", 1), ("c", 2)] {
             let zone = plan(name, slot);
-            let mut files = vec![(format!("zone-{name}.yml"), compose(&names, &zone))];
+            let mut files = vec![(format!("zone-{name}.yml"), compose(&names, &source, &zone))];
             for node in &zone.nodes {
-                let text = config(DEFAULT_NATS_VERSION, &source, &zone, node).unwrap();
+                let (text, _) = by_hand(&source, &zone, node);
                 files.push((config_path(&node.name), text));
             }
             for (file, text) in files {

@@ -34,7 +34,7 @@ use crate::{
 };
 
 /// Where a server finds its configuration.
-const CONFIG: &str = "etc/nats/nats-server.conf";
+pub(super) const CONFIG: &str = "etc/nats/nats-server.conf";
 /// The most memory a server may have, in bytes.
 const MEMORY: i64 = 2 << 30;
 

@@ -2,6 +2,7 @@
 //!
 //! | file | what is inside |
 //! |---|---|
+//! | `access` | the passwords of what is adopted |
 //! | `endpoint` | which engine is meant |
 //! | `engine` | greet the engine, and say what is wrong with it |
 //! | `names` | what everything is called, and the labels it is found by |
@@ -17,6 +18,7 @@
 //! | `watch` | the engine's events, measures and logs |
 //! | `examine` | what `doctor` says |
 
+mod access;
 mod containers;
 mod endpoint;
 mod engine;
@@ -42,6 +44,11 @@ use async_trait::async_trait;
 use futures::future::join_all;
 use tokio::sync::mpsc;
 
+pub use self::{
+    access::adopted_access,
+    containers::Swept,
+    leftovers::{Removed, clear_region, may_take_over, remove_foreign, remove_region},
+};
 use self::{
     containers::Data,
     engine::{Engine, refuse},
@@ -49,10 +56,6 @@ use self::{
     names::Names,
     watch::{Asked, Plug, Watch},
     zones::{free_ports, private_folder},
-};
-pub use self::{
-    containers::Swept,
-    leftovers::{Removed, clear_region, may_take_over, remove_foreign, remove_region},
 };
 use super::{Common, Platform, PlatformError, PlatformEvent, Progress, choose_cut};
 use crate::region::{NodeName, ZoneName, ZonePlan, observation::ProcessTruth, topology::CutKind};

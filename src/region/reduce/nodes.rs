@@ -91,6 +91,9 @@ impl State {
             change = change.max(set_quietly(&mut shown.cpu_percent, None));
         }
         self.changed(change);
+        if self.books[i].nodes[n].ended() {
+            self.foreign(node, Vec::new(), events);
+        }
         self.node_state(now, i, n, state, events);
         self.elect(i, events);
     }
@@ -175,6 +178,9 @@ impl State {
         if now.saturating_sub(at_ms) <= SILENT_MS {
             let state = if js_off { NodeState::JsOff } else { NodeState::Up };
             self.node_state(now, i, n, state, events);
+        }
+        if let Some(foreign) = report.foreign {
+            self.foreign(node, foreign, events);
         }
         self.elect(i, events);
         let leads = self.books[i].leader.now == Some(node.number);

@@ -15,6 +15,7 @@ use crate::region::{
 
 mod book;
 mod flow;
+mod foreign;
 mod late;
 mod link;
 mod mirror;
@@ -108,6 +109,7 @@ impl Lab {
             id: 7,
             name: format!("js{}-zone-{other}", node.number),
             rtt_us: Some(self.rtt_us),
+            ..LeafReport::default()
         };
         let consumer = ConsumerReport {
             name: format!("consumer-{}", node.zone),
@@ -125,6 +127,7 @@ impl Lab {
             cpu_percent: Some(0.5),
             meta_leader: Some(lead.clone()),
             jetstream_off: false,
+            foreign: None,
             leafs: if self.linked { vec![leaf] } else { Vec::new() },
             stream: Some(StreamReport {
                 messages: seq,

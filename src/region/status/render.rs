@@ -74,6 +74,7 @@ fn head(page: &mut Page, status: &Status) {
         format!("nats-server {version}"),
     ];
     facts.extend(kind);
+    facts.extend(status.open.then(|| "open: admin may change everything".to_owned()));
     let age = status.at_ms.saturating_sub(status.started_at_ms);
     facts.push(format!("room {} old", span(age)));
     page.flow("", &facts, GAP);
@@ -154,6 +155,10 @@ fn block(page: &mut Page, zone: &Zone, status: &Status) {
     }
     for one in &zone.differences {
         page.prose("  differs", &one.describe(&zone.name, at));
+    }
+    for one in &zone.foreign {
+        let since = span(at.saturating_sub(one.since_at_ms));
+        page.prose("  foreign", &format!("{one}, {since} ago"));
     }
     if zone.role == Role::Mirror {
         page.row(

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Audit, Ledger, Link, LinkState, Mirror, Node, Recovery};
+use super::{Audit, Foreign, Ledger, Link, LinkState, Mirror, Node, Recovery};
 use crate::region::{UnixMs, configuration::Differing, names::ZoneName, topology::Role};
 
 /// A zone as it is seen.
@@ -33,6 +33,9 @@ pub struct Zone {
     /// In what its stream and consumers differ from how they were made.
     #[serde(default)]
     pub differences: Vec<Differing>,
+    /// Connections to its servers that are nobody's of the region.
+    #[serde(default)]
+    pub foreign: Vec<Foreign>,
     /// The last audit; `null` before the first.
     #[serde(default)]
     pub audit: Option<Audit>,
@@ -58,6 +61,7 @@ impl Zone {
     pub fn new(name: ZoneName, role: Role) -> Self {
         Self {
             differences: Vec::new(),
+            foreign: Vec::new(),
             name,
             role,
             state: ZoneState::Starting,

@@ -113,6 +113,9 @@ fn parts(scene: Scene<'_>) -> Vec<Part> {
         Phase::Stopping => add(0, "stopping".into(), theme.warn()),
         Phase::Failed => add(0, "FAILED".into(), theme.bad()),
     }
+    if status.open {
+        add(0, "open".into(), theme.warn());
+    }
     if !status.platform.is_empty() {
         add(6, status.platform.clone(), theme.value());
     }

@@ -1,6 +1,7 @@
 //! What a person does, and what comes of it.
 
 use super::*;
+use crate::region::status::{Foreign, ForeignKind};
 
 #[test]
 fn keys_become_commands() {
@@ -284,4 +285,25 @@ fn a_replay_is_wound_and_not_driven() {
     assert_eq!(press(&mut view, &live, &["enter"]), []);
     let said = &view.toast.as_ref().unwrap().text;
     assert!(said.contains("only a past drill is wound"), "{said}");
+}
+
+#[test]
+fn a_stranger_and_an_open_region_are_seen() {
+    let mut status = sample::idle(2);
+    status.open = true;
+    status.zones[1].foreign = vec![Foreign {
+        kind: ForeignKind::Client,
+        node: "js2-zone-b".parse().unwrap(),
+        cid: 39,
+        name: "stranger".into(),
+        user: "zonedrill".into(),
+        host: "127.0.0.1".into(),
+        since_at_ms: 0,
+        looks: false,
+    }];
+    for size in [(80, 24), (120, 40), (200, 60)] {
+        let seen = screen(size, &status, &view());
+        assert!(seen.contains("open"), "{seen}");
+        assert!(size.0 == 80 || seen.contains("foreign: client stranger"), "{seen}");
+    }
 }

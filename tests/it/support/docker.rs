@@ -270,6 +270,18 @@ impl Lab {
             }
             text
         };
+        let access = super::nats::access();
+        let secrets = &access.secrets;
+        let password = |line: &str| match line {
+            "ZONEDRILL_CLIENT_PASSWORD=" => format!("{line}{}\n", secrets.client),
+            "ZONEDRILL_LEAF_PASSWORD=" => format!("{line}{}\n", secrets.leaf),
+            "ZONEDRILL_ROUTE_PASSWORD=" => format!("{line}{}\n", secrets.route),
+            "ZONEDRILL_SYSTEM_PASSWORD=" => format!("{line}{}\n", secrets.system),
+            other => format!("{other}\n"),
+        };
+        // As its head says to do.
+        let example = fs::read_to_string(from.join(".env.example")).unwrap();
+        fs::write(to.join(".env"), example.lines().map(password).collect::<String>()).unwrap();
         for folder in ["", "config"] {
             for entry in fs::read_dir(from.join(folder)).unwrap().flatten() {
                 if entry.path().is_file() {

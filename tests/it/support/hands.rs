@@ -16,8 +16,9 @@ use zonedrill::{
     },
     region::{
         MirrorKind, ZonePlan,
+        access::{Access, USER},
         configuration::{Configuration, Kind, Subject, differences},
-        topology::{STREAM, USER},
+        topology::STREAM,
     },
 };
 
@@ -81,7 +82,8 @@ impl Scene {
 
     /// A client that is nobody of the room's.
     pub async fn stranger(&self, zone: usize) -> Stranger {
-        Stranger::connect(&self.readers[zone].zone.nodes[1].url()).await
+        let plan = &self.readers[zone].zone;
+        Stranger::connect(&plan.access, &plan.nodes[1].url()).await
     }
 
     /// Publishes, and receives in both zones what is there.
@@ -186,9 +188,10 @@ pub async fn last_seq(reader: &Reader) -> u64 {
 pub struct Stranger(pub Client);
 
 impl Stranger {
-    /// Logs in as any NATS tool would.
-    pub async fn connect(url: &str) -> Self {
-        let options = ConnectOptions::with_user_and_password(USER.0.into(), USER.1.into())
+    /// Logs in as any NATS tool would that was given the region's own password.
+    pub async fn connect(access: &Access, url: &str) -> Self {
+        let password = access.secrets.client.clone();
+        let options = ConnectOptions::with_user_and_password(USER.into(), password)
             .name("stranger")
             .request_timeout(Some(Duration::from_secs(5)));
         Self(options.connect(url).await.unwrap())

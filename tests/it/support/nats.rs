@@ -12,7 +12,8 @@ use zonedrill::{
     platform::local::ports::{free_base, give_back},
     region::{
         NodeName, Role, ZonePlan,
-        topology::{ACCOUNT, LEAF_USER, STREAM, SYSTEM_USER, USER},
+        access::{Access, LEAF_USER, LOOKER, ROUTE_USER, SYSTEM_USER, Secrets, USER},
+        topology::{ACCOUNT, STREAM},
     },
 };
 
@@ -96,13 +97,18 @@ impl Region {
                 leaf_urls,
                 version => [2, 15],
                 role => zone.role,
-                leaf_user => LEAF_USER.0,
-                leaf_password => LEAF_USER.1,
+                leaf_user => LEAF_USER,
+                leaf_password => zone.access.secrets.leaf,
+                route_user => ROUTE_USER,
+                route_password => zone.access.secrets.route,
                 account => ACCOUNT,
-                user => USER.0,
-                password => USER.1,
-                system_user => SYSTEM_USER.0,
-                system_password => SYSTEM_USER.1,
+                open => zone.access.open,
+                user => USER,
+                password => zone.access.secrets.client,
+                looker => LOOKER.0,
+                looker_password => LOOKER.1,
+                system_user => SYSTEM_USER,
+                system_password => zone.access.secrets.system,
                 stream => STREAM,
             );
             std::fs::write(self.file(&node.name, "conf"), text).unwrap();
@@ -167,7 +173,16 @@ impl Drop for Region {
 /// A zone on free ports that no outgoing connection of anyone gets: between the asking and the
 /// server's start there is time for one.
 fn plan(name: &str, role: Role) -> ZonePlan {
-    ZonePlan::new(name.parse().unwrap(), role, 0, free_base(1).expect("free ports"))
+    let plan = ZonePlan::new(name.parse().unwrap(), role, 0, free_base(1).expect("free ports"));
+    plan.with_access(&access())
+}
+
+/// The passwords of the servers that tests start themselves.
+pub fn access() -> Access {
+    let secret = |name: &str| format!("{name}-of-a-test");
+    let (client, leaf) = (secret("client"), secret("leaf"));
+    let (route, system) = (secret("route"), secret("system"));
+    Access::new(Secrets { client, leaf, route, system }, false)
 }
 
 /// Waits until `condition` holds.

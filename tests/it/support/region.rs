@@ -10,6 +10,10 @@ use std::{
 
 pub use super::server::nats_server;
 use serde_json::Value;
+use zonedrill::{
+    region::access::{Access, USER},
+    room::home::Home,
+};
 
 /// What happens at once, on a slow machine.
 pub const SOON: Duration = Duration::from_secs(40);
@@ -285,6 +289,24 @@ impl Region {
         let conclusion = self.status()["conclusions"][2].clone();
         assert_eq!(conclusion["verdict"], "void", "{conclusion:#}");
         conclusion["evidence"].as_str().expect("evidence").to_owned()
+    }
+
+    /// The passwords of a region that was brought up.
+    pub fn access(&self) -> Access {
+        let home = Home { region: self.name.clone(), folder: self.folder() };
+        Access::new(home.secrets().expect("readable").expect("made by `up`"), false)
+    }
+
+    /// A client in a zone that has the region's own password.
+    pub async fn client(&self, zone: &str) -> async_nats::Client {
+        let zone = self.zone(zone);
+        let url = zone["nodes"][0]["url"].as_str().expect("a url").to_owned();
+        let password = self.access().secrets.client.clone();
+        async_nats::ConnectOptions::with_user_and_password(USER.into(), password)
+            .request_timeout(Some(Duration::from_secs(5)))
+            .connect(url)
+            .await
+            .expect("connected")
     }
 
     /// The folder of the region.

@@ -139,7 +139,11 @@ fn input(producer: &Producer, now: UnixMs, what: &Happening) -> Option<Input> {
                 meta_leader: lead.clone(),
                 leafs: if leafs {
                     ["js1-zone-a", "js1-zone-b", "js2-zone-c", "odd"]
-                        .map(|name| LeafReport { id: 1, name: name.into(), rtt_us: None })
+                        .map(|name| LeafReport {
+                            id: 1,
+                            name: name.into(),
+                            ..LeafReport::default()
+                        })
                         .to_vec()
                 } else {
                     Vec::new()

@@ -14,6 +14,14 @@ impl Pane<'_> {
         if elsewhere > 0 {
             self.sentence(&fetched_elsewhere(&zone.name, elsewhere), self.scene.theme.warn(), 2);
         }
+        if let Some((first, more)) = zone.foreign.split_first() {
+            let more = match more.len() as u64 {
+                0 => String::new(),
+                more => format!(", and {} more", count(more)),
+            };
+            let text = format!("foreign: {} at js{}{more}", first.who(), first.node.number);
+            self.sentence(&text, self.scene.theme.warn(), 2);
+        }
         for one in zone.differences.iter().take(DIFFERENCES) {
             self.sentence(&one.describe(&zone.name, self.scene.now), style, 1);
         }
