@@ -227,7 +227,9 @@ fn time_of_day(at: UnixMs) -> String {
 
 /// Somebody connected to a server: who may do what the drill does makes it void.
 pub(super) fn connected(runtime: &Runtime, who: &Foreign) {
-    if !who.looks {
+    // One that was there before may be told only now.
+    let while_it_ran = runtime.active_drill.began().is_some_and(|began| who.since_at_ms >= began);
+    if !who.looks && while_it_ran {
         let at = time_of_day(who.since_at_ms);
         runtime.active_drill.end(&format!("somebody else's hand: {who} at {at}"));
     }

@@ -6,7 +6,11 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::{Recorded, by_hand::ByHand};
-use crate::{command::Command, room::protocol::Outcome};
+use crate::{
+    command::Command,
+    region::UnixMs,
+    room::{clock::now_ms, protocol::Outcome},
+};
 
 /// A drill, or several in a row, that run.
 #[derive(Debug)]
@@ -14,6 +18,7 @@ pub struct Active {
     /// The command, in the words of the command language.
     pub command: String,
     pub stop: CancellationToken,
+    began: UnixMs,
     next: Arc<Notify>,
     /// Why it is to end, or is worth nothing any more.
     why: Option<String>,
@@ -52,6 +57,7 @@ impl ActiveDrill {
         *active = Some(Active {
             command: command.to_owned(),
             stop,
+            began: now_ms(),
             next: Arc::clone(&next),
             why: None,
             between: false,
@@ -69,6 +75,12 @@ impl ActiveDrill {
     #[must_use]
     pub fn running(&self) -> Option<String> {
         self.active().as_ref().map(|active| active.command.clone())
+    }
+
+    /// When what runs began.
+    #[must_use]
+    pub fn began(&self) -> Option<UnixMs> {
+        self.active().as_ref().map(|active| active.began)
     }
 
     /// Ends what runs, for that reason. Returns what it was.
