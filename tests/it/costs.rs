@@ -58,7 +58,8 @@ fn what_verify_costs_grows_evenly_with_the_evidence() {
             assert!(verified.is_ok_and(|verified| verified.exit_code() != 0));
             took
         };
-        once().min(once()).saturating_sub(honest.took)
+        // The least of some: whoever else computes here takes caches away.
+        (0..4).map(|_| once()).min().unwrap().saturating_sub(honest.took)
     };
     for (what, count, lines) in of_ledger {
         let (few, many) = (cost(lines(count)), cost(lines(4 * count)));
