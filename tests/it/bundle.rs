@@ -59,6 +59,7 @@ fn altered(verification: &Verification) -> Vec<&str> {
 /// A proof that does not speak of a replica which was not read is one, and is not all there was.
 #[test]
 fn a_proof_with_a_replica_unread_is_not_wholly_compared() {
+    crate::support::turns::watched();
     let case = Case::new(Kind { unread: true, ..Kind::default() });
     let verification = case.verify();
     assert_eq!((verification.verdict, verification.exit_code()), (Some(Verdict::Proved), 2));
@@ -94,6 +95,7 @@ const KINDS: [(&str, Kind, Verdict, u8); 5] = {
 
 #[test]
 fn what_is_written_is_verified() {
+    crate::support::turns::watched();
     for (name, kind, verdict, code) in KINDS {
         let case = Case::new(kind);
         let verification = case.verify();
@@ -108,6 +110,7 @@ fn what_is_written_is_verified() {
 
 #[test]
 fn the_reports_are_as_reviewed() {
+    crate::support::turns::watched();
     for (name, kind, ..) in KINDS {
         let case = Case::new(kind);
         for file in ["report.md", "report.html", "report.json", "junit.xml"] {
@@ -121,6 +124,7 @@ fn the_reports_are_as_reviewed() {
 
 #[test]
 fn the_houses_laws_prove_nothing_by_streams_they_cannot_read() {
+    crate::support::turns::watched();
     let home = tempfile::tempdir().unwrap();
     let parts = parts(home.path(), Kind::default());
     // The hand-made stream files are in no format of the house.
@@ -133,6 +137,7 @@ fn the_houses_laws_prove_nothing_by_streams_they_cannot_read() {
 
 #[test]
 fn passwords_stay_at_home() {
+    crate::support::turns::watched();
     let case = Case::new(Kind::default());
     assert_eq!(case.text("servers/js1-zone-a.conf"), "{user: \"admin\", password: \"***\"}\n");
     assert!(!case.text("report.html").contains("hush"));
@@ -140,6 +145,7 @@ fn passwords_stay_at_home() {
 
 #[test]
 fn the_page_needs_nothing_from_elsewhere() {
+    crate::support::turns::watched();
     for (_, kind, ..) in KINDS {
         let page = Case::new(kind).text("report.html");
         for outside in ["http:", "https:", "src=", "url(", "@import", "<link", "<script", "<iframe"]
@@ -152,6 +158,7 @@ fn the_page_needs_nothing_from_elsewhere() {
 
 #[test]
 fn a_sabotaged_run_is_loud_everywhere() {
+    crate::support::turns::watched();
     let case = Case::new(Kind { sabotaged: true, ..Kind::default() });
     assert!(case.text("report.html").contains("⚠ This run was sabotaged on purpose: lose."));
     assert!(case.text("report.md").contains("⚠ SABOTAGED: lose"));
@@ -162,6 +169,7 @@ fn a_sabotaged_run_is_loud_everywhere() {
 
 #[test]
 fn the_page_names_no_verdict_it_has_not() {
+    crate::support::turns::watched();
     for (_, kind, verdict, _) in KINDS {
         let page = Case::new(kind).text("report.html");
         let heading = format!("<h1><span class=\"badge {}\">", verdict.as_str());
@@ -171,6 +179,7 @@ fn the_page_names_no_verdict_it_has_not() {
 
 #[test]
 fn a_file_more_or_less_is_noticed() {
+    crate::support::turns::watched();
     let case = Case::new(Kind::default());
     case.put("note.txt", "mine");
     assert_eq!(altered(&case.verify()), ["note.txt"]);
@@ -195,6 +204,7 @@ fn a_file_more_or_less_is_noticed() {
 
 #[test]
 fn a_folder_behind_a_link_is_noticed() {
+    crate::support::turns::watched();
     let case = Case::new(Kind::default());
     fs::rename(case.folder().join("runs"), case.home.path().join("elsewhere")).unwrap();
     std::os::unix::fs::symlink(case.home.path().join("elsewhere"), case.folder().join("runs"))
@@ -204,6 +214,7 @@ fn a_folder_behind_a_link_is_noticed() {
 
 #[test]
 fn altered_evidence_gives_no_verdict() {
+    crate::support::turns::watched();
     let case = Case::new(Kind { loses: true, ..Kind::default() });
     case.put("runs/1-own/js1-zone-b.stream", "1..200\n");
     let verification = case.verify();
@@ -212,6 +223,7 @@ fn altered_evidence_gives_no_verdict() {
 
 #[test]
 fn a_forged_verdict_is_computed_anew() {
+    crate::support::turns::watched();
     let case = Case::new(Kind { loses: true, ..Kind::default() });
     case.put("report.json", &case.text("report.json").replace("broken", "proved"));
     case.forge();
@@ -225,6 +237,7 @@ fn a_forged_verdict_is_computed_anew() {
 /// What another version wrote was not compared: that is not untouched.
 #[test]
 fn another_versions_reports_are_not_called_untouched() {
+    crate::support::turns::watched();
     let case = Case::new(Kind::default());
     case.put("report.html", "<p>anything</p>");
     case.forge();
@@ -243,6 +256,7 @@ fn another_versions_reports_are_not_called_untouched() {
 /// A conclusion is this version's: of a script that it does not have it says so.
 #[test]
 fn an_unknown_script_of_a_conclusion_is_never_exit_0() {
+    crate::support::turns::watched();
     let case = Case::new(Kind::default());
     let heal = zonedrill::drill::library::builtin().remove(1).text;
     let place = "runs/1-own/drill.jsonl";
@@ -262,6 +276,7 @@ fn an_unknown_script_of_a_conclusion_is_never_exit_0() {
 
 #[test]
 fn a_forged_page_is_written_anew() {
+    crate::support::turns::watched();
     for file in ["report.html", "report.md", "junit.xml", "report.json"] {
         let case = Case::new(Kind { loses: true, ..Kind::default() });
         case.put(file, &case.text(file).replace("lacks", "holds"));
@@ -273,6 +288,7 @@ fn a_forged_page_is_written_anew() {
 
 #[test]
 fn damaged_evidence_under_a_forged_manifest_is_refused_by_name() {
+    crate::support::turns::watched();
     for (file, spoil) in [
         ("runs/1-own/drill.jsonl", "{\"k\":\"end\",\"at\":1}\n"),
         ("runs/1-own/drill.jsonl", ""),
@@ -296,6 +312,7 @@ fn damaged_evidence_under_a_forged_manifest_is_refused_by_name() {
 
 #[test]
 fn a_truncated_record_proves_nothing() {
+    crate::support::turns::watched();
     let case = Case::new(Kind::default());
     let record = case.text("runs/1-own/drill.jsonl");
     let lines: Vec<&str> = record.lines().collect();
@@ -308,6 +325,7 @@ fn a_truncated_record_proves_nothing() {
 
 #[test]
 fn a_stream_file_outside_the_bundle_is_not_read() {
+    crate::support::turns::watched();
     let case = Case::new(Kind::default());
     for name in ["../../../secret", "/etc/passwd", "other.stream"] {
         let record = case.text("runs/1-own/drill.jsonl");
@@ -324,6 +342,7 @@ fn a_stream_file_outside_the_bundle_is_not_read() {
 
 #[test]
 fn a_manifest_that_leads_out_is_refused() {
+    crate::support::turns::watched();
     for bad in ["../secret", "/etc/passwd", "a/../../b"] {
         let case = Case::new(Kind::default());
         case.put("manifest.json", &case.text("manifest.json").replace("events.jsonl", bad));
@@ -338,6 +357,7 @@ fn a_manifest_that_leads_out_is_refused() {
 
 #[test]
 fn what_is_no_bundle_is_said_to_be_none() {
+    crate::support::turns::watched();
     let home = tempfile::tempdir().unwrap();
     let refused = |why: &str| {
         let error = bundle::verify(home.path()).unwrap_err();
@@ -364,6 +384,7 @@ fn what_is_no_bundle_is_said_to_be_none() {
 
 #[test]
 fn a_folder_in_use_is_left_alone() {
+    crate::support::turns::watched();
     let home = tempfile::tempdir().unwrap();
     let parts = parts(home.path(), Kind::default());
     let folder = home.path().join("mine");
@@ -378,6 +399,7 @@ fn a_folder_in_use_is_left_alone() {
 
 #[test]
 fn a_failed_write_leaves_nothing() {
+    crate::support::turns::watched();
     let home = tempfile::tempdir().unwrap();
     let mut parts = parts(home.path(), Kind::default());
     let before = names(home.path());
@@ -400,6 +422,7 @@ fn names(folder: &Path) -> Vec<String> {
 
 #[test]
 fn a_file_still_written_to_is_copied_up_to_its_last_whole_line() {
+    crate::support::turns::watched();
     let home = tempfile::tempdir().unwrap();
     let parts = parts(home.path(), Kind::default());
     let whole = fs::read_to_string(&parts.ledger).unwrap();
@@ -411,6 +434,7 @@ fn a_file_still_written_to_is_copied_up_to_its_last_whole_line() {
 
 #[test]
 fn the_shell_says_it_by_the_exit_code() {
+    crate::support::turns::watched();
     let case = Case::new(Kind::default());
     let run = |folder: &Path, more: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_zonedrill"));
@@ -434,6 +458,7 @@ fn the_shell_says_it_by_the_exit_code() {
 
 #[test]
 fn junit_is_well_formed() {
+    crate::support::turns::watched();
     for (name, kind, verdict, _) in KINDS {
         let text = Case::new(kind).text("junit.xml");
         let mut open = Vec::new();

@@ -191,6 +191,7 @@ proptest! {
 
     #[test]
     fn exactly_the_faults_are_found(plan in plans()) {
+    crate::support::turns::watched();
         let concluded = weave(&plan).conclude();
         let (found, expected) = (found(&concluded, &plan), expected(&plan));
         prop_assert_eq!(&found, &expected, "{}", told(&concluded));
@@ -202,6 +203,7 @@ proptest! {
 
     #[test]
     fn without_a_piece_of_its_evidence_no_run_is_proved(plan in plans(), gap in gaps()) {
+    crate::support::turns::watched();
         let concluded = gap.tear(&plan).conclude();
         prop_assert_ne!(concluded.verdict, Verdict::Proved, "{}", told(&concluded));
         // What it does not know, it accuses nobody of. Where a replica lacks what the ledger does not

@@ -33,6 +33,7 @@ fn ends(drill: &str, fault: Fault, verdict: Verdict, reason: &str) {
 
 #[test]
 fn what_holds_is_proved() {
+    crate::support::turns::watched();
     ends("cut", Fault::None, Verdict::Proved, "none of 100 messages sent during it reached zone b");
     ends(
         "cut",
@@ -52,6 +53,7 @@ fn what_holds_is_proved() {
 
 #[test]
 fn what_does_not_hold_is_broken_for_the_right_reason() {
+    crate::support::turns::watched();
     for drill in DRILLS {
         ends(
             drill,
@@ -80,6 +82,7 @@ fn what_does_not_hold_is_broken_for_the_right_reason() {
 /// none.
 #[test]
 fn a_latency_that_is_none_is_not_told_as_zero() {
+    crate::support::turns::watched();
     let mut played = play("cut", Fault::None, 17, 1);
     for entry in &mut played.entries {
         if let Entry::Latency { phase, buckets, before_ack, .. } = entry
@@ -113,6 +116,7 @@ fn a_latency_that_is_none_is_not_told_as_zero() {
 /// A ledger whose end is gone accuses nobody, and proves nothing; what the streams show, they show.
 #[test]
 fn a_damaged_ledger_makes_void_what_only_it_could_tell() {
+    crate::support::turns::watched();
     for drill in DRILLS {
         for (fault, verdict, reason) in [
             (Fault::None, Verdict::Void, "the ledger was cut short after line 57"),
@@ -132,6 +136,7 @@ fn a_damaged_ledger_makes_void_what_only_it_could_tell() {
 
 #[test]
 fn what_tests_nothing_is_void_for_the_right_reason() {
+    crate::support::turns::watched();
     for drill in DRILLS {
         ends(drill, Fault::Nothing, Verdict::Void, "nothing was produced");
         ends(drill, Fault::Unread, Verdict::Void, "js2-zone-b was not read: it is frozen");
@@ -162,6 +167,7 @@ fn what_tests_nothing_is_void_for_the_right_reason() {
 
 #[test]
 fn whose_doing_it_was_nobody_knows_in_a_disturbed_run() {
+    crate::support::turns::watched();
     for fault in [Fault::Restart, Fault::Reconfigure, Fault::Reload] {
         let mut played = play("grow", fault, 0, 0);
         let end = played.entries.len() - 1;
@@ -175,6 +181,7 @@ fn whose_doing_it_was_nobody_knows_in_a_disturbed_run() {
 
 #[test]
 fn what_comes_after_an_early_end_is_no_leak() {
+    crate::support::turns::watched();
     for interrupted in [true, false] {
         let mut played = play("heal", Fault::None, 0, 0);
         let healed =
@@ -203,6 +210,7 @@ fn what_comes_after_an_early_end_is_no_leak() {
 
 #[test]
 fn damage_of_an_earlier_drill_is_named() {
+    crate::support::turns::watched();
     let mut played = play("cut", Fault::Lose, 17, 1);
     let Entry::Begin(begin) = &mut played.entries[0] else { panic!() };
     begin.damaged = Some("lose in 1-cut".into());
@@ -213,6 +221,7 @@ fn damage_of_an_earlier_drill_is_named() {
 
 #[test]
 fn what_a_heal_had_to_make_up_for_is_what_was_sent() {
+    crate::support::turns::watched();
     let mut played = play("heal", Fault::None, 0, 0);
     for entry in &mut played.entries {
         match entry {
@@ -234,6 +243,7 @@ fn what_a_heal_had_to_make_up_for_is_what_was_sent() {
 
 #[test]
 fn without_any_one_piece_of_evidence_nothing_is_proved() {
+    crate::support::turns::watched();
     for drill in DRILLS {
         let whole = play(drill, Fault::None, 0, 0);
         for missing in 0..whole.entries.len() {
@@ -286,6 +296,7 @@ fn without_any_one_piece_of_evidence_nothing_is_proved() {
 
 #[test]
 fn a_glance_never_proves() {
+    crate::support::turns::watched();
     for drill in DRILLS {
         let mut run = Run::default();
         for entry in play(drill, Fault::None, 0, 0).entries {
@@ -312,6 +323,7 @@ fn counter(run: &Run, label: &str) -> Counter {
 
 #[test]
 fn a_glance_counts_what_is_so_by_now() {
+    crate::support::turns::watched();
     let entries = || play("cut", Fault::None, 0, 0).entries.into_iter();
     // What a running `produce` has got acknowledged counts before it has ended.
     let mut run = Run::default();
@@ -348,6 +360,7 @@ fn a_glance_counts_what_is_so_by_now() {
 /// claim would give.
 #[test]
 fn the_verdicts_are_those_of_the_table() {
+    crate::support::turns::watched();
     let document = include_str!("../../docs/verdicts.md");
     let rows = document.lines().filter_map(|line| {
         let mut cells = line.strip_prefix("| ")?.split('|').map(str::trim);
@@ -377,6 +390,7 @@ fn the_verdicts_are_those_of_the_table() {
 #[test]
 #[ignore = "prints"]
 fn the_verdicts_as_they_are() {
+    crate::support::turns::watched();
     for (name, fault) in FAULTS {
         let verdicts = DRILLS.map(|drill| conclude(&play(drill, fault, 17, 1)).verdict.as_str());
         println!("| {name} | {} |", verdicts.join(" | "));
@@ -404,6 +418,7 @@ proptest! {
         at in 0u64..10_000,
         replica in 0usize..3,
     ) {
+    crate::support::turns::watched();
         let concluded = conclude(&play(drill, fault, at, replica));
         let expected = match fault {
             Fault::None => Verdict::Proved,
@@ -423,6 +438,7 @@ proptest! {
         fault in prop::sample::select(vec![Fault::Bypass, Fault::NoPause, Fault::Nothing, Fault::Unread]),
         keep in prop::collection::vec(any::<bool>(), 300),
     ) {
+    crate::support::turns::watched();
         let mut played = play(drill, fault, 3, 0);
         let proved_anyway = conclude(&played).verdict == Verdict::Proved;
         let mut turn = keep.iter().cycle();

@@ -13,6 +13,7 @@ proptest! {
         order in vec(0usize..4, 1..50),
         floor in 0u64..100,
     ) {
+    crate::support::turns::watched();
         let writers: Vec<_> = writers.iter().map(|records| join(records)).collect();
         let records = interleave(writers, &order);
         let (ledger, naive) = (ledger(&records), Naive::new(&records));
@@ -27,6 +28,7 @@ proptest! {
         order in vec(0usize..4, 1..50),
         other_order in vec(0usize..4, 1..50),
     ) {
+    crate::support::turns::watched();
         let one = interleave(writers.clone(), &order);
         let runs = writers.iter().map(|records| join(records)).collect();
         let other = interleave(runs, &other_order);
@@ -38,6 +40,7 @@ proptest! {
 
     #[test]
     fn a_file_gives_the_same_ledger(writers in drills(), order in vec(0usize..4, 1..50)) {
+    crate::support::turns::watched();
         let records = interleave(writers, &order);
         let run = Record::Run { run: RunId::from_number(7).to_string(), region: "east".into(), at: 1 };
         let lines: Vec<String> = std::iter::once(&run)
@@ -56,6 +59,7 @@ proptest! {
 
     #[test]
     fn nonsense_is_survived_and_may_be_cut_anywhere(records in vec(anything(), 0..60)) {
+    crate::support::turns::watched();
         let whole = ledger(&records);
         let possible: Vec<_> = records
             .iter()
@@ -96,6 +100,7 @@ fn whole() -> Account {
 
 #[test]
 fn nothing_wrong() {
+    crate::support::turns::watched();
     let account = account_after(|_| {});
     assert_eq!(account, whole());
     assert!(account.is_clean());
@@ -103,6 +108,7 @@ fn nothing_wrong() {
 
 #[test]
 fn each_fault_is_found_and_only_it() {
+    crate::support::turns::watched();
     let lost = account_after(|records| {
         records.pop();
         records.extend([received("b", (1, 1), 1, 9, 1), received("b", (1, 11), 11, 40, 1)]);
@@ -164,6 +170,7 @@ fn each_fault_is_found_and_only_it() {
 
 #[test]
 fn order_is_the_streams_and_a_producers_own_retry_is_no_fault() {
+    crate::support::turns::watched();
     let swapped = |resent: bool| {
         account_after(|records| {
             records.push(intend(1, 51, 2));
@@ -184,6 +191,7 @@ fn order_is_the_streams_and_a_producers_own_retry_is_no_fault() {
 
 #[test]
 fn a_zone_that_left_and_came_again_starts_anew() {
+    crate::support::turns::watched();
     let account = account_after(|records| {
         records.push(Record::ZoneRemoved { z: zone("b"), at: 1 });
         records.push(received("b", (1, 1), 1, 10, 1));
@@ -193,6 +201,7 @@ fn a_zone_that_left_and_came_again_starts_anew() {
 
 #[test]
 fn contradictions_are_counted() {
+    crate::support::turns::watched();
     let other_run = Record::Run { run: "aaaaaa".into(), region: "east".into(), at: 1 };
     let account = account_after(|records| {
         records.push(other_run);
@@ -206,6 +215,7 @@ fn contradictions_are_counted() {
 
 #[test]
 fn whatever_is_said_of_numbers_nobody_announced_is_a_contradiction() {
+    crate::support::turns::watched();
     let (p, n, c, at) = (7, 1, 3, 1);
     for said in [
         Record::Failed { p, n, c, why: "no".into(), at },
@@ -225,6 +235,7 @@ fn whatever_is_said_of_numbers_nobody_announced_is_a_contradiction() {
 
 #[test]
 fn another_message_at_a_known_sequence_counts_once() {
+    crate::support::turns::watched();
     let account = account_after(|records| {
         records.pop();
         records.push(received("b", (1, 1), 1, 49, 1));
@@ -239,6 +250,7 @@ fn another_message_at_a_known_sequence_counts_once() {
 /// Ranges are handled as ranges: what a line costs does not depend on how much it speaks of.
 #[test]
 fn long_runs_cost_no_more_than_short_ones() {
+    crate::support::turns::watched();
     let c = zonedrill::ledger::LONGEST_RUN;
     let began = std::time::Instant::now();
     let mut records = Vec::new();
@@ -264,6 +276,7 @@ fn long_runs_cost_no_more_than_short_ones() {
 
 #[test]
 fn numbers_that_were_only_announced_count_for_nothing() {
+    crate::support::turns::watched();
     let mut ledger = Ledger::new(RunId::from_number(1), "test");
     let zone = zone("b");
     ledger.apply(&intend(1, 1, 10));
@@ -279,6 +292,7 @@ fn numbers_that_were_only_announced_count_for_nothing() {
 
 #[test]
 fn numbers_cannot_be_withdrawn_once_they_were_heard_of() {
+    crate::support::turns::watched();
     let withdrawn = Record::Withdrawn { p: 1, n: 7, c: 4, at: 1 };
     let heard = [acked((1, 1), 1, 8), received("b", (1, 1), 1, 8, 1)];
     let before =
@@ -293,6 +307,7 @@ fn numbers_cannot_be_withdrawn_once_they_were_heard_of() {
 
 #[test]
 fn what_was_never_intended_does_not_hide_what_is_under_way() {
+    crate::support::turns::watched();
     let ledger = ledger(&[intend(1, 1, 10), acked((1, 11), 1, 3)]);
     let totals = ledger.totals();
     assert_eq!((totals.intended, totals.acked, totals.in_flight), (10, 3, 10));
@@ -300,6 +315,7 @@ fn what_was_never_intended_does_not_hide_what_is_under_way() {
 
 #[test]
 fn nothing_is_behind_a_floor_at_the_end_of_numbers() {
+    crate::support::turns::watched();
     let end = u64::MAX - 1;
     let ledger = ledger(&[intend(1, 1, 2), acked((1, 1), end, 1), acked((1, 2), u64::MAX, 1)]);
     let account = ledger.account(&zone("b"), Some(u64::MAX));
@@ -310,6 +326,7 @@ fn nothing_is_behind_a_floor_at_the_end_of_numbers() {
 /// What was received without an acknowledgement does not make up for what is missing.
 #[test]
 fn what_is_behind_is_not_hidden_by_what_was_never_acknowledged() {
+    crate::support::turns::watched();
     let ledger = ledger(&[
         intend(1, 1, 10),
         received("b", (1, 1), 1, 10, 1),

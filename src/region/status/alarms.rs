@@ -126,7 +126,7 @@ impl Status {
             let cause = format!("{} is {}", node.name, node.state);
             found.add(AlarmKind::Degraded, here, Some(node.since_at_ms), cause, &remedy);
         }
-        self.link_alarms(zone, found);
+        Self::link_alarms(zone, found);
         match &zone.stream {
             _ if zone.recorded.is_some() => {}
             Some(stream) if stream.leader.is_none() => {
@@ -146,7 +146,7 @@ impl Status {
         }
     }
 
-    fn link_alarms(&self, zone: &Zone, found: &mut Found) {
+    fn link_alarms(zone: &Zone, found: &mut Found) {
         let (name, here) = (&zone.name, Some(&zone.name));
         if zone.role == Role::Source {
             return;

@@ -10,7 +10,7 @@ use super::Scene;
 use crate::{
     region::{
         Status,
-        status::{Alarm, AlarmKind, Conclusion, Phase, Verdict, Zone},
+        status::{Alarm, AlarmKind, Conclusion, Drill, Phase, Verdict, Zone},
     },
     tui::{format, state::Connection, theme::Theme},
 };
@@ -124,7 +124,7 @@ pub fn reasons(area: Rect, scene: Scene<'_>) -> Vec<Line<'static>> {
 
 /// What to press for more of it.
 fn next_step(number: u32, conclusion: &Conclusion, status: &Status) -> String {
-    let running = status.drill.as_ref().is_some_and(|drill| drill.under_way());
+    let running = status.drill.as_ref().is_some_and(Drill::under_way);
     match conclusion.verdict {
         _ if running || status.replay.is_some() => String::new(),
         Verdict::Waiting | Verdict::Holding => {

@@ -1,4 +1,5 @@
-//! Turns: how many tests may have a region at the same time, and a watchdog that names a hung one.
+//! Turns: how many tests may have a region or compute at the same time, and a watchdog that names a
+//! hung one. More tests begin than may go on (see `.cargo/config.toml`), and wait here.
 //! A test keeps its turn until its thread ends.
 
 use std::{
@@ -16,7 +17,7 @@ const ENDED_AFTER: u64 = 900;
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
-    /// Only watched.
+    /// Has no servers, and computes or draws.
     Any,
     /// Has servers on this machine.
     Region,
@@ -25,6 +26,7 @@ enum Kind {
 }
 
 struct State {
+    free_others: usize,
     free_regions: usize,
     docker_free: bool,
     /// Since when a test runs, by its name.
@@ -44,7 +46,7 @@ thread_local! {
     static TURN: RefCell<Option<Turn>> = const { RefCell::new(None) };
 }
 
-/// Lets the watchdog know of this test.
+/// Waits until this test may compute, and lets the watchdog know of it.
 pub fn watched() {
     take(Kind::Any);
 }
@@ -67,7 +69,12 @@ fn lock() -> MutexGuard<'static, Option<State>> {
 fn state(guard: &mut Option<State>) -> &mut State {
     guard.get_or_insert_with(|| {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
-        State { free_regions: cores.max(3), docker_free: true, running: BTreeMap::new() }
+        State {
+            free_others: cores.max(2),
+            free_regions: cores.max(3),
+            docker_free: true,
+            running: BTreeMap::new(),
+        }
     })
 }
 
@@ -81,18 +88,20 @@ fn take(kind: Kind) {
     let Some(test) = thread.name().filter(|name| name.contains("::")) else { return };
     TURN.with_borrow_mut(|turn| {
         let turn = turn.get_or_insert_with(|| Turn { test: test.to_owned(), kinds: Vec::new() });
-        if turn.kinds.contains(&kind) {
+        // Who has a region already waits for nothing less: no two tests wait for each other.
+        if turn.kinds.contains(&kind) || kind == Kind::Any && !turn.kinds.is_empty() {
             return;
         }
         let mut guard = lock();
         loop {
             let state = state(&mut guard);
             let free = match kind {
-                Kind::Any => true,
+                Kind::Any => state.free_others > 0,
                 Kind::Region => state.free_regions > 0,
                 Kind::Docker => state.docker_free,
             };
             if free {
+                state.free_others -= usize::from(kind == Kind::Any);
                 state.free_regions -= usize::from(kind == Kind::Region);
                 state.docker_free &= kind != Kind::Docker;
                 // The wait for a turn is not the test's time.
@@ -109,6 +118,7 @@ impl Drop for Turn {
     fn drop(&mut self) {
         let mut guard = lock();
         let state = state(&mut guard);
+        state.free_others += usize::from(self.kinds.contains(&Kind::Any));
         state.free_regions += usize::from(self.kinds.contains(&Kind::Region));
         state.docker_free |= self.kinds.contains(&Kind::Docker);
         let began = state.running.remove(&self.test);
