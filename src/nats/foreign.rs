@@ -54,9 +54,11 @@ struct Connection {
 }
 
 impl Connection {
-    /// A client that is not the room's. Links are listed as connections, too.
+    /// A client that is not the room's. Links are listed as connections, too; and who has not
+    /// logged in yet has no name, be it the room's, and can do nothing.
     fn is_strange(&self) -> bool {
-        matches!(self.kind.as_str(), "Client" | "") && !is_own(&self.name)
+        let logged_in = !self.authorized_user.is_empty();
+        logged_in && matches!(self.kind.as_str(), "Client" | "") && !is_own(&self.name)
     }
 
     fn told(self, kind: ForeignKind, zone: &ZonePlan, node: &NodeName) -> Foreign {

@@ -10,6 +10,7 @@ macro_rules! sizes {
     };
 }
 
+mod alarms;
 mod anything;
 mod drills;
 mod hands;

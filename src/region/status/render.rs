@@ -85,13 +85,6 @@ fn head(page: &mut Page, status: &Status) {
     if !alarms.is_empty() {
         page.row("word", &[Status::word(&alarms)]);
     }
-    for alarm in &alarms {
-        let remedy = match alarm.remedy.as_str() {
-            "" => String::new(),
-            line => format!(": `{line}`"),
-        };
-        page.prose("  alarm", &format!("{}{remedy}", alarm.cause));
-    }
     if matches!(status.phase, Phase::Starting | Phase::Failed)
         || status.steps.iter().any(|step| step.state != StepState::Done)
     {

@@ -1,11 +1,7 @@
 use super::*;
-use crate::{
-    region::{
-        names::ZoneName,
-        reduce::FRESH_MS,
-        topology::{CutKind, DEFAULT_PORT_BASE, ZonePlan},
-    },
-    tui,
+use crate::region::{
+    names::ZoneName,
+    topology::{CutKind, DEFAULT_PORT_BASE, ZonePlan},
 };
 
 const AT: UnixMs = 1_767_225_600_000;
@@ -338,38 +334,4 @@ fn agree(old: &serde_json::Value, new: &serde_json::Value, at: &str, compared: &
 fn the_schema_in_the_documentation_is_the_one_of_the_types() {
     let kept = include_str!("../../../docs/status.schema.json");
     assert!(format!("{:#}\n", schema().as_value()) == kept, "docs/status.schema.json is old");
-}
-
-#[test]
-fn the_word_is_that_of_the_worst_alarm_and_ok_only_of_what_is_known() {
-    let well = || tui::sample::idle(2);
-    let word = |status: &Status| Status::word(&status.alarms());
-    assert_eq!(word(&well()), "OK");
-    let cut = tui::sample::cut();
-    assert_eq!(word(&cut), "CUT b");
-    assert_eq!(cut.alarms()[0].remedy, "heal b");
-
-    let changed = |change: fn(&mut Status)| {
-        let mut status = well();
-        change(&mut status);
-        word(&status)
-    };
-    let old = |status: &mut Status| status.at_ms += FRESH_MS + 300;
-    let stalled = |status: &mut Status| {
-        status.zones[1].mirror.as_mut().unwrap().state = MirrorState::Stalled;
-    };
-    assert_eq!(changed(|status| status.zones[0].ledger.lost = 1), "LOSS");
-    assert_eq!(changed(|status| status.zones[1].ledger.unexpected = 1), "LOSS");
-    assert_eq!(changed(|status| status.zones[0].nodes[1].state = NodeState::Dead), "DEGRADED");
-    assert_eq!(changed(stalled), "BEHIND b");
-    assert_eq!(changed(|status| status.zones[1].stream = None), "UNKNOWN");
-    assert_eq!(changed(old), "UNKNOWN", "what was true some seconds ago");
-    assert_eq!(changed(|status| status.producer.trouble = Some("refused".into())), "TROUBLE");
-    let mut both = cut;
-    both.zones[0].ledger.duplicates = 2;
-    let kinds: Vec<&str> = both.alarms().iter().map(|alarm| alarm.kind.as_str()).collect();
-    assert_eq!(kinds, ["LOSS", "CUT"]);
-    // While it is not up there is no word: its phase says more.
-    both.phase = Phase::Starting;
-    assert_eq!(both.alarms(), []);
 }

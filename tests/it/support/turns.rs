@@ -70,7 +70,7 @@ fn state(guard: &mut Option<State>) -> &mut State {
     guard.get_or_insert_with(|| {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         State {
-            free_others: cores.max(2),
+            free_others: 1,
             free_regions: cores.max(3),
             docker_free: true,
             running: BTreeMap::new(),
