@@ -153,7 +153,12 @@ impl Region {
     }
 
     /// Waits until the status is as wanted.
-    pub fn wait(&self, what: &str, within: Duration, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub fn wait(
+        &self,
+        what: &str,
+        within: Duration,
+        mut wanted: impl FnMut(&Value) -> bool,
+    ) -> Value {
         let deadline = Instant::now() + within;
         loop {
             // A room on a busy machine may not answer at once.
