@@ -250,6 +250,8 @@ impl DockerPlatform {
             self.make(ready, plan, plan.nodes.iter()).await?;
         }
         let up = join_all(plan.nodes.iter().map(|node| self.answers(ready, node))).await;
+        // A busy engine tells of their start late; from here on it would be somebody else's.
+        let _ = join_all(plan.nodes.iter().map(|node| ready.watch.look(&node.name))).await;
         ready.watch.settled(plan.nodes.iter().map(|node| &node.name));
         up.into_iter().collect()
     }

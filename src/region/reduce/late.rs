@@ -21,7 +21,7 @@ impl State {
         self.status.late = Some(Late { at_ms: now, for_ms });
         self.touch();
         let text = format!(
-            "the room was late: it took in nothing for {} (a busy or suspended machine); what was observed meanwhile is older than it says",
+            "the room was late: it took in nothing for {} (a busy or suspended machine, or its clock was set); what was observed meanwhile is older than it says",
             span(for_ms)
         );
         events.push(EventKind::Note { severity: Severity::Warn, text });

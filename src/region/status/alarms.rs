@@ -31,9 +31,11 @@ words! {
         Cut = "CUT",
         /// A node does not answer, or has ended.
         Degraded = "DEGRADED",
-        /// A zone has not caught up.
+        /// A zone has not caught up, or hears nothing from the source.
         Behind = "BEHIND",
-        /// Nothing is known of a zone.
+        /// Somebody who may change something is connected.
+        Stranger = "STRANGER",
+        /// Something is not known that `OK` would claim.
         Unknown = "UNKNOWN",
     }
 }
@@ -59,16 +61,24 @@ impl Status {
         if self.phase != Phase::Up {
             return Vec::new();
         }
-        let mut found = Found(Vec::new());
+        let mut found = Found::default();
         if let Some(why) = &self.producer.trouble {
             found.add(AlarmKind::Trouble, None, None, format!("the producer: {why}"), "status");
         }
-        for zone in self.zones.iter().filter(|zone| zone.state == ZoneState::Ready) {
+        for zone in &self.zones {
             self.zone_alarms(zone, &mut found);
         }
-        let mut alarms = found.0;
-        alarms.sort_by_key(|alarm| alarm.kind);
-        alarms
+        found.sorted()
+    }
+
+    /// What is wrong with a zone, the worst first.
+    #[must_use]
+    pub fn alarms_of(&self, zone: &Zone) -> Vec<Alarm> {
+        let mut found = Found::default();
+        if self.phase == Phase::Up {
+            self.zone_alarms(zone, &mut found);
+        }
+        found.sorted()
     }
 
     /// The word for the region: `OK`, or that of its worst alarm, with the zone where one link is
@@ -86,6 +96,10 @@ impl Status {
     }
 
     fn zone_alarms(&self, zone: &Zone, found: &mut Found) {
+        // One that comes or goes says so itself.
+        if zone.state != ZoneState::Ready {
+            return;
+        }
         let name = &zone.name;
         let here = Some(name);
         let wrong: Vec<String> = zone
@@ -101,7 +115,7 @@ impl Status {
         }
         if let Some((number, limits)) = self.gone_at_source(zone) {
             let cause = gone_at_source(name, number, &limits);
-            found.add(AlarmKind::Loss, here, None, cause, &format!("repair {name}"));
+            found.add(AlarmKind::Loss, here, None, cause, &format!("verify {name}"));
         }
         for one in &zone.differences {
             let (cause, since) = (one.difference.describe(name), Some(one.since_at_ms));
@@ -117,6 +131,17 @@ impl Status {
                 found.add(AlarmKind::Trouble, here, None, cause, "");
             }
         }
+        if zone.ledger.unrecorded > 0 {
+            let number = count(zone.ledger.unrecorded);
+            let cause = format!(
+                "zone {name}: the ledger was cut short, and cannot tell of {number} messages whether they are lost"
+            );
+            found.add(AlarmKind::Unknown, here, None, cause, &format!("verify {name}"));
+        }
+        for stranger in zone.foreign.iter().filter(|stranger| !stranger.looks) {
+            let since = Some(stranger.since_at_ms);
+            found.add(AlarmKind::Stranger, here, since, stranger.to_string(), "");
+        }
         for node in zone.nodes.iter().filter(|node| node.state != NodeState::Up) {
             let remedy = match node.state {
                 NodeState::Dead | NodeState::Stopped => format!("node start {}", node.name),
@@ -127,23 +152,30 @@ impl Status {
             found.add(AlarmKind::Degraded, here, Some(node.since_at_ms), cause, &remedy);
         }
         Self::link_alarms(zone, found);
-        match &zone.stream {
-            _ if zone.recorded.is_some() => {}
-            Some(stream) if stream.leader.is_none() => {
-                let cause = format!("nobody leads the stream of zone {name}: it takes nothing");
-                found.add(AlarmKind::NoLeader, here, None, cause, "");
-            }
-            Some(stream) if self.at_ms.saturating_sub(stream.told_at_ms) >= FRESH_MS => {
-                let age = span(self.at_ms.saturating_sub(stream.told_at_ms));
-                let cause = format!("nothing was heard of the stream of zone {name} for {age}");
-                found.add(AlarmKind::Unknown, here, Some(stream.told_at_ms), cause, "doctor");
-            }
-            Some(_) => {}
-            None => {
-                let cause = format!("nothing is known of the stream of zone {name}");
-                found.add(AlarmKind::Unknown, here, None, cause, "doctor");
-            }
+        if zone.stream.as_ref().is_some_and(|stream| stream.leader.is_none()) {
+            let cause = format!("nobody leads the stream of zone {name}: it takes nothing");
+            found.add(AlarmKind::NoLeader, here, None, cause, "");
         }
+        // A record of an old format tells of neither.
+        if zone.recorded.is_none() {
+            let told = zone.stream.as_ref().map(|stream| stream.told_at_ms);
+            self.must_be_fresh(zone, "stream", told, found);
+            let told = zone.consumer.as_ref().and_then(|consumer| consumer.told_at_ms);
+            self.must_be_fresh(zone, "consumer", told, found);
+        }
+    }
+
+    fn must_be_fresh(&self, zone: &Zone, what: &str, told: Option<UnixMs>, found: &mut Found) {
+        let age = told.map(|told| self.at_ms.saturating_sub(told));
+        let name = &zone.name;
+        let cause = match age {
+            Some(age) if age < FRESH_MS => return,
+            Some(age) => {
+                format!("nothing was heard of the {what} of zone {name} for {}", span(age))
+            }
+            None => format!("nothing is known of the {what} of zone {name}"),
+        };
+        found.add(AlarmKind::Unknown, Some(name), told, cause, "doctor");
     }
 
     fn link_alarms(zone: &Zone, found: &mut Found) {
@@ -188,15 +220,38 @@ impl Status {
                 let cause = format!("zone {name} is catching up after a heal, {lag} behind");
                 (AlarmKind::Behind, cause, String::new())
             }
-            _ => return,
+            MirrorState::Streaming | MirrorState::CatchingUp => return,
+            // A link that does not carry has its own alarm.
+            _ if link.is_none_or(|link| link.state != LinkState::Up) => return,
+            MirrorState::Unknown => {
+                let cause = format!("what the mirror of zone {name} does is not known");
+                (AlarmKind::Unknown, cause, "doctor".into())
+            }
+            MirrorState::Silent
+            | MirrorState::NeverLinked
+            | MirrorState::DurableMissing
+            | MirrorState::DurablePaused => {
+                let cause = format!(
+                    "the mirror of zone {name} is {} though its link is up, {lag} messages behind",
+                    mirror.state
+                );
+                (AlarmKind::Behind, cause, "doctor".into())
+            }
         };
         found.add(kind, here, None, cause, &remedy);
     }
 }
 
+#[derive(Default)]
 struct Found(Vec<Alarm>);
 
 impl Found {
+    fn sorted(self) -> Vec<Alarm> {
+        let mut alarms = self.0;
+        alarms.sort_by_key(|alarm| alarm.kind);
+        alarms
+    }
+
     fn add(
         &mut self,
         kind: AlarmKind,

@@ -2,17 +2,19 @@
 
 use ratatui::{
     layout::Rect,
-    style::Style,
+    style::{Modifier, Style},
     text::{Line, Span},
 };
 
 use super::Scene;
 use crate::{
+    command::keys::Action,
+    drill::conclusions,
     region::{
         Status,
         status::{Alarm, AlarmKind, Conclusion, Drill, Phase, Verdict, Zone},
     },
-    tui::{format, state::Connection, theme::Theme},
+    tui::{format, state::Connection, theme::Theme, update},
 };
 
 /// Cells that a frame and its padding take.
@@ -39,23 +41,20 @@ pub fn word(scene: Scene<'_>) -> Option<(String, Style)> {
 /// How an alarm looks.
 fn look(kind: AlarmKind, theme: &Theme) -> Style {
     use AlarmKind::{
-        Behind, Changed, Cut, Degraded, Down, Loss, NoLeader, Split, Trouble, Unknown,
+        Behind, Changed, Cut, Degraded, Down, Loss, NoLeader, Split, Stranger, Trouble, Unknown,
     };
     match kind {
         Loss | Split | NoLeader | Changed => theme.alarm(),
         Trouble | Down | Cut => theme.bad(),
-        Degraded | Behind | Unknown => theme.warn(),
+        Degraded | Behind | Stranger | Unknown => theme.warn(),
     }
 }
 
 /// How the frame of a zone looks: as its worst alarm does.
 pub fn frame(zone: &Zone, scene: Scene<'_>) -> Option<Style> {
-    let alarms = scene.status.alarms();
-    let worst = alarms.iter().find(|alarm| alarm.zone.as_ref() == Some(&zone.name))?;
-    Some(match look(worst.kind, scene.theme) {
-        style if style == scene.theme.alarm() => scene.theme.bad(),
-        style => style,
-    })
+    let worst = scene.status.alarms_of(zone).first()?.kind;
+    // Lines that are reversed would be bars.
+    Some(look(worst, scene.theme).remove_modifier(Modifier::REVERSED))
 }
 
 /// Each alarm with its cause, since when, and its remedy.
@@ -107,7 +106,7 @@ pub fn reasons(area: Rect, scene: Scene<'_>) -> Vec<Line<'static>> {
             Span::styled(word, style),
         ]));
         lines.extend(wrapped(&conclusion.evidence, area, "  ", Style::new()));
-        let next = next_step(number, conclusion, status);
+        let next = next_step(number, conclusion, scene);
         lines.extend(wrapped(&next, area, "  ", theme.focus()));
         lines.push(Line::default());
     }
@@ -123,21 +122,33 @@ pub fn reasons(area: Rect, scene: Scene<'_>) -> Vec<Line<'static>> {
 }
 
 /// What to press for more of it.
-fn next_step(number: u32, conclusion: &Conclusion, status: &Status) -> String {
+fn next_step(number: u8, conclusion: &Conclusion, scene: Scene<'_>) -> String {
+    let Scene { status, view, .. } = scene;
     let running = status.drill.as_ref().is_some_and(Drill::under_way);
+    // By the key that is bound to it, or by the line itself.
+    let press = |line: &str| match update::key_of(view, &Action::Line(line.to_owned())) {
+        Some(key) => key.to_string(),
+        None => format!("`:{line}`"),
+    };
+    let name = conclusions::required(Some(number)).map_or(&*conclusion.name, |one| one.drill);
+    let drill = press(&format!("drill run {name}"));
     match conclusion.verdict {
         _ if running || status.replay.is_some() => String::new(),
         Verdict::Waiting | Verdict::Holding => {
-            format!("{number} runs the drill that proves or breaks it")
+            format!("{drill} runs the drill that proves or breaks it")
         }
-        Verdict::Void => format!("nothing was shown either way: {number} runs the drill again"),
-        Verdict::Broken => "v reads every message; e writes the evidence".into(),
-        Verdict::Proved => {
-            let name = &conclusion.name;
+        Verdict::Void => format!("nothing was shown either way: {drill} runs the drill again"),
+        Verdict::Broken => {
             format!(
-                "e writes the evidence; `:drill run {name} --sabotage …` shows that it can break"
+                "{} reads every message; {} writes the evidence",
+                press("verify"),
+                press("report")
             )
         }
+        Verdict::Proved => format!(
+            "{} writes the evidence; `:drill run {name} --sabotage lose` shows that it can break",
+            press("report")
+        ),
     }
 }
 

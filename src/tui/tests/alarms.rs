@@ -32,6 +32,13 @@ fn the_word_is_that_of_the_worst_alarm_and_ok_only_of_what_is_known() {
     assert_eq!(changed(|status| status.zones[1].stream = None), "UNKNOWN");
     assert_eq!(changed(old), "UNKNOWN", "what was true some seconds ago");
     assert_eq!(changed(|status| status.producer.trouble = Some("refused".into())), "TROUBLE");
+    // OK claims that the mirror streams, that both are heard of, and that the ledger can tell.
+    let silent = |status: &mut Status| {
+        status.zones[1].mirror.as_mut().unwrap().state = MirrorState::Silent;
+    };
+    assert_eq!(changed(silent), "BEHIND b", "half a link that is up");
+    assert_eq!(changed(|status| status.zones[0].consumer = None), "UNKNOWN");
+    assert_eq!(changed(|status| status.zones[1].ledger.unrecorded = 1), "UNKNOWN");
     let mut both = cut;
     both.zones[0].ledger.duplicates = 2;
     let kinds: Vec<&str> = both.alarms().iter().map(|alarm| alarm.kind.as_str()).collect();
@@ -57,4 +64,14 @@ fn alarms_and_reasons_are_read_whole_with_what_to_do() {
         assert!(shown.contains(&start), "{start} in {shown}");
     }
     assert!(sample::troubled().alarms().iter().any(|alarm| alarm.remedy.starts_with("node start")));
+}
+
+#[test]
+fn every_remedy_is_a_command() {
+    for status in [sample::cut(), sample::troubled(), sample::recovering(), sample::starting()] {
+        for alarm in status.alarms().iter().filter(|alarm| !alarm.remedy.is_empty()) {
+            let parsed = alarm.remedy.parse::<crate::command::Command>();
+            assert!(parsed.is_ok(), "{}: {parsed:?}", alarm.remedy);
+        }
+    }
 }
