@@ -310,6 +310,8 @@ fn an_image_that_is_gone_is_built_again() {
 /// Needs no engine: what is missing is told with the way out, and nothing is left behind.
 #[test]
 fn doctor_tells_what_docker_lacks() {
+    // What it does at its end; no test waits for the engine with a region in its hands.
+    crate::support::turns::for_docker();
     let lab = Lab::new("doctor");
     let doctor = |host: &str, path: Option<&Path>| {
         let mut program = lab.region.program();

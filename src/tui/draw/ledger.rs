@@ -173,9 +173,7 @@ fn chosen(zones: &[Zone], rows: usize, focus: usize) -> Vec<(usize, &Zone)> {
 }
 
 fn is_wrong(ledger: &Ledger) -> bool {
-    [ledger.lost, ledger.duplicates, ledger.reordered, ledger.corrupt, ledger.unexpected]
-        .iter()
-        .any(|n| *n > 0)
+    ledger.faults().iter().any(|(_, number)| *number > 0)
 }
 
 #[cfg(test)]

@@ -93,6 +93,8 @@ fn take(kind: Kind) {
             return;
         }
         let mut guard = lock();
+        // The wait for a turn is not the test's time.
+        state(&mut guard).running.remove(test);
         loop {
             let state = state(&mut guard);
             let free = match kind {
@@ -104,7 +106,6 @@ fn take(kind: Kind) {
                 state.free_others -= usize::from(kind == Kind::Any);
                 state.free_regions -= usize::from(kind == Kind::Region);
                 state.docker_free &= kind != Kind::Docker;
-                // The wait for a turn is not the test's time.
                 state.running.insert(test.to_owned(), Instant::now());
                 break;
             }
