@@ -11,6 +11,7 @@ use std::{
 };
 
 use crate::support::{
+    calm::calmly,
     region::{Ran, Region, SOON, nats_server, processes_of},
     screen::cells,
 };
@@ -52,15 +53,6 @@ fn alone(folder: &Path) -> Command {
     command
 }
 
-fn ran(command: &mut Command) -> Ran {
-    let output = command.output().expect("the program runs");
-    Ran {
-        code: output.status.code().unwrap_or(-1),
-        out: String::from_utf8_lossy(&output.stdout).into_owned(),
-        err: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
-}
-
 /// Starts a command line in the background.
 fn start(region: &Region, words: &[&str]) -> Child {
     let mut command = region.program();
@@ -91,7 +83,10 @@ fn cut_state(region: &Region) -> Value {
 fn the_four_conclusions_are_proved_without_a_room() {
     let folder = tempfile::tempdir().unwrap();
     let began = Instant::now();
-    let all = ran(alone(folder.path()).args(["drill", "run", "all", "--report", "proof"]));
+    let all = calmly(|| {
+        let _ = std::fs::remove_dir_all(folder.path().join("proof"));
+        Ran::of(alone(folder.path()).args(["drill", "run", "all", "--report", "proof"]))
+    });
     let all = all.expect_code(0);
     for name in ["cut", "heal", "independent", "grow"] {
         let proved = all.out.lines().any(|line| {
@@ -113,7 +108,7 @@ fn the_four_conclusions_are_proved_without_a_room() {
 /// A replay of the bundle shows one drill after the other, each to its verdict, with the ledger.
 fn are_played_in_turn(folder: &Path) {
     let words = ["replay", "proof", "--speed", "20", "--record", "all.cast", "--size", "120x40"];
-    ran(alone(folder).args(words)).expect_code(0);
+    Ran::of(alone(folder).args(words)).expect_code(0);
     let cast = std::fs::read_to_string(folder.join("all.cast")).unwrap();
     let mut screen = vt100::Parser::new(cells(40), cells(120), 0);
     let (mut began, mut ends) = (Vec::new(), String::new());
@@ -164,7 +159,7 @@ fn a_shell_that_is_killed_leaves_nothing_behind() {
 fn words_that_cannot_be_are_refused_before_anything_starts() {
     let folder = tempfile::tempdir().unwrap();
     let refused = |words: &[&str], what: &str| {
-        let ran = ran(alone(folder.path()).args(words)).expect_code(3);
+        let ran = Ran::of(alone(folder.path()).args(words)).expect_code(3);
         assert!(ran.err.contains(what), "{}", ran.err);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     };
@@ -172,7 +167,7 @@ fn words_that_cannot_be_are_refused_before_anything_starts() {
     refused(&["drill", "stop"], "no room");
     refused(&["drill", "run", "all", "--sabotage", "leak"], "--sabotage");
     refused(&["--zones", "a,b", "drill", "list"], "--zones");
-    let list = ran(alone(folder.path()).args(["drill", "list"])).expect_code(0).out;
+    let list = Ran::of(alone(folder.path()).args(["drill", "list"])).expect_code(0).out;
     for name in ["cut", "heal", "independent", "grow"] {
         assert!(list.contains(name), "{list}");
     }
@@ -258,7 +253,7 @@ fn a_presented_verdict_stands_until_somebody_goes_on() {
     let up = |region: &Region| {
         let mut up = region.program();
         up.arg("up").env("ZONEDRILL_DRILLS", folder.path());
-        ran(&mut up).expect_code(0);
+        Ran::of(&mut up).expect_code(0);
     };
     up(&region);
     let mut run = region.program();

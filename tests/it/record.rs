@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::support::calm::calmly;
 use crate::support::region::Region;
 use crate::support::screen::{DEADLINE, Terminal, cells};
 use ratatui::style::Modifier;
@@ -254,7 +255,11 @@ fn a_drill_from_the_shell_is_recorded_with_its_steps_and_its_verdict() {
     let words = ["drill", "run", "heal", "--size", "110x32"];
     let file = ["--record", path.to_str().unwrap(), "--report", report.to_str().unwrap()];
     let words = [&words[..], &file[..]].concat();
-    let ran = region.run(&words).expect_code(0);
+    let ran = calmly(|| {
+        let _ = (fs::remove_file(&path), fs::remove_dir_all(&report));
+        region.run(&words)
+    });
+    let ran = ran.expect_code(0);
     assert!(ran.out.contains("recorded") && ran.out.contains("drill.cast"), "{}", ran.out);
     let cast = Cast::read(&path);
     assert_eq!(cast.size(), (110, 32));

@@ -3,6 +3,8 @@
 
 use std::process::{Command, Stdio};
 
+use crate::support::{calm::calmly, region::Ran};
+
 /// Drill, sabotage, verdict, and what the reason must speak of.
 const MUST: [(&str, &str, &str, &str); 25] = [
     ("cut", "leak", "void", "the cut leaked"),
@@ -35,16 +37,17 @@ const MUST: [(&str, &str, &str, &str); 25] = [
 #[test]
 fn every_sabotage_turns_the_verdict_for_the_right_reason() {
     let folder = tempfile::tempdir().unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_zonedrill"))
-        .args(["drill", "sabotage"])
-        .current_dir(folder.path())
-        .env("ZONEDRILL_HOME", folder.path().join("home"))
-        .env("ZONEDRILL_NATS_SERVER", crate::support::server::nats_server())
-        .env("TMPDIR", folder.path())
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let out = String::from_utf8_lossy(&output.stdout).into_owned();
+    let Ran { code, out, .. } = calmly(|| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_zonedrill"));
+        command
+            .args(["drill", "sabotage"])
+            .current_dir(folder.path())
+            .env("ZONEDRILL_HOME", folder.path().join("home"))
+            .env("ZONEDRILL_NATS_SERVER", crate::support::server::nats_server())
+            .env("TMPDIR", folder.path())
+            .stdin(Stdio::null());
+        Ran::of(&mut command)
+    });
     let table = out.split_once("as it must").expect(&out).1;
     for (drill, kind, verdict, reason) in MUST {
         let row = table.lines().find(|line| {
@@ -57,7 +60,7 @@ fn every_sabotage_turns_the_verdict_for_the_right_reason() {
         assert!(row.contains(reason), "{row}");
     }
     assert_eq!(table.trim().lines().count(), MUST.len() + 1, "{out}");
-    assert_eq!(output.status.code(), Some(0), "{out}");
+    assert_eq!(code, 0, "{out}");
     // Its regions are gone.
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }

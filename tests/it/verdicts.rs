@@ -10,7 +10,10 @@ use std::{
 use async_nats::{Client, Subscriber};
 use futures::StreamExt;
 
-use crate::support::region::{Ran, Region, SOON};
+use crate::support::{
+    calm::calmly,
+    region::{Ran, Region, SOON},
+};
 use zonedrill::drill::record::Entry;
 
 /// A drill that runs in the background.
@@ -228,19 +231,20 @@ async fn a_foreign_fetch_shows_beside_the_rooms_own_deliveries_within_two_second
 /// A room that is stopped sees nothing: its own sleep is not the servers' recovery.
 #[test]
 fn a_room_that_is_stopped_times_nothing() {
-    // A mirror that takes a while to notice that the link is back leaves time to stop the room;
-    // now and then it takes none, and the catch-up is over before that.
-    let region = Region::new("stopped");
-    region.start(&["--mirror", "classic"]).expect_code(0);
+    let region = Region::up("stopped");
     let room = rustix::process::Pid::from_raw(region.room_pid()).unwrap();
     let said = "between the heal and the end of the catch-up: the room itself stood still";
     for _ in 0..5 {
         let drill = Running::start(&region, "heal");
         drill.wait_for("healing");
-        rustix::process::kill_process(room, rustix::process::Signal::STOP).unwrap();
-        // How long it is stopped.
-        std::thread::sleep(Duration::from_secs(4));
-        rustix::process::kill_process(room, rustix::process::Signal::CONT).unwrap();
+        // A catch-up takes a fifth of a second, and the link is the room's: where the room goes on
+        // for a twentieth at a time, at least one stop is inside it.
+        for _ in 0..6 {
+            rustix::process::kill_process(room, rustix::process::Signal::STOP).unwrap();
+            std::thread::sleep(Duration::from_secs(2));
+            rustix::process::kill_process(room, rustix::process::Signal::CONT).unwrap();
+            std::thread::sleep(Duration::from_millis(50));
+        }
         let ended = drill.end();
         if ended.code == 2 {
             assert!(ended.out.contains(said), "{}", ended.out);
@@ -275,7 +279,7 @@ fn the_strip_is_live_while_a_region_is_used_by_hand() {
     region.ok("heal b");
     says("(by hand, after)");
     // What a drill comes to stands beside what is done after it.
-    region.ok("drill run cut");
+    region.proved(&["drill", "run", "cut"]);
     region.ok("produce 1 40 --interval 5ms");
     region.ok("cut b");
     says("(by hand, during)");
@@ -287,7 +291,27 @@ fn the_strip_is_live_while_a_region_is_used_by_hand() {
 /// checks.
 #[test]
 fn conclusions_1_and_2_are_proved_by_hand() {
-    let region = Region::up("by-hand");
+    let mut used = None;
+    let ended = calmly(|| by_hand(used.insert(Region::up("by-hand")))).expect_code(0);
+    let region = used.expect("a region");
+    assert!(ended.out.starts_with("2 of 2 proved"), "{}", ended.out);
+    let bundle = ended.out.lines().find_map(|line| line.strip_prefix("evidence: ")).unwrap();
+    let verified = region.run(&["verify", bundle]).expect_code(0);
+    for told in ["proved   cut by hand: ", "proved   heal by hand: ", "proved, untouched"] {
+        assert!(verified.out.contains(told), "{}", verified.out);
+    }
+    let status = region.status();
+    let verdicts: Vec<_> =
+        status["conclusions"].as_array().unwrap().iter().map(|c| &c["verdict"]).collect();
+    assert_eq!(verdicts[..2], ["proved", "proved"], "{status}");
+    // It is free again, and stopped it is void.
+    region.ok("drill begin mine");
+    region.ok("drill stop");
+    region.wait("it is over", SOON, |_| region.run(&["drill", "end"]).code == 3);
+}
+
+/// What a person does between `drill begin` and `drill end`; returns how the latter ended.
+fn by_hand(region: &Region) -> Ran {
     let refused = region.run(&["drill", "end"]).expect_code(3).err;
     assert!(refused.contains("`drill begin` begins it"), "{refused}");
     region.ok("drill begin");
@@ -309,19 +333,5 @@ fn conclusions_1_and_2_are_proved_by_hand() {
     received("b", 210);
     region.ok("produce 211 240 --interval 10ms");
     received("b", 240);
-    let ended = region.run(&["drill", "end"]).expect_code(0);
-    assert!(ended.out.starts_with("2 of 2 proved"), "{}", ended.out);
-    let bundle = ended.out.lines().find_map(|line| line.strip_prefix("evidence: ")).unwrap();
-    let verified = region.run(&["verify", bundle]).expect_code(0);
-    for told in ["proved   cut by hand: ", "proved   heal by hand: ", "proved, untouched"] {
-        assert!(verified.out.contains(told), "{}", verified.out);
-    }
-    let status = region.status();
-    let verdicts: Vec<_> =
-        status["conclusions"].as_array().unwrap().iter().map(|c| &c["verdict"]).collect();
-    assert_eq!(verdicts[..2], ["proved", "proved"], "{status}");
-    // It is free again, and stopped it is void.
-    region.ok("drill begin mine");
-    region.ok("drill stop");
-    region.wait("it is over", SOON, |_| region.run(&["drill", "end"]).code == 3);
+    region.run(&["drill", "end"])
 }

@@ -14,7 +14,10 @@ use std::{
     time::Duration,
 };
 
-pub use super::region::{OneRun, Ran, Region, nats_server};
+pub use super::{
+    one_run::OneRun,
+    region::{Ran, Region, nats_server},
+};
 use serde_json::Value;
 use zonedrill::region::NodeName;
 
@@ -154,12 +157,7 @@ impl Lab {
         if let Some(host) = &self.host {
             program.env("DOCKER_HOST", host);
         }
-        let output = program.output().expect("the program runs");
-        Ran {
-            code: output.status.code().unwrap_or(-1),
-            out: String::from_utf8_lossy(&output.stdout).into_owned(),
-            err: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
+        Ran::of(&mut program)
     }
 
     /// Kills the room without warning, and waits until it is gone.

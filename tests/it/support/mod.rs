@@ -1,6 +1,7 @@
 //! What tests share: real servers and regions, models of them, terminals, and the turns they take.
 
 pub mod bundle;
+pub mod calm;
 pub mod docker;
 pub mod flow;
 pub mod forged;
@@ -9,6 +10,7 @@ pub mod laws;
 pub mod ledger;
 pub mod model;
 pub mod nats;
+pub mod one_run;
 pub mod region;
 pub mod screen;
 pub mod server;

@@ -72,13 +72,6 @@ pub struct Region {
     pub port: u16,
 }
 
-/// A region for one shell, as `drill run` makes it where no room runs.
-pub struct OneRun {
-    pub shell: Child,
-    /// Its folder, in the temporary folder of the [`Region`] that began it.
-    pub folder: PathBuf,
-}
-
 /// What a command printed, and how it ended.
 #[derive(Debug)]
 pub struct Ran {
@@ -125,12 +118,7 @@ impl Region {
 
     /// Runs a command line to its end.
     pub fn run(&self, words: &[&str]) -> Ran {
-        let output: Output = self.program().args(words).output().expect("the program runs");
-        Ran {
-            code: output.status.code().unwrap_or(-1),
-            out: String::from_utf8_lossy(&output.stdout).into_owned(),
-            err: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
+        Ran::of(self.program().args(words))
     }
 
     /// A command line that must end well; returns what it printed.
@@ -230,41 +218,6 @@ impl Region {
         self.wait_zone("b", "thawed", SOON, |b| b["nodes"][1]["state"] == "up" && wanted(b));
     }
 
-    /// Begins the drill `independent` in a region for one shell; returns when its room runs.
-    pub fn begin_one_run(&self, more: &[&str]) -> OneRun {
-        let mut shell = self.program();
-        shell
-            .args(["drill", "run", "independent", "--report", "proof", "--nats-server"])
-            .arg(nats_server())
-            .args(more)
-            .current_dir(self.home.path())
-            .env("TMPDIR", self.home.path())
-            .stdout(Stdio::null());
-        let shell = shell.spawn().expect("a drill");
-        OneRun { shell, folder: self.room_of_one_run() }
-    }
-
-    fn room_of_one_run(&self) -> PathBuf {
-        let deadline = Instant::now() + SOON;
-        loop {
-            let mut rooms = self.one_runs().into_iter().flat_map(|root| folders(&root));
-            if let Some(folder) = rooms.find(|folder| pid_of_room(folder).is_some()) {
-                return folder;
-            }
-            assert!(Instant::now() < deadline, "no room for one shell");
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
-
-    /// What there is of regions for one shell in the temporary folder.
-    pub fn one_runs(&self) -> Vec<PathBuf> {
-        let ours = |path: &PathBuf| {
-            path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("zonedrill-"))
-        };
-        // The bundle is called `proof`.
-        folders(self.home.path()).into_iter().filter(ours).collect()
-    }
-
     /// Waits until no process of the region runs any more.
     pub fn wait_for_processes_to_end(&self, within: Duration) {
         let deadline = Instant::now() + within;
@@ -356,43 +309,18 @@ impl Region {
     }
 }
 
-fn folders(of: &Path) -> Vec<PathBuf> {
+pub(super) fn folders(of: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(of).into_iter().flatten().flatten();
     entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
 }
 
-fn pid_of_room(folder: &Path) -> Option<i32> {
+pub(super) fn pid_of_room(folder: &Path) -> Option<i32> {
     std::fs::read_to_string(folder.join("room.lock")).ok()?.trim().parse().ok()
 }
 
-fn kill(pid: i32) {
+pub(super) fn kill(pid: i32) {
     let pid = rustix::process::Pid::from_raw(pid).expect("a pid");
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("it runs");
-}
-
-impl OneRun {
-    /// The region's name.
-    pub fn name(&self) -> String {
-        self.folder.file_name().expect("a name").to_string_lossy().into_owned()
-    }
-
-    /// Waits until the drill has begun.
-    pub fn wait_for_the_drill(&self) {
-        let deadline = Instant::now() + 2 * SOON;
-        while folders(&self.folder.join("drills")).is_empty() {
-            assert!(Instant::now() < deadline, "no drill begins");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    pub fn kill_room(&self) {
-        kill(pid_of_room(&self.folder).expect("a room"));
-    }
-
-    pub fn kill_shell(&mut self) {
-        kill(self.shell.id().cast_signed());
-        self.shell.wait().expect("it has ended");
-    }
 }
 
 impl Drop for Region {
@@ -412,6 +340,16 @@ impl Drop for Region {
 }
 
 impl Ran {
+    /// Runs a program to its end.
+    pub fn of(command: &mut Command) -> Self {
+        let output: Output = command.output().expect("the program runs");
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
     #[track_caller]
     pub fn expect_code(self, code: i32) -> Self {
         assert_eq!(self.code, code, "stdout: {}\nstderr: {}", self.out, self.err);
