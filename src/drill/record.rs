@@ -268,8 +268,8 @@ impl Sample {
                 }
                 consumer
             });
-            let lag_history = Vec::new();
-            Zone { nodes: nodes.collect(), stream, consumer, lag_history, ..zone.clone() }
+            let (lag_history, past) = Default::default();
+            Zone { nodes: nodes.collect(), stream, consumer, lag_history, past, ..zone.clone() }
         });
         let seen = Status {
             region: status.region.clone(),

@@ -33,9 +33,9 @@ use self::{book::ZoneBook, frame::Excess};
 use super::{
     UnixMs,
     event::{EventKind, Severity},
-    lag_history,
     names::ZoneName,
     observation::Observation,
+    past,
     status::{Conclusion, Mark, MarkKind, Phase, Status, Verdict, Zone, ZoneState},
     topology::Role,
 };
@@ -57,7 +57,7 @@ pub struct State {
     status: Status,
     /// One book per zone, in the order of `status.zones`.
     books: Vec<ZoneBook>,
-    peaks: lag_history::Peaks,
+    peaks: past::Peaks,
     excess: Excess,
     revision: u64,
     /// Something changed that is not worth a revision of its own.
@@ -95,7 +95,7 @@ impl State {
         Self {
             status,
             books: Vec::new(),
-            peaks: lag_history::Peaks::default(),
+            peaks: past::Peaks::default(),
             excess: Excess::default(),
             revision: 1,
             quiet_change: false,
@@ -178,10 +178,9 @@ impl State {
         self.count_excess(now);
         self.measure(now);
         if !self.status.zones.is_empty() {
-            let (steps, newest) = lag_history::due(self.status.history_at_ms, now);
-            if steps > 0 {
-                lag_history::append(&mut self.status.zones, &mut self.peaks, steps);
-                self.status.history_at_ms = newest;
+            let due = past::due(self.status.history_at_ms, now);
+            if due.0 > 0 {
+                self.remember(due);
                 self.touch();
             }
         }

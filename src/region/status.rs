@@ -129,7 +129,7 @@ impl Status {
 /// How far apart the samples of `Zone::lag_history` are.
 pub const HISTORY_STEP_MS: u64 = 1000;
 /// How many samples `Zone::lag_history` keeps.
-pub const HISTORY_LEN: usize = 240;
+pub const HISTORY_LEN: usize = 300;
 
 words! {
     /// What a region as a whole is doing.

@@ -22,16 +22,16 @@ pub fn wrap(text: &str, cells: usize) -> Vec<String> {
                 used = 0;
             }
             for c in word.chars() {
-                let w = unicode_width::UnicodeWidthChar::width(c).unwrap_or(0);
-                if used + w > cells {
-                    if c == ' ' {
-                        continue;
-                    }
-                    lines.push(std::mem::take(&mut line));
-                    used = 0;
-                }
                 line.push(c);
-                used += w;
+                // A character can also widen the one before it.
+                used = if c.is_ascii() { used + 1 } else { width(&line) };
+                if used > cells {
+                    line.pop();
+                    if c != ' ' {
+                        lines.push(std::mem::replace(&mut line, c.into()));
+                    }
+                    used = width(&line);
+                }
             }
         }
         lines.push(line.trim_end().to_owned());
@@ -98,14 +98,13 @@ pub fn clip(text: &str, cells: usize, ellipsis: &str) -> String {
     }
     let room = cells.saturating_sub(width(ellipsis));
     let mut clipped = String::new();
-    let mut used = 0;
     for c in text.chars() {
-        let w = unicode_width::UnicodeWidthChar::width(c).unwrap_or(0);
-        if used + w > room {
+        clipped.push(c);
+        // The whole, as a character can also widen the one before it.
+        if width(&clipped) > room {
+            clipped.pop();
             break;
         }
-        clipped.push(c);
-        used += w;
     }
     clipped.truncate(without_half_a_number(&clipped, text));
     if cells >= width(ellipsis) {
@@ -188,6 +187,15 @@ mod tests {
             prop_assert!(width(&clip(&text, cells, "…")) <= cells);
             for line in wrap(&text, cells.max(2)) {
                 prop_assert!(width(&line) <= cells.max(2));
+            }
+        }
+
+        /// Also those whose signs widen one another.
+        #[test]
+        fn signs_that_widen_others_fit(text in "[*#0®\u{fe0f}\u{200d}👩🏽 ]{0,40}", cells in 2usize..20) {
+            prop_assert!(width(&clip(&text, cells, "…")) <= cells);
+            for line in wrap(&text, cells) {
+                prop_assert!(width(&line) <= cells, "{line:?}");
             }
         }
     }

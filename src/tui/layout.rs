@@ -41,11 +41,13 @@ const CARD_WHOLE: u16 = 18;
 const PANE_LEAST: u16 = 5;
 /// Title and three lines.
 const LOG_LEAST: u16 = 4;
-/// Title, a band, marks and axis.
-const TIMELINE_LEAST: u16 = 5;
+/// Title, two bands, marks and times.
+const GRAPHS_LEAST: u16 = 5;
+/// Cells left of the graphs: zone, figure and scale.
+pub const GRAPHS_MARGIN: u16 = 27;
 
-/// The most rows of a timeline beside a drill.
-const TIMELINE_MOST: u16 = 10;
+/// The most rows of graphs beside a drill.
+const GRAPHS_MOST: u16 = 10;
 
 /// Where everything is drawn. Areas that have no room are empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -67,7 +69,7 @@ pub struct Plan {
     pub drill: Rect,
     pub card: Rect,
     pub ledger: Rect,
-    pub timeline: Rect,
+    pub graphs: Rect,
     pub log: Rect,
     /// Keys, or the last answer.
     pub foot: Rect,
@@ -135,8 +137,11 @@ impl Plan {
         rows.area.height -= 1;
 
         if view.zoom && view.focus_index(status).is_some() {
-            let log = if rows.area.height >= 24 { rows.area.height / 4 } else { 0 };
-            plan.zoom = rows.take(rows.area.height - log);
+            let room = rows.area.height;
+            let log = if room >= 24 { room / 4 } else { 0 };
+            let graphs = if room >= 34 { GRAPHS_MOST } else { 0 };
+            plan.zoom = rows.take(room - log - graphs);
+            plan.graphs = rows.take(graphs);
             plan.log = rows.area;
             return plan;
         }
@@ -198,7 +203,7 @@ impl Plan {
             } else {
                 self.drill = rows.take(sizes.drill);
             }
-            self.timeline = rows.take(sizes.timeline);
+            self.graphs = rows.take(sizes.graphs);
             self.log = rows.take(rows.area.height);
             return;
         }
@@ -218,7 +223,7 @@ impl Plan {
         while fixed(pane, ledger, third, log) > room {
             if pane > PANE_LOW {
                 pane -= 1;
-            } else if third > TIMELINE_LEAST {
+            } else if third > GRAPHS_LEAST {
                 third -= 1;
             } else if log > 0 && pane < PANE_LOW {
                 log = 0;
@@ -243,12 +248,13 @@ impl Plan {
             *spare -= more * each;
         };
         let mirrors = status.zones.iter().filter(|z| z.role == Role::Mirror).count();
-        let mirrors = u16::try_from(mirrors).unwrap_or(u16::MAX);
-        // The steps of a zone that joins stand in the timeline's place, if it has one, so that
+        // What each zone consumes, and what each mirror lacks.
+        let bands = u16::try_from(zones + mirrors).unwrap_or(u16::MAX);
+        // The steps of a zone that joins stand in the graphs's place, if it has one, so that
         // nothing else moves while they come and go; the foot tells them anyway.
         if !starting {
-            give(&mut spare, &mut third, TIMELINE_LEAST, 1);
-            if third < TIMELINE_LEAST {
+            give(&mut spare, &mut third, GRAPHS_LEAST, 1);
+            if third < GRAPHS_LEAST {
                 log += third;
                 third = 0;
             }
@@ -257,12 +263,12 @@ impl Plan {
         }
         give(&mut spare, &mut pane, PANE_RICH / 2, lines);
         if third > 0 && !starting {
-            give(&mut spare, &mut third, mirrors.min(6), 1);
+            give(&mut spare, &mut third, bands.saturating_sub(2).min(6), 1);
         }
         give(&mut spare, &mut log, 3, 1);
         give(&mut spare, &mut pane, PANE_RICH / 2, lines);
         if third > 0 && !starting {
-            give(&mut spare, &mut third, mirrors.min(9), 1);
+            give(&mut spare, &mut third, bands.min(9), 1);
             if spare > 16 {
                 give(&mut spare, &mut third, 4, 1);
             }
@@ -274,7 +280,7 @@ impl Plan {
         if steps {
             self.steps = rows.take(third);
         } else {
-            self.timeline = rows.take(third);
+            self.graphs = rows.take(third);
         }
         self.log = rows.take(log);
     }

@@ -20,6 +20,7 @@ pub mod app;
 pub mod draw;
 pub mod edit;
 pub mod format;
+pub mod graphs;
 pub mod headless;
 pub mod keys;
 pub mod layout;

@@ -10,6 +10,7 @@ pub use passing::advance;
 
 use crate::region::{
     Status, UnixMs, ZoneName,
+    past::Past,
     status::{
         Conclusion, Consumer, Flow, Latency, Ledger, Link, LinkState, Mark, MarkKind, Mirror,
         MirrorState, Node, NodeState, Phase, Producer, Recovery, Screen, Stream, Task, Verdict,
@@ -109,6 +110,12 @@ pub fn zone(index: u16, last: u64) -> Option<Zone> {
         ledger: Ledger { acked: last, received: last, ..Ledger::default() },
         audit: None,
         lag_history: if index == 0 { Vec::new() } else { vec![Some(0); 240] },
+        past: Past {
+            published: vec![Some(50); 240],
+            consumed: vec![Some(50); 240],
+            p99_us: vec![Some(3_100); 240],
+            ..Past::default()
+        },
         name: plan.name,
         differences: Vec::new(),
         foreign: Vec::new(),
@@ -245,6 +252,8 @@ pub fn cut_off(zone: &mut Zone, ago: u64, lag: u64) {
     zone.ledger.behind += lag;
     let seconds = usize::try_from(ago / 1000).unwrap_or(0).min(zone.lag_history.len());
     let start = zone.lag_history.len() - seconds;
+    zone.past.consumed[start..].fill(Some(0));
+    zone.past.p99_us[start..].fill(None);
     for (i, sample) in (1..).zip(zone.lag_history.iter_mut().skip(start)) {
         *sample = Some(lag * i / (seconds.max(1) as u64));
     }

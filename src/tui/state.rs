@@ -8,7 +8,7 @@ use std::{
 
 use jiff::tz::TimeZone;
 
-use super::{edit::LineEdit, log::Log};
+use super::{edit::LineEdit, graphs::Span, log::Log};
 use crate::{
     command::{
         complete::{self, Around, Completions},
@@ -54,6 +54,8 @@ pub struct ViewState {
     /// is shown in its pane again.
     pub drill: Option<(UnixMs, DrillLook)>,
     pub overlay: Option<Overlay>,
+    /// How far back the graphs go.
+    pub span: Span,
     pub toast: Option<Toast>,
     /// Lines given in the palette, oldest first.
     pub history: Vec<String>,
@@ -126,8 +128,19 @@ pub enum Overlay {
     Why {
         scroll: usize,
     },
+    /// The graphs over the whole screen.
+    Graphs(Cursor),
     /// The log large, with tui-logger's own selection of targets.
     Log,
+}
+
+/// How the large graphs are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cursor {
+    /// The moment whose values are told.
+    pub at_ms: Option<UnixMs>,
+    /// On a logarithmic scale.
+    pub log: bool,
 }
 
 impl Overlay {
@@ -187,6 +200,7 @@ impl ViewState {
             zoom: false,
             drill: None,
             overlay: None,
+            span: Span::default(),
             toast: None,
             history: Vec::new(),
             from_palette: None,

@@ -8,6 +8,7 @@ use ratatui::{
 use crate::{
     region::status::{LinkState, MarkKind, MirrorState, NodeState, StepState, Verdict},
     room::protocol::Outcome,
+    tui::graphs::Figure,
 };
 
 /// How things look on this screen.
@@ -257,6 +258,23 @@ impl Theme {
             MarkKind::Zone => (self.pick("◇", "o"), self.active()),
             MarkKind::Note => (self.pick("▾", "v"), self.strong()),
         }
+    }
+
+    /// A figure's graph: not in the colours of states, lag excepted.
+    #[must_use]
+    pub fn figure(&self, figure: Figure) -> Style {
+        match figure {
+            Figure::Published => self.fg(Color::Blue),
+            Figure::Consumed => self.fg(Color::Cyan),
+            Figure::P99 => self.fg(Color::Magenta),
+            Figure::Lag => self.warn(),
+        }
+    }
+
+    /// The columns of a graph in which the zone was cut.
+    #[must_use]
+    pub fn cut_band(&self) -> Style {
+        self.fg(Color::Red).add_modifier(Modifier::DIM)
     }
 
     /// Bars of rising height, the first for the smallest value above none.

@@ -40,6 +40,10 @@ pub enum ScreenAction {
     /// Open the palette, with these words in it.
     Palette(String),
     Filter,
+    /// Show the graphs over the whole screen.
+    Graphs,
+    /// Let the graphs go back further, and from the longest span to the shortest.
+    Span,
     /// Focus the next zone.
     Next,
     /// Focus the previous zone.
@@ -73,11 +77,13 @@ pub enum ScreenAction {
 }
 
 /// The words after `screen`, except `palette`, which takes more.
-const SCREEN: [(&str, ScreenAction); 20] = [
+const SCREEN: [(&str, ScreenAction); 22] = [
     ("help", ScreenAction::Help),
     ("alarms", ScreenAction::Alarms),
     ("why", ScreenAction::Why),
     ("filter", ScreenAction::Filter),
+    ("graphs", ScreenAction::Graphs),
+    ("span", ScreenAction::Span),
     ("next", ScreenAction::Next),
     ("previous", ScreenAction::Previous),
     ("zoom", ScreenAction::Zoom),

@@ -66,6 +66,9 @@ pub(super) struct ZoneBook {
     pub deliveries: Option<u64>,
     pub stored: Counted,
     pub consumed: Counted,
+    /// The same also while it is paused.
+    #[serde(default)]
+    pub processed_each: Counted,
     /// Messages the consumer had received when the stream's leader last reported, and those of them
     /// that it received from a stream that is not there any more.
     pub received: u64,

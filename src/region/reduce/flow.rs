@@ -9,6 +9,7 @@ use super::{State, fresh, set_quietly};
 use crate::region::{
     UnixMs,
     observation::Deliveries,
+    past::{self, Second},
     status::{Consumer, Flow, Zone},
 };
 
@@ -16,6 +17,8 @@ use crate::region::{
 const WINDOW_MS: u64 = 10_000;
 /// A rate over less than this is none.
 const SHORTEST_MS: u64 = 1_000;
+/// Two counts that are further apart than this tell nothing of one second.
+const LONGEST_SECOND_MS: u64 = 2_500;
 /// A leader's answer is taken for one of before a delivery that came so shortly before it.
 const IN_FLIGHT_MS: u64 = 1_000;
 
@@ -42,6 +45,17 @@ impl Counted {
         let span = at - then;
         (span >= SHORTEST_MS).then(|| (count - before) as f64 * 1000.0 / span as f64)
     }
+
+    /// What came a second between the two newest counts, where they are no further apart than
+    /// `within_ms`.
+    fn newest(&self, within_ms: u64) -> Option<u64> {
+        let mut seen = self.0.iter().rev();
+        let ((to, count), (from, before)) = (seen.next()?, seen.next()?);
+        let (span, grown) = (to - from, count - before);
+        // Rounded, and never to zero where something came.
+        let rate = || (grown.saturating_mul(1000) + span / 2) / span;
+        (span > 0 && span <= within_ms).then(|| rate().max(grown.min(1)))
+    }
 }
 
 impl State {
@@ -60,6 +74,40 @@ impl State {
             let change = set_quietly(&mut zone.flow, flow);
             self.changed(change);
         }
+    }
+
+    /// Keeps what the last second was, and what came and went in the seconds before it that are
+    /// `due` and nobody looked at.
+    pub(super) fn remember(&mut self, due: (u64, UnixMs)) {
+        let seconds = self.status.zones.iter().zip(&mut self.books).map(|(zone, book)| {
+            let works = zone.consumer.as_ref().is_some_and(|c| c.running && c.told_at_ms.is_some());
+            let processed = book.processed.filter(|_| works).map(|count| (due.1, count));
+            book.processed_each.rate(processed);
+            Second {
+                published: book.stored.newest(LONGEST_SECOND_MS),
+                consumed: book.processed_each.newest(LONGEST_SECOND_MS),
+                p99_us: zone.flow.latency.map(|latency| latency.p99_us),
+            }
+        });
+        let seconds: Vec<_> = seconds.collect();
+        self.keep(seconds, due);
+    }
+
+    /// The same for pictures that hold nothing but rates.
+    pub(super) fn remember_rates(&mut self, due: (u64, UnixMs)) {
+        let rounded = |rate: Option<f64>| rate.map(|rate| rate.round() as u64);
+        let seconds = self.status.zones.iter().map(|Zone { flow, .. }| Second {
+            published: rounded(flow.publish_rate),
+            consumed: rounded(flow.consume_rate),
+            p99_us: flow.latency.map(|latency| latency.p99_us),
+        });
+        let seconds: Vec<_> = seconds.collect();
+        self.keep(seconds, due);
+    }
+
+    fn keep(&mut self, seconds: Vec<Second>, due: (u64, UnixMs)) {
+        past::append(&mut self.status.zones, &mut self.peaks, seconds, due);
+        self.status.history_at_ms = due.1;
     }
 }
 

@@ -1,8 +1,8 @@
 //! Pictures as a drill's record of format 1 or 2 holds them: whole, now and then, with less in them.
 
-use super::{State, ZoneBook, lag_history};
+use super::{State, ZoneBook};
 use crate::region::{
-    Status, UnixMs,
+    Status, UnixMs, past,
     status::{LinkState, MarkKind, Zone},
 };
 
@@ -31,16 +31,15 @@ impl State {
         }
         self.books = vec![ZoneBook::default(); self.status.zones.len()];
         self.status.producer = seen.producer;
-        let (steps, newest) = lag_history::due(self.status.history_at_ms, now);
-        if steps > 0 {
-            lag_history::append(&mut self.status.zones, &mut self.peaks, steps);
-            self.status.history_at_ms = newest;
+        let due = past::due(self.status.history_at_ms, now);
+        if due.0 > 0 {
+            self.remember_rates(due);
         }
         self.touch();
     }
 
     fn goes_on(&mut self, now: UnixMs, zone: &mut Zone, before: Zone) {
-        zone.lag_history = before.lag_history;
+        (zone.lag_history, zone.past) = (before.lag_history, before.past);
         let (Some(link), Some(was)) = (&mut zone.link, before.link) else { return };
         if link.state == was.state {
             link.since_at_ms = was.since_at_ms;

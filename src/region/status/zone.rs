@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Audit, Foreign, Ledger, Link, LinkState, Mirror, Node, Recovery};
-use crate::region::{UnixMs, configuration::Differing, names::ZoneName, topology::Role};
+use crate::region::{
+    UnixMs, configuration::Differing, names::ZoneName, past::Past, topology::Role,
+};
 
 /// A zone as it is seen.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -42,6 +44,9 @@ pub struct Zone {
     /// The highest true lag of each second, oldest first, `null` where it was unknown.
     #[serde(default)]
     pub lag_history: Vec<Option<u64>>,
+    /// What its other figures were, and all of them for longer.
+    #[serde(default)]
+    pub past: Past,
     /// In a replay of a bundle of format 1: all that is known of the zone's nodes and stream.
     /// `nodes` is empty then, `stream` is `null`, and of `ledger` only `acked` and `received` say
     /// something.
@@ -75,6 +80,7 @@ impl Zone {
             ledger: Ledger::default(),
             audit: None,
             lag_history: Vec::new(),
+            past: Past::default(),
             recorded: None,
         }
     }

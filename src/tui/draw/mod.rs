@@ -5,6 +5,7 @@ mod canvas;
 mod card;
 mod drill;
 mod foot;
+mod graphs;
 mod header;
 mod ledger;
 mod links;
@@ -14,7 +15,6 @@ mod overlay;
 mod palette;
 mod rows;
 mod steps;
-mod timeline;
 mod zone;
 mod zoom;
 
@@ -76,7 +76,10 @@ fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) -> Option<(u16, u16)> {
         card::draw(buf, plan.card, shown, scene);
     }
     ledger::draw(buf, plan.ledger, scene);
-    timeline::draw(buf, plan.timeline, scene);
+    match view.focused(status).filter(|_| !plan.zoom.is_empty()) {
+        Some(zone) => graphs::of_zone(buf, plan.graphs, zone, scene),
+        None => graphs::draw(buf, plan.graphs, scene),
+    }
     logs::draw(buf, plan.log, scene);
     foot::draw(buf, plan.foot, scene);
     let nothing = plan.panes.is_empty() && plan.zoom.is_empty() && plan.steps.is_empty();
@@ -92,6 +95,12 @@ fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) -> Option<(u16, u16)> {
         }
         Some(Overlay::Palette(line)) => palette::draw(buf, area, line, scene),
         Some(Overlay::Filter(edit)) => palette::filter(buf, plan.foot, edit, scene),
+        Some(Overlay::Graphs(cursor)) => {
+            let area = Rect { y: plan.verdicts.bottom(), ..area };
+            let area = Rect { height: plan.foot.y.saturating_sub(area.y), ..area };
+            graphs::large(buf, area, *cursor, scene);
+            None
+        }
         Some(Overlay::Log) => {
             logs::large(buf, area, scene);
             None

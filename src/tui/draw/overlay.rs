@@ -60,7 +60,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, overlay: &Overlay, scene: Scene<'_>) {
             );
         }
         // Drawn elsewhere: they are not in the middle.
-        Overlay::Palette(_) | Overlay::Filter(_) | Overlay::Log => {}
+        Overlay::Palette(_) | Overlay::Filter(_) | Overlay::Log | Overlay::Graphs(_) => {}
     }
 }
 

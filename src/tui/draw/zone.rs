@@ -15,9 +15,8 @@ pub(super) use self::recovery::clock;
 use super::{
     Scene, alarms,
     canvas::{Fact, facts, framed_in, put_lines},
-    nodes,
+    graphs, nodes,
     rows::{Row, fit},
-    timeline,
 };
 use crate::{
     region::{
@@ -101,7 +100,7 @@ pub(super) fn body(zone: &Zone, width: usize, lines: usize, scene: Scene<'_>) ->
     }
     if zone.role == Role::Mirror {
         let room = pane.room;
-        let spark = timeline::spark(zone, room, scene.theme);
+        let spark = graphs::spark(zone, room, scene.theme);
         pane.titled("lag", vec![spark], 4);
     }
     pane.rows

@@ -1,8 +1,8 @@
 //! How many rows everything gets while a drill is shown.
 
 use super::{
-    CARD_MOST, CARD_WHOLE, DRILL_COLUMNS, DRILL_LOW, LOG_LEAST, PANE_LEAST, PANE_LOW,
-    TIMELINE_LEAST, TIMELINE_MOST, VERDICT_LINES,
+    CARD_MOST, CARD_WHOLE, DRILL_COLUMNS, DRILL_LOW, GRAPHS_LEAST, GRAPHS_MOST, LOG_LEAST,
+    PANE_LEAST, PANE_LOW, VERDICT_LINES,
 };
 use crate::{
     region::{
@@ -19,11 +19,11 @@ pub(super) struct Sizes {
     pub(super) pane: u16,
     pub(super) ledger: u16,
     pub(super) drill: u16,
-    pub(super) timeline: u16,
+    pub(super) graphs: u16,
 }
 
 impl Sizes {
-    /// The drill takes the place of the log, then of the timeline; the panes give up what they
+    /// The drill takes the place of the log, then of the graphs; the panes give up what they
     /// need least. The log gets what is left.
     pub(super) fn with_drill(
         room: u16,
@@ -35,7 +35,7 @@ impl Sizes {
     ) -> Self {
         let pane = pane.min(PANE_LOW + 2);
         let ledger = 1 + known.min((room / 8).max(2));
-        let mut s = Self { bus, pane, ledger, drill: want.min(DRILL_LOW), timeline: 0 };
+        let mut s = Self { bus, pane, ledger, drill: want.min(DRILL_LOW), graphs: 0 };
         while s.total(lines) > room {
             if s.pane > PANE_LOW - 2 {
                 s.pane -= 1;
@@ -67,8 +67,8 @@ impl Sizes {
             s.drill += spare;
             spare = 0;
         }
-        if spare >= TIMELINE_LEAST + LOG_LEAST {
-            s.timeline = (spare - LOG_LEAST).min(TIMELINE_MOST);
+        if spare >= GRAPHS_LEAST + LOG_LEAST {
+            s.graphs = (spare - LOG_LEAST).min(GRAPHS_MOST);
         } else if spare < LOG_LEAST - 1 {
             s.drill += spare;
         }
@@ -85,13 +85,13 @@ impl Sizes {
         let ledger = 1 + watched.min(4);
         let ledger = if watched == 0 || rest < CARD_WHOLE + ledger { 0 } else { ledger };
         let rest = rest - ledger;
-        let timeline = rest.saturating_sub(if ledger > 0 { CARD_WHOLE } else { CARD_MOST });
-        let timeline = if timeline < TIMELINE_LEAST { 0 } else { timeline.min(TIMELINE_MOST) };
-        Self { bus, pane, ledger, drill: rest - timeline, timeline }
+        let graphs = rest.saturating_sub(if ledger > 0 { CARD_WHOLE } else { CARD_MOST });
+        let graphs = if graphs < GRAPHS_LEAST { 0 } else { graphs.min(GRAPHS_MOST) };
+        Self { bus, pane, ledger, drill: rest - graphs, graphs }
     }
 
     fn total(self, lines: u16) -> u16 {
-        (self.pane + self.bus) * lines + self.ledger + self.drill + self.timeline
+        (self.pane + self.bus) * lines + self.ledger + self.drill + self.graphs
     }
 }
 

@@ -81,7 +81,7 @@ fn a_zone_that_joins_moves_nothing() {
             status.steps.push(Step { title: title.into(), state, detail, took_ms });
             let mut during = Plan::new(whole(size), &status, &view);
             if state == StepState::Running {
-                std::mem::swap(&mut during.steps, &mut during.timeline);
+                std::mem::swap(&mut during.steps, &mut during.graphs);
             }
             assert_eq!(during, before, "{size:?}");
         }

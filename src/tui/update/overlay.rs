@@ -4,12 +4,15 @@ use super::{Effect, give, screen};
 use crate::{
     command::{
         Command,
-        keys::{Code, Key, Named, ScreenAction},
+        keys::{Action, Code, Key, Named, ScreenAction},
     },
     region::{Status, UnixMs},
     tui::{
-        Leave, keys,
-        state::{Overlay, Palette, ViewState},
+        Leave,
+        graphs::Axis,
+        keys,
+        layout::GRAPHS_MARGIN,
+        state::{Cursor, Overlay, Palette, ViewState},
     },
 };
 
@@ -85,6 +88,10 @@ pub(super) fn key(
             });
             Vec::new()
         }
+        Overlay::Graphs(cursor) => {
+            view.overlay = graphs(view, status, cursor, key).map(Overlay::Graphs);
+            Vec::new()
+        }
         Overlay::Log => {
             if let Some(event) = keys::for_tui_logger(key) {
                 if let Some(large) = view.log.large() {
@@ -108,6 +115,35 @@ fn scrolled(key: Key, scroll: usize) -> Option<usize> {
         Code::Named(Named::Esc | Named::Enter) | Code::Char('q' | '?' | '!' | 'w') => None,
         _ => Some(scroll),
     }
+}
+
+/// A key over the large graphs; `None` when it closes them.
+fn graphs(view: &mut ViewState, status: &Status, cursor: Cursor, key: Key) -> Option<Cursor> {
+    let axis = Axis::new(status, view.span, view.size.0.saturating_sub(GRAPHS_MARGIN + 1));
+    let last = axis.columns - 1;
+    let at = cursor.at_ms.map(|at| axis.column(at).unwrap_or(0));
+    let moved = |to: Option<u16>| Cursor { at_ms: to.map(|to| axis.ends(to)), ..cursor };
+    // Beyond the newest column there is nothing to read.
+    let on = |by: u16| moved(at.map(|at| at.saturating_add(by)).filter(|to| *to <= last));
+    let back = |by: u16| moved(Some(at.map_or(last, |at| at.saturating_sub(by))));
+    Some(match key.code {
+        Code::Named(Named::Left) => back(1),
+        Code::Named(Named::Right) => on(1),
+        Code::Named(Named::PageUp) => back(10),
+        Code::Named(Named::PageDown) => on(10),
+        Code::Named(Named::Home) => moved(Some(0)),
+        Code::Named(Named::End) => moved(None),
+        Code::Char('*') => Cursor { log: !cursor.log, ..cursor },
+        Code::Named(Named::Esc | Named::Enter) | Code::Char('q') => return None,
+        _ => {
+            match view.keymap.get(key).map(|binding| &binding.action) {
+                Some(Action::Screen(ScreenAction::Span)) => view.span = view.span.next(),
+                Some(Action::Screen(ScreenAction::Graphs)) => return None,
+                _ => {}
+            }
+            cursor
+        }
+    })
 }
 
 fn palette_key(

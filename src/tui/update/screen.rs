@@ -8,7 +8,7 @@ use crate::{
     tui::{
         Leave,
         edit::LineEdit,
-        state::{DrillLook, Overlay, Palette, ViewState},
+        state::{Cursor, DrillLook, Overlay, Palette, ViewState},
     },
 };
 
@@ -29,6 +29,8 @@ pub(super) fn act(
         ScreenAction::Filter => {
             view.overlay = Some(Overlay::Filter(LineEdit::new(&view.log.filter)));
         }
+        ScreenAction::Graphs => view.overlay = Some(Overlay::Graphs(Cursor::default())),
+        ScreenAction::Span => view.span = view.span.next(),
         ScreenAction::Next => view.move_focus(status, true),
         ScreenAction::Previous => view.move_focus(status, false),
         ScreenAction::NodeNext => view.move_node(status, true),
