@@ -82,16 +82,20 @@ fn draw_of(
     let log = cursor.is_some_and(|cursor| cursor.log);
     title(buf, area, hidden, cursor, read.map(|column| axis.ends(column)), scene);
 
-    let each = plot.height / u16::try_from(bands.len()).unwrap_or(1).max(1);
-    let each = each.min(if cursor.is_some() { 8 } else { 4 });
+    let count = u16::try_from(bands.len()).unwrap_or(1).max(1);
+    let (each, mut rest) = (plot.height / count, plot.height % count);
+    let most_rows = if cursor.is_some() { 8 } else { 4 };
     let mut y = plot.y;
     for figure in Figure::ALL {
         // One scale for all zones: what is as high is as much.
         let all = zones.iter().map(|zone| axis.columns(figure.of(zone, view.span, status), figure));
         let most = all.flatten().filter_map(value).max();
         for Band { zone, .. } in bands.iter().filter(|band| band.figure == figure) {
-            let band = Rect { y, height: each, ..plot };
-            y += each;
+            // The rows that do not divide go to the first bands.
+            let height = (each + rest.min(1)).min(most_rows);
+            rest = rest.saturating_sub(1);
+            let band = Rect { y, height, ..plot };
+            y += height;
             let columns = axis.columns(figure.of(zone, view.span, status), figure);
             let at = read.map(|column| columns[usize::from(column)]);
             name(
@@ -105,7 +109,7 @@ fn draw_of(
             bars(buf, band, &columns, most.unwrap_or(0), &cuts, (figure, log), theme);
             marks::label(buf, band, zone, &cuts, &columns, theme);
             if let Some(column) = read {
-                for row in 0..each {
+                for row in 0..height {
                     if let Some(cell) = buf.cell_mut((band.x + column, band.y + row)) {
                         cell.set_style(theme.chosen());
                     }
@@ -256,7 +260,8 @@ fn bars(
     let style = theme.figure(figure);
     let bottom = band.height - 1;
     for (x, seen) in (0..).zip(columns) {
-        if cuts.iter().any(|(from, to)| (*from..=*to).contains(&x)) {
+        let cut = cuts.iter().any(|(from, to)| (*from..=*to).contains(&x));
+        if cut {
             for y in 0..band.height {
                 put(buf, band, x, y, theme.pick("░", "/"), theme.cut_band());
             }
@@ -267,7 +272,8 @@ fn bars(
                 put(buf, band, x, bottom, theme.pick("·", "?"), theme.label());
             }
             Seen::Value(0) => {
-                put(buf, band, x, bottom, theme.pick("▁", "_"), theme.label());
+                let style = if cut { theme.cut_band() } else { theme.label() };
+                put(buf, band, x, bottom, theme.pick("▁", "_"), style);
             }
             Seen::Value(value) => {
                 let mut left = level(*value, most, levels, log);
