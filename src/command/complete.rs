@@ -233,10 +233,9 @@ fn offer_values(
         "zone" if place.path.last().is_some_and(|verb| verb == "add") => {}
         "zone" => {
             // The source has no link to cut, heal, nudge or take away.
-            let mirrors_only = place
-                .path
-                .last()
-                .is_some_and(|verb| ["cut", "heal", "nudge", "remove"].contains(&verb.as_str()));
+            let mirrors_only = place.path.last().is_some_and(|verb| {
+                ["cut", "heal", "nudge", "remove", "durable", "link"].contains(&verb.as_str())
+            });
             for zone in around.zones.iter().skip(usize::from(mirrors_only)) {
                 offer(zone.as_str(), String::new());
             }

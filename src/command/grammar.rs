@@ -82,6 +82,7 @@ impl TryFrom<Verb> for Command {
             Verb::Nudge { zone } => Self::Nudge { zone },
             Verb::Repair { zone } => Self::Repair { zone: zone.0 },
             Verb::Verify { zone, json } => Self::Verify { zone, json },
+            Verb::Inspect(what) => Self::Inspect(what),
             Verb::Mark { text } => {
                 let text = text.join(" ");
                 if text.trim().is_empty() {
@@ -198,6 +199,7 @@ impl fmt::Display for Command {
                 }
                 f.write_str(flag(*json, " --json"))
             }
+            Self::Inspect(what) => write!(f, "inspect {what}"),
             Self::Mark { text } => write!(f, "mark -- {}", shell_words::quote(text)),
             Self::Drill(drill) => write!(f, "drill {drill}"),
             Self::Report { folder: None } => f.write_str("report"),

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`grammar`] | text to [`Command`] and back: the verbs, and what is refused |
 //! | `produce`, `drill` | the two large families of verbs, each with its words and how they are written |
+//! | [`inspect`] | what can be looked at, as the servers tell it |
 //! | [`recording`] | words for recording a screen, and for handing over who drives |
 //! | [`wind`] | words for winding a past drill that is shown again |
 //! | `spelling` | paths, flags and quotes, and why a line is no command |
@@ -17,6 +18,7 @@
 pub mod complete;
 mod drill;
 pub mod grammar;
+pub mod inspect;
 pub mod keys;
 mod produce;
 pub mod recording;
@@ -31,6 +33,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::spelling::is_unruly;
 pub use self::{
     drill::{Drill, DrillMatrix, DrillRun, Sabotage},
+    inspect::Inspect,
     produce::Produce,
     recording::{CastFormat, Control, Record, ScreenSize},
     spelling::ParseError,
@@ -121,6 +124,8 @@ pub enum Command {
         zone: Option<ZoneName>,
         json: bool,
     },
+    /// Show a thing as the servers tell it. Changes nothing.
+    Inspect(Inspect),
     /// Put a mark on the timeline and into the log.
     Mark {
         text: String,
@@ -161,6 +166,7 @@ impl Command {
             Self::Heal { zone } | Self::Repair { zone } | Self::Verify { zone, .. } => {
                 zone.as_ref()
             }
+            Self::Inspect(what) => what.zone(),
             _ => None,
         }
     }
@@ -173,6 +179,7 @@ impl Command {
             Self::Status { .. }
                 | Self::Doctor
                 | Self::Verify { .. }
+                | Self::Inspect(_)
                 | Self::Drill(Drill::List)
                 | Self::Wind(_)
         )
@@ -216,6 +223,7 @@ impl Command {
             | Self::Nudge { .. }
             | Self::Repair { .. }
             | Self::Verify { .. }
+            | Self::Inspect(_)
             | Self::Mark { .. }
             | Self::Report { folder: None }
             | Self::Drill(

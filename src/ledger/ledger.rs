@@ -158,6 +158,13 @@ impl Ledger {
         self.owner(seq).map(|(p, n)| (self.producers[p].id, n))
     }
 
+    /// Whether a zone's consumer has processed the message at a sequence; `None` while it has
+    /// processed nothing.
+    #[must_use]
+    pub fn has_received(&self, zone: &ZoneName, seq: u64) -> Option<bool> {
+        Some(self.zones.iter().find(|known| known.name == *zone)?.seen.contains(seq))
+    }
+
     /// The sequence at which a message stands, if it was acknowledged or received.
     #[must_use]
     pub fn place_of(&self, producer: u32, number: u64) -> Option<u64> {

@@ -12,6 +12,7 @@ pub mod error;
 pub mod evidence;
 pub mod facts;
 mod foreign;
+pub mod inspect;
 pub mod leaders;
 pub mod links;
 pub mod meter;

@@ -11,7 +11,7 @@ use async_nats::{Client, client::Request, connection::State};
 use bytes::Bytes;
 use serde::{Deserialize, de::DeserializeOwned};
 
-pub(super) use self::leafs::leafz;
+pub(super) use self::leafs::{leafz, leafz_whole};
 use crate::region::{
     observation::{ConsumerReport, MirrorReport, PeerReport, StreamReport},
     topology::{ACCOUNT, STREAM},

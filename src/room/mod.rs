@@ -32,6 +32,7 @@ pub mod failure;
 pub mod guard;
 pub mod history;
 pub mod home;
+pub mod inspect;
 pub mod links;
 pub mod mailbox;
 pub mod nodes;

@@ -1,6 +1,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::*;
+use crate::command::Inspect;
 use crate::{
     command::{
         Control, CutKind, Drill, DrillMatrix, DrillRun, Group, MirrorKind, Produce, Rate, Sabotage,
@@ -83,6 +84,19 @@ fn drill() -> impl Strategy<Value = Drill> {
     ]
 }
 
+fn inspect() -> impl Strategy<Value = Inspect> {
+    prop_oneof![
+        node().prop_map(|node| Inspect::Node { node }),
+        zone().prop_map(|zone| Inspect::Stream { zone }),
+        zone().prop_map(|zone| Inspect::Consumer { zone }),
+        zone().prop_map(|zone| Inspect::Durable { zone }),
+        zone().prop_map(|zone| Inspect::Link { zone }),
+        proptest::option::of(zone()).prop_map(|zone| Inspect::Faults { zone }),
+        "[1-9][0-9]{0,9}|[a-z0-9]{6}-p[1-9]-[1-9][0-9]{0,3}"
+            .prop_map(|which| Inspect::Message { which: which.parse().unwrap() }),
+    ]
+}
+
 fn command() -> impl Strategy<Value = Command> {
     let act = prop_oneof![
         Just(NodeAct::Kill),
@@ -115,6 +129,7 @@ fn command() -> impl Strategy<Value = Command> {
         produce().prop_map(Command::Produce),
         (zone(), kind, proptest::option::of(duration()))
             .prop_map(|(zone, kind, heal_after)| Command::Cut { zone, kind, heal_after }),
+        inspect().prop_map(Command::Inspect),
         proptest::option::of(zone()).prop_map(|zone| Command::Heal { zone }),
         proptest::option::of(zone()).prop_map(|zone| Command::ZoneAdd { zone }),
         zone().prop_map(|zone| Command::ZoneRemove { zone }),

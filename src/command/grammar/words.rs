@@ -6,7 +6,7 @@ use clap::Subcommand;
 
 use crate::{
     command::{
-        CastFormat, Control, CutKind, Group, Rate, ScreenSize, Wind,
+        CastFormat, Control, CutKind, Group, Inspect, Rate, ScreenSize, Wind,
         drill::DrillWords,
         produce::ProduceWords,
         spelling::parse_path,
@@ -88,6 +88,9 @@ pub enum Verb {
         #[arg(long)]
         json: bool,
     },
+    /// Show a thing as the servers tell it: node, stream, consumer, durable, link, faults, message
+    #[command(subcommand)]
+    Inspect(Inspect),
     /// Put a mark on the timeline and into the log
     Mark {
         /// The words

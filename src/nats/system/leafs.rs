@@ -4,9 +4,19 @@ use std::time::Duration;
 
 use async_nats::Client;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::ask;
 use crate::region::observation::LeafReport;
+
+/// The server's leafnode connections, each as it tells it.
+pub(in crate::nats) async fn leafz_whole(client: &Client, timeout: Duration) -> Option<Vec<Value>> {
+    #[derive(Deserialize)]
+    struct Leafz {
+        leafs: Option<Vec<Value>>,
+    }
+    Some(ask::<Leafz>(client, "LEAFZ", b"", timeout).await?.data.leafs.unwrap_or_default())
+}
 
 /// The server's leafnode connections.
 pub(in crate::nats) async fn leafz(client: &Client, timeout: Duration) -> Option<Vec<LeafReport>> {

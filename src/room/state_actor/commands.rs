@@ -19,7 +19,7 @@ use crate::{
     room::{
         bringup,
         clock::now_ms,
-        configuration, doctor, drills, links,
+        configuration, doctor, drills, inspect, links,
         mailbox::CommandRequest,
         nodes, produce,
         protocol::{Message, Outcome},
@@ -252,6 +252,10 @@ impl StateActor {
             Command::Verify { zone, json } => {
                 let statuses = self.publish.subscribe();
                 task::spawn(cx, move |cx| verify::verify(cx, zone, json, statuses));
+            }
+            Command::Inspect(what) => {
+                let statuses = self.publish.subscribe();
+                task::spawn(cx, move |cx| inspect::inspect(cx, what, statuses));
             }
             Command::Drill(Drill::Run(asked)) => {
                 let (who, statuses) = (actor.who.clone(), self.publish.subscribe());

@@ -3,7 +3,7 @@
 
 use super::{ENDING, StateActor};
 use crate::{
-    command::{Command, Drill, NodeAct, Produce},
+    command::{Command, Drill, Inspect, NodeAct, Produce},
     platform::choose_cut,
     region::{
         Role, ZoneName,
@@ -71,6 +71,7 @@ impl StateActor {
             Command::Stepdown { zone, .. }
             | Command::Nudge { zone }
             | Command::Verify { zone: Some(zone), .. }
+            | Command::Inspect(Inspect::Stream { zone } | Inspect::Consumer { zone })
             | Command::ConsumerPause { zone }
             | Command::ConsumerResume { zone }
             | Command::ConsumerRate { zone, .. } => {
