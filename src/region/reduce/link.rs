@@ -86,7 +86,10 @@ impl State {
         link.proved_in_ms = Some(after_ms);
         self.books[i].proved_ms = now;
         self.touch();
-        vec![EventKind::CutEffective { zone: zone.clone(), after_ms }]
+        let mut events = vec![EventKind::CutEffective { zone: zone.clone(), after_ms }];
+        // A picture of a proved cut does not list the connections of before it.
+        self.judge_link(now, i, &mut events);
+        events
     }
 
     /// The cut could not be made: the link is again what the nodes show.
@@ -237,12 +240,13 @@ impl State {
     }
 
     /// One end of a link: the zone's own connections, or those of `of` at the source, but for the
-    /// dead ones. Only answers from after `since` are seen.
+    /// dead ones. Only answers from after `since` are seen; with a `proof` of that moment that there
+    /// are none, older ones count for nothing.
     fn end(
         &self,
         place: usize,
         of: Option<&ZoneName>,
-        since: UnixMs,
+        (since, proof): (UnixMs, bool),
         dead: &[(String, u64)],
     ) -> End {
         let mut end = End { seen: 0, all: Some(0) };
@@ -250,6 +254,7 @@ impl State {
             let leafs = match (&book.seen, node.state) {
                 (_, NodeState::Dead | NodeState::Stopped) => Some(0),
                 _ if book.astray_ms.is_some() => Some(0),
+                (Some(seen), _) if proof && seen.at_ms <= since => Some(0),
                 (Some(seen), state) if state.answers() => {
                     let count = seen.living(of, dead);
                     if seen.at_ms > since {
@@ -272,6 +277,7 @@ impl State {
         let book = &self.books[i];
         let since = if cut { book.proved_ms } else { book.link_speaks_after };
         let dead: &[_] = if now < book.dead_until && !cut { &book.dead_leafs } else { &[] };
+        let since = (since, cut && old.effective);
         let here = self.end(i, None, since, dead);
         let there = self.end(source, Some(&name), since, dead);
         let healed = zone.recovery.as_ref().map(|recovery| recovery.healed_at_ms);

@@ -175,3 +175,20 @@ fn a_round_trip_that_began_in_the_cut_is_not_the_links() {
     lab.half_second();
     assert_eq!(lab.shown("b").link.unwrap().rtt_us, Some(1_500_000));
 }
+
+/// The room proves a cut by its own look at both ends; the nodes' last answers are older than that.
+#[test]
+fn a_picture_of_a_proved_cut_lists_no_connection_of_before() {
+    let mut lab = Lab::new();
+    let linked = lab.leafs();
+    assert_ne!(linked, (Some(0), Some(0)));
+    lab.state.cut_begun(lab.now, &zone("b"), CutKind::Refuse, None);
+    lab.now += 5;
+    lab.state.cut_proved(lab.now, &zone("b"), 5);
+    assert!(lab.shown("b").cut_effective());
+    assert_eq!(lab.leafs(), (Some(0), Some(0)));
+    // What they answer from then on counts.
+    lab.linked = true;
+    lab.half_second();
+    assert_eq!((lab.shown("b").cut_effective(), lab.leafs()), (false, linked));
+}
