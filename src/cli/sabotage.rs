@@ -115,6 +115,7 @@ async fn one_region(name: &str, asked: &StartArgs, cases: VecDeque<Case>) -> Vec
 async fn run(alone: &Alone, name: &str, case: &Case) -> eyre::Result<Ended> {
     let run = DrillRun {
         names: vec![case.drill.clone()],
+        zone: None,
         scale: 1,
         sabotage: Some(case.kind),
         pace: None,

@@ -5,6 +5,8 @@ use std::{fmt, path::PathBuf, time::Duration};
 use clap::Subcommand;
 use serde::{Deserialize, Serialize};
 
+use crate::region::ZoneName;
+
 use super::{
     MirrorKind, ParseError, ScreenSize,
     spelling::{flag, parse_path, write_path},
@@ -46,6 +48,8 @@ pub enum Drill {
 pub struct DrillRun {
     /// Their names; `all` stands for the four conclusions.
     pub names: Vec<String>,
+    /// The mirror zone they are about; the first that can be drilled if none.
+    pub zone: Option<ZoneName>,
     /// How many times the original plan's numbers.
     pub scale: u64,
     /// A deliberate fault, which must turn the verdict.
@@ -146,6 +150,9 @@ pub enum DrillWords {
         /// cut, heal, independent, grow, a drill of your own, or `all` (the four)
         #[arg(required = true)]
         names: Vec<String>,
+        /// The mirror zone they are about [default: the first that can be drilled]
+        #[arg(long, value_name = "ZONE")]
+        zone: Option<ZoneName>,
         /// How many times the original plan's numbers
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=LARGEST_SCALE))]
         scale: u64,
@@ -211,7 +218,7 @@ impl TryFrom<DrillWords> for Drill {
             None => Ok(()),
         };
         Ok(match words {
-            DrillWords::Run { names, scale, sabotage, pace, present, report, size } => {
+            DrillWords::Run { names, zone, scale, sabotage, pace, present, report, size } => {
                 check(&names)?;
                 // The shell takes it out before; anywhere else it would be forgotten silently.
                 if size.is_some() {
@@ -224,7 +231,7 @@ impl TryFrom<DrillWords> for Drill {
                         "--sabotage goes with one drill; `drill sabotage` runs them all".into(),
                     ));
                 }
-                Self::Run(DrillRun { names, scale, sabotage, pace, present, report })
+                Self::Run(DrillRun { names, zone, scale, sabotage, pace, present, report })
             }
             DrillWords::Sabotage { names } => {
                 check(&names)?;
@@ -267,6 +274,9 @@ impl fmt::Display for Drill {
         match self {
             Self::Run(run) => {
                 write!(f, "run {}", run.names.join(" "))?;
+                if let Some(zone) = &run.zone {
+                    write!(f, " --zone {zone}")?;
+                }
                 if run.scale != 1 {
                     write!(f, " --scale {}", run.scale)?;
                 }

@@ -167,6 +167,7 @@ impl Command {
                 zone.as_ref()
             }
             Self::Inspect(what) => what.zone(),
+            Self::Drill(Drill::Run(run)) => run.zone.as_ref(),
             _ => None,
         }
     }
@@ -258,6 +259,27 @@ impl Command {
             Self::Drill(Drill::End) | Self::Report { .. } | Self::ZoneAdd { .. } => DRILL,
             _ => 0,
         }
+    }
+
+    /// Changes what a drill tests: one that runs is void by it.
+    #[must_use]
+    pub fn disturbs(&self) -> bool {
+        matches!(
+            self,
+            Self::Cut { .. }
+                | Self::Heal { .. }
+                | Self::ZoneAdd { .. }
+                | Self::ZoneRemove { .. }
+                | Self::ConsumerPause { .. }
+                | Self::ConsumerResume { .. }
+                | Self::ConsumerRate { .. }
+                | Self::Node { .. }
+                | Self::Stepdown { .. }
+                | Self::Nudge { .. }
+                | Self::Repair { .. }
+                // Somebody else's messages would count as the drill's where receipts are counted.
+                | Self::Produce(_)
+        )
     }
 
     /// Takes something away; a key asks once before giving it.

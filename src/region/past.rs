@@ -177,8 +177,9 @@ fn last(list: &[Option<u64>], count: u64) -> impl Iterator<Item = Option<u64>> {
 
 /// Of what is known; rounded, and never to zero where something was.
 fn mean(values: impl Iterator<Item = Option<u64>>) -> Option<u64> {
-    let (count, sum) = values.flatten().fold((0, 0_u64), |(n, sum), v| (n + 1, sum + v));
-    (count > 0).then(|| ((sum + count / 2) / count).max(sum.min(1)))
+    let (count, sum) =
+        values.flatten().fold((0, 0_u64), |(n, sum), v| (n + 1, sum.saturating_add(v)));
+    (count > 0).then(|| (sum.saturating_add(count / 2) / count).max(sum.min(1)))
 }
 
 #[cfg(test)]

@@ -170,6 +170,7 @@ pub async fn run(
     for (index, script) in scripts.iter().enumerate() {
         let queue = scripts[index + 1..].iter().map(|script| script.name.clone()).collect();
         let how = steps::How {
+            zone: asked.zone.clone(),
             scale: asked.scale,
             sabotage: asked.sabotage,
             pace: asked.pace,

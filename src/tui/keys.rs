@@ -9,7 +9,7 @@ use crate::{
         wind::NOTHING_TO_WIND,
     },
     region::{
-        Status,
+        Role, Status,
         status::{NodeState, Replay},
     },
     tui::state::ViewState,
@@ -66,6 +66,11 @@ pub fn fill(template: &str, view: &ViewState, status: &Status) -> Result<String,
         line = line
             .replace("{zone}", zone.name.as_str())
             .replace("{pause|resume}", if zone.paused() { "resume" } else { "pause" });
+    }
+    if line.contains("{--zone}") {
+        let mirror = zone.filter(|zone| zone.role == Role::Mirror);
+        let words = mirror.map_or_else(String::new, |zone| format!("--zone {}", zone.name));
+        line = line.replace("{--zone}", &words).trim_end().to_owned();
     }
     if line.contains("{node}") || line.contains("{freeze|thaw}") {
         let node = zone.and_then(|zone| view.selected(zone)).ok_or("there is no node yet")?;

@@ -292,6 +292,12 @@ pub fn key_of(view: &ViewState, action: &Action) -> Option<Key> {
     view.keymap.bindings().iter().find(|binding| binding.action == *action).map(|b| b.key)
 }
 
+/// The first key that gives a line.
+#[must_use]
+pub fn key_for(view: &ViewState, line: &str) -> Option<Key> {
+    view.keymap.bindings().iter().find(|binding| binding.action.gives(line)).map(|b| b.key)
+}
+
 /// Who asks this screen's person for control.
 #[must_use]
 pub fn asker<'a>(view: &ViewState, status: &'a Status) -> Option<&'a Screen> {

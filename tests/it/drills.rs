@@ -223,6 +223,22 @@ fn a_drill_that_is_ended_heals_and_says_void() {
     assert!(refused.err.contains("no drill runs"), "{}", refused.err);
 }
 
+#[test]
+fn a_drill_is_about_the_zone_that_is_named() {
+    let region = Region::new("named");
+    region.start(&["--zones", "a,b,c"]).expect_code(0);
+    region.proved(&["drill", "run", "heal", "--zone", "c"]);
+    let about = record(&region).into_iter().find_map(|entry| match entry {
+        Entry::Begin(begin) => Some(begin.mirror),
+        _ => None,
+    });
+    assert_eq!(about, Some("c".parse().unwrap()));
+    assert_eq!(region.zone("b")["recovery"], Value::Null, "zone b was left alone");
+    let source = region.run(&["drill", "run", "cut", "--zone", "a"]).expect_code(2).out;
+    assert!(source.contains("there is no mirror zone a"), "{source}");
+    region.run(&["drill", "run", "cut", "--zone", "x"]).expect_code(3);
+}
+
 /// Presented: every step is revealed, also the last, and each verdict stands until somebody goes on.
 #[test]
 fn a_presented_verdict_stands_until_somebody_goes_on() {

@@ -55,14 +55,15 @@ fn drill() -> impl Strategy<Value = Drill> {
     let kind = proptest::option::of(proptest::sample::select(Sabotage::ALL.to_vec()));
     let folder = proptest::option::of("[a-z /]{0,9}[a-z]");
     let pace = proptest::option::of(duration());
-    let run = (names(), 1..=LARGEST_SCALE, kind, pace, any::<bool>(), folder);
+    let zone = proptest::option::of(zone());
+    let run = (names(), zone, 1..=LARGEST_SCALE, kind, pace, any::<bool>(), folder);
     prop_oneof![
-        run.prop_map(|(mut names, scale, sabotage, pace, present, folder)| {
+        run.prop_map(|(mut names, zone, scale, sabotage, pace, present, folder)| {
             if sabotage.is_some() {
                 names = vec!["cut".into()];
             }
             let report = folder.map(PathBuf::from);
-            Drill::Run(DrillRun { names, scale, sabotage, pace, present, report })
+            Drill::Run(DrillRun { names, zone, scale, sabotage, pace, present, report })
         }),
         names().prop_map(|names| Drill::Sabotage { names }),
         Just(Drill::Sabotage { names: Vec::new() }),

@@ -12,6 +12,12 @@ pub enum Action {
 }
 
 impl Action {
+    /// Gives that line, whatever zone has the focus.
+    #[must_use]
+    pub fn gives(&self, line: &str) -> bool {
+        matches!(self, Self::Line(own) if own.strip_suffix(" {--zone}").unwrap_or(own) == line)
+    }
+
     /// Winds a replay, and does nothing anywhere else.
     #[must_use]
     pub fn winds(&self) -> bool {
@@ -103,8 +109,9 @@ const SCREEN: [(&str, ScreenAction); 22] = [
 ];
 
 /// The placeholders of a line, each with a word that stands for it while the line is checked.
-const PLACEHOLDERS: [(&str, &str); 5] = [
+const PLACEHOLDERS: [(&str, &str); 6] = [
     ("{zone}", "b"),
+    ("{--zone}", "--zone b"),
     ("{node}", "js1-zone-b"),
     ("{pause|resume}", "pause"),
     ("{freeze|thaw}", "freeze"),

@@ -53,7 +53,7 @@ impl Counted {
         let ((to, count), (from, before)) = (seen.next()?, seen.next()?);
         let (span, grown) = (to - from, count - before);
         // Rounded, and never to zero where something came.
-        let rate = || (grown.saturating_mul(1000) + span / 2) / span;
+        let rate = || grown.saturating_mul(1000).saturating_add(span / 2) / span;
         (span > 0 && span <= within_ms).then(|| rate().max(grown.min(1)))
     }
 }

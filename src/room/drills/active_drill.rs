@@ -101,7 +101,7 @@ impl ActiveDrill {
         // What is done by hand disturbs nothing: it is what is recorded.
         let spared = |active: &Active| active.between || active.by_hand.is_some();
         let spared = self.active().as_ref().is_some_and(spared);
-        if !spared && disturbs(command) {
+        if !spared && command.disturbs() {
             self.end(&format!("{by} gave `{command}` while the drill ran"));
         }
     }
@@ -182,26 +182,6 @@ impl ActiveDrill {
     }
 }
 
-/// Does it change what a drill tests?
-fn disturbs(command: &Command) -> bool {
-    matches!(
-        command,
-        Command::Cut { .. }
-            | Command::Heal { .. }
-            | Command::ZoneAdd { .. }
-            | Command::ZoneRemove { .. }
-            | Command::ConsumerPause { .. }
-            | Command::ConsumerResume { .. }
-            | Command::ConsumerRate { .. }
-            | Command::Node { .. }
-            | Command::Stepdown { .. }
-            | Command::Nudge { .. }
-            | Command::Repair { .. }
-            // Somebody else's messages would count as the drill's where receipts are counted.
-            | Command::Produce(_)
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -218,7 +198,7 @@ mod tests {
         desk.disturbed(&"mark here".parse().unwrap(), "eve");
         assert!(!stop.is_cancelled());
         for line in ["heal b", "nudge b", "produce 1 5", "produce --rate 5/s", "produce stop"] {
-            assert!(disturbs(&line.parse().unwrap()), "{line}");
+            assert!(line.parse::<Command>().unwrap().disturbs(), "{line}");
         }
         desk.between(true);
         desk.disturbed(&"heal b".parse().unwrap(), "tom");

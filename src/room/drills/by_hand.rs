@@ -133,7 +133,7 @@ pub async fn begin(
     if let Some(why) = stage::unprovable(&ctx, &script).await {
         return Err(Failure::Refused(why));
     }
-    let (source, mirror) = ready(&ctx, &script).await.map_err(Failure::Refused)?;
+    let (source, mirror) = ready(&ctx, &script, None).await.map_err(Failure::Refused)?;
     let runtime = &ctx.cx.runtime;
     let folder = new_folder(&runtime.home.folder, &name)
         .map_err(|error| Failure::Broken(format!("a folder for the record: {error}")))?;

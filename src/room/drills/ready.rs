@@ -27,15 +27,20 @@ enum Obstacle {
     Standing(String),
 }
 
-/// Waits until there is a source and a mirror zone that are as a drill needs them.
+/// Waits until there is a source and a mirror zone (the one that is meant, if one is) that are as a
+/// drill needs them.
 ///
 /// # Errors
 /// What is in the way, and what removes it.
-pub async fn ready(ctx: &DrillCtx, script: &Script) -> Result<(ZoneName, ZoneName), String> {
+pub async fn ready(
+    ctx: &DrillCtx,
+    script: &Script,
+    only: Option<&ZoneName>,
+) -> Result<(ZoneName, ZoneName), String> {
     let mut statuses = ctx.statuses.clone();
     let began = tokio::time::Instant::now();
     loop {
-        let found = candidates(&statuses.borrow_and_update().status, reads_all(script));
+        let found = candidates(&statuses.borrow_and_update().status, only, reads_all(script));
         let (obstacle, patience) = match found {
             Ok((source, mirror)) => match unable(ctx, [&source, &mirror]) {
                 None => return Ok((source, mirror)),
@@ -65,8 +70,13 @@ fn reads_all(script: &Script) -> bool {
     script.checks().iter().any(|check| check.by_replicas) && !script.lines().any(revives)
 }
 
-/// The source and the first mirror zone that serves, is linked, has everything, and consumes.
-fn candidates(status: &Status, every_node: bool) -> Result<(ZoneName, ZoneName), Obstacle> {
+/// The source and the first mirror zone, or the one that is meant, that serves, is linked, has
+/// everything, and consumes.
+fn candidates(
+    status: &Status,
+    only: Option<&ZoneName>,
+    every_node: bool,
+) -> Result<(ZoneName, ZoneName), Obstacle> {
     use Obstacle::{Passing, Standing};
     let source = status.source().ok_or_else(|| Standing("the region has no source zone".into()))?;
     serves(source, every_node)?;
@@ -75,7 +85,8 @@ fn candidates(status: &Status, every_node: bool) -> Result<(ZoneName, ZoneName),
         return Err(Passing("messages are being produced: `produce stop` ends that".into()));
     }
     let mut first = None;
-    for zone in status.zones.iter().filter(|zone| zone.role == Role::Mirror) {
+    let meant = |zone: &&Zone| only.is_none_or(|only| *only == zone.name);
+    for zone in status.zones.iter().filter(|zone| zone.role == Role::Mirror).filter(meant) {
         let looked =
             serves(zone, every_node).and_then(|()| follows(zone)).and_then(|()| consumes(zone));
         match looked {
@@ -85,7 +96,10 @@ fn candidates(status: &Status, every_node: bool) -> Result<(ZoneName, ZoneName),
             }
         }
     }
-    let none = || Standing("a drill needs a mirror zone: `zone add` adds one".into());
+    let none = || match only {
+        Some(zone) => Standing(format!("there is no mirror zone {zone}: `status` lists the zones")),
+        None => Standing("a drill needs a mirror zone: `zone add` adds one".into()),
+    };
     Err(first.unwrap_or_else(none))
 }
 

@@ -40,7 +40,7 @@ pub async fn run(ctx: &DrillCtx, script: &Script, how: How) -> Result<Ended, Fai
     if let Some(why) = unprovable(ctx, script).await {
         return Ok(untried(ctx, script, &how, &why));
     }
-    let (source, mirror) = match ready(ctx, script).await {
+    let (source, mirror) = match ready(ctx, script, how.zone.as_ref()).await {
         Ok(zones) => zones,
         Err(why) => return Ok(untried(ctx, script, &how, &why)),
     };

@@ -23,7 +23,7 @@ use crate::{
     },
     nats::facts,
     region::{
-        EventKind, Input, Status, UnixMs,
+        EventKind, Input, Status, UnixMs, ZoneName,
         format::seconds,
         status::{DrillStep, Pause, StepState},
     },
@@ -38,6 +38,8 @@ const LET_GO: Duration = Duration::from_secs(20);
 /// How a script is run.
 #[derive(Clone, Debug)]
 pub struct How {
+    /// The mirror zone that is meant, if one is.
+    pub zone: Option<ZoneName>,
     /// How many times the original plan's numbers.
     pub scale: u64,
     pub sabotage: Option<Sabotage>,

@@ -8,7 +8,6 @@ use ratatui::{
 
 use super::Scene;
 use crate::{
-    command::keys::Action,
     drill::conclusions,
     region::{
         Status,
@@ -126,7 +125,7 @@ fn next_step(number: u8, conclusion: &Conclusion, scene: Scene<'_>) -> String {
     let Scene { status, view, .. } = scene;
     let running = status.drill.as_ref().is_some_and(Drill::under_way);
     // By the key that is bound to it, or by the line itself.
-    let press = |line: &str| match update::key_of(view, &Action::Line(line.to_owned())) {
+    let press = |line: &str| match update::key_for(view, line) {
         Some(key) => key.to_string(),
         None => format!("`:{line}`"),
     };

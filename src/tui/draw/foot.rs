@@ -121,8 +121,7 @@ fn proving(scene: Scene<'_>) -> Option<String> {
     if !untried || begun || !view.drives {
         return None;
     }
-    let key =
-        |one: &Requirement| update::key_of(view, &Action::Line(format!("drill run {}", one.drill)));
+    let key = |one: &Requirement| update::key_for(view, &format!("drill run {}", one.drill));
     let (first, last) = (REQUIREMENTS.first().and_then(key)?, REQUIREMENTS.last().and_then(key)?);
     Some(format!("{first}-{last}"))
 }

@@ -13,7 +13,6 @@ use super::{
     canvas::{put, put_line},
 };
 use crate::{
-    command::keys::Action,
     drill::conclusions,
     region::{
         UnixMs,
@@ -300,6 +299,6 @@ pub fn verdicts(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
 fn invitation(index: usize, scene: Scene<'_>) -> Option<String> {
     let requirement = conclusions::required(u8::try_from(index + 1).ok())?;
     let line = format!("drill run {}", requirement.drill);
-    let key = update::key_of(scene.view, &Action::Line(line))?;
+    let key = update::key_for(scene.view, &line)?;
     Some(format!("press {key}: about {} s", requirement.takes_s))
 }

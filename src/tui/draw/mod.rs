@@ -13,6 +13,7 @@ mod logs;
 mod nodes;
 mod overlay;
 mod palette;
+mod question;
 mod rows;
 mod steps;
 mod zone;

@@ -10,9 +10,13 @@ use ratatui::{
 use super::{
     Scene, alarms,
     canvas::{popup, put_lines},
+    question,
 };
 use crate::{
-    command::keys::{Action, Binding, ScreenAction, When},
+    command::{
+        Command,
+        keys::{Action, Binding, ScreenAction, When},
+    },
     region::{UnixMs, status::Phase, topology::region_flag},
     tui::{
         format,
@@ -31,6 +35,12 @@ pub fn draw(buf: &mut Buffer, area: Rect, overlay: &Overlay, scene: Scene<'_>) {
                 .into_iter()
                 .map(|line| Line::styled(line, theme.strong()))
                 .collect();
+            let told = line
+                .parse::<Command>()
+                .map(|command| question::consequences(&command, scene.status));
+            for sentence in told.unwrap_or_default() {
+                lines.extend(format::wrap(&sentence, most.min(72)).into_iter().map(Line::raw));
+            }
             lines.push(Line::default());
             lines.push(keys("y", "or enter: yes", theme));
             lines.push(keys("n", "or esc: no", theme));

@@ -1,0 +1,161 @@
+//! What is asked before something is done: what it does, how long it takes, what stops, and what
+//! becomes void. From the command and the status alone.
+
+use crate::{
+    command::{Command, Drill, NodeAct},
+    drill::conclusions::REQUIREMENTS,
+    region::{
+        Status, ZoneName,
+        format::{bytes, count, seconds},
+        status::{LinkState, Zone},
+        topology::Role,
+    },
+};
+
+/// Sentences for a person who is about to say yes.
+pub(super) fn consequences(command: &Command, status: &Status) -> Vec<String> {
+    let mut told = what(command, status);
+    let running = status.drill.as_ref().filter(|drill| drill.under_way());
+    if let Some(drill) = running.filter(|_| command.disturbs()) {
+        told.push(format!("The drill {} runs, and becomes void.", drill.name));
+    }
+    told
+}
+
+fn what(command: &Command, status: &Status) -> Vec<String> {
+    match command {
+        Command::Drill(Drill::Run(run)) => drills(&run.names, run.scale, run.zone.as_ref(), status),
+        Command::Cut { zone, heal_after, .. } => {
+            let until = heal_after.map_or_else(
+                || format!("until `heal {zone}`"),
+                |time| format!("for {}", seconds(time.as_millis() as u64)),
+            );
+            vec![
+                format!("Nothing comes to zone {zone} {until}."),
+                "Consumption within each zone should go on.".into(),
+            ]
+        }
+        Command::ZoneRemove { zone } => {
+            let held = status.zone(zone).and_then(|zone| zone.stream.as_ref());
+            let held = held.map_or_else(
+                || "what it holds".into(),
+                |stream| format!("{} messages ({})", count(stream.messages), bytes(stream.bytes)),
+            );
+            vec![format!(
+                "Zone {zone} ends: its servers, its copy of {held}, its consumer, its durable at the source. It cannot be had back; `zone add` makes a new one."
+            )]
+        }
+        Command::Node { act, node } => match act {
+            NodeAct::Kill | NodeAct::Freeze | NodeAct::Stop => status
+                .zone(&node.zone)
+                .map(|zone| majority(zone, &node.to_string()))
+                .into_iter()
+                .collect(),
+            NodeAct::Start | NodeAct::Thaw => Vec::new(),
+        },
+        Command::Down { purge } => {
+            let data = if *purge { "its data is removed" } else { "its data is kept" };
+            vec![format!("Every server of the region ends, and {data}; all screens close.")]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// What a zone can still do without one more of its nodes.
+fn majority(zone: &Zone, node: &str) -> String {
+    let up = zone.nodes.iter().filter(|one| one.state.answers() && one.name.to_string() != node);
+    let (up, all, name) = (up.count(), zone.nodes.len(), &zone.name);
+    if 2 * up > all {
+        format!("Zone {name} keeps {up} of {all} servers: it should go on storing and consuming.")
+    } else {
+        format!(
+            "Zone {name} keeps {up} of {all} servers and has no majority: nothing is stored, consumed or copied there until another one runs."
+        )
+    }
+}
+
+fn drills(names: &[String], scale: u64, zone: Option<&ZoneName>, status: &Status) -> Vec<String> {
+    let chosen: Vec<_> = REQUIREMENTS
+        .iter()
+        .filter(|one| names.iter().any(|name| name == one.drill || name == "all"))
+        .collect();
+    let mirrors = || status.zones.iter().filter(|zone| zone.role == Role::Mirror);
+    let first = mirrors().find(|zone| zone.link_state() == Some(LinkState::Up));
+    let Some(mirror) = zone.or_else(|| first.map(|zone| &zone.name)) else { return Vec::new() };
+    let source = status.source().map_or("?", |zone| zone.name.as_str());
+    let mut told: Vec<String> = chosen
+        .iter()
+        .map(|one| match one.number {
+            1 | 2 => {
+                format!("Zone {mirror} is cut from zone {source} for some seconds, and healed.")
+            }
+            3 => {
+                format!("Consumers are paused in turn in zones {source} and {mirror}, and resumed.")
+            }
+            _ => "A zone is added, filled, and removed again.".to_owned(),
+        })
+        .collect();
+    told.dedup();
+    let takes: u64 = chosen.iter().map(|one| u64::from(one.takes_s)).sum();
+    // At a larger scale it is the reading of streams that takes longer: nobody measured by how much.
+    let longer = if scale > 1 { ", at the plan's numbers" } else { "" };
+    if takes > 0 {
+        told.push(format!("About {takes} s{longer}. Nothing else may be done meanwhile."));
+    }
+    if zone.is_none() && mirrors().count() > 1 {
+        told.push(format!(
+            "It is zone {mirror} that is drilled: focus another with tab to drill that."
+        ));
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::sample;
+
+    fn asked(line: &str, status: &Status) -> String {
+        consequences(&line.parse().unwrap(), status).join(" ")
+    }
+
+    #[test]
+    fn a_drill_says_which_zone_how_long_and_what_else() {
+        let status = sample::idle(3);
+        let cut = asked("drill run cut --zone c", &status);
+        assert_eq!(
+            cut,
+            "Zone c is cut from zone a for some seconds, and healed. About 11 s. Nothing else may be done meanwhile."
+        );
+        let heal = asked("drill run heal", &status);
+        assert!(
+            heal.contains("Zone b is cut") && heal.contains("focus another with tab"),
+            "{heal}"
+        );
+        let all = asked("drill run all", &status);
+        assert_eq!(all.matches("is cut from").count(), 1, "{all}");
+        assert!(all.contains("About 35 s"), "{all}");
+    }
+
+    #[test]
+    fn a_node_says_whether_the_majority_stays() {
+        use crate::region::status::NodeState;
+        let mut status = sample::idle(2);
+        let one = asked("node kill js1-zone-b", &status);
+        assert!(one.contains("keeps 2 of 3 servers: it should go on"), "{one}");
+        status.zones[1].nodes[2].state = NodeState::Dead;
+        let two = asked("node freeze js1-zone-b", &status);
+        assert!(two.contains("keeps 1 of 3 servers and has no majority"), "{two}");
+        assert_eq!(asked("node start js1-zone-b", &status), "");
+    }
+
+    #[test]
+    fn what_is_lost_and_what_becomes_void_is_told() {
+        let mut status = sample::idle(2);
+        let gone = asked("zone remove b", &status);
+        assert!(gone.contains("12,345 messages") && !gone.contains("void"), "{gone}");
+        status.drill = sample::drilling().drill;
+        let void = asked("cut b --for 30s", &status);
+        assert!(void.contains("for 30.0 s") && void.contains("runs, and becomes void"), "{void}");
+    }
+}
