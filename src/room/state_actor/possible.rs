@@ -3,7 +3,7 @@
 
 use super::{ENDING, StateActor};
 use crate::{
-    command::{Command, Drill, Inspect, NodeAct, Produce},
+    command::{Command, Drill, DrillRun, Inspect, NodeAct, Produce},
     platform::choose_cut,
     region::{
         Role, ZoneName,
@@ -67,6 +67,10 @@ impl StateActor {
             Command::Node { node, .. } => {
                 self.runtime.check_node(node)?;
                 vec![Lease::Node(node.clone())]
+            }
+            Command::Drill(Drill::Run(DrillRun { zone: Some(zone), .. })) => {
+                self.runtime.mirror_plan(zone)?;
+                Vec::new()
             }
             Command::Stepdown { zone, .. }
             | Command::Nudge { zone }
