@@ -251,7 +251,12 @@ fn revealing(shown: &Drill, step: &DrillStep, width: usize, theme: &Theme) -> Se
         let lines = format::wrap_at_most(text, cells, 8, theme.ellipsis());
         lines.into_iter().map(|line| Line::styled(line, style)).collect()
     };
-    let mut expected = wrapped("EXPECTED", left, theme.label());
+    let (mark, style) = match met(shown, step) {
+        Some(met) => theme.counter(Some(met)),
+        None => ("?", theme.warn()),
+    };
+    let title = vec![Span::styled("EXPECTED ", theme.label()), Span::styled(mark, style)];
+    let mut expected = vec![Line::from(title)];
     expected.extend(wrapped(&step.expect, left, theme.value()));
     let mut happened = wrapped("WHAT HAPPENED", right, theme.label());
     let failed = step.state == Some(StepState::Failed);
@@ -281,6 +286,18 @@ fn revealing(shown: &Drill, step: &DrillStep, width: usize, theme: &Theme) -> Se
         })
         .collect();
     Section { readily: 0, lines }
+}
+
+/// Whether what was expected of a step came: not if it failed, or a number that decides is as it must
+/// not be; it did if it ended well and a number says so. Otherwise nobody knows.
+fn met(shown: &Drill, step: &DrillStep) -> Option<bool> {
+    let any = |good: bool| shown.counters.iter().any(|counter| counter.good == Some(good));
+    match step.state? {
+        StepState::Failed => Some(false),
+        StepState::Running => None,
+        StepState::Done if any(false) => Some(false),
+        StepState::Done => any(true).then_some(true),
+    }
 }
 
 /// Which key goes on, in the words of the keymap; nobody but a driver can.
