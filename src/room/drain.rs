@@ -94,7 +94,7 @@ impl Seen {
     fn of(zone: &Zone) -> Self {
         let consumer = zone.consumer.as_ref();
         Self {
-            floor: zone.ack_floor(),
+            floor: zone.passed_over(),
             last_seq: zone.last_seq(),
             delivered: consumer.and_then(|consumer| consumer.delivered),
             pending: consumer.and_then(|consumer| consumer.pending),

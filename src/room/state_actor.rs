@@ -248,7 +248,7 @@ impl StateActor {
         let known = self.floors.borrow().clone();
         let floors: AckFloors = (self.state.peek().zones.iter())
             .map(|zone| {
-                let floor = zone.ack_floor().or_else(|| known.get(&zone.name).copied());
+                let floor = zone.passed_over().or_else(|| known.get(&zone.name).copied());
                 (zone.name.clone(), floor.unwrap_or(0))
             })
             .collect();

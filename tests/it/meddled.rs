@@ -264,6 +264,26 @@ fn a_region_that_was_used_before_is_drillable() {
     assert!(status.contains("from before 150"), "{status}");
 }
 
+/// A mirror can stand with its source, without a lag, and lack what its consumer never saw: seen once of a
+/// mirror that nobody touched.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_mirror_holds_no_longer_is_lost_to_its_consumer() {
+    let scene = Meddled::new("hollow").await;
+    let before = scene.region.zone("b")["stream"]["last_seq"].as_u64().unwrap();
+    scene.region.ok("consumer pause b");
+    scene.region.ok("produce --count 10");
+    scene.region.wait_zone("b", "it has all", SOON, |b| {
+        b["stream"]["last_seq"] == before + 10 && b["mirror"]["true_lag"] == 0
+    });
+    scene.in_b.call(format!("STREAM.PURGE.{STREAM}"), json!({})).await;
+    scene.region.ok("consumer resume b");
+    scene.region.wait_zone("b", "ten are lost", SOON, |b| {
+        b["ledger"]["lost"] == 10 && b["mirror"]["true_lag"] == 0
+    });
+    let told = scene.region.ok("status");
+    assert!(told.contains("LOSS"), "{told}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_drill_that_somebody_meddles_with_is_void_and_names_the_hand() {
     let scene = Meddled::new("voided").await;

@@ -45,7 +45,7 @@ fn status(sample: &Sample, ledger: Option<&Ledger>) -> Value {
     status.at_ms = sample.at;
     for zone in status.zones.iter_mut().filter(|_| ledger.is_some()) {
         let received = zone.ledger.received;
-        let account = ledger.map(|ledger| ledger.account(&zone.name, zone.ack_floor()));
+        let account = ledger.map(|ledger| ledger.account(&zone.name, zone.passed_over()));
         zone.ledger = account.as_ref().map(Into::into).unwrap_or_default();
         zone.ledger.received = received;
     }

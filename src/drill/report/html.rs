@@ -100,8 +100,9 @@ fn run(run: &RunReport, charts: &Charts) -> Value {
         setup => markdown::setup(run),
         server_version => run.server_version,
         mirror_kind => run.mirror_kind.as_str(),
+        consumed => safe(&charts.consumed),
         lag => safe(&charts.lag),
-        floors => safe(&charts.floors),
+        latency => safe(&charts.latency),
         marks => charts.marks,
         script => run.script,
     }

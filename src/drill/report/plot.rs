@@ -1,14 +1,13 @@
 //! The timeline of a run, as inline SVG: a line a zone, phases shaded, commands as numbered marks.
 //!
-//! What was not known is a gap in the line, never zero. The scale of lag is a square root, so
-//! that a lag of three is seen beside one of thousands.
+//! What was not known is a gap in the line, never zero. Every scale is linear, and one for all zones.
 
 use std::fmt::Write;
 
-use super::format::{escape, number, took};
+use super::format::{escape, micros, number, took};
 use crate::{
     drill::record::{Entry, Sample},
-    region::{UnixMs, ZoneName, status::Zone, topology::Role},
+    region::{UnixMs, ZoneName, status::Zone},
 };
 
 const WIDTH: f64 = 760.0;
@@ -17,16 +16,21 @@ const LEFT: f64 = 62.0;
 const RIGHT: f64 = 76.0;
 const TOP: f64 = 42.0;
 const BOTTOM: f64 = 30.0;
+/// Over how long a rate is measured.
+const RATE_MS: u64 = 1_000;
 /// Steps on the time axis, in seconds.
 const STEPS: [u64; 13] = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600, 14400];
 
 /// A run's pictures.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Charts {
-    /// True lag of each mirror, as SVG; empty if it was never looked at.
+    /// Messages a second that each zone's consumer processed, as SVG; empty, as the others, if it was
+    /// never looked at.
+    pub consumed: String,
+    /// True lag of each mirror.
     pub lag: String,
-    /// Ack floor of each zone's consumer, as SVG.
-    pub floors: String,
+    /// The p99 latency from publishing to consuming in each zone.
+    pub latency: String,
     /// What the numbered marks mean: number, time after the start, the command.
     pub marks: Vec<(usize, String, String)>,
 }
@@ -74,33 +78,32 @@ impl Charts {
             }
         }
         let zones = zones(&samples);
-        let lines = |wanted: fn(&Zone) -> bool, value: fn(&Zone) -> Option<u64>| {
-            zones
-                .iter()
-                .enumerate()
-                .filter(|(_, zone)| {
-                    samples
-                        .iter()
-                        .flat_map(|s| &s.status.zones)
-                        .any(|z| z.name == **zone && wanted(z))
-                })
-                .map(|(style, zone)| {
-                    let line: Line =
-                        samples.iter().map(|s| (s.at, s.zone(zone).and_then(value))).collect();
-                    (style, zone, line)
-                })
-                .collect::<Vec<_>>()
+        let lines = |value: fn(&Zone) -> Option<u64>| {
+            let line = |(style, zone): (usize, &ZoneName)| {
+                let line: Line =
+                    samples.iter().map(|s| (s.at, s.zone(zone).and_then(value))).collect();
+                let known = line.iter().any(|(_, value)| value.is_some());
+                known.then_some((style, zone.clone(), line))
+            };
+            zones.iter().enumerate().filter_map(line).collect::<Vec<_>>()
         };
+        let received = lines(|zone| zone.consumer.as_ref().map(|_| zone.ledger.received));
+        let consumed = received.into_iter().map(|(style, zone, line)| (style, zone, rate(&line)));
         Self {
+            consumed: frame.draw(
+                "Messages a second that each zone's consumer processed, over time",
+                &consumed.collect::<Vec<_>>(),
+                number,
+            ),
             lag: frame.draw(
                 "True lag of each mirror, in messages, over time",
-                &lines(|z| z.role == Role::Mirror, Zone::true_lag),
-                0.5,
+                &lines(Zone::true_lag),
+                number,
             ),
-            floors: frame.draw(
-                "Ack floor of each zone's consumer, as a stream sequence, over time",
-                &lines(|_| true, Zone::ack_floor),
-                1.0,
+            latency: frame.draw(
+                "99 of 100 messages were consumed within, over time",
+                &lines(|zone| zone.flow.latency.map(|latency| latency.p99_us)),
+                micros,
             ),
             marks: frame
                 .marks
@@ -112,6 +115,23 @@ impl Charts {
                 .collect(),
         }
     }
+}
+
+/// What a count that only grows grew by in a second, at each moment: from the last look that is a
+/// second old.
+fn rate(line: &Line) -> Line {
+    let mut from = 0;
+    let rate = |(at, count): &(UnixMs, Option<u64>)| {
+        while line.get(from + 1).is_some_and(|(next, _)| next.saturating_add(RATE_MS) <= *at) {
+            from += 1;
+        }
+        let (began, before) = line[from];
+        let span = at.saturating_sub(began);
+        let grown = count.zip(before).and_then(|(now, before)| now.checked_sub(before));
+        let known = grown.filter(|_| (RATE_MS..2 * RATE_MS).contains(&span));
+        (*at, known.map(|grown| (grown * 1000 + span / 2) / span))
+    };
+    line.iter().map(rate).collect()
 }
 
 /// Commands that change what a zone can do.
@@ -138,13 +158,17 @@ impl Frame<'_> {
         LEFT + part * (WIDTH - LEFT - RIGHT)
     }
 
-    /// The scale is a power: 1 is linear, a half the square root.
-    fn draw(&self, title: &str, lines: &[(usize, &ZoneName, Line)], power: f64) -> String {
+    fn draw(
+        &self,
+        title: &str,
+        lines: &[(usize, ZoneName, Line)],
+        told: fn(u64) -> String,
+    ) -> String {
         let top = lines.iter().flat_map(|(.., line)| line).filter_map(|(_, v)| *v).max();
         let Some(most) = top else { return String::new() };
         let most = most.max(1);
         let y = |value: u64| {
-            let part = (value as f64 / most as f64).powf(power);
+            let part = value as f64 / most as f64;
             HEIGHT - BOTTOM - part * (HEIGHT - TOP - BOTTOM)
         };
         let mut svg = format!(
@@ -152,12 +176,8 @@ impl Frame<'_> {
             escape(title)
         );
         self.phases(&mut svg);
-        let parts = if power < 1.0 {
-            [0, most / 9, most.saturating_mul(4) / 9, most]
-        } else {
-            [0, most / 3, most / 3 * 2, most]
-        };
-        self.axes(&mut svg, parts, &y);
+        let parts = [0, most / 3, most / 3 * 2, most];
+        self.axes(&mut svg, parts, &y, told);
         self.marks(&mut svg);
         let mut labels: Vec<(f64, usize, String)> = Vec::new();
         for (style, zone, line) in lines {
@@ -166,7 +186,7 @@ impl Frame<'_> {
             let end = line.iter().rev().find_map(|(_, value)| *value);
             let unknown = if matches!(line.last(), Some((_, None))) { " ?" } else { "" };
             if let Some(end) = end {
-                labels.push((y(end), style, format!("{zone} {}{unknown}", number(end))));
+                labels.push((y(end), style, format!("{zone} {}{unknown}", told(end))));
             }
         }
         // Names at the lines' ends, pushed apart.
@@ -210,7 +230,13 @@ impl Frame<'_> {
         }
     }
 
-    fn axes(&self, svg: &mut String, ticks: [u64; 4], y: &impl Fn(u64) -> f64) {
+    fn axes(
+        &self,
+        svg: &mut String,
+        ticks: [u64; 4],
+        y: &impl Fn(u64) -> f64,
+        told: fn(u64) -> String,
+    ) {
         let mut ticks = ticks.to_vec();
         ticks.dedup();
         for tick in ticks {
@@ -220,7 +246,7 @@ impl Frame<'_> {
                 WIDTH - RIGHT,
                 LEFT - 8.0,
                 y(tick) + 4.0,
-                number(tick),
+                told(tick),
                 y = y(tick)
             );
         }
@@ -324,8 +350,16 @@ mod tests {
         let d = frame().path(&line, &|value| value as f64);
         assert_eq!(d, "M62 4.0h.5H162M262 4.0h.5H362V4.0");
         let none =
-            frame().draw("x", &[(0, &"a".parse().unwrap(), vec![(0, None), (1, None)])], 0.5);
+            frame().draw("x", &[(0, "a".parse().unwrap(), vec![(0, None), (1, None)])], number);
         assert_eq!(none, "");
+    }
+
+    #[test]
+    fn a_rate_is_that_of_a_second_and_unknown_without_one() {
+        let counts = [Some(0), Some(5), Some(10), Some(10), None, Some(20), Some(30)];
+        let line: Line = (0..).step_by(500).zip(counts).collect();
+        let rates: Vec<_> = rate(&line).into_iter().map(|(_, rate)| rate).collect();
+        assert_eq!(rates, [None, None, Some(10), Some(5), None, Some(10), None]);
     }
 
     #[test]

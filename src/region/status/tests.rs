@@ -335,3 +335,16 @@ fn the_schema_in_the_documentation_is_the_one_of_the_types() {
     let kept = include_str!("../../../docs/status.schema.json");
     assert!(format!("{:#}\n", schema().as_value()) == kept, "docs/status.schema.json is old");
 }
+
+/// As a mirror stood whose consumer was never given ten messages, and whose server knew of no lag.
+#[test]
+fn what_lies_before_a_stream_is_passed_over() {
+    let mut zone = Zone::new("b".parse().unwrap(), Role::Mirror);
+    let stream = Stream { first_seq: 11, last_seq: 10, ..Stream::default() };
+    zone.stream = Some(stream);
+    assert_eq!(zone.passed_over(), None, "its consumer is not known");
+    zone.consumer = Some(Consumer { ack_floor: Some(0), ..Consumer::default() });
+    assert_eq!(zone.passed_over(), Some(10));
+    zone.consumer = Some(Consumer { ack_floor: Some(12), ..Consumer::default() });
+    assert_eq!(zone.passed_over(), Some(12));
+}

@@ -61,6 +61,14 @@ impl Zone {
         self.consumer.as_ref()?.ack_floor
     }
 
+    /// Nothing up to here will come to its consumer any more: it is acknowledged, or no longer on
+    /// the zone's stream. A mirror can begin behind messages that its source still holds.
+    #[must_use]
+    pub fn passed_over(&self) -> Option<u64> {
+        let gone = self.stream.as_ref().map(|stream| stream.first_seq.saturating_sub(1));
+        self.ack_floor().map(|floor| floor.max(gone.unwrap_or(0)))
+    }
+
     /// Nothing is known of it yet.
     #[must_use]
     pub fn new(name: ZoneName, role: Role) -> Self {

@@ -28,7 +28,7 @@ const ROW: usize = 16;
 pub(super) async fn faults(cx: &CommandCtx, only: Option<ZoneName>, statuses: &Statuses) -> Result {
     let zones: Vec<(ZoneName, Option<u64>)> = {
         let status = &statuses.borrow().status;
-        let zones = status.zones.iter().map(|zone| (zone.name.clone(), zone.ack_floor()));
+        let zones = status.zones.iter().map(|zone| (zone.name.clone(), zone.passed_over()));
         zones.filter(|(name, _)| only.as_ref().is_none_or(|only| only == name)).collect()
     };
     if let Some(name) = only.filter(|_| zones.is_empty()) {

@@ -1,6 +1,6 @@
 //! A region on real servers with a stranger in it, who changes streams and consumers over their API.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_nats::{Client, ConnectOptions, jetstream::consumer::PullConsumer};
 use futures::StreamExt;
@@ -185,6 +185,9 @@ pub async fn last_seq(reader: &Reader) -> u64 {
     reader.read().await.stream.there().map_or(0, |stream| stream.last_seq)
 }
 
+/// JetStream: "no suitable peers for placement".
+const NO_SUITABLE_PEERS: u64 = 10005;
+
 pub struct Stranger(pub Client);
 
 impl Stranger {
@@ -197,14 +200,20 @@ impl Stranger {
         Self(options.connect(url).await.unwrap())
     }
 
-    /// A call of the API, which must succeed.
+    /// A call of the API, which must succeed. While servers find each other after an election, it is
+    /// called again.
     #[track_caller]
     pub fn call(&self, call: String, body: Value) -> impl Future<Output = Value> {
         let client = self.0.clone();
         async move {
-            let answer = Self(client).try_call(&call, body).await;
-            assert!(answer.get("error").is_none(), "{call}: {answer}");
-            answer
+            let deadline = Instant::now() + Duration::from_secs(30);
+            loop {
+                let answer = Self(client.clone()).try_call(&call, body.clone()).await;
+                let Some(error) = answer.get("error") else { return answer };
+                let passes = error["err_code"] == NO_SUITABLE_PEERS && Instant::now() < deadline;
+                assert!(passes, "{call}: {answer}");
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
         }
     }
 
