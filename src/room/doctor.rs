@@ -93,7 +93,7 @@ pub async fn examine(home: &Home, settings: &Settings) -> Report {
         in_docker(&mut report, home, settings, &plans).await;
     } else {
         binary(&mut report, settings).await;
-        free_ports(&mut report, settings);
+        free_ports(&mut report, home, settings);
     }
     report.add(
         "room",
@@ -351,11 +351,15 @@ fn plans(settings: &Settings) -> impl Iterator<Item = ZonePlan> + '_ {
     })
 }
 
-fn free_ports(report: &mut Report, settings: &Settings) {
+fn free_ports(report: &mut Report, home: &Home, settings: &Settings) {
+    let identity = match home.identity() {
+        Ok(identity) => identity,
+        Err(error) => return report.add("identity", Health::Ill, error.to_string()),
+    };
     let mut taken = Vec::new();
     for plan in plans(settings) {
         for port in plan.ports().filter(|port| !ports::is_free(*port)) {
-            taken.push(format!("{port} by {}", ports::owner(port)));
+            taken.push(format!("{port} by {}", ports::owner(port, &identity)));
         }
     }
     if taken.is_empty() {

@@ -30,6 +30,7 @@ mod floors;
 mod flow;
 mod frames;
 mod fuzz;
+mod identity;
 mod interleavings;
 mod laws;
 mod ledger;

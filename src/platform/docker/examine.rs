@@ -96,7 +96,7 @@ pub async fn examine(examined: Examined<'_>, settings: &Settings, cache: PathBuf
                 Err(error) => (How::Ill, error.to_string()),
             };
             add("data", how, words);
-            let (how, words) = the_ports(&engine, plans).await;
+            let (how, words) = the_ports(&engine, &names, plans).await;
             add("ports", how, words);
         }
     }
@@ -163,7 +163,7 @@ fn the_data(volumes: &[String], names: &Names, folder: &Path, fresh: bool) -> (H
     }
 }
 
-async fn the_ports(engine: &Engine, plans: &[ZonePlan]) -> (How, String) {
+async fn the_ports(engine: &Engine, names: &Names, plans: &[ZonePlan]) -> (How, String) {
     use crate::{platform::local::ports, region::Role};
     let mut taken = Vec::new();
     for plan in plans {
@@ -172,8 +172,8 @@ async fn the_ports(engine: &Engine, plans: &[ZonePlan]) -> (How, String) {
             for port in [node.client_port].into_iter().chain(leaf) {
                 let owner = containers::publisher(&engine.docker, port).await;
                 if owner.is_some() || !ports::is_free(port) {
-                    taken
-                        .push(format!("{port} by {}", owner.unwrap_or_else(|| ports::owner(port))));
+                    let owner = owner.unwrap_or_else(|| ports::owner(port, names.identity()));
+                    taken.push(format!("{port} by {owner}"));
                 }
             }
         }
