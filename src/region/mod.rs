@@ -20,6 +20,7 @@ pub mod names;
 pub mod observation;
 pub mod recovery;
 pub mod reduce;
+pub mod remedy;
 pub mod status;
 pub mod topology;
 

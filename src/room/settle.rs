@@ -46,7 +46,7 @@ pub(super) fn settle(home: &Home, asked: Settings) -> Result<(Settings, Vec<Zone
     if asked.zones != kept.zones && asked.zones != names {
         let names: Vec<&str> = names.iter().map(ZoneName::as_str).collect();
         return Err(RoomError::Settings(format!(
-            "region {} has zones {} and data in them: leave `--zones` out, then `zone add` and `zone remove` change them; or `zonedrill{} down --purge` first",
+            "region {} has zones {} and data in them: leave `--zones` out, then `zone add` and `zone remove ZONE` change them; or `zonedrill{} down --purge` first",
             home.region,
             names.join(","),
             home.flag()
