@@ -17,6 +17,7 @@
 //! | [`work`] | what consumers and ledger do, told as it changes |
 //! | [`protocol`], [`server`], [`client`] | the socket, from both ends |
 //! | [`roles`] | who is here, who drives, who asks (pure) |
+//! | [`storm`] | a bound on how often is told what others cause |
 //! | [`guard`] | clears up after a room that was killed |
 
 pub mod bounded_file;
@@ -43,6 +44,7 @@ pub mod runtime;
 pub mod server;
 mod settle;
 pub mod state_actor;
+pub mod storm;
 pub mod task;
 pub mod verify;
 pub mod work;
