@@ -243,8 +243,8 @@ fn ready(status: &crate::region::Status) -> String {
         .zones
         .iter()
         .map(|zone| {
-            let first = zone.nodes.first().map_or("?", status::Node::port);
-            format!("zone {} at localhost:{first}", zone.name)
+            let first = zone.nodes.first().map_or("?".to_owned(), status::Node::address);
+            format!("zone {} at {first}", zone.name)
         })
         .collect();
     format!(

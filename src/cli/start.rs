@@ -13,7 +13,7 @@ use super::{StartArgs, foreign, logging};
 use crate::{
     command::Command as Line,
     platform::{identity::new_id, local, marks},
-    region::{Settings, status::Phase},
+    region::{Settings, ZonePlan, status::Phase},
     room::{
         self, RoomError,
         bounded_file::BoundedFile,
@@ -79,6 +79,9 @@ pub async fn ensure_room(home: &Home, asked: &StartArgs) -> eyre::Result<Started
     let settings = settings(home, asked)?;
     if let Some(id) = &asked.force_foreign {
         foreign::take_over(home, &settings, id).await?;
+    }
+    if let Some(warning) = ZonePlan::warning(settings.publish) {
+        super::print(&format!("mind: {warning}"));
     }
     let mut child = spawn(home, &settings, false)?;
     until_it_listens(home, &mut child).await

@@ -347,7 +347,7 @@ async fn in_docker(report: &mut Report, home: &Home, settings: &Settings, plans:
 fn plans(settings: &Settings) -> impl Iterator<Item = ZonePlan> + '_ {
     settings.zones.iter().zip(0..).map(|(zone, slot)| {
         let role = if slot == 0 { Role::Source } else { Role::Mirror };
-        ZonePlan::new(zone.clone(), role, slot, settings.port_base)
+        ZonePlan::new(zone.clone(), role, slot, settings.port_base).at(settings.publish)
     })
 }
 

@@ -15,7 +15,7 @@ pub(super) fn settle(home: &Home, asked: Settings) -> Result<(Settings, Vec<Zone
             .zip(0..)
             .map(|(name, slot)| {
                 let role = if slot == 0 { Role::Source } else { Role::Mirror };
-                ZonePlan::new(name.clone(), role, slot, asked.port_base)
+                ZonePlan::new(name.clone(), role, slot, asked.port_base).at(asked.publish)
             })
             .collect();
         return Ok((asked, plans));
@@ -54,7 +54,9 @@ pub(super) fn settle(home: &Home, asked: Settings) -> Result<(Settings, Vec<Zone
     }
     let plans = zones
         .into_iter()
-        .map(|plan| ZonePlan::new(plan.name, plan.role, plan.slot, asked.port_base))
+        .map(|plan| {
+            ZonePlan::new(plan.name, plan.role, plan.slot, asked.port_base).at(asked.publish)
+        })
         .collect();
     let mirror = asked.mirror.or(kept.mirror);
     Ok((Settings { mirror, zones: kept.zones, ..asked }, plans))
@@ -78,6 +80,7 @@ mod tests {
             nats_server: None,
             mirror: Some(MirrorKind::Durable),
             port_base: 15222,
+            publish: None,
             zones: vec!["a".parse().unwrap(), "b".parse().unwrap()],
             adopt: false,
             open: false,

@@ -1,6 +1,6 @@
 //! What of a region is in the engine: found by labels, whoever made it, and removed.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, net::IpAddr};
 
 use bollard::{
     Docker,
@@ -247,10 +247,15 @@ async fn is_on_wan(docker: &Docker, names: &Names, container: &str) -> Option<bo
 }
 
 /// Who publishes a port, in words: "container demo-js1-zone-a (region `demo`)".
-pub async fn publisher(docker: &Docker, port: u16) -> Option<String> {
+pub async fn publisher(docker: &Docker, at: IpAddr, port: u16) -> Option<String> {
     let listed = docker.list_containers(None).await.ok()?;
     let holder = listed.into_iter().find(|one| {
-        one.ports.iter().flatten().any(|published| published.public_port == Some(port))
+        one.ports.iter().flatten().any(|published| {
+            let there = published.ip.as_deref().and_then(|ip| ip.parse::<IpAddr>().ok());
+            let meets = there
+                .is_none_or(|there| there == at || there.is_unspecified() || at.is_unspecified());
+            published.public_port == Some(port) && meets
+        })
     })?;
     let name = holder.names.unwrap_or_default().first().cloned().unwrap_or_default();
     let labels = holder.labels.unwrap_or_default();

@@ -305,8 +305,8 @@ pub(super) async fn free_ports(
         let leaf = (zone.role == Role::Source).then_some((node.leaf_port, "leafnodes"));
         for (port, kind) in [(node.client_port, "clients")].into_iter().chain(leaf) {
             // Engines without a proxy of their own take a port that looks free.
-            let container = containers::publisher(docker, port).await;
-            if container.is_some() || !ports::is_free(port) {
+            let container = containers::publisher(docker, node.published, port).await;
+            if container.is_some() || !ports::is_free_at(node.published, port) {
                 let owner = container.unwrap_or_else(|| ports::owner(port, names.identity()));
                 let what = format!("{}, {kind}", node.name);
                 return Err(PlatformError::PortTaken { port, what, owner });

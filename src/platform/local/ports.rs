@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     io,
-    net::{Ipv4Addr, TcpListener},
+    net::{IpAddr, Ipv4Addr, TcpListener},
     os::unix::net::UnixListener,
     sync::{Mutex, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
@@ -30,6 +30,16 @@ const EPHEMERAL: u16 = 32_768;
 #[must_use]
 pub fn is_free(port: u16) -> bool {
     bind(port).is_ok()
+}
+
+/// Could the port be published at this address? Yes where the address is another machine's: that is
+/// for its engine to say.
+#[must_use]
+pub fn is_free_at(address: IpAddr, port: u16) -> bool {
+    match TcpListener::bind((address, port)) {
+        Ok(_) => true,
+        Err(error) => error.kind() == io::ErrorKind::AddrNotAvailable,
+    }
 }
 
 fn bind(port: u16) -> io::Result<()> {
