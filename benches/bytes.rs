@@ -198,6 +198,7 @@ fn ten_zones() {
             protocol: PROTOCOL,
             version: "bench".into(),
             pid: 1,
+            id: String::new(),
             screen: 1,
             drives: true,
             returned: false,

@@ -108,8 +108,7 @@ impl Alone {
     /// When it does not come up.
     pub async fn until_up(&self, name: &str) -> eyre::Result<()> {
         let home = &self.home;
-        let mut client =
-            Client::connect(&home.socket(), &home.region, name, ClientKind::Watch, true).await?;
+        let mut client = Client::connect(home, name, ClientKind::Watch, true).await?;
         loop {
             if let Message::Status { status } = client.next().await? {
                 match status.phase {

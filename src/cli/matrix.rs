@@ -156,8 +156,7 @@ impl Measuring {
         let code = shell::up(&alone.home, name, super::start::Started::Now).await?;
         eyre::ensure!(code == 0, "the region did not come up");
         let home = &alone.home;
-        let mut client =
-            Client::connect(&home.socket(), &home.region, name, ClientKind::Watch, false).await?;
+        let mut client = Client::connect(home, name, ClientKind::Watch, false).await?;
         let mirror = loop {
             if let Message::Status { status } = client.next().await? {
                 let zone = status.zones.iter().find(|zone| zone.mirror.is_some());

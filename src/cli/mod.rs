@@ -13,6 +13,8 @@ mod logging;
 mod matrix;
 mod output;
 mod recorder;
+#[cfg(test)]
+mod remedies;
 mod replay;
 mod sabotage;
 mod screen;

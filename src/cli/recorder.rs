@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     command::{CastFormat, ScreenSize},
-    platform::person,
+    platform::{marks, person},
     record::{self, Recorded, Tap},
     room::{
         client::{Client, Greeting},
@@ -65,7 +65,7 @@ impl Recorder {
         };
         // Before anyone is told that somebody records.
         record::check(&recording.file)?;
-        let client = Client::greet(&home.socket(), &home.region, &greeting).await?;
+        let client = Client::greet(home, &greeting).await?;
         let tap = Tap::default();
         let title = format!("zonedrill: {}", home.region);
         let size = recording.size;
@@ -147,6 +147,7 @@ pub fn spawn_recorder(
     }
     command.arg("--").arg(&recording.file);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    marks::mark(&mut command, &home.region, &home.identity()?);
     let mut child = command.spawn().wrap_err("cannot start a recorder")?;
     let mut line = String::new();
     if let Some(out) = child.stdout.take() {

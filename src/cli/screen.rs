@@ -102,7 +102,7 @@ pub async fn attach(
         token: saved.token.clone(),
     };
     // The first connection is made before the terminal is touched: its error is for the shell.
-    let client = Client::greet(&home.socket(), &home.region, &greeting).await?;
+    let client = Client::greet(home, &greeting).await?;
     if !client.hello.returned {
         saved.view = View::default();
     }
@@ -190,6 +190,7 @@ pub async fn carry(
             protocol: crate::room::protocol::PROTOCOL,
             version: env!("CARGO_PKG_VERSION").into(),
             pid: client.hello.pid,
+            id: String::new(),
             screen: client.hello.screen,
             drives: client.hello.drives,
             returned: client.hello.returned,
@@ -242,7 +243,7 @@ pub async fn carry(
             tokio::time::sleep(RETRY).await;
             // Lines typed meanwhile must not be carried out later, to everyone's surprise.
             while lines.try_recv().is_ok() {}
-            match Client::greet(&home.socket(), &home.region, &greeting).await {
+            match Client::greet(&home, &greeting).await {
                 Ok(client) => break client,
                 Err(ClientError::NoRoom(_) | ClientError::Gone) => {}
                 Err(error) => {

@@ -57,7 +57,7 @@ pub struct Answer {
 }
 
 async fn connect(home: &Home, name: &str) -> Result<Client, ClientError> {
-    Client::connect(&home.socket(), &home.region, name, ClientKind::Shell, false).await
+    Client::connect(home, name, ClientKind::Shell, false).await
 }
 
 async fn converse(home: &Home, client: &mut Client, command: &Command) -> eyre::Result<Answer> {
@@ -193,8 +193,7 @@ pub async fn start_and_wait(home: &Home, name: &str, asked: &StartArgs) -> eyre:
 /// # Errors
 /// When the connection breaks.
 pub async fn up(home: &Home, name: &str, started: Started) -> eyre::Result<u8> {
-    let mut client =
-        Client::connect(&home.socket(), &home.region, name, ClientKind::Watch, false).await?;
+    let mut client = Client::connect(home, name, ClientKind::Watch, false).await?;
     let mut told = BTreeSet::new();
     let mut asked = false;
     loop {
@@ -244,8 +243,8 @@ fn ready(status: &crate::region::Status) -> String {
         .zones
         .iter()
         .map(|zone| {
-            let first = zone.nodes.first().map_or("?", status::Node::port);
-            format!("zone {} at localhost:{first}", zone.name)
+            let first = zone.nodes.first().map_or("?".to_owned(), status::Node::address);
+            format!("zone {} at {first}", zone.name)
         })
         .collect();
     format!(
@@ -322,7 +321,10 @@ async fn down_without_room(home: &Home, purge: bool) -> eyre::Result<u8> {
     }
     if home.folder.exists() && home.is_ours() {
         let claim = home.claim()?;
-        crate::platform::local::end_leftovers(&home.folder)?;
+        let left = crate::platform::local::end_leftovers(&home.folder, &home.identity()?)?;
+        for foreign in left.foreign {
+            print(&format!("not touched: {foreign}"));
+        }
         if purge {
             home.purge()?;
             drop(claim);
@@ -357,8 +359,7 @@ async fn down_without_room(home: &Home, purge: bool) -> eyre::Result<u8> {
 /// # Errors
 /// When there is no room, or the connection breaks.
 pub async fn watch(home: &Home, name: &str, json: bool) -> eyre::Result<u8> {
-    let mut client =
-        Client::connect(&home.socket(), &home.region, name, ClientKind::Watch, true).await?;
+    let mut client = Client::connect(home, name, ClientKind::Watch, true).await?;
     loop {
         let message = tokio::select! {
             message = client.next() => message,

@@ -12,8 +12,8 @@ use tokio::signal::unix::SignalKind;
 use super::{StartArgs, foreign, logging};
 use crate::{
     command::Command as Line,
-    platform::local,
-    region::{Settings, status::Phase},
+    platform::{identity::new_id, local, marks},
+    region::{Settings, ZonePlan, status::Phase},
     room::{
         self, RoomError,
         bounded_file::BoundedFile,
@@ -80,6 +80,9 @@ pub async fn ensure_room(home: &Home, asked: &StartArgs) -> eyre::Result<Started
     if let Some(id) = &asked.force_foreign {
         foreign::take_over(home, &settings, id).await?;
     }
+    if let Some(warning) = ZonePlan::warning(settings.publish) {
+        super::print(&format!("mind: {warning}"));
+    }
     let mut child = spawn(home, &settings, false)?;
     until_it_listens(home, &mut child).await
 }
@@ -127,8 +130,7 @@ pub async fn until_it_listens(home: &Home, child: &mut Child) -> eyre::Result<St
 /// # Errors
 /// When one does that cannot be talked to.
 pub async fn listens(home: &Home) -> eyre::Result<bool> {
-    match Client::connect(&home.socket(), &home.region, NOBODY_SEEN, ClientKind::Shell, true).await
-    {
+    match Client::connect(home, NOBODY_SEEN, ClientKind::Shell, true).await {
         Ok(_) => Ok(true),
         Err(ClientError::NoRoom(_) | ClientError::Gone) => Ok(false),
         Err(error) => Err(error.into()),
@@ -141,8 +143,7 @@ pub async fn listens(home: &Home) -> eyre::Result<bool> {
 /// # Errors
 /// When the connection breaks.
 pub async fn end_failed(home: &Home) -> eyre::Result<bool> {
-    let connected =
-        Client::connect(&home.socket(), &home.region, NOBODY_SEEN, ClientKind::Shell, false).await;
+    let connected = Client::connect(home, NOBODY_SEEN, ClientKind::Shell, false).await;
     let Ok(mut client) = connected else { return Ok(false) };
     let Message::Status { status } = client.next().await? else { return Ok(false) };
     if !matches!(status.phase, Phase::Failed) {
@@ -175,9 +176,11 @@ pub fn spawn(home: &Home, settings: &Settings, tethered: bool) -> eyre::Result<C
         command.arg("--tethered");
     }
     // The room stands elsewhere: what is named from here must be named from there as well.
-    if let Some(root) = home.folder.parent() {
-        command.env("ZONEDRILL_HOME", root);
+    let mut identity = home.identity()?;
+    if identity.own().is_none() {
+        identity.ids.push(new_id());
     }
+    marks::mark(&mut command, &home.region, &identity);
     for name in FOLDERS {
         if let Some(folder) = std::env::var_os(name).filter(|value| !value.is_empty()) {
             command.env(name, std::path::absolute(folder)?);

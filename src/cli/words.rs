@@ -1,6 +1,6 @@
 //! The words of the shell: what is asked of the program, and with which flags.
 
-use std::path::PathBuf;
+use std::{net::IpAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 use color_eyre::eyre;
@@ -73,6 +73,9 @@ pub struct StartArgs {
     /// Where the servers run: `local` or `docker` [default: local]
     #[arg(long, global = true)]
     pub platform: Option<String>,
+    /// The address at which containers publish their ports (docker) [default: 127.0.0.1]
+    #[arg(long, global = true, value_name = "ADDRESS", value_parser = an_address)]
+    pub publish: Option<IpAddr>,
     /// Take over containers of this region that run already (docker)
     #[arg(long, global = true)]
     pub adopt: bool,
@@ -82,6 +85,12 @@ pub struct StartArgs {
     /// What bears this id in Docker is another home's: `up` takes it over for good, `down` removes it
     #[arg(long, global = true, value_name = "ID", value_parser = an_id)]
     pub force_foreign: Option<String>,
+}
+
+fn an_address(text: &str) -> Result<IpAddr, String> {
+    text.parse().map_err(|_| {
+        "give an address of the engine's machine, like 127.0.0.1 or 10.0.0.7; 0.0.0.0 is all of them".into()
+    })
 }
 
 fn an_id(text: &str) -> Result<String, String> {
@@ -201,6 +210,7 @@ impl StartArgs {
             ("--port-base", self.port_base.is_some()),
             ("--zones", !self.zones.is_empty()),
             ("--platform", self.platform.is_some()),
+            ("--publish", self.publish.is_some()),
             ("--adopt", self.adopt),
             ("--open", self.open),
             ("--force-foreign", self.force_foreign.is_some()),
@@ -223,6 +233,7 @@ impl StartArgs {
             nats_server: None,
             mirror: None,
             port_base: DEFAULT_PORT_BASE,
+            publish: None,
             zones: ["a", "b"].iter().filter_map(|name| name.parse().ok()).collect(),
             adopt: false,
             open: false,
@@ -247,9 +258,15 @@ impl StartArgs {
             None if self.nats_version.is_some() => None,
             None => kept.nats_server,
         };
+        let platform = self.platform.clone().unwrap_or(kept.platform);
+        eyre::ensure!(
+            self.publish.is_none() || platform == "docker",
+            "`--publish` is for containers: it goes with `--platform docker`; the {platform} platform listens at 127.0.0.1"
+        );
         Ok(Settings {
             region: home.region.clone(),
-            platform: self.platform.clone().unwrap_or(kept.platform),
+            platform,
+            publish: self.publish.or(kept.publish),
             nats_version: self.nats_version.clone().unwrap_or(kept.nats_version),
             nats_server,
             mirror: self.mirror.or(kept.mirror),

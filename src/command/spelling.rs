@@ -20,6 +20,15 @@ pub(crate) fn is_unruly(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// The most characters told of a name that a stranger chose.
+const LONGEST_FOREIGN: usize = 100;
+
+/// A text that a stranger chose, fit for a line of the log and a terminal: a name could hold escape
+/// sequences, line breaks and a verdict of its own.
+pub(crate) fn readable(text: &str) -> String {
+    text.chars().map(|c| if is_unruly(c) { '\u{fffd}' } else { c }).take(LONGEST_FOREIGN).collect()
+}
+
 /// Reads a path. One that begins with `-` is written as `./-…` from here on, so that no line takes
 /// it for a flag.
 pub(super) fn parse_path(text: &str) -> Result<PathBuf, String> {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::{NatsError, api::ApiError, connect, wire::now_ms};
 use crate::{
-    command::is_unruly,
+    command::readable,
     region::{
         ZonePlan,
         advisory::{Act, Advisory, Call, Caller},
@@ -117,15 +117,6 @@ pub fn read(zone: &ZonePlan, subject: &str, payload: &[u8]) -> News {
     };
     let refused = refused.as_deref().map(readable);
     News::Foreign(Advisory { at_ms: now_ms(), zone: zone.name.clone(), caller, call, refused })
-}
-
-/// The most characters told of a name that a stranger chose.
-const LONGEST: usize = 100;
-
-/// A text that a stranger chose, fit for a line of the log and a terminal: a name could hold escape
-/// sequences, line breaks and a verdict of its own.
-pub(super) fn readable(text: &str) -> String {
-    text.chars().map(|c| if is_unruly(c) { '\u{fffd}' } else { c }).take(LONGEST).collect()
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ pub enum NatsError {
     #[error("cannot connect to {whom} as {user}: {why}; {}", if *login_refused {
         "its servers were not configured by this region (`down --purge`, then `up`)"
     } else {
-        "see with `status` which of its nodes run; `node start` brings one back"
+        "see with `status` which of its nodes run; `node start NODE` brings one back"
     })]
     Connect {
         /// A zone's domain or a node's name.
@@ -49,7 +49,7 @@ pub enum NatsError {
     /// The zone holds a stream of this name that is something else.
     #[error(
         "{whom} already holds a stream `{stream}` that is {have}, not {want}; \
-         `zone remove` the zone and add it again, or `down --purge` and start anew"
+         `zone remove ZONE` and `zone add ZONE` make the zone anew, or `down --purge` and start anew"
     )]
     OtherStream { whom: String, stream: String, have: String, want: String },
     /// The mirror was made and never heard from its source.

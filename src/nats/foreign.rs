@@ -10,12 +10,15 @@ use async_nats::Client;
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::{advisories::readable, connect::is_own, system, wire::now_ms};
-use crate::region::{
-    NodeName, UnixMs, ZonePlan,
-    access::LOOKER,
-    observation::LeafReport,
-    status::{Foreign, ForeignKind},
+use super::{connect::is_own, system, wire::now_ms};
+use crate::{
+    command::readable,
+    region::{
+        NodeName, UnixMs, ZonePlan,
+        access::LOOKER,
+        observation::LeafReport,
+        status::{Foreign, ForeignKind},
+    },
 };
 
 /// How often a server is asked.

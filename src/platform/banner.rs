@@ -1,6 +1,6 @@
 //! The banner that a server sends to whoever connects: its name tells which server it is.
 
-use std::{io, net::Ipv4Addr, time::Duration};
+use std::{io, time::Duration};
 
 use tokio::{io::AsyncReadExt, net::TcpStream, time::timeout};
 
@@ -13,7 +13,7 @@ const BANNER: Duration = Duration::from_millis(500);
 pub async fn probe_banner(node: &NodePlan) -> bool {
     let name = format!("\"server_name\":\"{}\"", node.name);
     let banner = async {
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, node.client_port)).await?;
+        let mut stream = TcpStream::connect((node.host(), node.client_port)).await?;
         let mut text = Vec::new();
         while !text.ends_with(b"\r\n") && text.len() < 64 * 1024 {
             if stream.read_buf(&mut text).await? == 0 {

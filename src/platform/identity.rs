@@ -2,13 +2,15 @@
 //! outside that folder.
 
 use std::{
-    fs,
+    fmt, fs,
     hash::{BuildHasher, Hasher, RandomState},
     io::Read,
     path::{Path, PathBuf},
 };
 
 use rustix::fs::FlockOperation;
+
+use crate::region::topology::region_flag;
 
 /// The id that stands for "bears the region's label and no id": things made by an earlier release,
 /// or by hand with the compose files.
@@ -79,12 +81,40 @@ pub enum RoomOf {
     Unknown,
 }
 
+impl fmt::Display for RoomOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Alive { pid: Some(pid) } => write!(f, "its room runs, pid {pid}"),
+            Self::Alive { pid: None } => f.write_str("its room runs"),
+            Self::Dead => f.write_str("no room of it runs"),
+            Self::Gone => f.write_str("that folder is gone"),
+            Self::Unknown => f.write_str("whether its room runs cannot be seen from here"),
+        }
+    }
+}
+
+/// The command that ends the region of another home, in backquotes; `None` where its folder or name
+/// cannot be written as words of a shell's line without a doubt.
+#[must_use]
+pub fn their_down(home: &Path, region: &str) -> Option<String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    let root = home.parent().and_then(Path::to_str).filter(|root| root.chars().all(plain))?;
+    let flag = region_flag(region);
+    region.chars().all(plain).then(|| format!("`ZONEDRILL_HOME={root} zonedrill{flag} down`"))
+}
+
 /// Looks whether a room runs in a folder of `owner` (`user@host`), without changing anything.
 #[must_use]
 pub fn room_of(home: &Path, owner: &str) -> RoomOf {
     if owner.rsplit_once('@').is_none_or(|(_, on)| on != host()) {
         return RoomOf::Unknown;
     }
+    room_here(home)
+}
+
+/// Looks whether a room runs in a folder of this machine, without changing anything.
+#[must_use]
+pub fn room_here(home: &Path) -> RoomOf {
     let mut file = match fs::File::open(home.join(LOCK)) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {

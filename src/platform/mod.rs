@@ -8,6 +8,7 @@ mod config;
 pub mod docker;
 pub mod identity;
 pub mod local;
+pub mod marks;
 pub mod person;
 
 use std::path::{Path, PathBuf};
@@ -234,7 +235,7 @@ pub trait Platform: Send + Sync {
         None
     }
 
-    /// What an adoption keeps of what it found, and what it changes, in words; after
+    /// What it found of before and keeps, changes or leaves alone, in words; after
     /// [`Self::prepare`].
     fn adopted(&self) -> Vec<String> {
         Vec::new()

@@ -20,6 +20,7 @@ pub mod observation;
 pub mod past;
 pub mod recovery;
 pub mod reduce;
+pub mod remedy;
 pub mod status;
 pub mod topology;
 

@@ -1,6 +1,9 @@
 //! The shape of a region: which zones and nodes there are, how they are called, where they listen.
 
-use std::path::PathBuf;
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -134,6 +137,9 @@ pub struct Settings {
     pub port_base: u16,
     /// The zones to start with, the source first.
     pub zones: Vec<ZoneName>,
+    /// The address at which containers publish their ports; `None` for this machine only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publish: Option<IpAddr>,
     /// Take over servers that run already, left by a killed room or started by hand. Said anew
     /// each time; never kept.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -143,11 +149,26 @@ pub struct Settings {
     pub open: bool,
 }
 
+/// Where servers are reached when nothing else is said: on this machine only.
+pub const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+fn loopback() -> IpAddr {
+    LOOPBACK
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_loopback(address: &IpAddr) -> bool {
+    *address == LOOPBACK
+}
+
 /// A node and the ports it listens on (loopback on the local platform).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodePlan {
     /// The node's name.
     pub name: NodeName,
+    /// The address at which the ports are published.
+    #[serde(default = "loopback", skip_serializing_if = "is_loopback")]
+    pub published: IpAddr,
     /// Where clients connect.
     pub client_port: u16,
     /// Where the zone's other nodes connect.
@@ -160,7 +181,14 @@ impl NodePlan {
     /// The address to hand to a NATS client, without credentials.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.client_port)
+        format!("nats://{}", SocketAddr::new(self.host(), self.client_port))
+    }
+
+    /// Where the node is reached from here: what is published at every address is at this machine's
+    /// own, too.
+    #[must_use]
+    pub fn host(&self) -> IpAddr {
+        if self.published.is_unspecified() { LOOPBACK } else { self.published }
     }
 }
 
@@ -190,6 +218,7 @@ impl ZonePlan {
                 let client = port_base + slot * ZONE_STRIDE + u16::from(node.number) - 1;
                 NodePlan {
                     name: node,
+                    published: LOOPBACK,
                     client_port: client,
                     cluster_port: client + KIND_STRIDE,
                     leaf_port: client + 2 * KIND_STRIDE,
@@ -197,6 +226,30 @@ impl ZonePlan {
             })
             .collect();
         Self { name, role, slot, nodes, access: Access::default() }
+    }
+
+    /// The same plan, published at another address.
+    #[must_use]
+    pub fn at(mut self, published: Option<IpAddr>) -> Self {
+        for node in &mut self.nodes {
+            node.published = published.unwrap_or(LOOPBACK);
+        }
+        self
+    }
+
+    /// What whoever publishes a region at an address is told; `None` where only this machine reaches
+    /// it.
+    #[must_use]
+    pub fn warning(published: Option<IpAddr>) -> Option<String> {
+        let published = published.filter(|address| !address.is_loopback())?;
+        let at = if published.is_unspecified() {
+            format!("every address of the machine ({published})")
+        } else {
+            published.to_string()
+        };
+        Some(format!(
+            "the region is published at {at}, and whoever reaches that reaches its servers: without its passwords `admin`/`admin` looks at everything; `--publish 127.0.0.1` keeps others out"
+        ))
     }
 
     /// The addresses of its nodes, without credentials.

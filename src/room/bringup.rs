@@ -94,9 +94,9 @@ pub async fn up(cx: CommandCtx, statuses: Statuses) -> Result {
         Ok(zones) => {
             cx.bus().tell(Input::Phase(Phase::Up));
             let took = seconds(began.elapsed().as_millis() as u64);
-            let first = cx.runtime.source_plan()?.nodes[0].client_port;
+            let first = cx.runtime.source_plan()?.nodes[0].url();
             Ok(Completion::done(format!(
-                "region `{}` is up in {took}: zones {}; any NATS tool can look in at localhost:{first}",
+                "region `{}` is up in {took}: zones {}; any NATS tool can look in at {first}",
                 cx.runtime.home.region,
                 zones.join(", "),
             )))

@@ -1,12 +1,15 @@
 //! The way into a room: connect to its socket, greet, send lines, read what comes.
 
-use std::{io, path::Path, time::Duration};
+use std::{io, time::Duration};
 
 use futures::{SinkExt, StreamExt};
 use tokio::net::UnixStream;
 use tokio_util::codec::{Framed, LinesCodec, LinesCodecError};
 
-use super::protocol::{ClientKind, LONGEST_LINE, Message, PROTOCOL, Request};
+use super::{
+    home::Home,
+    protocol::{ClientKind, LONGEST_LINE, Message, PROTOCOL, Request},
+};
 
 /// How long a room may take to greet.
 const GREETING: Duration = Duration::from_secs(5);
@@ -28,6 +31,11 @@ pub enum ClientError {
     /// The room speaks another protocol.
     #[error("the room runs zonedrill {version} (protocol {theirs}), this is {ours} (protocol {PROTOCOL}): use the same program, or `zonedrill{flag} down` with the old one first", ours = env!("CARGO_PKG_VERSION"), flag = super::home::region_flag(region))]
     Version { region: String, version: String, theirs: u32 },
+    /// Another region's room listens in this one's place.
+    #[error(
+        "the room that answers for region `{region}` has another region's id ({id}): it is of a folder that was here before; `kill {pid}` ends it in order"
+    )]
+    Another { region: String, id: String, pid: u32 },
     /// The room sent something that cannot be read.
     #[error("the room sent something unreadable: {0}")]
     Garbled(String),
@@ -76,8 +84,7 @@ impl Client {
     /// # Errors
     /// When no room listens, it refuses, or it speaks another protocol.
     pub async fn connect(
-        socket: &Path,
-        region: &str,
+        home: &Home,
         name: &str,
         client: ClientKind,
         observe: bool,
@@ -91,42 +98,45 @@ impl Client {
             from: String::new(),
             token: String::new(),
         };
-        Self::greet(socket, region, &greeting).await
+        Self::greet(home, &greeting).await
     }
 
     /// Connects and greets as one who may come back.
     ///
     /// # Errors
     /// When no room listens, it refuses, or it speaks another protocol.
-    pub async fn greet(
-        socket: &Path,
-        region: &str,
-        greeting: &Greeting,
-    ) -> Result<Self, ClientError> {
-        let stream = UnixStream::connect(socket).await.map_err(|source| match source.kind() {
-            // Where there is no folder, and cannot be one, is no room either.
-            io::ErrorKind::NotFound
-            | io::ErrorKind::NotADirectory
-            | io::ErrorKind::ConnectionRefused => ClientError::NoRoom(region.to_owned()),
-            _ => ClientError::Io { region: region.to_owned(), source },
-        })?;
+    pub async fn greet(home: &Home, greeting: &Greeting) -> Result<Self, ClientError> {
+        let region = &home.region;
+        let stream =
+            UnixStream::connect(home.socket()).await.map_err(|source| match source.kind() {
+                // Where there is no folder, and cannot be one, is no room either.
+                io::ErrorKind::NotFound
+                | io::ErrorKind::NotADirectory
+                | io::ErrorKind::ConnectionRefused => ClientError::NoRoom(region.clone()),
+                _ => ClientError::Io { region: region.clone(), source },
+            })?;
         let lines = Framed::new(stream, LinesCodec::new_with_max_length(LONGEST_LINE));
-        let mut connection = Self { lines, region: region.to_owned(), hello: Hello::default() };
+        let mut connection = Self { lines, region: region.clone(), hello: Hello::default() };
         let Greeting { name, client, observe, guest, from, token } = greeting.clone();
         let protocol = PROTOCOL;
         let request = Request::Hello { protocol, name, client, observe, guest, from, token };
         connection.send(&request).await?;
         let hello = tokio::time::timeout(GREETING, connection.next())
             .await
-            .map_err(|_| ClientError::Silent(region.to_owned()))?;
+            .map_err(|_| ClientError::Silent(region.clone()))?;
         match hello? {
-            Message::Hello { protocol, version, pid, screen, drives, returned, events } => {
+            Message::Hello { protocol, version, pid, id, screen, drives, returned, events } => {
                 if protocol != PROTOCOL {
                     return Err(ClientError::Version {
-                        region: region.to_owned(),
+                        region: region.clone(),
                         version,
                         theirs: protocol,
                     });
+                }
+                // The path may be that of a folder that was there before.
+                let ours = home.identity().unwrap_or_default();
+                if ours.own().is_some() && !id.is_empty() && !ours.has(&id) {
+                    return Err(ClientError::Another { region: region.clone(), id, pid });
                 }
                 connection.hello = Hello { pid, screen, drives, returned, events };
                 Ok(connection)

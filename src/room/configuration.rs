@@ -4,6 +4,7 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
 };
 
 use tokio::sync::{mpsc, watch};
@@ -13,6 +14,7 @@ use super::{
     failure::Failure,
     protocol::Outcome,
     runtime::{Runtime, ZoneRuntime},
+    storm::Storm,
     task::CommandCtx,
 };
 use crate::{
@@ -25,6 +27,7 @@ use crate::{
         Input, Severity, UnixMs, ZoneName, ZonePlan,
         advisory::Advisory,
         configuration::{Difference, Differing, Kind, Subject},
+        format::{count, span},
         observation::Observation,
         status::Foreign,
     },
@@ -52,7 +55,8 @@ pub async fn open(
     let (acts, told) = mpsc::channel(ACTS);
     let watch = ConfigurationWatch::start(reader.clone(), made, acts).await?;
     let runtime = Arc::clone(&cx.runtime);
-    let telling = Telling { runtime, zone, known: Vec::new(), sound_at: now_ms() };
+    let storm = Storm::new(Instant::now());
+    let telling = Telling { runtime, zone, known: Vec::new(), sound_at: now_ms(), storm };
     tokio::spawn(tell(telling, watch.found.clone(), report, told));
     Ok(watch)
 }
@@ -110,6 +114,7 @@ struct Telling {
     known: Vec<Differing>,
     /// When it was seen last to differ in nothing.
     sound_at: UnixMs,
+    storm: Storm,
 }
 
 /// Tells acts and differences as they come, until the watch ends.
@@ -127,6 +132,7 @@ async fn tell(
                 Some(act) => told.act(act),
                 None => return,
             },
+            () = due(told.storm.due()) => told.say_left_out(),
             // A consumer that has ended is told otherwise.
             Ok(times) = next_set_back(&mut report, set_back) => {
                 set_back = times;
@@ -141,6 +147,13 @@ async fn tell(
                 told.differences(now);
             }
         }
+    }
+}
+
+async fn due(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -161,13 +174,29 @@ impl Telling {
         } else {
             Severity::Info
         };
-        note(&self.runtime, severity, format!("somebody else's hand: {act}"));
+        let now = Instant::now();
+        let text = self.storm.admits(now).then(|| format!("somebody else's hand: {act}"));
         self.runtime.acts.add(act);
+        self.say_left_out();
+        let Some(text) = text else { return };
+        note(&self.runtime, severity, text);
         // It may have been seen before the act was told.
         let unknown = self.known.iter().any(|one| one.by.is_none());
         if unknown {
             self.publish();
         }
+    }
+
+    /// Says how many acts were not told one by one, when it is time for that.
+    fn say_left_out(&mut self) {
+        let Some((number, within)) = self.storm.left_out(Instant::now()) else { return };
+        let text = format!(
+            "somebody else's hand: {} more acts in zone {} within {}, which are not told one by one",
+            count(number),
+            self.zone,
+            span(within.as_millis() as u64)
+        );
+        note(&self.runtime, Severity::Warn, text);
     }
 
     fn differences(&mut self, now: Vec<Difference>) {

@@ -93,7 +93,7 @@ pub async fn examine(home: &Home, settings: &Settings) -> Report {
         in_docker(&mut report, home, settings, &plans).await;
     } else {
         binary(&mut report, settings).await;
-        free_ports(&mut report, settings);
+        free_ports(&mut report, home, settings);
     }
     report.add(
         "room",
@@ -347,15 +347,19 @@ async fn in_docker(report: &mut Report, home: &Home, settings: &Settings, plans:
 fn plans(settings: &Settings) -> impl Iterator<Item = ZonePlan> + '_ {
     settings.zones.iter().zip(0..).map(|(zone, slot)| {
         let role = if slot == 0 { Role::Source } else { Role::Mirror };
-        ZonePlan::new(zone.clone(), role, slot, settings.port_base)
+        ZonePlan::new(zone.clone(), role, slot, settings.port_base).at(settings.publish)
     })
 }
 
-fn free_ports(report: &mut Report, settings: &Settings) {
+fn free_ports(report: &mut Report, home: &Home, settings: &Settings) {
+    let identity = match home.identity() {
+        Ok(identity) => identity,
+        Err(error) => return report.add("identity", Health::Ill, error.to_string()),
+    };
     let mut taken = Vec::new();
     for plan in plans(settings) {
         for port in plan.ports().filter(|port| !ports::is_free(*port)) {
-            taken.push(format!("{port} by {}", ports::owner(port)));
+            taken.push(format!("{port} by {}", ports::owner(port, &identity)));
         }
     }
     if taken.is_empty() {

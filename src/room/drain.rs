@@ -17,6 +17,7 @@ use crate::{
     ledger::finding::Outlook,
     region::{
         NodeName, Status, UnixMs, ZonePlan,
+        remedy::Remedy,
         status::{LinkState, NodeState, Phase, Zone},
     },
 };
@@ -160,10 +161,12 @@ pub fn has_quorum(status: &Status, plan: &ZonePlan) -> Result<(), String> {
     }
     let names: Vec<String> =
         rest.iter().map(|(node, state)| format!("{node} is {}", state.as_str())).collect();
+    let back = rest.iter().find_map(|(node, state)| Remedy::of_node(node, *state));
     Err(format!(
-        "zone {} has no quorum ({}); `node start` brings a node back",
+        "zone {} has no quorum ({}){}",
         plan.name,
-        names.join(", ")
+        names.join(", "),
+        back.map(|remedy| format!("; `{remedy}` brings a node back")).unwrap_or_default()
     ))
 }
 

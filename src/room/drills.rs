@@ -22,6 +22,7 @@ pub mod by_hand;
 pub mod choice;
 pub mod closing;
 pub mod issuer;
+pub mod pruning;
 pub mod ready;
 pub mod recorder;
 pub mod sabotage;

@@ -14,7 +14,7 @@ use std::{
 };
 
 use super::home::{Home, HomeError, Lease};
-use crate::platform::{PlatformError, docker, identity::Identity, local};
+use crate::platform::{PlatformError, docker, identity::Identity, local, marks};
 
 /// The hidden subcommand the guard is started with.
 pub const SUBCOMMAND: &str = "guard";
@@ -35,7 +35,7 @@ impl Guard {
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn start(home: &Home, once: Option<&str>) -> io::Result<Self> {
+    pub fn start(home: &Home, identity: &Identity, once: Option<&str>) -> io::Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         command
             .arg(SUBCOMMAND)
@@ -47,9 +47,7 @@ impl Guard {
         if let Some(platform) = once {
             command.args([ONCE, platform]);
         }
-        if let Some(root) = home.folder.parent() {
-            command.env("ZONEDRILL_HOME", root);
-        }
+        marks::mark(&mut command, &home.region, identity);
         command.spawn().map(Self)
     }
 
@@ -126,7 +124,12 @@ pub async fn clear_up(
         // Then everything is its business.
         (Heir::Another, _) | (Heir::Nobody, None) => return Ok(()),
     };
-    let _ = local::end_leftovers(&home.folder);
+    // Another region may have been made in the folder's place since.
+    let now = home.identity()?;
+    if now.own().is_some_and(|id| !identity.has(id)) {
+        return Ok(());
+    }
+    let _ = local::end_leftovers(&home.folder, identity);
     remove(&home.socket(), |path| fs::remove_file(path))?;
     let Some(platform) = once else { return Ok(()) };
     if platform == "docker"

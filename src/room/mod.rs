@@ -17,6 +17,7 @@
 //! | [`work`] | what consumers and ledger do, told as it changes |
 //! | [`protocol`], [`server`], [`client`] | the socket, from both ends |
 //! | [`roles`] | who is here, who drives, who asks (pure) |
+//! | [`storm`] | a bound on how often is told what others cause |
 //! | [`guard`] | clears up after a room that was killed |
 
 pub mod bounded_file;
@@ -44,6 +45,7 @@ pub mod runtime;
 pub mod server;
 mod settle;
 pub mod state_actor;
+pub mod storm;
 pub mod task;
 pub mod verify;
 pub mod work;
@@ -191,7 +193,7 @@ pub async fn run(home: Home, asked: Settings, once: bool) -> Result<(), RoomErro
         .first()
         .cloned()
         .ok_or_else(|| RoomError::Settings("a region needs at least its source zone".into()))?;
-    let platform = platform(&home, &settings, &plans, &source, identity, fresh)?;
+    let platform = platform(&home, &settings, &plans, &source, identity.clone(), fresh)?;
     // Completion for this start only.
     let settings = Settings { adopt: false, open: false, ..settings };
     let writer = evidence::LedgerWriter::open(&home, clock::now_ms())?;
@@ -201,7 +203,7 @@ pub async fn run(home: Home, asked: Settings, once: bool) -> Result<(), RoomErro
     }
     let socket = server::Socket::bind(&socket_path)
         .map_err(|source| RoomError::Socket { path: socket_path.clone(), source })?;
-    let guard = guard::Guard::start(&home, once.then_some(&settings.platform))
+    let guard = guard::Guard::start(&home, &identity, once.then_some(&settings.platform))
         .inspect_err(|error| tracing::warn!("no guard: {error}"))
         .ok();
 
@@ -230,6 +232,7 @@ pub async fn run(home: Home, asked: Settings, once: bool) -> Result<(), RoomErro
     work::tell_figures(bus.clone(), writer.figures.clone(), home.flag());
     let closing = CancellationToken::new();
     let shared = server::Shared {
+        id: identity.own().unwrap_or_default().to_owned(),
         bus: bus.clone(),
         statuses: statuses.clone(),
         events: Arc::clone(&wire),

@@ -72,6 +72,9 @@ pub enum Message {
         /// The room's zonedrill version.
         version: String,
         pid: u32,
+        /// The region's id.
+        #[serde(default)]
+        id: String,
         /// This screen's number in `Status::screens`.
         screen: u64,
         drives: bool,

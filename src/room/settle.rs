@@ -15,7 +15,7 @@ pub(super) fn settle(home: &Home, asked: Settings) -> Result<(Settings, Vec<Zone
             .zip(0..)
             .map(|(name, slot)| {
                 let role = if slot == 0 { Role::Source } else { Role::Mirror };
-                ZonePlan::new(name.clone(), role, slot, asked.port_base)
+                ZonePlan::new(name.clone(), role, slot, asked.port_base).at(asked.publish)
             })
             .collect();
         return Ok((asked, plans));
@@ -46,7 +46,7 @@ pub(super) fn settle(home: &Home, asked: Settings) -> Result<(Settings, Vec<Zone
     if asked.zones != kept.zones && asked.zones != names {
         let names: Vec<&str> = names.iter().map(ZoneName::as_str).collect();
         return Err(RoomError::Settings(format!(
-            "region {} has zones {} and data in them: leave `--zones` out, then `zone add` and `zone remove` change them; or `zonedrill{} down --purge` first",
+            "region {} has zones {} and data in them: leave `--zones` out, then `zone add` and `zone remove ZONE` change them; or `zonedrill{} down --purge` first",
             home.region,
             names.join(","),
             home.flag()
@@ -54,7 +54,9 @@ pub(super) fn settle(home: &Home, asked: Settings) -> Result<(Settings, Vec<Zone
     }
     let plans = zones
         .into_iter()
-        .map(|plan| ZonePlan::new(plan.name, plan.role, plan.slot, asked.port_base))
+        .map(|plan| {
+            ZonePlan::new(plan.name, plan.role, plan.slot, asked.port_base).at(asked.publish)
+        })
         .collect();
     let mirror = asked.mirror.or(kept.mirror);
     Ok((Settings { mirror, zones: kept.zones, ..asked }, plans))
@@ -78,6 +80,7 @@ mod tests {
             nats_server: None,
             mirror: Some(MirrorKind::Durable),
             port_base: 15222,
+            publish: None,
             zones: vec!["a".parse().unwrap(), "b".parse().unwrap()],
             adopt: false,
             open: false,

@@ -50,8 +50,9 @@ pub fn plan(
     let slot = (0..=u16::try_from(MOST_ZONES).unwrap_or(u16::MAX))
         .find(|slot| plans.iter().all(|plan| plan.slot != *slot))
         .unwrap_or_default();
-    let access = runtime.source_plan()?.access;
-    Ok(ZonePlan::new(name, Role::Mirror, slot, port_base).with_access(&access))
+    let source = runtime.source_plan()?;
+    let published = source.nodes.first().map(|node| node.published);
+    Ok(ZonePlan::new(name, Role::Mirror, slot, port_base).at(published).with_access(&source.access))
 }
 
 /// Adds a mirror zone while everything runs.
@@ -77,9 +78,10 @@ pub async fn add(cx: CommandCtx, plan: ZonePlan) -> Result {
     };
     match raised {
         Ok(()) => Ok(Completion::done(format!(
-            "zone {} is up in {}; its clients connect to localhost:{}-{}",
+            "zone {} is up in {}; its clients connect to {}:{}-{}",
             plan.name,
             seconds(began.elapsed().as_millis() as u64),
+            plan.nodes[0].host(),
             plan.nodes[0].client_port,
             plan.nodes[plan.nodes.len() - 1].client_port,
         ))),

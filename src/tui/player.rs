@@ -151,6 +151,7 @@ pub async fn play(
         protocol: PROTOCOL,
         version: env!("CARGO_PKG_VERSION").into(),
         pid: std::process::id(),
+        id: String::new(),
         screen: 0,
         drives: false,
         returned: false,

@@ -200,3 +200,98 @@ impl Drop for Unmount {
         let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).output();
     }
 }
+
+/// A generator that needs no library: the same seed, the same moments.
+struct Seeded(u64);
+
+impl Seeded {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % end
+    }
+}
+
+/// `ZONEDRILL_KILLS=1000 ZONEDRILL_SEED=7 cargo test --test it kill_nine -- --ignored --nocapture`:
+/// a room, guard, server or shell is killed at a seeded moment of a command; then nothing is left, and
+/// no message that was acknowledged is lost.
+#[test]
+#[ignore = "a measurement: run it alone, with --ignored --nocapture"]
+fn kill_nine_at_seeded_moments() {
+    let from = |name: &str, otherwise| {
+        std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok()).unwrap_or(otherwise)
+    };
+    let (kills, seed) = (from("ZONEDRILL_KILLS", 20), from("ZONEDRILL_SEED", 20_261_129));
+    let mut random = Seeded(seed | 1);
+    let (mut acknowledged, mut by_whom) = (0, std::collections::BTreeMap::<_, u64>::new());
+    let region = Region::new("nine");
+    let commands = [
+        "up",
+        "produce --count 300",
+        "cut b",
+        "heal b",
+        "zone add c",
+        "zone remove c",
+        "node kill js2-zone-b",
+        "node start js2-zone-b",
+        "verify",
+        "down",
+    ];
+    let tell = |text: &str| {
+        let _ = writeln!(std::io::stderr().lock(), "{text}");
+    };
+    tell(&format!("seed {seed}, {kills} kills"));
+    for run in 0..kills {
+        region.start(&[]).expect_code(0);
+        region.ok("produce --count 20");
+        let line = commands[usize::try_from(random.below(commands.len() as u64)).expect("small")];
+        let mut shell = region.program();
+        shell.args(line.split(' ')).stdout(std::process::Stdio::null());
+        let mut shell = shell.stderr(std::process::Stdio::null()).spawn().expect("a shell");
+        std::thread::sleep(Duration::from_millis(random.below(600)));
+        let all = region.processes();
+        let room = std::fs::read_to_string(region.folder().join("room.lock")).unwrap_or_default();
+        let room = room.trim().parse::<i32>().ok().filter(|pid| all.contains(pid));
+        let kind = random.below(4);
+        let (whom, pid) = match kind {
+            0 => ("room", room),
+            1 => ("shell", i32::try_from(shell.id()).ok()),
+            _ => {
+                let others: Vec<i32> =
+                    all.iter().copied().filter(|pid| Some(*pid) != room).collect();
+                let at = random.below(others.len().max(1) as u64);
+                ("server or guard", others.get(usize::try_from(at).expect("small")).copied())
+            }
+        };
+        if let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            *by_whom.entry(whom).or_default() += 1;
+        }
+        let _ = shell.wait();
+        // What is left of the room goes with it, whatever it was doing.
+        if let Some(pid) = room.and_then(rustix::process::Pid::from_raw) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
+        let deadline = Instant::now() + SOON;
+        while region.run(&["status"]).code == 0 {
+            assert!(Instant::now() < deadline, "run {run}, {line}: the room is there");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        region.run(&["down"]);
+        region.assert_gone();
+        region.start(&[]).expect_code(0);
+        let acked = region.status()["zones"][0]["ledger"]["acked"].as_u64().expect("a count");
+        assert!(acked >= acknowledged + 20, "run {run}, {line}: {acked} of {acknowledged}");
+        acknowledged = acked;
+        tell(&format!("run {run}: {line}, {whom} killed; {acked} acknowledged"));
+        for zone in ["a", "b"] {
+            region.wait_zone(zone, line, RECOVERED, |z| {
+                z["ledger"]["received"].as_u64() >= Some(acked) && z["ledger"]["lost"] == 0
+            });
+        }
+        region.ok("down");
+        region.assert_gone();
+    }
+    tell(&format!("{kills} kills ({by_whom:?}), {acknowledged} messages acknowledged, none lost"));
+}

@@ -424,3 +424,47 @@ fn the_four_conclusions_hold_in_containers() {
     let conclusions = status["conclusions"].as_array().expect("conclusions");
     assert!(conclusions.iter().all(|c| c["verdict"] == "proved"), "{conclusions:?}");
 }
+
+/// Published at another address, everything is there and nothing at the usual one: what is made, what
+/// is added later, and what is adopted.
+#[test]
+fn a_region_is_published_where_it_is_told_to_be() {
+    skip!();
+    let lab = Lab::new("published");
+    let region = &lab.region;
+    let refused = lab.start(&["--publish", "here"]).expect_code(3).err;
+    assert!(refused.contains("give an address of the engine's machine"), "{refused}");
+    let refused = region.run(&["up", "--publish", "127.0.0.2"]).expect_code(3).err;
+    assert!(refused.contains("`--publish` is for containers"), "{refused}");
+    let warned = region.run(&["doctor", "--platform", "docker", "--publish", "0.0.0.0"]).out;
+    assert!(warned.contains("whoever reaches that reaches its servers"), "{warned}");
+
+    lab.start(&["--publish", "127.0.0.2"]).expect_code(0);
+    let is_there = |zone: &str| {
+        let zone = region.zone(zone);
+        for node in zone["nodes"].as_array().expect("nodes") {
+            let url = node["url"].as_str().expect("a url");
+            let port = url.strip_prefix("nats://127.0.0.2:").expect("at the address");
+            let port: u16 = port.parse().expect("a port");
+            assert!(std::net::TcpStream::connect(("127.0.0.2", port)).is_ok(), "{url}");
+            assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_err(), "{url}");
+            let name = node["name"].as_str().expect("a name");
+            let published = Lab::raw_docker(&["port", &lab.container(name)]);
+            assert!(published.lines().all(|line| line.contains("127.0.0.2:")), "{published}");
+        }
+    };
+    is_there("a");
+    is_there("b");
+    region.ok("zone add c");
+    is_there("c");
+    region.ok("produce --count 5");
+    assert!(region.ok("env b").contains("nats://127.0.0.2:"));
+
+    lab.kill_room();
+    // Kept, and not said again.
+    lab.start(&["--adopt"]).expect_code(0);
+    is_there("b");
+    region.wait_zone("c", "c has 5", SOON, |c| c["ledger"]["received"] == 5);
+    region.ok("down --purge");
+    assert_eq!(lab.everything(), Vec::<String>::new());
+}

@@ -241,7 +241,11 @@ async fn a_region_comes_up_mirrors_is_cut_healed_and_leaves_nothing() {
     assert!(matches!(source_cut, PlatformError::NoLink(_)), "{source_cut}");
     region.platform.down(true).await.unwrap();
     for port in region.ports() {
-        assert!(ports::is_free(port), "{port} is held by {}", ports::owner(port));
+        assert!(
+            ports::is_free(port),
+            "{port} is held by {}",
+            ports::owner(port, &Identity::default())
+        );
     }
     assert!(!region.home.join("servers").exists());
     assert!(region.platform.truth().await.is_empty());
@@ -307,7 +311,11 @@ async fn nodes_can_be_killed_frozen_stopped_and_started() {
     platform.start_zone(&region.b).await.unwrap();
     platform.down(false).await.unwrap();
     for port in region.ports() {
-        assert!(ports::is_free(port), "{port} is held by {}", ports::owner(port));
+        assert!(
+            ports::is_free(port),
+            "{port} is held by {}",
+            ports::owner(port, &Identity::default())
+        );
     }
     assert!(!region.home.join("servers/pids.json").exists());
 }
@@ -339,7 +347,11 @@ async fn a_taken_port_names_its_owner_and_a_failed_zone_leaves_nothing() {
     assert_eq!(node.to_string(), "js3-zone-b");
     assert!(why.contains("exit status 1") && why.contains("nats-server.log"), "{why}");
     for port in region.b.ports() {
-        assert!(ports::is_free(port), "{port} is held by {}", ports::owner(port));
+        assert!(
+            ports::is_free(port),
+            "{port} is held by {}",
+            ports::owner(port, &Identity::default())
+        );
     }
     assert_eq!(region.platform.truth().await.len(), 3);
     std::fs::remove_dir(&conf).unwrap();

@@ -107,6 +107,7 @@ fn draw(path: &Path, format: CastFormat, size: ScreenSize) -> ratatui::buffer::B
         protocol: PROTOCOL,
         version: "test".into(),
         pid: 1,
+        id: String::new(),
         screen: 1,
         drives: false,
         returned: false,

@@ -51,6 +51,7 @@ fn child() {
             protocol: PROTOCOL,
             version: "test".into(),
             pid: 1,
+            id: String::new(),
             screen: 1,
             drives: true,
             returned: false,

@@ -62,7 +62,7 @@ enum Raw {
 async fn raw_publish(source: &ZonePlan, node: &NodePlan, subject: &str) -> Result<Raw, String> {
     let (user, password) = Login::Leaf.credentials(&source.access);
     let talk = async {
-        let mut stream = BufReader::new(TcpStream::connect(("127.0.0.1", node.client_port)).await?);
+        let mut stream = BufReader::new(TcpStream::connect((node.host(), node.client_port)).await?);
         let mut line = String::new();
         stream.read_line(&mut line).await?;
         let hello = json!({
@@ -120,7 +120,7 @@ pub(super) async fn gossip_is_silent(node: &NodePlan, source: &ZonePlan) -> Prob
         connect_urls: Vec<String>,
     }
     let read = async {
-        let mut stream = BufReader::new(TcpStream::connect(("127.0.0.1", node.leaf_port)).await?);
+        let mut stream = BufReader::new(TcpStream::connect((node.host(), node.leaf_port)).await?);
         let mut line = String::new();
         stream.read_line(&mut line).await?;
         Ok::<_, std::io::Error>(line)

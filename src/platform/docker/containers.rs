@@ -1,23 +1,25 @@
 //! What of a region is in the engine: found by labels, whoever made it, and removed.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, net::IpAddr};
 
 use bollard::{
     Docker,
     errors::Error,
     models::{EndpointSettings, NetworkConnectRequest, NetworkDisconnectRequest},
     query_parameters::{
-        ListContainersOptionsBuilder, ListNetworksOptionsBuilder, ListVolumesOptionsBuilder,
-        RemoveContainerOptionsBuilder, RemoveVolumeOptions, StopContainerOptionsBuilder,
+        InspectContainerOptions, ListContainersOptionsBuilder, ListNetworksOptionsBuilder,
+        ListVolumesOptionsBuilder, RemoveContainerOptionsBuilder, RemoveVolumeOptions,
+        StopContainerOptionsBuilder,
     },
 };
 use futures::future::join_all;
 
 use super::{
     engine::{code, failed},
-    names::{NODE_LABEL, Names, PORT_LABEL, REGION_LABEL, VERSION_LABEL},
+    names::{ID_LABEL, NODE_LABEL, Names, PORT_LABEL, REGION_LABEL, VERSION_LABEL},
 };
 use crate::{
+    command::readable,
     platform::PlatformError,
     region::{NodeName, ZoneName},
 };
@@ -208,12 +210,12 @@ fn fine_if_gone(done: Result<(), Error>, doing: &str) -> Result<(), PlatformErro
     }
 }
 
-/// Takes a container off the network of the links; one that is off it already is fine.
+/// Takes a container off the network of the links; one that is off it already is fine. Engines answer
+/// that with codes and words of their own, so that the container is looked at.
 pub async fn unplug(docker: &Docker, names: &Names, container: &str) -> Result<(), Error> {
     let request = NetworkDisconnectRequest { container: container.to_owned(), force: Some(true) };
-    let done = docker.disconnect_network(&names.wan(), request).await;
-    match done {
-        Err(error) if is_about(&error, "is not connected") => Ok(()),
+    match docker.disconnect_network(&names.wan(), request).await {
+        Err(_) if is_on_wan(docker, names, container).await == Some(false) => Ok(()),
         done => done,
     }
 }
@@ -232,25 +234,34 @@ pub async fn plug(
             ..EndpointSettings::default()
         }),
     };
-    let done = docker.connect_network(&names.wan(), request).await;
-    match done {
-        Err(error) if is_about(&error, "already") => Ok(()),
+    match docker.connect_network(&names.wan(), request).await {
+        Err(_) if is_on_wan(docker, names, container).await == Some(true) => Ok(()),
         done => done,
     }
 }
 
-fn is_about(error: &Error, words: &str) -> bool {
-    super::engine::words(error).contains(words)
+/// Is a container on the network of the links? `None` where the engine does not tell.
+async fn is_on_wan(docker: &Docker, names: &Names, container: &str) -> Option<bool> {
+    let told = docker.inspect_container(container, None::<InspectContainerOptions>).await.ok()?;
+    Some(told.network_settings?.networks?.contains_key(&names.wan()))
 }
 
 /// Who publishes a port, in words: "container demo-js1-zone-a (region `demo`)".
-pub async fn publisher(docker: &Docker, port: u16) -> Option<String> {
+pub async fn publisher(docker: &Docker, at: IpAddr, port: u16) -> Option<String> {
     let listed = docker.list_containers(None).await.ok()?;
     let holder = listed.into_iter().find(|one| {
-        one.ports.iter().flatten().any(|published| published.public_port == Some(port))
+        one.ports.iter().flatten().any(|published| {
+            let there = published.ip.as_deref().and_then(|ip| ip.parse::<IpAddr>().ok());
+            let meets = there
+                .is_none_or(|there| there == at || there.is_unspecified() || at.is_unspecified());
+            published.public_port == Some(port) && meets
+        })
     })?;
     let name = holder.names.unwrap_or_default().first().cloned().unwrap_or_default();
-    let region = holder.labels.unwrap_or_default().get(REGION_LABEL).cloned();
-    let region = region.map(|region| format!(" of region `{region}`")).unwrap_or_default();
-    Some(format!("container {}{region}", name.trim_start_matches('/')))
+    let labels = holder.labels.unwrap_or_default();
+    let of = |label: &str| labels.get(label).map(|text| readable(text));
+    let region = of(REGION_LABEL).map(|region| format!(" of region `{region}`"));
+    let id = of(ID_LABEL).map(|id| format!(", id {id}"));
+    let name = readable(name.trim_start_matches('/'));
+    Some(format!("container {name}{}{}", region.unwrap_or_default(), id.unwrap_or_default()))
 }

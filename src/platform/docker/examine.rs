@@ -62,6 +62,9 @@ pub async fn examine(examined: Examined<'_>, settings: &Settings, cache: PathBuf
     add("docker", How::Well, format!("{version} (API {api}, {machine}) at {host}"));
     let (how, words) = the_image(&engine, settings, cache).await;
     add("image", how, words);
+    if let Some(warning) = ZonePlan::warning(settings.publish) {
+        add("published", How::Mind, warning);
+    }
     let names = Names::new(region, identity.clone());
     match foreign::look(&engine.docker, &names, plans).await {
         Err(error) => add("names", How::Ill, error.to_string()),
@@ -96,7 +99,7 @@ pub async fn examine(examined: Examined<'_>, settings: &Settings, cache: PathBuf
                 Err(error) => (How::Ill, error.to_string()),
             };
             add("data", how, words);
-            let (how, words) = the_ports(&engine, plans).await;
+            let (how, words) = the_ports(&engine, &names, plans).await;
             add("ports", how, words);
         }
     }
@@ -163,17 +166,17 @@ fn the_data(volumes: &[String], names: &Names, folder: &Path, fresh: bool) -> (H
     }
 }
 
-async fn the_ports(engine: &Engine, plans: &[ZonePlan]) -> (How, String) {
+async fn the_ports(engine: &Engine, names: &Names, plans: &[ZonePlan]) -> (How, String) {
     use crate::{platform::local::ports, region::Role};
     let mut taken = Vec::new();
     for plan in plans {
         for node in &plan.nodes {
             let leaf = (plan.role == Role::Source).then_some(node.leaf_port);
             for port in [node.client_port].into_iter().chain(leaf) {
-                let owner = containers::publisher(&engine.docker, port).await;
-                if owner.is_some() || !ports::is_free(port) {
-                    taken
-                        .push(format!("{port} by {}", owner.unwrap_or_else(|| ports::owner(port))));
+                let owner = containers::publisher(&engine.docker, node.published, port).await;
+                if owner.is_some() || !ports::is_free_at(node.published, port) {
+                    let owner = owner.unwrap_or_else(|| ports::owner(port, names.identity()));
+                    taken.push(format!("{port} by {owner}"));
                 }
             }
         }

@@ -1,6 +1,8 @@
 //! A server's configuration in a container, and the files in `compose/` for use by hand: both are made
 //! of the same templates, and a test holds them to that.
 
+use std::net::SocketAddr;
+
 use super::names::lan;
 use crate::{
     platform::config::{self, Values},
@@ -26,6 +28,7 @@ pub fn config(
 ) -> Result<String, minijinja::Error> {
     let inside = NodePlan {
         name: node.name.clone(),
+        published: node.published,
         client_port: CLIENT_PORT,
         cluster_port: CLUSTER_PORT,
         leaf_port: LEAF_PORT,
@@ -38,7 +41,7 @@ pub fn config(
     let values = Values {
         version,
         listen_host: "0.0.0.0",
-        client_advertise: &format!("127.0.0.1:{}", node.client_port),
+        client_advertise: &SocketAddr::new(node.host(), node.client_port).to_string(),
         pid_file: "/data/nats.pid",
         // The engine keeps what a server writes to its standard error.
         log_file: "",

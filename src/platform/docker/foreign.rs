@@ -13,9 +13,10 @@ use super::{
     names::{HOME_LABEL, ID_LABEL, Names, OWNER_LABEL, REGION_LABEL},
 };
 use crate::{
+    command::readable,
     platform::{
         PlatformError,
-        identity::{RoomOf, UNMARKED, room_of},
+        identity::{RoomOf, UNMARKED, is_id, room_of, their_down},
     },
     region::{ZonePlan, topology::region_flag},
 };
@@ -187,10 +188,15 @@ fn told(owner: &Owner, things: &[(Kind, String)], region: &str) -> (String, Stri
     };
     match owner {
         Owner::Home { id, home, owner } => {
-            let (room, remedy) = match room_words(home, owner) {
-                (room, true) => (room, format!("{}{beside}", their_down(home, &flag))),
-                (room, false) => (room, forced(id)),
+            let room = room_of(Path::new(home), owner);
+            let remedy = match (&room, their_down(Path::new(home), region)) {
+                (RoomOf::Alive { .. }, Some(down)) => format!("{down} ends it there, {beside}"),
+                (RoomOf::Alive { .. }, None) => beside.to_owned(),
+                // What is no id cannot be named on a command line.
+                _ if is_id(id) => forced(id),
+                _ => beside.to_owned(),
             };
+            let [home, owner, id] = [home, owner, id].map(|text| readable(text));
             (format!("which are not this home's but of {home} ({owner}, id {id}; {room})"), remedy)
         }
         Owner::Unmarked => (
@@ -208,28 +214,6 @@ fn told(owner: &Owner, things: &[(Kind, String)], region: &str) -> (String, Stri
                 format!("{beside}; if nobody needs them, `{removals}` removes them"),
             )
         }
-    }
-}
-
-/// What is known of the room of a home, and whether it runs.
-fn room_words(home: &str, owner: &str) -> (String, bool) {
-    match room_of(Path::new(home), owner) {
-        RoomOf::Alive { pid: Some(pid) } => (format!("its room runs, pid {pid}"), true),
-        RoomOf::Alive { pid: None } => ("its room runs".into(), true),
-        RoomOf::Dead => ("no room of it runs".into(), false),
-        RoomOf::Gone => ("that folder is gone".into(), false),
-        RoomOf::Unknown => ("whether its room runs cannot be seen from here".into(), false),
-    }
-}
-
-/// How that home ends its own region.
-fn their_down(home: &str, flag: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
-    match Path::new(home).parent().and_then(Path::to_str) {
-        Some(root) if root.chars().all(plain) => {
-            format!("`ZONEDRILL_HOME={root} zonedrill{flag} down` ends it there, ")
-        }
-        _ => String::new(),
     }
 }
 
@@ -285,5 +269,18 @@ mod tests {
         assert!(!told.contains("--force-foreign"), "{told}");
         assert!(noted(&[], "another", &["00c0ffee"]).is_none());
         assert!(noted(&[(REGION_LABEL, "other")], "another", &[]).is_none());
+    }
+
+    #[test]
+    fn labels_that_a_stranger_wrote_move_no_cursor_and_type_no_command() {
+        let theirs = [
+            (REGION_LABEL, "demo"),
+            (ID_LABEL, "`rm -rf ~`\u{1b}[2J"),
+            (HOME_LABEL, "/home/\u{202e}bob\n/demo"),
+            (OWNER_LABEL, "bob\u{7}@elsewhere.invalid"),
+        ];
+        let told = noted(&theirs, "anything", &["00c0ffee"]).unwrap();
+        assert!(!told.contains(|c: char| c.is_control() || c == '\u{202e}'), "{told:?}");
+        assert!(!told.contains("--force-foreign"), "{told}");
     }
 }

@@ -206,7 +206,7 @@ impl DockerPlatform {
             [(CLIENT_PORT, node.client_port)].into_iter().chain(leaf).collect();
         let ports = published.iter().map(|(inside, outside)| {
             let bound = PortBinding {
-                host_ip: Some("127.0.0.1".into()),
+                host_ip: Some(node.published.to_string()),
                 host_port: Some(outside.to_string()),
             };
             (format!("{inside}/tcp"), Some(vec![bound]))

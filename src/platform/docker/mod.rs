@@ -201,7 +201,7 @@ impl Platform for DockerPlatform {
             return Ok(());
         }
         foreign::refuse_foreign(docker, &self.names, std::slice::from_ref(zone)).await?;
-        free_ports(docker, zone).await
+        free_ports(docker, &self.names, zone).await
     }
 
     async fn start_zone(&self, plan: &ZonePlan) -> Result<(), PlatformError> {

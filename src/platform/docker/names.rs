@@ -46,6 +46,11 @@ impl Names {
         &self.region
     }
 
+    /// Whose the region is.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
     /// The labels that say whose a thing is.
     pub fn labels(&self) -> HashMap<String, String> {
         let Identity { home, owner, .. } = &self.identity;

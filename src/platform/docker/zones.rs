@@ -81,7 +81,7 @@ impl DockerPlatform {
         // Nothing is removed for a region that cannot come up.
         if lives.is_empty() {
             for plan in &self.options.plans {
-                free_ports(&engine.docker, plan).await?;
+                free_ports(&engine.docker, &self.names, plan).await?;
             }
         }
         if found.is_empty() {
@@ -296,14 +296,18 @@ fn is_found_cut(plan: &ZonePlan, found: &[Found]) -> bool {
 }
 
 /// Refuses a zone's ports that somebody has.
-pub(super) async fn free_ports(docker: &Docker, zone: &ZonePlan) -> Result<(), PlatformError> {
+pub(super) async fn free_ports(
+    docker: &Docker,
+    names: &Names,
+    zone: &ZonePlan,
+) -> Result<(), PlatformError> {
     for node in &zone.nodes {
         let leaf = (zone.role == Role::Source).then_some((node.leaf_port, "leafnodes"));
         for (port, kind) in [(node.client_port, "clients")].into_iter().chain(leaf) {
             // Engines without a proxy of their own take a port that looks free.
-            let container = containers::publisher(docker, port).await;
-            if container.is_some() || !ports::is_free(port) {
-                let owner = container.unwrap_or_else(|| ports::owner(port));
+            let container = containers::publisher(docker, node.published, port).await;
+            if container.is_some() || !ports::is_free_at(node.published, port) {
+                let owner = container.unwrap_or_else(|| ports::owner(port, names.identity()));
                 let what = format!("{}, {kind}", node.name);
                 return Err(PlatformError::PortTaken { port, what, owner });
             }

@@ -8,8 +8,10 @@ use std::{
     process::{Child, Command, ExitStatus, Stdio},
 };
 
-use super::ports::{NODE_VARIABLE, REGION_VARIABLE};
-use crate::{platform::PlatformError, region::NodeName};
+use crate::{
+    platform::{PlatformError, identity::Identity, marks},
+    region::NodeName,
+};
 
 /// How much of a log's end is searched for the reason of an end.
 const LOG_TAIL: u64 = 16 * 1024;
@@ -22,8 +24,9 @@ pub struct Launch {
     pub log: PathBuf,
     /// Where its standard error goes.
     pub stderr: PathBuf,
-    /// The region's name, for whoever looks at the process.
+    /// The region's name and whose it is, for whoever looks at the process.
     pub region: String,
+    pub identity: Identity,
 }
 
 impl Launch {
@@ -35,14 +38,14 @@ impl Launch {
         command
             .arg("--config")
             .arg(&self.config)
-            .env(REGION_VARIABLE, &self.region)
-            .env(NODE_VARIABLE, node.to_string())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(stderr)
             .current_dir(self.config.parent().unwrap_or(Path::new("/")))
             // A group of its own: ctrl-c in the room's terminal is not for the servers.
             .process_group(0);
+        marks::mark(&mut command, &self.region, &self.identity);
+        marks::mark_server(&mut command, node);
         die_with_us(&mut command);
         command.spawn().map_err(|error| PlatformError::io("run", &self.program, error))
     }

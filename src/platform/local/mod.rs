@@ -34,13 +34,17 @@ use async_trait::async_trait;
 use futures::future::join_all;
 use tokio::sync::mpsc;
 
+pub use self::pids::Leftovers;
 use self::{
     binary::{Binary, Wanted},
     node::Folder,
     process::{Ask, Supervisor},
     relay::Relay,
 };
-use super::{Common, LinkStats, Platform, PlatformError, PlatformEvent, Progress, choose_cut};
+use super::{
+    Common, LinkStats, Platform, PlatformError, PlatformEvent, Progress, choose_cut,
+    identity::Identity,
+};
 use crate::region::{
     NodeName, ZoneName, ZonePlan,
     observation::ProcessTruth,
@@ -68,6 +72,8 @@ pub struct LocalPlatform {
     events: Mutex<Option<mpsc::UnboundedReceiver<PlatformEvent>>>,
     binary: tokio::sync::Mutex<Option<Binary>>,
     zones: Mutex<BTreeMap<ZoneName, Arc<Zone>>>,
+    /// Servers that are noted as this region's and carry another's id, in words.
+    left_alone: Mutex<Vec<String>>,
 }
 
 /// A zone that is up, or coming up.
@@ -97,6 +103,7 @@ impl LocalPlatform {
             events: Mutex::new(Some(events)),
             binary: tokio::sync::Mutex::new(None),
             zones: Mutex::new(BTreeMap::new()),
+            left_alone: Mutex::default(),
         }
     }
 
@@ -127,7 +134,7 @@ impl LocalPlatform {
     async fn launch(&self, binary: &Binary, plan: &NodePlan) -> Result<(), PlatformError> {
         let folder = self.folder(&plan.name);
         let deadline = folder.patience();
-        let launch = folder.launch(&binary.path, &self.options.common.region);
+        let launch = folder.launch(&binary.path, &self.options.common);
         let ended = self.keeper.start(&plan.name, launch).await?;
         let answer = node::answers(plan, ended, deadline).await;
         answer.map_err(|why| PlatformError::NotStarted {
@@ -181,13 +188,15 @@ impl Platform for LocalPlatform {
             .map_err(|error| PlatformError::io("create folder", &self.servers, error))?;
         if self.zones().is_empty() {
             let file = pid_file(&self.servers);
-            let ended = tokio::task::spawn_blocking(move || pids::end_leftovers(&file)).await;
-            let ended = ended.map_err(io::Error::other);
-            let ended =
-                ended.map_err(|e| PlatformError::io("clear", &self.servers, e)).flatten()?;
+            let identity = self.options.common.identity.clone();
+            let clearing = move || pids::end_leftovers(&file, &identity);
+            let cleared = tokio::task::spawn_blocking(clearing).await.map_err(io::Error::other);
+            let Leftovers { ended, foreign } =
+                cleared.map_err(|e| PlatformError::io("clear", &self.servers, e)).flatten()?;
             if !ended.is_empty() {
                 progress(&format!("ended {} servers of an earlier room", ended.len()));
             }
+            *self.left_alone.lock().unwrap_or_else(PoisonError::into_inner) = foreign;
         }
         Ok(self.binary(progress).await?.version)
     }
@@ -199,7 +208,8 @@ impl Platform for LocalPlatform {
             for (port, kind) in kinds.into_iter().chain(leaf) {
                 if !ports::is_free(port) {
                     let what = format!("{}, {kind}", node.name);
-                    return Err(PlatformError::PortTaken { port, what, owner: ports::owner(port) });
+                    let owner = ports::owner(port, &self.options.common.identity);
+                    return Err(PlatformError::PortTaken { port, what, owner });
                 }
             }
         }
@@ -270,6 +280,11 @@ impl Platform for LocalPlatform {
         self.ask(node, Ask::Thaw).await
     }
 
+    fn adopted(&self) -> Vec<String> {
+        let left = self.left_alone.lock().unwrap_or_else(PoisonError::into_inner);
+        left.iter().map(|foreign| format!("left alone: {foreign}")).collect()
+    }
+
     fn cut_kinds(&self) -> &'static [CutKind] {
         &[CutKind::Refuse, CutKind::Silent]
     }
@@ -325,11 +340,11 @@ async fn remove(folder: &Path) -> Result<(), PlatformError> {
     }
 }
 
-/// Ends the servers that an earlier room of the region in `home` left running. Returns how many
-/// nodes that were.
+/// Ends the servers that an earlier room of the region in `home` left running, as far as they are
+/// the home's with this identity.
 ///
 /// # Errors
 /// When the note of what ran cannot be read, or a server does not end.
-pub fn end_leftovers(home: &Path) -> Result<usize, PlatformError> {
-    Ok(pids::end_leftovers(&pid_file(&home.join("servers")))?.len())
+pub fn end_leftovers(home: &Path, identity: &Identity) -> Result<Leftovers, PlatformError> {
+    pids::end_leftovers(&pid_file(&home.join("servers")), identity)
 }

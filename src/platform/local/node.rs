@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 use super::{launch::Launch, process::Ended};
 use crate::{
     platform::{
-        PlatformError,
+        Common, PlatformError,
         banner::probe_banner,
         config::{self, Values},
     },
@@ -63,13 +63,14 @@ impl Folder {
     }
 
     /// How to start the node.
-    pub fn launch(&self, program: &Path, region: &str) -> Launch {
+    pub fn launch(&self, program: &Path, common: &Common) -> Launch {
         Launch {
             program: program.to_owned(),
             config: self.config(),
             log: self.log(),
             stderr: self.0.join("stderr.log"),
-            region: region.to_owned(),
+            region: common.region.clone(),
+            identity: common.identity.clone(),
         }
     }
 

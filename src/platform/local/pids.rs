@@ -12,7 +12,10 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 
-use crate::{platform::PlatformError, region::NodeName};
+use crate::{
+    platform::{PlatformError, identity::Identity as Home, marks::Whose},
+    region::NodeName,
+};
 
 /// How long a leftover server has to end in order before it is killed.
 const GRACE: Duration = Duration::from_secs(2);
@@ -129,18 +132,35 @@ impl PidFile {
     }
 }
 
+/// What an earlier room left running.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Leftovers {
+    /// Ended now.
+    pub ended: Vec<NodeName>,
+    /// Not touched, since they carry another home's id; in words, with whose they are.
+    pub foreign: Vec<String>,
+}
+
 /// Ends the servers that an earlier room left running, in order if they can, within about two
-/// seconds. Returns which they were. Blocks.
+/// seconds. A process that carries another id than this home's is left alone, whatever the file
+/// says. Blocks.
 ///
 /// # Errors
 /// [`PlatformError::Busy`] when that room still runs; or when the file cannot be read or removed.
-pub fn end_leftovers(path: &Path) -> Result<Vec<NodeName>, PlatformError> {
-    let Some(file) = PidFile::read(path)? else { return Ok(Vec::new()) };
-    let left: Vec<Server> = file
-        .servers
-        .into_iter()
+pub fn end_leftovers(path: &Path, home: &Home) -> Result<Leftovers, PlatformError> {
+    let Some(file) = PidFile::read(path)? else { return Ok(Leftovers::default()) };
+    let noted = file.servers.into_iter();
+    let (left, others): (Vec<Server>, Vec<Server>) = noted
         .filter(|server| server.process.lives() && runs(&server.process, &server.executable))
-        .collect();
+        .partition(|server| !matches!(whose(server, home), Whose::Another(_)));
+    let told = |server: &Server| {
+        let pid = server.process.pid;
+        format!("pid {pid}, noted as {}: {}", server.node, whose(server, home).words(pid))
+    };
+    let foreign: Vec<String> = others.iter().map(told).collect();
+    for told in &foreign {
+        tracing::warn!("a server is not ended: {told}");
+    }
     if !left.is_empty() && file.owner.pid != std::process::id() && file.owner.lives() {
         let folder = path.parent().unwrap_or(path).to_owned();
         return Err(PlatformError::Busy { folder, pid: file.owner.pid });
@@ -158,7 +178,15 @@ pub fn end_leftovers(path: &Path) -> Result<Vec<NodeName>, PlatformError> {
         }
     }
     PidFile { owner: file.owner, servers: Vec::new() }.write(path)?;
-    Ok(left.into_iter().map(|server| server.node).collect())
+    Ok(Leftovers { ended: left.into_iter().map(|server| server.node).collect(), foreign })
+}
+
+/// Whose a noted server is. An earlier release marked its own with the region's name alone.
+fn whose(server: &Server, home: &Home) -> Whose {
+    match Whose::of(server.process.pid, home) {
+        Whose::Another(marks) if !marks.has_id() => Whose::Unknown,
+        whose => whose,
+    }
 }
 
 /// Does the process run this program? Yes where that cannot be known: its start time was right.
@@ -226,7 +254,7 @@ mod tests {
         sleeper.identity().signal(Signal::STOP);
         let identity = sleeper.identity();
         file(gone(), identity.clone(), &sleep_path()).write(&path).unwrap();
-        assert_eq!(end_leftovers(&path).unwrap().len(), 1);
+        assert_eq!(end_leftovers(&path, &Home::default()).unwrap().ended.len(), 1);
         assert!(!identity.lives());
         assert!(!path.exists());
     }
@@ -238,11 +266,11 @@ mod tests {
         let sleeper = Sleeper::new();
         let other = Identity { start: "1".into(), ..sleeper.identity() };
         file(gone(), other, &sleep_path()).write(&path).unwrap();
-        assert!(end_leftovers(&path).unwrap().is_empty());
+        assert!(end_leftovers(&path, &Home::default()).unwrap() == Leftovers::default());
         assert!(sleeper.identity().lives());
         if cfg!(target_os = "linux") {
             file(gone(), sleeper.identity(), "/somewhere/else/nats-server").write(&path).unwrap();
-            assert!(end_leftovers(&path).unwrap().is_empty());
+            assert!(end_leftovers(&path, &Home::default()).unwrap() == Leftovers::default());
             assert!(sleeper.identity().lives());
         }
     }
@@ -253,7 +281,7 @@ mod tests {
         let path = folder.path().join("pids.json");
         let (room, server) = (Sleeper::new(), Sleeper::new());
         file(room.identity(), server.identity(), &sleep_path()).write(&path).unwrap();
-        let refused = end_leftovers(&path).unwrap_err();
+        let refused = end_leftovers(&path, &Home::default()).unwrap_err();
         assert!(matches!(refused, PlatformError::Busy { pid, .. } if pid == room.0.id()));
         assert!(server.identity().lives());
     }
@@ -263,6 +291,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pids.json");
         fs::write(&path, "{\"owner\":").unwrap();
-        assert!(end_leftovers(&path).unwrap().is_empty());
+        assert!(end_leftovers(&path, &Home::default()).unwrap() == Leftovers::default());
     }
 }

@@ -3,18 +3,17 @@
 use std::{
     collections::BTreeMap,
     io,
-    net::{Ipv4Addr, TcpListener},
+    net::{IpAddr, Ipv4Addr, TcpListener},
     os::unix::net::UnixListener,
     sync::{Mutex, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use crate::region::{Role, ZoneName, ZonePlan, topology::MOST_ZONES};
-
-/// The environment variable that tells which region a server belongs to.
-pub(super) const REGION_VARIABLE: &str = "ZONEDRILL_REGION";
-/// The environment variable that tells which node a server is.
-pub(super) const NODE_VARIABLE: &str = "ZONEDRILL_NODE";
+use crate::{
+    command::readable,
+    platform::{identity::Identity, marks::Whose},
+    region::{Role, ZoneName, ZonePlan, topology::MOST_ZONES},
+};
 
 /// The lowest base `free_base` looks at, and the distance of its blocks: a region takes ports up to
 /// 2000 and a few hundred above its base.
@@ -31,6 +30,16 @@ const EPHEMERAL: u16 = 32_768;
 #[must_use]
 pub fn is_free(port: u16) -> bool {
     bind(port).is_ok()
+}
+
+/// Could the port be published at this address? Yes where the address is another machine's: that is
+/// for its engine to say.
+#[must_use]
+pub fn is_free_at(address: IpAddr, port: u16) -> bool {
+    match TcpListener::bind((address, port)) {
+        Ok(_) => true,
+        Err(error) => error.kind() == io::ErrorKind::AddrNotAvailable,
+    }
 }
 
 fn bind(port: u16) -> io::Result<()> {
@@ -115,19 +124,23 @@ fn lowest_ephemeral() -> u16 {
         .unwrap_or(EPHEMERAL)
 }
 
-/// Who listens on a port, in words: "nats-server, pid 4711 (js1-zone-a of region `demo`)".
+/// Who listens on a port, in words, seen from the home with this identity: "nats-server, pid 4711
+/// (js1-zone-a of region `demo`, …)".
 #[must_use]
-pub fn owner(port: u16) -> String {
-    listener_of(port).unwrap_or_else(|| match bind(port) {
+pub fn owner(port: u16, identity: &Identity) -> String {
+    if let Some(pid) = listener_of(port) {
+        return describe(pid, identity);
+    }
+    match bind(port) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             "the system (it does not let this user listen there)".into()
         }
         _ => "another process".into(),
-    })
+    }
 }
 
 #[cfg(target_os = "linux")]
-fn listener_of(port: u16) -> Option<String> {
+fn listener_of(port: u16) -> Option<u32> {
     let inodes = ["/proc/net/tcp", "/proc/net/tcp6"]
         .into_iter()
         .filter_map(|table| std::fs::read_to_string(table).ok())
@@ -148,12 +161,12 @@ fn listener_of(port: u16) -> Option<String> {
     };
     std::fs::read_dir("/proc").ok()?.flatten().find_map(|entry| {
         let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
-        holds(&entry.path()).then(|| describe(pid))
+        holds(&entry.path()).then_some(pid)
     })
 }
 
 #[cfg(not(target_os = "linux"))]
-fn listener_of(_port: u16) -> Option<String> {
+fn listener_of(_port: u16) -> Option<u32> {
     None
 }
 
@@ -173,23 +186,14 @@ fn listening_inodes(table: &str, port: u16) -> Vec<u64> {
         .collect()
 }
 
-#[cfg(target_os = "linux")]
-fn describe(pid: u32) -> String {
-    let read = |file: &str| std::fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
-    let name = String::from_utf8_lossy(&read("comm")).trim().to_owned();
-    let environment = read("environ");
-    let variable = |wanted: &str| {
-        environment.split(|byte| *byte == 0).find_map(|pair| {
-            let (name, value) = std::str::from_utf8(pair).ok()?.split_once('=')?;
-            (name == wanted).then(|| value.to_owned())
-        })
-    };
-    match (variable(REGION_VARIABLE), variable(NODE_VARIABLE)) {
-        // Its file may be called otherwise: a fetched server has the version in its name.
-        (Some(region), Some(node)) => {
-            format!("nats-server, pid {pid} ({node} of region `{region}`)")
+fn describe(pid: u32, identity: &Identity) -> String {
+    match Whose::of(pid, identity) {
+        Whose::Unknown => {
+            let name = std::fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
+            format!("{}, pid {pid}", readable(String::from_utf8_lossy(&name).trim()))
         }
-        _ => format!("{name}, pid {pid}"),
+        // Its file may be called otherwise: a fetched server has the version in its name.
+        whose => format!("nats-server, pid {pid} ({})", whose.words(pid)),
     }
 }
 
@@ -202,7 +206,7 @@ mod tests {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         assert!(!is_free(port));
-        let owner = owner(port);
+        let owner = owner(port, &Identity::default());
         if cfg!(target_os = "linux") {
             assert!(owner.ends_with(&format!(", pid {}", std::process::id())), "{owner}");
         }

@@ -61,7 +61,7 @@ fn after(made: &Configuration, change: impl FnOnce(&mut Configuration)) -> Vec<(
         assert!(sentence.contains("zone") || sentence.contains("consumer-b"), "{sentence}");
         // A sentence, not the type's own spelling.
         assert!(!sentence.contains("as it was made ("), "{sentence}");
-        assert_eq!(difference.remedy(&zone), "repair b");
+        assert_eq!(difference.remedy(&zone).to_string(), "repair b");
     }
     found.into_iter().map(|difference| (difference.subject, difference.kind)).collect()
 }

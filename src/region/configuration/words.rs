@@ -4,6 +4,7 @@ use super::{Difference, Differing, Kind, Limit, Subject, UNLIMITED};
 use crate::region::{
     UnixMs, ZoneName,
     format::span,
+    remedy::Remedy,
     topology::{STREAM, consumer_name, mirror_consumer_name},
 };
 
@@ -30,8 +31,8 @@ impl Difference {
 
     /// The command that mends it.
     #[must_use]
-    pub fn remedy(&self, zone: &ZoneName) -> String {
-        format!("repair {zone}")
+    pub fn remedy(&self, zone: &ZoneName) -> Remedy {
+        Remedy::Repair(zone.clone())
     }
 }
 

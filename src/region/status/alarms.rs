@@ -8,6 +8,7 @@ use crate::region::{
     format::{count, span},
     names::ZoneName,
     reduce::FRESH_MS,
+    remedy::Remedy,
     topology::Role,
 };
 
@@ -50,8 +51,8 @@ pub struct Alarm {
     pub cause: String,
     /// Since when, where that is known.
     pub since_at_ms: Option<UnixMs>,
-    /// A command line that mends it or tells more; empty where the cause says it.
-    pub remedy: String,
+    /// What mends it or tells more; `None` where the cause says it.
+    pub remedy: Option<Remedy>,
 }
 
 impl Status {
@@ -63,7 +64,13 @@ impl Status {
         }
         let mut found = Found::default();
         if let Some(why) = &self.producer.trouble {
-            found.add(AlarmKind::Trouble, None, None, format!("the producer: {why}"), "status");
+            found.add(
+                AlarmKind::Trouble,
+                None,
+                None,
+                format!("the producer: {why}"),
+                Remedy::Status,
+            );
         }
         for zone in &self.zones {
             self.zone_alarms(zone, &mut found);
@@ -111,24 +118,24 @@ impl Status {
             .collect();
         if !wrong.is_empty() {
             let cause = format!("zone {name}: {}", wrong.join(", "));
-            found.add(AlarmKind::Loss, here, None, cause, &format!("verify {name}"));
+            found.add(AlarmKind::Loss, here, None, cause, Remedy::Verify(name.clone()));
         }
         if let Some((number, limits)) = self.gone_at_source(zone) {
             let cause = gone_at_source(name, number, &limits);
-            found.add(AlarmKind::Loss, here, None, cause, &format!("verify {name}"));
+            found.add(AlarmKind::Loss, here, None, cause, Remedy::Verify(name.clone()));
         }
         for one in &zone.differences {
             let (cause, since) = (one.difference.describe(name), Some(one.since_at_ms));
-            found.add(AlarmKind::Changed, here, since, cause, &one.difference.remedy(name));
+            found.add(AlarmKind::Changed, here, since, cause, one.difference.remedy(name));
         }
         if let Some(consumer) = &zone.consumer {
             if let Some(why) = &consumer.trouble {
                 let cause = format!("the consumer of zone {name}: {why}");
-                found.add(AlarmKind::Trouble, here, None, cause, "status");
+                found.add(AlarmKind::Trouble, here, None, cause, Remedy::Status);
             }
             if consumer.elsewhere > 0 {
                 let cause = fetched_elsewhere(name, consumer.elsewhere);
-                found.add(AlarmKind::Trouble, here, None, cause, "");
+                found.add(AlarmKind::Trouble, here, None, cause, None);
             }
         }
         if zone.ledger.unrecorded > 0 {
@@ -136,25 +143,21 @@ impl Status {
             let cause = format!(
                 "zone {name}: the ledger was cut short, and cannot tell of {number} messages whether they are lost"
             );
-            found.add(AlarmKind::Unknown, here, None, cause, &format!("verify {name}"));
+            found.add(AlarmKind::Unknown, here, None, cause, Remedy::Verify(name.clone()));
         }
         for stranger in zone.foreign.iter().filter(|stranger| !stranger.looks) {
             let since = Some(stranger.since_at_ms);
-            found.add(AlarmKind::Stranger, here, since, stranger.to_string(), "");
+            found.add(AlarmKind::Stranger, here, since, stranger.to_string(), None);
         }
         for node in zone.nodes.iter().filter(|node| node.state != NodeState::Up) {
-            let remedy = match node.state {
-                NodeState::Dead | NodeState::Stopped => format!("node start {}", node.name),
-                NodeState::Frozen => format!("node thaw {}", node.name),
-                _ => String::new(),
-            };
+            let remedy = Remedy::of_node(&node.name, node.state);
             let cause = format!("{} is {}", node.name, node.state);
-            found.add(AlarmKind::Degraded, here, Some(node.since_at_ms), cause, &remedy);
+            found.add(AlarmKind::Degraded, here, Some(node.since_at_ms), cause, remedy);
         }
         Self::link_alarms(zone, found);
         if zone.stream.as_ref().is_some_and(|stream| stream.leader.is_none()) {
             let cause = format!("nobody leads the stream of zone {name}: it takes nothing");
-            found.add(AlarmKind::NoLeader, here, None, cause, "");
+            found.add(AlarmKind::NoLeader, here, None, cause, None);
         }
         // A record of an old format tells of neither.
         if zone.recorded.is_none() {
@@ -175,7 +178,7 @@ impl Status {
             }
             None => format!("nothing is known of the {what} of zone {name}"),
         };
-        found.add(AlarmKind::Unknown, Some(name), told, cause, "doctor");
+        found.add(AlarmKind::Unknown, Some(name), told, cause, Remedy::Doctor);
     }
 
     fn link_alarms(zone: &Zone, found: &mut Found) {
@@ -189,13 +192,13 @@ impl Status {
             Some((LinkState::Cut, proved)) => {
                 let proof = if proved { "confirmed at both ends" } else { "not confirmed yet" };
                 let cause = format!("zone {name} is cut off by a command, {proof}");
-                found.add(AlarmKind::Cut, here, since, cause, &format!("heal {name}"));
+                found.add(AlarmKind::Cut, here, since, cause, Remedy::Heal(name.clone()));
             }
             Some((LinkState::Down, _)) => {
                 let cause = format!(
                     "zone {name} has no leafnode connection to the source, and no command cut it"
                 );
-                found.add(AlarmKind::Down, here, since, cause, "doctor");
+                found.add(AlarmKind::Down, here, since, cause, Remedy::Doctor);
             }
             Some((LinkState::Up, _)) | None => {}
         }
@@ -207,25 +210,25 @@ impl Status {
             | MirrorState::Replaced
             | MirrorState::SourceRecreated => {
                 let cause = format!("the mirror of zone {name} is {}", mirror.state);
-                (AlarmKind::Split, cause, format!("repair {name}"))
+                (AlarmKind::Split, cause, Some(Remedy::Repair(name.clone())))
             }
             MirrorState::Stalled => {
                 let cause =
                     format!("the mirror of zone {name} stands still, {lag} messages behind");
-                (AlarmKind::Behind, cause, format!("nudge {name}"))
+                (AlarmKind::Behind, cause, Some(Remedy::Nudge(name.clone())))
             }
             _ if zone.recovery.as_ref().is_some_and(|clock| clock.caught_up_after_ms.is_none())
                 && link.is_some_and(|link| link.state == LinkState::Up) =>
             {
                 let cause = format!("zone {name} is catching up after a heal, {lag} behind");
-                (AlarmKind::Behind, cause, String::new())
+                (AlarmKind::Behind, cause, None)
             }
             MirrorState::Streaming | MirrorState::CatchingUp => return,
             // A link that does not carry has its own alarm.
             _ if link.is_none_or(|link| link.state != LinkState::Up) => return,
             MirrorState::Unknown => {
                 let cause = format!("what the mirror of zone {name} does is not known");
-                (AlarmKind::Unknown, cause, "doctor".into())
+                (AlarmKind::Unknown, cause, Some(Remedy::Doctor))
             }
             MirrorState::Silent
             | MirrorState::NeverLinked
@@ -235,10 +238,10 @@ impl Status {
                     "the mirror of zone {name} is {} though its link is up, {lag} messages behind",
                     mirror.state
                 );
-                (AlarmKind::Behind, cause, "doctor".into())
+                (AlarmKind::Behind, cause, Some(Remedy::Doctor))
             }
         };
-        found.add(kind, here, None, cause, &remedy);
+        found.add(kind, here, None, cause, remedy);
     }
 }
 
@@ -258,9 +261,9 @@ impl Found {
         zone: Option<&ZoneName>,
         since_at_ms: Option<UnixMs>,
         cause: String,
-        remedy: &str,
+        remedy: impl Into<Option<Remedy>>,
     ) {
-        let (zone, remedy) = (zone.cloned(), remedy.to_owned());
+        let (zone, remedy) = (zone.cloned(), remedy.into());
         self.0.push(Alarm { kind, zone, cause, since_at_ms, remedy });
     }
 }

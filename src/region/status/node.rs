@@ -56,6 +56,15 @@ pub enum NodeState {
 }
 
 impl Node {
+    /// Its `url` as people type it: `localhost:15222`.
+    #[must_use]
+    pub fn address(&self) -> String {
+        let address = self.url.strip_prefix("nats://").unwrap_or(&self.url);
+        address
+            .strip_prefix("127.0.0.1:")
+            .map_or(address.to_owned(), |port| format!("localhost:{port}"))
+    }
+
     /// The port of its `url`, for a tool that connects.
     #[must_use]
     pub fn port(&self) -> &str {

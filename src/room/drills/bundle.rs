@@ -2,9 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Recorded;
+use super::{
+    Recorded,
+    pruning::{self, Pruned},
+};
 use crate::{
     drill::bundle::{self, Parts, RunFolder},
+    region::{Severity, format::bytes},
     room::{
         clock::now_ms,
         failure::Failure,
@@ -28,6 +32,7 @@ pub async fn write(
     folder: Option<PathBuf>,
 ) -> std::result::Result<PathBuf, Failure> {
     let names: Vec<&str> = ended.iter().map(|one| one.drill.as_str()).collect();
+    let unnamed = folder.is_none();
     let folder = folder
         .unwrap_or_else(|| runtime.home.folder.join(REPORTS).join(new_name(&names.join("-"))));
     if let Some(parent) = folder.parent() {
@@ -57,10 +62,37 @@ pub async fn write(
         written.map(|written| written.folder)
     });
     match writing.await {
-        Ok(Ok(folder)) => Ok(folder),
+        Ok(Ok(folder)) => {
+            if unnamed {
+                bound(runtime, folder.clone()).await;
+            }
+            Ok(folder)
+        }
         Ok(Err(error)) => Err(Failure::Broken(error.to_string())),
         Err(crash) => Err(Failure::Broken(crash.to_string())),
     }
+}
+
+/// Removes the oldest bundles that nobody named, where all of them take too much; and says so.
+async fn bound(runtime: &Runtime, written: PathBuf) {
+    let reports = runtime.home.folder.join(REPORTS);
+    let pruning = move || pruning::prune(&reports, &written, pruning::MOST);
+    let (severity, text) = match tokio::task::spawn_blocking(pruning).await {
+        Ok(Ok(Pruned { bundles: 0, .. })) | Err(_) => return,
+        Ok(Ok(Pruned { bundles, bytes: freed })) => (
+            Severity::Warn,
+            format!(
+                "the oldest {bundles} bundles in the region's folder are removed ({}), since all of them may take {}: `report FOLDER` keeps one elsewhere",
+                bytes(freed),
+                bytes(pruning::MOST)
+            ),
+        ),
+        Ok(Err(error)) => (
+            Severity::Warn,
+            format!("the oldest bundles in the region's folder cannot be removed: {error}"),
+        ),
+    };
+    runtime.bus.note(severity, text);
 }
 
 /// Copies each node's file of that kind under the node's own name, as a bundle wants it.

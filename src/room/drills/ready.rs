@@ -8,6 +8,7 @@ use crate::{
     drill::script::Script,
     region::{
         Role, Status, ZoneName,
+        remedy::Remedy,
         status::{LinkState, NodeState, Zone, ZoneState},
     },
     room::configuration::why_nothing_comes,
@@ -107,11 +108,10 @@ fn serves(zone: &Zone, every_node: bool) -> Result<(), Obstacle> {
     let needed = if every_node { &zone.nodes[..] } else { &[] };
     for node in needed {
         let name = &node.name;
-        let cure = match node.state {
-            NodeState::Dead | NodeState::Stopped => format!("`node start {name}`"),
-            NodeState::Frozen => format!("`node thaw {name}`"),
-            NodeState::JsOff => format!("`node stop {name}` and `node start {name}`"),
-            NodeState::Starting | NodeState::Up | NodeState::Silent => continue,
+        let cure = match (Remedy::of_node(name, node.state), node.state) {
+            (Some(remedy), _) => format!("`{remedy}`"),
+            (None, NodeState::JsOff) => format!("`node stop {name}` and `node start {name}`"),
+            (None, _) => continue,
         };
         return Err(Obstacle::Standing(format!(
             "node {name} is {}, and the drill's verdict needs every replica: {cure} brings it back",
@@ -147,12 +147,14 @@ fn consumes(zone: &Zone) -> Result<(), Obstacle> {
     let name = &zone.name;
     if zone.paused() {
         return Err(Obstacle::Standing(format!(
-            "the consumer of zone {name} is paused: `consumer resume {name}` goes on"
+            "the consumer of zone {name} is paused: `{}` goes on",
+            Remedy::ResumeConsumer(name.clone())
         )));
     }
     if zone.consumer.as_ref().is_some_and(|consumer| consumer.limit.is_some()) {
         return Err(Obstacle::Standing(format!(
-            "the consumer of zone {name} is held to a rate: `consumer rate {name} max` lifts it"
+            "the consumer of zone {name} is held to a rate: `{}` lifts it",
+            Remedy::FreeConsumer(name.clone())
         )));
     }
     Ok(())

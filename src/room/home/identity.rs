@@ -7,7 +7,10 @@ use std::{
 };
 
 use super::{Home, HomeError};
-use crate::platform::identity::{Identity, is_id, new_id};
+use crate::platform::{
+    identity::{Identity, is_id, new_id},
+    marks::given_id,
+};
 
 /// The file with the ids, one a line: the folder's own, then those taken over.
 pub(super) const FILE: &str = "region.id";
@@ -31,7 +34,8 @@ impl Home {
         }
     }
 
-    /// The folder's identity; its id is made now where it has none. Needs the claim.
+    /// The folder's identity; its id is made now where it has none, unless this process was given
+    /// one for it. Needs the claim.
     ///
     /// # Errors
     /// When the file cannot be read, understood or written.
@@ -40,7 +44,7 @@ impl Home {
         if identity.own().is_some() {
             return Ok(identity);
         }
-        self.write_ids(vec![new_id()])
+        self.write_ids(vec![given_id().unwrap_or_else(new_id)])
     }
 
     /// Takes over what bears `id`: from now on it is this region's. Needs the claim.

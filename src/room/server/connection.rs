@@ -97,6 +97,7 @@ impl Connection {
             protocol: PROTOCOL,
             version: env!("CARGO_PKG_VERSION").into(),
             pid: std::process::id(),
+            id: shared.id.clone(),
             screen: place.as_ref().map_or(self.number, |place| place.seat),
             drives: caller.may_act(place.as_ref()).is_ok(),
             returned: place.as_ref().is_some_and(|place| place.returned),

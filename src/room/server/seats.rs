@@ -30,6 +30,8 @@ const GUESTS_BYTES: u64 = 512 << 20;
 /// What the socket's connections share.
 #[derive(Debug)]
 pub struct Shared {
+    /// The region's id.
+    pub id: String,
     pub bus: Mailbox,
     pub statuses: watch::Receiver<Arc<Published>>,
     pub events: Arc<EventWire>,

@@ -86,8 +86,8 @@ fn one(alarm: &Alarm, area: Rect, scene: Scene<'_>) -> Vec<Line<'static>> {
     }
     let mut lines = vec![Line::from(head)];
     lines.extend(wrapped(&alarm.cause, area, "  ", Style::new()));
-    if !alarm.remedy.is_empty() {
-        lines.extend(wrapped(&format!(":{}", alarm.remedy), area, "  ", theme.focus()));
+    if let Some(remedy) = &alarm.remedy {
+        lines.extend(wrapped(&format!(":{remedy}"), area, "  ", theme.focus()));
     }
     lines.push(Line::default());
     lines

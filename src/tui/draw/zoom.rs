@@ -148,7 +148,7 @@ fn nodes(zone: &Zone, width: usize, scene: Scene<'_>) -> Vec<Row> {
                     if pick { theme.focus() } else { theme.value() },
                 ),
                 Span::styled(pad(&state, STATE), style),
-                Span::raw(format!("{:<24}", format!("nats://localhost:{}", node.port()))),
+                Span::raw(format!("{:<24}", format!("nats://{}", node.address()))),
                 Span::raw(format!(
                     "{:>8}{:>8}{:>10}{:>7}{:>10}  ",
                     node.pid.map_or_else(|| "?".into(), |pid| pid.to_string()),

@@ -1,0 +1,98 @@
+//! What mends something, as the command line that does it. What is shown to people is made from it
+//! here, and whatever can be made here is known to be a command.
+
+use std::fmt;
+
+use super::{
+    names::{NodeName, ZoneName},
+    status::NodeState,
+};
+
+/// A command that mends something, or tells more of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    StartNode(NodeName),
+    ThawNode(NodeName),
+    Heal(ZoneName),
+    Nudge(ZoneName),
+    Repair(ZoneName),
+    ResumeConsumer(ZoneName),
+    /// Lifts the rate that a consumer is held to.
+    FreeConsumer(ZoneName),
+    StopProducing,
+    /// Removes what is left of a zone.
+    RemoveZone(ZoneName),
+    /// Looks at every message of a zone.
+    Verify(ZoneName),
+    Status,
+    Doctor,
+}
+
+impl fmt::Display for Remedy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::StartNode(node) => write!(f, "node start {node}"),
+            Self::ThawNode(node) => write!(f, "node thaw {node}"),
+            Self::Heal(zone) => write!(f, "heal {zone}"),
+            Self::Nudge(zone) => write!(f, "nudge {zone}"),
+            Self::Repair(zone) => write!(f, "repair {zone}"),
+            Self::ResumeConsumer(zone) => write!(f, "consumer resume {zone}"),
+            Self::FreeConsumer(zone) => write!(f, "consumer rate {zone} max"),
+            Self::StopProducing => f.write_str("produce stop"),
+            Self::RemoveZone(zone) => write!(f, "zone remove {zone}"),
+            Self::Verify(zone) => write!(f, "verify {zone}"),
+            Self::Status => f.write_str("status"),
+            Self::Doctor => f.write_str("doctor"),
+        }
+    }
+}
+
+impl Remedy {
+    /// What brings a node in this state back, where one command does.
+    #[must_use]
+    pub fn of_node(node: &NodeName, state: NodeState) -> Option<Self> {
+        match state {
+            NodeState::Dead | NodeState::Stopped => Some(Self::StartNode(node.clone())),
+            NodeState::Frozen => Some(Self::ThawNode(node.clone())),
+            NodeState::JsOff | NodeState::Starting | NodeState::Up | NodeState::Silent => None,
+        }
+    }
+
+    /// One of each kind.
+    #[cfg(test)]
+    pub(crate) fn one_of_each(node: &NodeName) -> Vec<Self> {
+        let zone = || node.zone.clone();
+        let all = vec![
+            Self::StartNode(node.clone()),
+            Self::ThawNode(node.clone()),
+            Self::Heal(zone()),
+            Self::Nudge(zone()),
+            Self::Repair(zone()),
+            Self::ResumeConsumer(zone()),
+            Self::FreeConsumer(zone()),
+            Self::StopProducing,
+            Self::RemoveZone(zone()),
+            Self::Verify(zone()),
+            Self::Status,
+            Self::Doctor,
+        ];
+        // A new kind belongs into the list above.
+        for one in &all {
+            match one {
+                Self::StartNode(_)
+                | Self::ThawNode(_)
+                | Self::Heal(_)
+                | Self::Nudge(_)
+                | Self::Repair(_)
+                | Self::ResumeConsumer(_)
+                | Self::FreeConsumer(_)
+                | Self::StopProducing
+                | Self::RemoveZone(_)
+                | Self::Verify(_)
+                | Self::Status
+                | Self::Doctor => {}
+            }
+        }
+        all
+    }
+}
