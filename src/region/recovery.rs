@@ -199,6 +199,8 @@ mod tests {
         assert!(!advance(&mut recovery, &mut clock, &moving));
         assert_eq!(recovery.moving_after_ms, Some(800));
         let done = Sight { now: 2_400, mirror: Some((300, 2_400)), true_lag: Some(0), ..moving };
+        let of_then = Sight { source_told_ms: Some(1_000), ..done };
+        assert!(!advance(&mut recovery, &mut clock, &of_then), "told in the moment of the heal");
         let stale_source = Sight { source_told_ms: Some(900), ..done };
         assert!(!advance(&mut recovery, &mut clock, &stale_source), "told before the heal");
         assert!(advance(&mut recovery, &mut clock, &Sight { source_told_ms: Some(2_350), ..done }));
