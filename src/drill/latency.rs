@@ -197,7 +197,9 @@ mod tests {
     #[test]
     fn an_old_record_is_never_read_as_faster_than_it_was() {
         // The bucket that began at 1024 us ended at 1151 us.
-        let old = Histogram::from_lower_bounds(&[(5, 1), (1024, 1)], 0);
+        let old = Histogram::of_format(1, &[(5, 1), (1024, 1)], 0);
+        let new = Histogram::of_format(2, &[(1024, 1)], 0);
+        assert_eq!(new.quantile(99.0), Some(Quantile::Us(1024)));
         assert_eq!(old.quantile(100.0), Some(Quantile::Us(1151)));
         assert_eq!(old.quantile(50.0), Some(Quantile::Us(5)));
     }

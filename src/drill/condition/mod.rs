@@ -175,7 +175,7 @@ impl Operand {
             Some(path) => (true, path.trim()),
             None => (false, text),
         };
-        if path.is_empty() || path.contains(' ') {
+        if path.contains(' ') {
             return Err(ConditionError::Value(text.to_owned()));
         }
         if !is_comparable(path) {
@@ -321,6 +321,8 @@ mod tests {
         ] {
             assert!(Condition::parse(text).is_err(), "{text}");
         }
+        let refused = Condition::parse("zones.b.ledger.received or more == 1").unwrap_err();
+        assert!(matches!(refused, ConditionError::Value(_)), "{refused}");
         let error = Condition::parse("zones.b.link.efective == true").unwrap_err();
         assert!(error.to_string().starts_with("`zones.b.link.efective` is not in the status"));
     }

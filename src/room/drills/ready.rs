@@ -96,7 +96,9 @@ fn serves(zone: &Zone, every_node: bool) -> Result<(), Obstacle> {
         let cure = match node.state {
             NodeState::Dead | NodeState::Stopped => format!("`node start {name}`"),
             NodeState::Frozen => format!("`node thaw {name}`"),
-            NodeState::JsOff => format!("`node stop {name}` and `node start {name}`"),
+            NodeState::JsOff | NodeState::Leaving => {
+                format!("`node stop {name}` and `node start {name}`")
+            }
             NodeState::Starting | NodeState::Up | NodeState::Silent => continue,
         };
         return Err(Obstacle::Standing(format!(

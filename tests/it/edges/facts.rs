@@ -150,6 +150,23 @@ fn what_a_mirror_missed() {
     assert_eq!((verdict, text.contains("missing 2 messages")), (Verdict::Void, true), "{text}");
 }
 
+/// A room that slept between the command and the heal does not know how long the recovery took.
+#[test]
+fn a_room_that_sleeps_as_it_heals() {
+    for (slept, expected) in [(1000, Verdict::Proved), (1250, Verdict::Void)] {
+        let (verdict, text) = otherwise("heal", "recovery", |played| {
+            let at_heal = healed(played);
+            let asleep = at_heal + 1..at_heal + slept;
+            let seen = |entry: &Entry| matches!(entry, Entry::Sample(s) if asleep.contains(&s.at));
+            played.entries.retain(|entry| !seen(entry));
+            for clock in looks(played, "b").filter_map(|(_, zone)| zone.recovery.as_mut()) {
+                clock.healed_at_ms = at_heal + slept;
+            }
+        });
+        assert_eq!(verdict, expected, "{slept} ms: {text}");
+    }
+}
+
 /// Each server counts, in the first look and in the last.
 #[test]
 fn every_server_is_looked_at() {
