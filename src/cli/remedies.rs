@@ -96,6 +96,7 @@ fn filled(text: &str) -> String {
             _ if line.ends_with("--platform ") => "docker",
             "id" | "UNMARKED" => "unmarked",
             "command" | "line" => "status",
+            "sequence" => "7",
             "root" => "/x",
             "folder" => "folder",
             _ if line.ends_with("stepdown b ") => "meta",

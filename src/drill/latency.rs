@@ -114,7 +114,7 @@ impl Histogram {
     /// taken as the upper end of its bucket: never less than the truth.
     fn from_lower_bounds(buckets: &[(u64, u64)], ahead: u64) -> Self {
         const STEPS: u64 = 8;
-        let width = |us: u64| if us < STEPS { 1 } else { 1 << (us.ilog2() - STEPS.ilog2()) };
+        let width = |us: u64| 1 << (us.max(STEPS).ilog2() - STEPS.ilog2());
         let upper = |us: u64| us.saturating_add(width(us) - 1);
         let upper: Vec<_> = buckets.iter().map(|(us, count)| (upper(*us), *count)).collect();
         Self::from_buckets(&upper, ahead)
@@ -170,9 +170,10 @@ mod tests {
             ours in prop::collection::vec(any::<u64>(), 0..50),
             theirs in prop::collection::vec(any::<u64>(), 0..50),
         ) {
-            let mut merged = of(&ours);
-            merged.merge(&of(&theirs));
+            let mut merged = Histogram { ahead: 2, ..of(&ours) };
+            merged.merge(&Histogram { ahead: 3, ..of(&theirs) });
             prop_assert_eq!(merged.buckets(), of(&[ours, theirs].concat()).buckets());
+            prop_assert_eq!(merged.ahead(), 5);
         }
     }
 
@@ -196,7 +197,9 @@ mod tests {
     #[test]
     fn an_old_record_is_never_read_as_faster_than_it_was() {
         // The bucket that began at 1024 us ended at 1151 us.
-        let old = Histogram::from_lower_bounds(&[(5, 1), (1024, 1)], 0);
+        let old = Histogram::of_format(1, &[(5, 1), (1024, 1)], 0);
+        let new = Histogram::of_format(2, &[(1024, 1)], 0);
+        assert_eq!(new.quantile(99.0), Some(Quantile::Us(1024)));
         assert_eq!(old.quantile(100.0), Some(Quantile::Us(1151)));
         assert_eq!(old.quantile(50.0), Some(Quantile::Us(5)));
     }

@@ -75,7 +75,9 @@ async fn watch_node(
     // Every server of the zone reports; only this node's report hurries this node's watcher.
     let links = kept.client.subscribe(format!("$SYS.ACCOUNT.{ACCOUNT}.SERVER.CONNS")).await;
     let clients = kept.client.subscribe(CONNECTED).await;
-    let mut events = select_all([links, clients].into_iter().flatten());
+    // In lame-duck mode a server says so once, then ends its JetStream and its connections.
+    let leaving = kept.client.subscribe("$SYS.SERVER.*.LAMEDUCK").await;
+    let mut events = select_all([links, clients, leaving].into_iter().flatten());
     let mut load = Load::default();
     let mut strangers = Strangers::default();
     loop {
@@ -100,6 +102,12 @@ async fn watch_node(
                     }
                 }
                 Some(message) = events.next() => {
+                    if message.subject.ends_with(".LAMEDUCK") {
+                        if kept.client.try_server_info().is_some_and(|own| message.subject.contains(&own.server_id)) {
+                            let _ = out.send(Observation::Leaving { node: node.name.clone() }).await;
+                        }
+                        continue;
+                    }
                     let payload = &message.payload;
                     let hurried = concerns(&kept, payload)
                         && (!message.subject.ends_with(".CONNECT")

@@ -240,9 +240,11 @@ impl EventKind {
             Self::NodeChanged { to, .. } => match to {
                 NodeState::Up | NodeState::Starting => Severity::Info,
                 NodeState::JsOff => Severity::Error,
-                NodeState::Silent | NodeState::Frozen | NodeState::Stopped | NodeState::Dead => {
-                    Severity::Warn
-                }
+                NodeState::Leaving
+                | NodeState::Silent
+                | NodeState::Frozen
+                | NodeState::Stopped
+                | NodeState::Dead => Severity::Warn,
             },
             Self::LinkSevered { .. }
             | Self::CutEffective { .. }

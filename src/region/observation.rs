@@ -19,6 +19,8 @@ pub enum Observation {
         /// What it said; `None` for silence.
         report: Option<Box<NodeReport>>,
     },
+    /// A node said that it is leaving: somebody put it into lame-duck mode.
+    Leaving { node: NodeName },
     /// What the platform knows of a node's process.
     Process {
         node: NodeName,

@@ -199,6 +199,8 @@ mod tests {
         assert!(!advance(&mut recovery, &mut clock, &moving));
         assert_eq!(recovery.moving_after_ms, Some(800));
         let done = Sight { now: 2_400, mirror: Some((300, 2_400)), true_lag: Some(0), ..moving };
+        let of_then = Sight { source_told_ms: Some(1_000), ..done };
+        assert!(!advance(&mut recovery, &mut clock, &of_then), "told in the moment of the heal");
         let stale_source = Sight { source_told_ms: Some(900), ..done };
         assert!(!advance(&mut recovery, &mut clock, &stale_source), "told before the heal");
         assert!(advance(&mut recovery, &mut clock, &Sight { source_told_ms: Some(2_350), ..done }));
@@ -218,6 +220,10 @@ mod tests {
             &Sight { now: 2_500, heard_at_ms: Some(2_300), mirror: Some((100, 2_500)), ..deaf }
         ));
         assert_eq!(recovery.moving_after_ms, None);
+        // Nor is it done before it has a link.
+        let (mut recovery, mut clock) = begin(1_000, Some(100), Some(0));
+        let heard = Sight { link_up: false, heard_at_ms: Some(1_900), ..deaf };
+        assert!(!advance(&mut recovery, &mut clock, &heard));
     }
 
     #[test]
@@ -265,6 +271,12 @@ mod tests {
         assert!(said(down, late).starts_with("the link is not back"));
         assert!(said(up, Sight { mirror: None, ..late }).contains("no word"));
         assert!(said(up, Sight { moved_ms: Some(2_000), ..late }).contains("still again"));
+        for of_before in [500, 1_000] {
+            let waits = said(up, Sight { moved_ms: Some(of_before), ..late });
+            assert!(waits.contains("waits for a request"), "{waits}");
+        }
+        let just_up = Clock { base: None, link_up_ms: Some(8_000) };
+        assert_eq!(said(just_up, Sight { moved_ms: Some(2_000), ..late }), "");
         let durable = said(up, Sight { kind: Some(Durable), ..late });
         assert!(durable.contains("0.1 to 1.1 s") && !durable.contains("gives up"), "{durable}");
         assert_eq!(

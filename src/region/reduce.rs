@@ -150,6 +150,7 @@ impl State {
                 self.report(now, &node, *report, &mut events);
             }
             Observation::Node { node, report: None } => self.silence(now, &node, &mut events),
+            Observation::Leaving { node } => self.leaving(now, &node, &mut events),
             Observation::Differs { zone, differences } => {
                 if let Some(i) = self.index(&zone) {
                     let change = set(&mut self.status.zones[i].differences, differences);

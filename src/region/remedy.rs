@@ -54,7 +54,11 @@ impl Remedy {
         match state {
             NodeState::Dead | NodeState::Stopped => Some(Self::StartNode(node.clone())),
             NodeState::Frozen => Some(Self::ThawNode(node.clone())),
-            NodeState::JsOff | NodeState::Starting | NodeState::Up | NodeState::Silent => None,
+            NodeState::JsOff
+            | NodeState::Leaving
+            | NodeState::Starting
+            | NodeState::Up
+            | NodeState::Silent => None,
         }
     }
 

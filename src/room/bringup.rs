@@ -110,6 +110,7 @@ pub async fn up(cx: CommandCtx, statuses: Statuses) -> Result {
                     cx.runtime.home.flag()
                 )),
             };
+            let failure = failure.with_servers(statuses.borrow().status.server_version.as_deref());
             let why = failure.to_string();
             let zones: Vec<ZoneName> =
                 cx.runtime.plans().into_iter().map(|plan| plan.name).collect();

@@ -130,7 +130,10 @@ pub async fn in_room(cx: CommandCtx, statuses: Statuses) -> Result {
     for (node, truth) in nodes {
         use crate::region::observation::ProcessState::{Dead, Frozen, Running, Stopped};
         let (health, words) = match truth.state {
-            Running if is_js_off(&statuses, &node) => (
+            Running if is(NodeState::Leaving, &statuses, &node) => {
+                (Health::Ill, nodes::leaving(&node))
+            }
+            Running if is(NodeState::JsOff, &statuses, &node) => (
                 Health::Ill,
                 format!("runs, and its JetStream is off: {}", nodes::js_off_way_out(&node)),
             ),
@@ -163,10 +166,10 @@ pub async fn in_room(cx: CommandCtx, statuses: Statuses) -> Result {
     Ok(Completion { outcome: report.outcome(), text: report.to_string(), data: None })
 }
 
-fn is_js_off(statuses: &Statuses, node: &NodeName) -> bool {
+fn is(state: NodeState, statuses: &Statuses, node: &NodeName) -> bool {
     let published = statuses.borrow();
     let nodes = published.status.zone(&node.zone).map(|zone| &zone.nodes);
-    nodes.into_iter().flatten().any(|one| &one.name == node && one.state == NodeState::JsOff)
+    nodes.into_iter().flatten().any(|one| &one.name == node && one.state == state)
 }
 
 async fn isolation(report: &mut Report, source: &ZonePlan, plan: &ZonePlan) {

@@ -234,7 +234,11 @@ fn mute(statuses: &Statuses) -> Mute {
         match node.state {
             NodeState::Dead | NodeState::Stopped => mute.down.push(node.name.clone()),
             NodeState::Frozen => mute.frozen.push(node.name.clone()),
-            NodeState::Starting | NodeState::Up | NodeState::JsOff | NodeState::Silent => {}
+            NodeState::Starting
+            | NodeState::Up
+            | NodeState::JsOff
+            | NodeState::Leaving
+            | NodeState::Silent => {}
         }
     }
     mute

@@ -46,6 +46,15 @@ pub fn js_off_way_out(node: &NodeName) -> String {
     format!("free space where its data is, then `node stop {node}` and `node start {node}`")
 }
 
+/// What somebody else did to a server that says it is leaving, and what to do.
+#[must_use]
+pub fn leaving(node: &NodeName) -> String {
+    format!(
+        "{node} was told to leave by somebody else (lame-duck mode, SIGUSR2), and ends by itself: \
+         `node start {node}` starts it then, with its data"
+    )
+}
+
 /// Tells why a server has switched its JetStream off: it says so in its log alone.
 pub fn explain_js_off(runtime: &Runtime, node: NodeName) {
     let (bus, log) = (runtime.bus.clone(), runtime.node_folder(&node).join("nats-server.log"));

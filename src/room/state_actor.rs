@@ -240,6 +240,9 @@ impl StateActor {
                 EventKind::NodeChanged { node, to: NodeState::JsOff, .. } => {
                     nodes::explain_js_off(&self.runtime, node.clone());
                 }
+                EventKind::NodeChanged { node, to: NodeState::Leaving, .. } => {
+                    self.meddled(nodes::leaving(node));
+                }
                 EventKind::Foreign { who } => configuration::connected(&self.runtime, who),
                 _ => {}
             }

@@ -174,6 +174,7 @@ impl Theme {
             NodeState::Starting => (self.pick("◌", "~"), self.active()),
             NodeState::Up => (self.pick("●", "o"), self.good()),
             NodeState::JsOff => ("!", self.bad()),
+            NodeState::Leaving => (self.pick("↓", "v"), self.warn()),
             NodeState::Silent => ("?", self.warn()),
             NodeState::Frozen => (self.pick("‖", "="), self.warn()),
             NodeState::Dead => (self.pick("✗", "x"), self.bad()),

@@ -13,8 +13,11 @@ use zonedrill::{
 };
 
 mod apart;
+mod by_hand;
 mod cut;
+mod facts;
 mod glance;
+mod hands;
 mod record;
 
 use crate::support::laws::{Fault, Played, play, run_id};

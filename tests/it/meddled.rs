@@ -239,6 +239,24 @@ async fn what_the_source_no_longer_has_is_told_to_never_come() {
     });
 }
 
+/// A server in lame-duck mode is neither silent nor dead: it is leaving, and somebody told it to.
+#[test]
+fn a_server_that_is_told_to_leave_is_told_as_leaving() {
+    let region = Region::up("lame");
+    let drill = region.begin_drill();
+    let pid = region.zone("b")["nodes"][2]["pid"].as_i64().expect("a pid");
+    let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::USR2).unwrap();
+    region.wait_zone("b", "its node leaves", SOON, |zone| zone["nodes"][2]["state"] == "leaving");
+    let told = "js3-zone-b was told to leave by somebody else (lame-duck mode, SIGUSR2)";
+    let doctor = region.run(&["doctor"]).out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(doctor.contains(told), "{doctor}");
+    let early = region.run(&["node", "start", "js3-zone-b"]).expect_code(3);
+    assert!(early.err.contains("is leaving"), "{early:?}");
+    let why = region.why_void(drill);
+    assert!(why.contains(told), "{why}");
+}
+
 /// A ledger that begins where the stream already holds messages judges what comes after them.
 #[test]
 fn a_region_that_was_used_before_is_drillable() {

@@ -175,7 +175,7 @@ impl Operand {
             Some(path) => (true, path.trim()),
             None => (false, text),
         };
-        if path.is_empty() || path.contains(' ') {
+        if path.contains(' ') {
             return Err(ConditionError::Value(text.to_owned()));
         }
         if !is_comparable(path) {
@@ -270,6 +270,24 @@ mod tests {
     }
 
     #[test]
+    fn any_part_of_a_condition_reads_a_field_and_fails() {
+        let text = "zones.a.ledger.received == 40 and zones.b.mirror.true_lag == 0";
+        let both = Condition::parse(text).unwrap();
+        assert!(both.reads("ledger") && both.reads("true_lag") && !both.reads("link"));
+        assert!(both.fails(&status(140, Some(1)), &status(40, None)));
+        assert!(!both.fails(&status(140, None), &status(40, None)));
+    }
+
+    #[test]
+    fn numbers_compare_as_they_are() {
+        let big = 1u64 << 53;
+        assert_eq!(order(&json!(big), &json!(big + 1)), Some(Ordering::Less));
+        assert_eq!(order(&json!(1.5), &json!(1)), Some(Ordering::Greater));
+        let added = Operand::Path { new: true, path: "cost".into() };
+        assert_eq!(added.value(&json!({"cost": 2.5}), &json!({"cost": 1})), Some(json!(1.5)));
+    }
+
+    #[test]
     fn what_is_unknown_meets_nothing() {
         for sign in ["==", "!=", ">=", "<=", ">", "<"] {
             for text in [
@@ -303,6 +321,8 @@ mod tests {
         ] {
             assert!(Condition::parse(text).is_err(), "{text}");
         }
+        let refused = Condition::parse("zones.b.ledger.received or more == 1").unwrap_err();
+        assert!(matches!(refused, ConditionError::Value(_)), "{refused}");
         let error = Condition::parse("zones.b.link.efective == true").unwrap_err();
         assert!(error.to_string().starts_with("`zones.b.link.efective` is not in the status"));
     }

@@ -124,6 +124,16 @@ impl State {
         }
     }
 
+    /// A node said that it is leaving. It answers for some seconds more, and is not up again but as
+    /// another server.
+    pub(super) fn leaving(&mut self, now: UnixMs, node: &NodeName, events: &mut Vec<EventKind>) {
+        let Some((i, n)) = self.place(node) else { return };
+        if self.books[i].nodes[n].runs() {
+            self.node_state(now, i, n, NodeState::Leaving, events);
+            self.elect(i, events);
+        }
+    }
+
     /// Nodes that have not answered for too long, whether or not a watcher said so.
     pub(super) fn age_nodes(&mut self, now: UnixMs, events: &mut Vec<EventKind>) {
         if self.has_just_been_late(now) {
@@ -161,12 +171,11 @@ impl State {
             return;
         }
         let seen = Seen::of(&report, &node.zone, &book.consumer, at_ms);
+        let before = book.nodes[n].seen.as_ref();
+        let before = before.filter(|before| before.server_id == seen.server_id);
         // Said once, it may be a server that is ending in order.
-        let js_off = seen.js_off
-            && book.nodes[n]
-                .seen
-                .as_ref()
-                .is_some_and(|before| before.js_off && before.server_id == seen.server_id);
+        let js_off = seen.js_off && before.is_some_and(|before| before.js_off);
+        let leaves = before.is_some() && self.status.zones[i].nodes[n].state == NodeState::Leaving;
         let shown = &mut self.status.zones[i].nodes[n];
         let mut change = set(&mut shown.leafs, Some(seen.leafs));
         change = change.max(set_quietly(&mut shown.rss_bytes, report.rss_bytes));
@@ -175,7 +184,7 @@ impl State {
         book.nodes[n].seen = Some(seen);
         book.nodes[n].answered = true;
         self.changed(change);
-        if now.saturating_sub(at_ms) <= SILENT_MS {
+        if now.saturating_sub(at_ms) <= SILENT_MS && !leaves {
             let state = if js_off { NodeState::JsOff } else { NodeState::Up };
             self.node_state(now, i, n, state, events);
         }
@@ -317,7 +326,11 @@ impl State {
                 node.name.number == number
                     && !matches!(
                         node.state,
-                        NodeState::Dead | NodeState::Stopped | NodeState::Frozen | NodeState::JsOff
+                        NodeState::Dead
+                            | NodeState::Stopped
+                            | NodeState::Frozen
+                            | NodeState::JsOff
+                            | NodeState::Leaving
                     )
             })
         };

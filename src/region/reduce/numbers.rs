@@ -166,7 +166,11 @@ impl State {
             node.is_some_and(|node| {
                 matches!(
                     node.state,
-                    NodeState::Dead | NodeState::Stopped | NodeState::Frozen | NodeState::JsOff
+                    NodeState::Dead
+                        | NodeState::Stopped
+                        | NodeState::Frozen
+                        | NodeState::JsOff
+                        | NodeState::Leaving
                 )
             })
         };

@@ -46,6 +46,9 @@ pub enum NodeState {
     /// Answers, but has switched its JetStream off (its disk is full, or cannot be written): it
     /// holds no replica that counts until it is started again.
     JsOff = "js-off",
+    /// Told to leave (lame-duck mode, SIGUSR2): it takes no client, has ended its JetStream, and ends
+    /// by itself.
+    Leaving = "leaving",
     /// Its process runs, but it does not answer.
     Silent = "silent",
     Frozen = "frozen",

@@ -110,7 +110,9 @@ fn serves(zone: &Zone, every_node: bool) -> Result<(), Obstacle> {
         let name = &node.name;
         let cure = match (Remedy::of_node(name, node.state), node.state) {
             (Some(remedy), _) => format!("`{remedy}`"),
-            (None, NodeState::JsOff) => format!("`node stop {name}` and `node start {name}`"),
+            (None, NodeState::JsOff | NodeState::Leaving) => {
+                format!("`node stop {name}` and `node start {name}`")
+            }
             (None, _) => continue,
         };
         return Err(Obstacle::Standing(format!(

@@ -126,6 +126,9 @@ impl StateActor {
                     Some(NodeState::Up | NodeState::Silent | NodeState::Starting) => {
                         Err(format!("{node} runs already"))
                     }
+                    Some(NodeState::Leaving) => Err(format!(
+                        "{node} is leaving (lame-duck mode) and has not ended: `node stop {node}` hurries it"
+                    )),
                     Some(NodeState::JsOff) => Err(format!(
                         "{node} runs, with its JetStream off: `node stop {node}` first"
                     )),

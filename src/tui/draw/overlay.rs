@@ -245,7 +245,8 @@ fn line_of(binding: &Binding) -> &str {
 /// The glyphs and what they stand for.
 fn signs(width: usize, theme: &Theme) -> Vec<Line<'static>> {
     use crate::region::status::NodeState as N;
-    let states = [N::Up, N::Starting, N::JsOff, N::Silent, N::Frozen, N::Dead, N::Stopped];
+    let states =
+        [N::Up, N::Starting, N::JsOff, N::Leaving, N::Silent, N::Frozen, N::Dead, N::Stopped];
     let mut signs: Vec<(Span<'static>, String)> = states
         .into_iter()
         .map(|state| {

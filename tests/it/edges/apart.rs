@@ -172,6 +172,7 @@ fn how_different_speeds_must_be() {
             }
         });
         assert_eq!(verdict, expected, "{ours} and {theirs}, idle {idle}: {text}");
+        assert_eq!(text.contains("never had work at the same time"), idle, "{text}");
     }
 }
 
@@ -242,6 +243,8 @@ fn acknowledged(still_ms: u64, count: u64) -> (Verdict, String) {
 fn the_shortest_stall_of_a_producer() {
     assert_eq!(acknowledged(750, 100).0, Verdict::Proved);
     assert_eq!(acknowledged(1000, 100).0, Verdict::Broken);
+    assert_eq!(acknowledged(1000, 9).0, Verdict::Broken);
+    assert_eq!(acknowledged(1000, 8).0, Verdict::Proved);
     assert_eq!(acknowledged(1000, 5).0, Verdict::Proved);
     assert_eq!(acknowledged(1000, 4).0, Verdict::Void);
 }

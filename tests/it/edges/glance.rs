@@ -127,6 +127,17 @@ fn how_a_producer_is_told() {
         last.unwrap().status.producer.reconnects += 1;
     });
     assert_eq!(second, ("2".into(), Some(false)));
+    // Back again is a third one.
+    let back = counter("grow", label, |played| {
+        let mut nth = 0;
+        for entry in &mut played.entries {
+            if let Entry::Sample(sample) = entry {
+                nth += 1;
+                sample.status.producer.connection = Some(if nth == 3 { 18 } else { 17 });
+            }
+        }
+    });
+    assert_eq!(back, ("3".into(), Some(false)));
 }
 
 /// Floors and the stages of a recovery are told as they are known.
@@ -134,8 +145,25 @@ fn how_a_producer_is_told() {
 fn how_floors_and_a_recovery_are_told() {
     assert_eq!(counter("independent", "b ack floor", |_| ()).0, "200");
     assert_eq!(counter("heal", "link up after", |_| ()), ("0.11 s".into(), Some(true)));
-    let earlier = counter("heal", "link up after", |played| {
-        at_the_end(played, "b").recovery.as_mut().unwrap().healed_at_ms -= 1500;
-    });
-    assert_eq!(earlier, ("?".into(), None));
+    let clock_of = |before: u64| {
+        counter("heal", "link up after", |played| {
+            let given = played.entries.iter().find_map(|entry| match entry {
+                Entry::Given { line, at, .. } if line == "heal b" => Some(*at),
+                _ => None,
+            });
+            let clock = at_the_end(played, "b").recovery.as_mut().unwrap();
+            clock.healed_at_ms = given.unwrap() - before;
+        })
+    };
+    assert_eq!(clock_of(1001), ("?".into(), None));
+    assert_eq!(clock_of(1000), ("0.11 s".into(), Some(true)));
+}
+
+/// The latency of each phase, as soon as it is known; and the step that is played.
+#[test]
+fn how_latency_and_the_step_are_told() {
+    assert_eq!(counter("cut", "a p99 during", |_| ()).0, "2.0 ms");
+    let (verdict, why, _) = glance("cut", |_| ());
+    let said = "no violation so far (step 6: linked again: 25 more)";
+    assert_eq!((verdict, why.as_str()), (Verdict::Holding, said));
 }

@@ -277,6 +277,7 @@ fn a_scripts_own_expectations() {
         ("zones.b.ledger.lost == 0", false, Verdict::Proved),
         ("zones.b.ledger.lost == 1", false, Verdict::Broken),
         ("zones.b.ledger.lost == 1", true, Verdict::Void),
+        ("zones.b.ledger.lost == 0 and zones.a.ledger.lost == 1", false, Verdict::Broken),
         ("zones.z.ledger.lost == 0", false, Verdict::Void),
     ] {
         let (verdict, text) = otherwise("cut", "expectations", |played| {
@@ -306,6 +307,14 @@ fn what_all_checks_proved_may_still_be_objected_to() {
     assert_eq!(again(&|_| ()), Verdict::Proved);
     assert_eq!(again(&|played| begin(played).sabotage = Some(Sabotage::Lose)), Verdict::Broken);
     assert_eq!(again(&|played| drop(played.entries.pop())), Verdict::Void);
+    assert_eq!(otherwise("cut", "trial", |played| drop(played.entries.pop())).0, Verdict::Void);
+    // A sabotage that one check noticed is none that all of them missed.
+    let mut sabotaged = play("cut", Fault::None, 0, 0);
+    begin(&mut sabotaged).sabotage = Some(Sabotage::Leak);
+    let mut noticed = proved.clone();
+    noticed[0].verdict = Verdict::Void;
+    let concluded = conclusions::conclude(&Run::from_entries(sabotaged.entries), noticed);
+    assert_eq!(concluded.verdict, Verdict::Void);
     let interrupt = |played: &mut Played| {
         played.entries.insert(2, Entry::Interrupted { why: "ctrl-c".into(), at: 1 });
     };
@@ -324,7 +333,19 @@ fn what_all_checks_proved_may_still_be_objected_to() {
 #[test]
 fn a_record_that_contradicts_itself() {
     type Change = fn(&mut Vec<Entry>);
-    let cases: [(&str, Change); 5] = [
+    let cases: [(&str, Change); 7] = [
+        ("it has no beginning", |entries| {
+            entries.swap(0, 1);
+            entries.push(entries[1].clone());
+        }),
+        ("the clock went backwards at", |entries| {
+            let mut samples = entries.iter_mut().filter_map(|entry| match entry {
+                Entry::Sample(sample) => Some(sample),
+                _ => None,
+            });
+            let before = samples.nth(20).unwrap().at;
+            samples.next().unwrap().at = before - 1;
+        }),
         ("it goes on after its end", |entries| entries.push(entries[1].clone())),
         ("it has no beginning", |entries| entries.swap(0, 1)),
         ("it begins twice", |entries| entries.insert(1, entries[0].clone())),

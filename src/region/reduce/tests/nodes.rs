@@ -158,6 +158,26 @@ fn a_server_without_jetstream_is_not_up() {
 }
 
 #[test]
+fn a_server_that_leaves_stays_so_until_it_is_another() {
+    let mut lab = Lab::new();
+    let name = node("js1-zone-b");
+    lab.observe(Observation::Leaving { node: name.clone() });
+    let lines = lab.lines();
+    assert_eq!(lines[..2], ["js1-zone-b is leaving (was up)", "zone b: nobody leads the stream"]);
+    lab.half_second();
+    lab.observe(Observation::Node { node: name.clone(), report: None });
+    assert_eq!(lab.node_state("js1-zone-b"), NodeState::Leaving, "whatever it answers, or not");
+    lab.process(&name, ProcessTruth { state: ProcessState::Dead, pid: None });
+    assert_eq!(lab.node_state("js1-zone-b"), NodeState::Dead);
+    // Too late a word of one that has ended.
+    lab.observe(Observation::Leaving { node: name.clone() });
+    assert_eq!(lab.node_state("js1-zone-b"), NodeState::Dead);
+    lab.process(&name, running(9));
+    lab.half_second();
+    assert_eq!(lab.node_state("js1-zone-b"), NodeState::Up);
+}
+
+#[test]
 fn a_server_without_jetstream_leads_nothing() {
     let mut lab = Lab::new();
     let leader = |lab: &Lab| lab.shown("b").stream.and_then(|stream| stream.leader);
