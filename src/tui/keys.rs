@@ -70,7 +70,8 @@ pub fn fill(template: &str, view: &ViewState, status: &Status) -> Result<String,
     if line.contains("{--zone}") {
         let mirror = zone.filter(|zone| zone.role == Role::Mirror);
         let words = mirror.map_or_else(String::new, |zone| format!("--zone {}", zone.name));
-        line = line.replace("{--zone}", &words).trim_end().to_owned();
+        let filled = line.replace("{--zone}", &words);
+        filled.trim_end().clone_into(&mut line);
     }
     if line.contains("{node}") || line.contains("{freeze|thaw}") {
         let node = zone.and_then(|zone| view.selected(zone)).ok_or("there is no node yet")?;

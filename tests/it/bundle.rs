@@ -174,6 +174,14 @@ fn the_page_names_no_verdict_it_has_not() {
         let page = Case::new(kind).text("report.html");
         let heading = format!("<h1><span class=\"badge {}\">", verdict.as_str());
         assert!(page.contains(&heading), "{heading}");
+        // It claims none of the four, and says so.
+        let count = match verdict {
+            _ if kind.sabotaged => "No drill was run without a deliberate fault. ",
+            Verdict::Proved => "1 of 1 drill proved. ",
+            _ => "0 of 1 drill proved; ",
+        };
+        let untried = "Not tested: conclusions 1 (cut), 2 (heal), 3 (independent), 4 (grow).";
+        assert!(page.contains(count) && page.contains(untried), "{page}");
     }
 }
 

@@ -33,6 +33,7 @@ pub fn render(report: &Report, charts: &[Charts]) -> String {
         context! {
             style => Value::from_safe_string(STYLE.into()),
             verdict => word(report.verdict),
+            summary => report.summary(),
             written => moment(report.written_ms),
             version => report.zonedrill,
             runs,
@@ -102,7 +103,7 @@ fn run(run: &RunReport, charts: &Charts) -> Value {
         mirror_kind => run.mirror_kind.as_str(),
         consumed => safe(&charts.consumed),
         lag => safe(&charts.lag),
-        latency => safe(&charts.latency),
+        waits => safe(&charts.latency),
         marks => charts.marks,
         script => run.script,
     }

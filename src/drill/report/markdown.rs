@@ -12,9 +12,10 @@ use super::{
 #[must_use]
 pub fn render(report: &Report) -> String {
     let mut out = format!(
-        "# {} {}: drills of a NATS JetStream region\n\nWritten {} by zonedrill {}.\n\n",
+        "# {} {}: drills of a NATS JetStream region\n\n{}\n\nWritten {} by zonedrill {}.\n\n",
         glyph(report.verdict),
         report.verdict.as_str().to_uppercase(),
+        text(&report.summary()),
         moment(report.written_ms),
         text(&report.zonedrill)
     );

@@ -23,7 +23,10 @@ use serde::{Deserialize, Serialize};
 
 pub use run::RunReport;
 
-use crate::region::{UnixMs, status::Verdict};
+use crate::{
+    drill::conclusions::REQUIREMENTS,
+    region::{UnixMs, status::Verdict},
+};
 
 /// The name and version of the schema of `report.json`.
 pub const SCHEMA: &str = "zonedrill-report/1";
@@ -41,6 +44,36 @@ pub struct Report {
 }
 
 impl Report {
+    /// What came out, and what was not tested at all, in two sentences.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let honest: Vec<&RunReport> =
+            self.runs.iter().filter(|run| run.sabotage.is_none()).collect();
+        let proved = |run: &&&RunReport| run.conclusion.verdict == Verdict::Proved;
+        let count = honest.iter().filter(proved).count();
+        let mut text = match honest.len() {
+            0 => "No drill was run without a deliberate fault".to_owned(),
+            all => format!("{count} of {all} {} proved", if all == 1 { "drill" } else { "drills" }),
+        };
+        for run in honest.iter().filter(|run| !proved(run)) {
+            let _ = write!(text, "; {} is {}", run.drill, run.conclusion.verdict.as_str());
+        }
+        let tried = |number: u8| honest.iter().any(|run| run.conclusion_number == Some(number));
+        let untried: Vec<String> = REQUIREMENTS
+            .iter()
+            .filter(|one| !tried(one.number))
+            .map(|one| format!("{} ({})", one.number, one.drill))
+            .collect();
+        text.push_str(". ");
+        if untried.is_empty() {
+            text.push_str("All four conclusions were tested.");
+        } else {
+            let noun = if untried.len() == 1 { "conclusion" } else { "conclusions" };
+            let _ = write!(text, "Not tested: {noun} {}.", untried.join(", "));
+        }
+        text
+    }
+
     /// A report of these runs.
     #[must_use]
     pub fn new(written_ms: UnixMs, runs: Vec<RunReport>) -> Self {
