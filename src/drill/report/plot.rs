@@ -246,7 +246,7 @@ impl Frame<'_> {
                 WIDTH - RIGHT,
                 LEFT - 8.0,
                 y(tick) + 4.0,
-                told(tick),
+                if tick == 0 { "0".to_owned() } else { told(tick) },
                 y = y(tick)
             );
         }
