@@ -181,7 +181,7 @@ impl State {
         if !self.status.zones.is_empty() {
             let due = past::due(self.status.history_at_ms, now);
             if due.0 > 0 {
-                self.remember(due);
+                self.remember(now, due);
                 self.touch();
             }
         }

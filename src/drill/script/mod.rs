@@ -21,7 +21,7 @@ use self::{
 };
 use super::{checks::Check, conclusions, condition::Condition};
 use crate::{
-    command::Sabotage,
+    command::{Command, Sabotage},
     region::{ZoneName, status::DrillStep},
 };
 
@@ -230,6 +230,11 @@ impl Script {
             Action::Run { line, .. } => Some(line.as_str()),
             _ => None,
         })
+    }
+
+    /// The commands of all steps, in order, once its placeholders are filled in.
+    pub fn commands(&self) -> impl Iterator<Item = Command> {
+        self.lines().filter_map(|line| line.parse().ok())
     }
 
     fn actions(&self) -> impl Iterator<Item = &Action> {

@@ -78,10 +78,10 @@ impl State {
 
     /// Keeps what the last second was, and what came and went in the seconds before it that are
     /// `due` and nobody looked at.
-    pub(super) fn remember(&mut self, due: (u64, UnixMs)) {
+    pub(super) fn remember(&mut self, now: UnixMs, due: (u64, UnixMs)) {
         let seconds = self.status.zones.iter().zip(&mut self.books).map(|(zone, book)| {
             let works = zone.consumer.as_ref().is_some_and(|c| c.running && c.told_at_ms.is_some());
-            let processed = book.processed.filter(|_| works).map(|count| (due.1, count));
+            let processed = book.processed.filter(|_| works).map(|count| (now, count));
             book.processed_each.rate(processed);
             Second {
                 published: book.stored.newest(LONGEST_SECOND_MS),

@@ -18,7 +18,7 @@ use crate::{
     command::{Command, Produce},
     drill::{
         record::{Begin, Entry, FORMAT},
-        script::{Action, Filling, Script, Step},
+        script::{Filling, Script, Step},
         scripted,
     },
     ledger::Ledger,
@@ -54,7 +54,8 @@ pub async fn run(ctx: &DrillCtx, script: &Script, how: How) -> Result<Ended, Fai
         new_zone: free.clone(),
     };
     let filled = script.fill(&filling).map_err(|error| Failure::Refused(error.to_string()))?;
-    let new_zone = commands(&filled)
+    let new_zone = filled
+        .commands()
         .any(|command| matches!(command, Command::ZoneAdd { .. }))
         .then_some(free)
         .flatten();
@@ -108,7 +109,7 @@ pub async fn run(ctx: &DrillCtx, script: &Script, how: How) -> Result<Ended, Fai
         Arc::clone(&recorder),
         ctx.statuses.clone(),
         mirror,
-        commands(&filled).filter(produces).count(),
+        filled.commands().filter(produces).count(),
     );
     let hand =
         CommandIssuer::new(runtime.bus.clone(), Arc::clone(&recorder), &ctx.who, &ctx.cx.stop);
@@ -273,14 +274,6 @@ fn picture(ctx: &DrillCtx, script: &Script, how: &How) -> Drill {
 
 pub(super) fn last_seq(status: &Status, zone: &ZoneName) -> u64 {
     status.zone(zone).and_then(|zone| zone.stream.as_ref()).map_or(0, |stream| stream.last_seq)
-}
-
-/// The commands of a script, in order.
-pub fn commands(script: &Script) -> impl Iterator<Item = Command> {
-    script.steps.iter().flat_map(|step| &step.actions).filter_map(|action| match action {
-        Action::Run { line, .. } => line.parse().ok(),
-        _ => None,
-    })
 }
 
 fn produces(command: &Command) -> bool {

@@ -45,6 +45,9 @@ pub(super) async fn faults(cx: &CommandCtx, only: Option<ZoneName>, statuses: &S
 fn list(ledger: &Ledger, zone: &ZoneName, floor: Option<u64>) -> String {
     let account = ledger.account(zone, floor);
     let mut text = format!("zone {zone}, by what its consumer received up to now:\n");
+    if let Some(damage) = ledger.damage() {
+        let _ = writeln!(text, "  {damage}");
+    }
     let Account { lost, duplicates, reordered, corrupt, unexpected, mismatched, .. } = account;
     let first = &account.first;
     let kinds = [
@@ -72,7 +75,7 @@ fn list(ledger: &Ledger, zone: &ZoneName, floor: Option<u64>) -> String {
             let _ = writeln!(text, "    and {} more", count(more));
         }
     }
-    if kinds.iter().all(|(_, number, _)| *number == 0) {
+    if ledger.damage().is_none() && kinds.iter().all(|(_, number, _)| *number == 0) {
         let _ =
             writeln!(text, "  nothing is wrong; `verify {zone}` reads the stream itself as well");
     }

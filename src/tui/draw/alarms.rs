@@ -57,7 +57,7 @@ pub fn frame(zone: &Zone, scene: Scene<'_>) -> Option<Style> {
 }
 
 /// Each alarm with its cause, since when, and its remedy.
-pub fn list(area: Rect, scene: Scene<'_>) -> Vec<Line<'static>> {
+pub fn list(area: Rect, from: usize, scene: Scene<'_>) -> Vec<Line<'static>> {
     let status = scene.status;
     let alarms = status.alarms();
     if alarms.is_empty() {
@@ -68,8 +68,13 @@ pub fn list(area: Rect, scene: Scene<'_>) -> Vec<Line<'static>> {
         return wrapped(text, area, "", Style::new());
     }
     let mut lines = Vec::new();
-    for alarm in &alarms {
+    for (at, alarm) in alarms.iter().enumerate().skip(from.min(alarms.len() - 1)) {
+        let of = format!("{} of {}  ", at + 1, alarms.len());
+        let begin = lines.len();
         lines.extend(one(alarm, area, scene));
+        if let Some(head) = lines.get_mut(begin) {
+            head.spans.insert(0, Span::styled(of, scene.theme.label()));
+        }
     }
     lines.truncate(lines.len().saturating_sub(1));
     lines

@@ -47,8 +47,14 @@ pub fn draw(buf: &mut Buffer, area: Rect, overlay: &Overlay, scene: Scene<'_>) {
             question(buf, area, " sure? ", &lines, theme);
         }
         Overlay::Alarms { scroll } => {
-            let lines = alarms::list(area, scene);
-            scrolled(buf, area, Line::styled(" alarms ", theme.strong()), &lines, *scroll, theme);
+            let lines = alarms::list(area, *scroll, scene);
+            let title = format!(
+                " alarms{}{} next{}enter: the first one's command ",
+                theme.dot(),
+                theme.pick("↑↓", "up/down"),
+                theme.dot()
+            );
+            scrolled(buf, area, Line::styled(title, theme.strong()), &lines, 0, theme);
         }
         Overlay::Why { scroll } => {
             let lines = alarms::reasons(area, scene);

@@ -3,7 +3,11 @@
 
 use crate::{
     command::{Command, Drill, NodeAct},
-    drill::conclusions::REQUIREMENTS,
+    drill::{
+        conclusions::REQUIREMENTS,
+        library,
+        script::{Filling, Script},
+    },
     region::{
         Status, ZoneName,
         format::{bytes, count, seconds},
@@ -74,33 +78,48 @@ fn majority(zone: &Zone, node: &str) -> String {
     }
 }
 
+/// What the drills' own scripts do to the region; a user's own scripts are known to the room alone.
 fn drills(names: &[String], scale: u64, zone: Option<&ZoneName>, status: &Status) -> Vec<String> {
-    let chosen: Vec<_> = REQUIREMENTS
-        .iter()
-        .filter(|one| names.iter().any(|name| name == one.drill || name == "all"))
-        .collect();
     let mirrors = || status.zones.iter().filter(|zone| zone.role == Role::Mirror);
     let first = mirrors().find(|zone| zone.link_state() == Some(LinkState::Up));
-    let Some(mirror) = zone.or_else(|| first.map(|zone| &zone.name)) else { return Vec::new() };
-    let source = status.source().map_or("?", |zone| zone.name.as_str());
-    let mut told: Vec<String> = chosen
-        .iter()
-        .map(|one| match one.number {
-            1 | 2 => {
-                format!("Zone {mirror} is cut from zone {source} for some seconds, and healed.")
+    let mirror = zone.or_else(|| first.map(|zone| &zone.name));
+    let (Some(source), Some(mirror)) = (status.source(), mirror) else { return Vec::new() };
+    let filling = Filling {
+        scale,
+        source: source.name.clone(),
+        mirror: mirror.clone(),
+        new_zone: "new".parse().ok(),
+    };
+    let all = names.iter().any(|name| name == "all");
+    let chosen = || REQUIREMENTS.iter().filter(|one| all || names.iter().any(|n| n == one.drill));
+    let scripts = library::builtin();
+    let mut told: Vec<String> = Vec::new();
+    for script in scripts.iter().filter(|script| chosen().any(|one| one.drill == script.name)) {
+        let filled = script.fill(&filling).ok();
+        for command in filled.iter().flat_map(Script::commands) {
+            let sentence = match command {
+                Command::Cut { zone, .. } => {
+                    format!("Zone {zone} is cut from zone {} for some seconds.", source.name)
+                }
+                Command::ConsumerPause { zone } => {
+                    format!("The consumer of zone {zone} is paused for some seconds.")
+                }
+                Command::ConsumerRate { zone, rate: Some(_) } => {
+                    format!("The consumer of zone {zone} is slowed down for some seconds.")
+                }
+                Command::ZoneAdd { .. } => "A zone is added, and stays.".into(),
+                _ => continue,
+            };
+            if !told.contains(&sentence) {
+                told.push(sentence);
             }
-            3 => {
-                format!("Consumers are paused in turn in zones {source} and {mirror}, and resumed.")
-            }
-            _ => "A zone is added, filled, and removed again.".to_owned(),
-        })
-        .collect();
-    told.dedup();
-    let takes: u64 = chosen.iter().map(|one| u64::from(one.takes_s)).sum();
-    // At a larger scale it is the reading of streams that takes longer: nobody measured by how much.
+        }
+    }
+    let takes: u64 = chosen().map(|one| u64::from(one.takes_s)).sum();
+    // How much longer a larger scale takes nobody measured.
     let longer = if scale > 1 { ", at the plan's numbers" } else { "" };
     if takes > 0 {
-        told.push(format!("About {takes} s{longer}. Nothing else may be done meanwhile."));
+        told.push(format!("About {takes} s{longer}. What else is done meanwhile makes it void."));
     }
     if zone.is_none() && mirrors().count() > 1 {
         told.push(format!(
@@ -125,7 +144,7 @@ mod tests {
         let cut = asked("drill run cut --zone c", &status);
         assert_eq!(
             cut,
-            "Zone c is cut from zone a for some seconds, and healed. About 11 s. Nothing else may be done meanwhile."
+            "The consumer of zone c is paused for some seconds. Zone c is cut from zone a for some seconds. About 11 s. What else is done meanwhile makes it void."
         );
         let heal = asked("drill run heal", &status);
         assert!(
@@ -134,7 +153,9 @@ mod tests {
         );
         let all = asked("drill run all", &status);
         assert_eq!(all.matches("is cut from").count(), 1, "{all}");
-        assert!(all.contains("About 35 s"), "{all}");
+        let does =
+            ["About 35 s", "consumer of zone a is paused", "slowed down", "added, and stays"];
+        assert!(does.iter().all(|words| all.contains(words)), "{all}");
     }
 
     #[test]

@@ -58,6 +58,14 @@ fn alarms_and_reasons_are_read_whole_with_what_to_do() {
     for alarm in status.alarms().iter().take(2) {
         assert!(shown.contains(alarm.kind.as_str()), "{} in {shown}", alarm.kind);
     }
+    let (first, second) = (&status.alarms()[0], &status.alarms()[1]);
+    press(&mut view, &status, &["down"]);
+    let shown = screen((80, 24), &status, &view);
+    assert!(shown.contains("2 of ") && !shown.contains("1 of "), "{shown}");
+    assert!(!shown.contains(&first.cause[..20.min(first.cause.len())]), "{shown}");
+    press(&mut view, &status, &["enter"]);
+    let Some(Overlay::Palette(palette)) = &view.overlay else { panic!("{:?}", view.overlay) };
+    assert_eq!(palette.edit.text(), second.remedy.as_ref().unwrap().to_string());
     press(&mut view, &status, &["esc", "w"]);
     let shown = screen((120, 40), &status, &view);
     for conclusion in &status.conclusions {

@@ -72,7 +72,16 @@ pub(super) fn key(
             Vec::new()
         }
         Overlay::Alarms { scroll } => {
-            view.overlay = scrolled(key, scroll).map(|scroll| Overlay::Alarms { scroll });
+            let alarms = status.alarms();
+            let last = alarms.len().saturating_sub(1);
+            let remedy = alarms.get(scroll.min(last)).and_then(|alarm| alarm.remedy.as_ref());
+            view.overlay = match remedy.filter(|_| is(Named::Enter)) {
+                // What mends it is given by a second enter, with the line in sight.
+                Some(remedy) => Some(Overlay::Palette(Palette::new(&remedy.to_string(), status))),
+                None => {
+                    scrolled(key, scroll).map(|scroll| Overlay::Alarms { scroll: scroll.min(last) })
+                }
+            };
             Vec::new()
         }
         Overlay::Why { scroll } => {
