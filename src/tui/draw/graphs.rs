@@ -30,7 +30,7 @@ use crate::{
 /// Cells of a zone's and of a figure's name.
 const ZONE: usize = 5;
 const FIGURE: usize = 9;
-/// Cells of a figure's highest value.
+/// Cells of a number.
 const SCALE: usize = 8;
 
 /// A figure of a zone that is drawn.
@@ -89,7 +89,7 @@ fn draw_of(
     for figure in Figure::ALL {
         // One scale for all zones: what is as high is as much.
         let all = zones.iter().map(|zone| axis.columns(figure.of(zone, view.span, status), figure));
-        let most = all.flatten().filter_map(value).max();
+        let most = all.flatten().filter_map(value).max().map(top);
         for Band { zone, .. } in bands.iter().filter(|band| band.figure == figure) {
             // The rows that do not divide go to the first bands.
             let height = (each + rest.min(1)).min(most_rows);
@@ -204,7 +204,7 @@ fn title(
     rule(buf, area, theme, &title, &right);
 }
 
-/// Zone, figure, and the highest value, or what the cursor reads.
+/// Zone, figure, and where the scale ends, or what the cursor reads.
 fn name(
     buf: &mut Buffer,
     area: Rect,
@@ -229,11 +229,29 @@ fn name(
         None => (most.map_or_else(|| "?".into(), shown), theme.label()),
     };
     let at = 3 + ZONE + FIGURE + SCALE - format::width(&text).min(SCALE);
-    put(buf, area, u16::try_from(at).unwrap_or(0), 0, &text, style);
+    let end = put(buf, area, u16::try_from(at).unwrap_or(0), 0, &text, style);
+    if read.is_none() {
+        put(buf, area, end, 0, theme.pick("┤", "|"), theme.label());
+    }
 }
 
 fn value(seen: Seen) -> Option<u64> {
     if let Seen::Value(value) = seen { Some(value) } else { None }
+}
+
+/// The end of a scale that reaches so far: 1, 2 or 5 with zeros, so that the scale, and with it
+/// every bar, stays as it is while values change a little.
+fn top(most: u64) -> u64 {
+    let mut ten = 1_u64;
+    loop {
+        for steps in [1, 2, 5] {
+            let end = ten.saturating_mul(steps);
+            if end >= most {
+                return end;
+            }
+        }
+        ten = ten.saturating_mul(10);
+    }
 }
 
 /// The height of a value in eighths (or the theme's steps) of a band.
@@ -306,4 +324,22 @@ pub fn spark(zone: &Zone, cells: usize, theme: &Theme) -> Line<'static> {
         })
         .collect();
     Line::from(Text::styled(text, if most > 0 { theme.warn() } else { theme.label() }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scale_ends_at_a_round_number_that_holds_all() {
+        let ends = [0, 1, 2, 3, 48, 51, 100, 101, 831, u64::MAX].map(top);
+        assert_eq!(ends, [1, 1, 2, 5, 50, 100, 100, 200, 1_000, u64::MAX]);
+    }
+
+    #[test]
+    fn bars_are_linear_and_what_is_there_is_seen() {
+        let levels = [0, 1, 25, 50, 100].map(|value| level(value, 100, 8, false));
+        assert_eq!(levels, [0, 1, 2, 4, 8]);
+        assert_eq!((level(10, 100, 8, false), level(10, 100, 8, true)), (1, 4), "logarithmic");
+    }
 }
