@@ -342,7 +342,10 @@ fn a_drill_whose_room_is_killed_is_void_and_can_be_reported() {
     // Told once: the next room knows that it is over.
     region.ok("down");
     region.start(&[]).expect_code(0);
-    assert_eq!(conclusion(&region, "heal")["verdict"], "waiting");
+    // What consumers still had to work off may be watched by then, as what is done by hand is.
+    let heal = conclusion(&region, "heal");
+    assert_ne!(heal["verdict"], "void", "{heal}");
+    assert!(!heal["evidence"].as_str().unwrap().contains("its room was killed"), "{heal}");
 }
 
 #[test]
