@@ -30,7 +30,7 @@ use std::{path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::spelling::readable;
+pub(crate) use self::spelling::{is_unruly, readable};
 pub use self::{
     drill::{Drill, DrillMatrix, DrillRun, Sabotage},
     inspect::Inspect,

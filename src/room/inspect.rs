@@ -14,7 +14,7 @@ use super::{
     task::{CommandCtx, Completion, Result},
 };
 use crate::{
-    command::Inspect,
+    command::{Inspect, is_unruly},
     nats,
     region::{
         NodeName, ZoneName, ZonePlan,
@@ -35,6 +35,14 @@ type Statuses = watch::Receiver<Arc<Published>>;
 /// # Errors
 /// When nobody who knows it answers.
 pub async fn inspect(cx: CommandCtx, what: Inspect, statuses: Statuses) -> Result {
+    let told = tell(cx, what, statuses).await?;
+    // Names and logs are full of what strangers wrote.
+    let unruly = |c: char| is_unruly(c) && !['\n', '\t'].contains(&c);
+    let text = told.text.replace(unruly, "\u{fffd}");
+    Ok(Completion { text, ..told })
+}
+
+async fn tell(cx: CommandCtx, what: Inspect, statuses: Statuses) -> Result {
     match what {
         Inspect::Node { node } => self::node(&cx, &node).await,
         Inspect::Stream { zone } => {
@@ -71,7 +79,7 @@ fn as_told(zone: &ZoneName, told: Value, statuses: &Statuses) -> Completion {
         let _ = writeln!(text, "! {}", one.describe(zone, now));
     }
     if differences.is_empty() {
-        let _ = writeln!(text, "as it was made:");
+        let _ = writeln!(text, "no difference from how it was made is known");
     }
     let _ = write!(text, "{told:#}");
     Completion { data: Some(told), ..Completion::done(text) }

@@ -21,8 +21,14 @@ async fn things_are_shown_as_the_servers_tell_them() {
     for secret in [&secrets.client, &secrets.leaf, &secrets.route, &secrets.system] {
         assert!(!node.contains(secret.as_str()), "a password is shown");
     }
-    shown("inspect stream a", &["as it was made", "EVENTS.REGION", "\"last_seq\": 30"]);
-    shown("inspect consumer b", &["as it was made", "\"name\": \"consumer-b\""]);
+    shown(
+        "inspect stream a",
+        &["no difference from how it was made", "EVENTS.REGION", "\"last_seq\": 30"],
+    );
+    shown(
+        "inspect consumer b",
+        &["no difference from how it was made", "\"name\": \"consumer-b\""],
+    );
     shown("inspect durable b", &["\"stream_name\": \"EVENTS_REGION\""]);
     let link = shown("inspect link b", &["connections that zone b lists", "carries"]);
     let ends = |mark: &str| link.lines().filter(|line| line.contains(mark)).count();
@@ -32,6 +38,12 @@ async fn things_are_shown_as_the_servers_tell_them() {
     let message = shown("inspect message 7", &["zone a: sequence 7", "zone b: sequence 7", "zd1 "]);
     let id = message.split_once("ledger: ").unwrap().1.split(' ').next().unwrap();
     assert_eq!(shown(&format!("inspect message {id}"), &[]).lines().next(), message.lines().next());
+    // What strangers write reaches nobody's terminal as it is.
+    let log = region.folder().join("servers/js1-zone-a/nats-server.log");
+    let mut log = std::fs::OpenOptions::new().append(true).open(log).unwrap();
+    std::io::Write::write_all(&mut log, b"[1] [ERR] client \x1b[2Jeve\x07\n").unwrap();
+    let told = shown("inspect node js1-zone-a", &["eve"]);
+    assert!(!told.contains(['\x1b', '\x07']), "{told:?}");
     // Somebody removes it from one zone; somebody else's message is told as such.
     let a = region.client("a").await;
     let delete = "$JS.API.STREAM.MSG.DELETE.EVENTS_REGION";
