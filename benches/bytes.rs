@@ -206,12 +206,10 @@ fn ten_zones() {
         };
         to_screen.send(FromRoom::Message(hello)).await.expect("a screen");
         let feed = tokio::spawn(async move {
-            let mut status = sample::idle(10);
-            sample::producing(&mut status);
-            let began = now();
-            status.started_at_ms = began - 724_000;
-            for task in &mut status.tasks {
-                task.since_at_ms = began - 12_000;
+            let mut region = sample::at("ten");
+            // It went on for five minutes until now.
+            for second in (0..300).rev() {
+                region.go_on(50, now() - second * 1000);
             }
             let mut tick = tokio::time::interval(PUBLISH);
             let mut messages = 0;
@@ -219,8 +217,8 @@ fn ten_zones() {
                 tick.tick().await;
                 // 50 a second are five in two ticks.
                 messages = 5 - messages.clamp(2, 3);
-                sample::advance(&mut status, messages, now());
-                let status = Box::new(status.clone());
+                region.go_on(messages, now());
+                let status = Box::new(region.status());
                 if to_screen.send(FromRoom::Message(Message::Status { status })).await.is_err() {
                     return;
                 }

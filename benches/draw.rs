@@ -18,7 +18,7 @@ use zonedrill::{
         draw, sample,
         state::{Connection, ViewState},
         terminal::Frames,
-        theme::Theme,
+        theme::{Colours, Theme},
     },
 };
 
@@ -62,7 +62,7 @@ impl Screen {
         view.drives = true;
         view.me = Some(1);
         view.size = (width, height);
-        Self { terminal, counter, view, theme: Theme::new(true, false) }
+        Self { terminal, counter, view, theme: Theme::new(Colours::Default, false) }
     }
 
     /// Draws a frame and returns the bytes it took.
@@ -86,18 +86,17 @@ fn report() {
     let seconds = 60;
     let rate = |name: &str, frames: u64, messages: u64, lines: u64| {
         let mut screen = Screen::new(120, 40);
-        let mut status = sample::idle(2);
-        if messages > 0 {
-            sample::producing(&mut status);
-        }
+        let mut region = sample::at(if messages > 0 { "producing" } else { "idle" });
+        let status = region.status();
         for id in 1..20 {
             screen.log(id, status.at_ms);
         }
         let first = screen.draw(&status, status.at_ms);
         let mut total = 0;
         for frame in 0..seconds * frames {
-            let now = status.at_ms + 1000 / frames;
-            sample::advance(&mut status, messages / frames, now);
+            let now = region.status().at_ms + 1000 / frames;
+            region.go_on(messages / frames, now);
+            let status = region.status();
             for line in 0..lines / frames {
                 screen.log(100 + frame * 100 + line, status.at_ms);
             }
@@ -117,29 +116,28 @@ fn report() {
 
 #[divan::bench]
 fn frame_200x60_ten_zones(bencher: Bencher) {
-    let mut status = sample::idle(10);
-    sample::producing(&mut status);
-    for zone in status.zones.iter_mut().skip(5) {
-        sample::cut_off(zone, 40_000, 1_800);
-    }
     let mut screen = Screen::new(200, 60);
+    let now = sample::status("ten cut").at_ms;
     for id in 1..200 {
-        screen.log(id, status.at_ms);
+        screen.log(id, now);
     }
-    bencher.counter(BytesCount::new(200_usize * 60)).bench_local(|| {
-        let now = status.at_ms + 50;
-        sample::advance(&mut status, 13, now);
-        screen.draw(&status, status.at_ms)
-    });
+    let bencher = bencher.counter(BytesCount::new(200_usize * 60));
+    frames(bencher, "ten cut", screen);
 }
 
 #[divan::bench]
 fn frame_120x40_two_zones(bencher: Bencher) {
-    let mut status = sample::cut();
-    let mut screen = Screen::new(120, 40);
-    bencher.bench_local(|| {
-        let now = status.at_ms + 50;
-        sample::advance(&mut status, 13, now);
-        screen.draw(&status, status.at_ms)
-    });
+    frames(bencher, "cut", Screen::new(120, 40));
+}
+
+/// The region goes on between two frames; only drawing is measured.
+fn frames(bencher: Bencher, moment: &str, mut screen: Screen) {
+    let mut region = sample::at(moment);
+    let mut now = region.status().at_ms;
+    let next = || {
+        now += 50;
+        region.go_on(13, now);
+        region.status()
+    };
+    bencher.with_inputs(next).bench_local_values(|status| screen.draw(&status, status.at_ms));
 }

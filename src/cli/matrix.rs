@@ -14,7 +14,9 @@ use super::{
 use crate::{
     command::{Command, DrillMatrix, Produce, units::format_duration},
     platform::version_at_least,
-    region::{MirrorKind, Status, UnixMs, ZoneName, format::seconds, recovery, status::Recovery},
+    region::{
+        CopyKind, MirrorKind, Status, UnixMs, ZoneName, format::seconds, recovery, status::Recovery,
+    },
     room::{
         client::Client,
         drills::bundle,
@@ -36,6 +38,7 @@ const CAUGHT_UP_WITHIN: Duration = Duration::from_secs(150);
 struct Row {
     version: String,
     mirror: MirrorKind,
+    copy: CopyKind,
     cut_s: f64,
     /// Heal → link up, moving, caught up, in milliseconds; `None` where it did not come.
     link_up_ms: Option<u64>,
@@ -98,6 +101,7 @@ async fn combination(
     let row = |cut: &Duration, why: Option<String>| Row {
         version: version.to_owned(),
         mirror,
+        copy: asked.copy.unwrap_or_default(),
         cut_s: cut.as_secs_f64(),
         link_up_ms: None,
         moving_ms: None,
@@ -108,9 +112,10 @@ async fn combination(
     };
     let all = |why: &str| cuts.iter().map(|cut| row(cut, Some(why.to_owned()))).collect();
     if mirror == MirrorKind::Durable && !version_at_least(version, (2, 15, 0)) {
-        return all("no durable mirrors before 2.15");
+        return all("no durable copies before 2.15");
     }
-    print(&format!("nats-server {version}, {} mirrors:", mirror.as_str()));
+    let copies = asked.copy.unwrap_or_default().several(Some(mirror));
+    print(&format!("nats-server {version}, {copies}:"));
     let other = Other { version: version.to_owned(), mirror };
     let alone = match Alone::start("matrix", asked, Some(other)).await {
         Ok(alone) => alone,
@@ -284,7 +289,10 @@ fn markdown(rows: &[Row]) -> String {
     );
     for row in rows {
         let Row { version, cut_s, expected, .. } = row;
-        let mirror = row.mirror.as_str();
+        let mirror = match row.copy {
+            CopyKind::Mirror => row.mirror.to_string(),
+            CopyKind::Sources => row.copy.one(row.mirror),
+        };
         let _ = match &row.why {
             Some(why) => writeln!(text, "| {version} | {mirror} | {cut_s} s | – | – | {why} | |"),
             None => writeln!(

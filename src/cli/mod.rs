@@ -7,29 +7,36 @@ mod access;
 mod alone;
 mod bundle;
 mod drill;
+mod exporter;
+mod external;
 mod foreign;
+mod help;
 mod invite;
 mod logging;
 mod matrix;
+mod observed;
 mod output;
 mod recorder;
+mod regions;
 #[cfg(test)]
 mod remedies;
 mod replay;
 mod sabotage;
 mod screen;
+mod settings;
 mod shell;
+mod shot;
 mod start;
 mod words;
 
 use std::{ffi::OsString, io::Write, process::ExitCode};
 
-use clap::Parser;
+use clap::FromArgMatches;
 use color_eyre::eyre;
 
 use self::{
     output::print,
-    words::{Cli, PortBase, ScreenArgs, StartArgs, Words},
+    words::{Cli, ConfigWords, PortBase, RegionWords, ScreenArgs, StartArgs, Words},
 };
 use crate::{
     command::{
@@ -50,7 +57,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let done = match bundle::asked(&arguments) {
         Some(asked) => bundle::verify(&asked),
-        None => match Cli::try_parse_from(arguments) {
+        None => match parse(arguments) {
             Ok(cli) => dispatch(cli),
             Err(error) if error.use_stderr() => {
                 let _ = error.print();
@@ -68,6 +75,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Outcome::Refused.exit_code()
     });
     ExitCode::from(output::seen(code))
+}
+
+fn parse(arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
+    Cli::from_arg_matches(&help::command().try_get_matches_from(arguments)?)
 }
 
 /// Tells an error: one message, below it those of its causes that it does not name itself.
@@ -88,6 +99,15 @@ fn dispatch(cli: Cli) -> eyre::Result<u8> {
     let name = cli.name.clone().unwrap_or_else(crate::platform::person::name);
     // The log says by it who did what.
     actor::check_name(&name).map_err(eyre::Report::msg)?;
+    if let Some(file) = &cli.region_file {
+        let given = cli.start.first_given().or(cli.screen.record.as_ref().map(|_| "--record"));
+        if let Some(flag) = given {
+            eyre::bail!(
+                "`{flag}` is for a region that zonedrill starts: it does not go with --region-file"
+            );
+        }
+        return runtime()?.block_on(external::dispatch(file, cli.words, &cli.screen, &name));
+    }
     let starts =
         matches!(cli.words, None | Some(Words::Verb(Verb::Up | Verb::Doctor | Verb::Drill(_))));
     let ends = matches!(cli.words, Some(Words::Verb(Verb::Down { .. })));
@@ -145,13 +165,36 @@ fn dispatch(cli: Cli) -> eyre::Result<u8> {
             print(&access::env(&home, zone.as_ref(), read_only)?);
             Ok(0)
         }
+        Some(Words::Observe { metrics }) => {
+            runtime()?.block_on(exporter::of_room(&home, &name, metrics))
+        }
+        Some(Words::Config(ConfigWords::Print)) => {
+            print(settings::Settings::read(&cli.screen)?.print()?.trim_end());
+            Ok(0)
+        }
+        Some(Words::Region(RegionWords::List)) => runtime()?.block_on(regions::list(&home)),
+        Some(Words::Region(RegionWords::Init(words))) => {
+            runtime()?.block_on(external::init(&words))
+        }
         Some(Words::Context(words)) => {
             print(&access::context(&home, &words)?);
+            Ok(0)
+        }
+        Some(Words::Completions { shell }) => {
+            print(&help::completions(shell));
+            Ok(0)
+        }
+        Some(Words::Man { path }) => {
+            print(&help::man(&path)?);
             Ok(0)
         }
         Some(Words::Replay(words)) => runtime()?.block_on(async {
             let options = screen::options(&cli.screen, &name)?;
             replay::replay(&words, options).await
+        }),
+        Some(Words::Shot { file, size }) => runtime()?.block_on(async {
+            let options = screen::options(&cli.screen, &name)?;
+            shot::take(&home, file.as_deref(), size, options).await
         }),
         Some(Words::Recorder { file, format, size }) => runtime()?.block_on(async {
             let options = screen::options(&cli.screen, &name)?;

@@ -44,7 +44,7 @@ pub async fn all(name: &str, asked: &StartArgs, names: &[String]) -> eyre::Resul
     let (mut together, mut each) = (VecDeque::new(), VecDeque::new());
     for script in &scripts {
         // A drill that adds a zone leaves it there: the next one gets a region without it.
-        let grows = script.lines().any(|line| line.starts_with("zone add"));
+        let grows = script.commands().any(|line| matches!(line, Command::ZoneAdd { .. }));
         for kind in &script.sabotages {
             let case = Case { drill: script.name.clone(), kind: *kind };
             order.push((case.drill.clone(), *kind));
@@ -130,7 +130,7 @@ async fn run(alone: &Alone, name: &str, case: &Case) -> eyre::Result<Ended> {
 }
 
 fn is_right(came: &Came) -> bool {
-    came.ended.as_ref().is_ok_and(|ended| sabotage::as_it_must(came.case.kind, ended))
+    came.ended.as_ref().is_ok_and(|ended| ended.as_it_must)
 }
 
 fn line(came: &Came) -> String {

@@ -1,14 +1,12 @@
 //! Attaching a screen: the room's messages in, command lines out, and what happens on leaving.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
-use color_eyre::eyre::{self, WrapErr};
-use etcetera::BaseStrategy;
+use color_eyre::eyre;
 use tokio::sync::mpsc;
 
-use super::{ScreenArgs, shell, start};
+use super::{ScreenArgs, settings::Settings, shell, start};
 use crate::{
-    command::keys::Keymap,
     platform::person,
     record::{BrokenOff, Recorded},
     room::{
@@ -43,35 +41,11 @@ pub fn need_terminal(instead: &str) -> eyre::Result<()> {
 /// How the screen is to look, from flags, files and environment.
 ///
 /// # Errors
-/// When a keymap cannot be read or understood.
+/// When a file of settings or keys cannot be read or understood.
 pub fn options(args: &ScreenArgs, name: &str) -> eyre::Result<ScreenOptions> {
-    let keymap = keymap(args.keys.clone())?;
-    let mut options = ScreenOptions::from_environment(keymap, name.to_owned());
-    options.ascii |= args.ascii;
-    options.mouse |= args.mouse;
+    let mut options = Settings::read(args)?.options(name);
     options.record = args.record.clone().map(|file| (file, args.cast_format));
     Ok(options)
-}
-
-/// The built-in keymap with the user's own laid over it.
-fn keymap(asked: Option<PathBuf>) -> eyre::Result<Keymap> {
-    let mut keymap = Keymap::standard()?;
-    let (path, must_exist) = match asked {
-        Some(path) => (path, true),
-        None => match etcetera::choose_base_strategy() {
-            Ok(base) => (base.config_dir().join("zonedrill").join("keys.toml"), false),
-            Err(_) => return Ok(keymap),
-        },
-    };
-    match std::fs::read_to_string(&path) {
-        Ok(text) => keymap.overlay(&path.display().to_string(), &text)?,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !must_exist => {}
-        Err(error) => {
-            return Err(error)
-                .wrap_err_with(|| format!("cannot read the keymap {}", path.display()));
-        }
-    }
-    Ok(keymap)
 }
 
 /// How somebody attaches.

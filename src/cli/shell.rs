@@ -20,6 +20,7 @@ use crate::{
     region::{status, status::Phase},
     room::{
         client::{Client, ClientError},
+        guard,
         home::{Home, HomeError},
         protocol::{ClientKind, Message, Outcome, Request},
     },
@@ -248,10 +249,10 @@ fn ready(status: &crate::region::Status) -> String {
         })
         .collect();
     format!(
-        "region `{}` is up: nats-server {}, {} mirrors, {}",
+        "region `{}` is up: nats-server {}, {}, {}",
         status.region,
         status.server_version.as_deref().unwrap_or("?"),
-        status.mirror_kind.map_or("?", crate::region::MirrorKind::as_str),
+        status.copy_kind.several(status.mirror_kind),
         zones.join(", ")
     )
 }
@@ -325,6 +326,8 @@ async fn down_without_room(home: &Home, purge: bool) -> eyre::Result<u8> {
         for foreign in left.foreign {
             print(&format!("not touched: {foreign}"));
         }
+        // Of a room that was killed with its guard.
+        guard::remove_socket(home)?;
         if purge {
             home.purge()?;
             drop(claim);

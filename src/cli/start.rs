@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// By what name a connection comes that only looks whether a room is there; shown nowhere.
-const NOBODY_SEEN: &str = "starter";
+pub const NOBODY_SEEN: &str = "starter";
 /// How long a new room may take until it listens. It does so before it starts any server.
 const LISTENS_WITHIN: Duration = Duration::from_secs(15);
 /// Which variables of the environment name a folder that the room uses, besides its own.

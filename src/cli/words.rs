@@ -3,20 +3,22 @@
 use std::{net::IpAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 use color_eyre::eyre;
 
-use super::{access, invite, replay, start};
+use super::{access, external, invite, replay, start};
 use crate::{
     command::{CastFormat, ScreenSize, grammar::Verb, recording::RECORDED_SIZE},
     platform::identity::{UNMARKED, is_id},
     region::{
-        MirrorKind, Settings, ZoneName,
+        CopyKind, MirrorKind, Settings, ZoneName,
         topology::{DEFAULT_NATS_VERSION, DEFAULT_PORT_BASE, MOST_ZONES},
     },
     room::{
         guard,
         home::{DEFAULT_REGION, Home},
     },
+    tui::theme::Colours,
 };
 
 const AFTER_HELP: &str = "\
@@ -25,22 +27,30 @@ Without a command: make sure the region's room runs, and open a screen on it.
 needs a room.
 Exit codes: 0 done, 1 failed or broken, 2 could not be tested, 3 refused (usage, environment).";
 
+/// The heading of what is for clusters of others.
+pub const OTHERS: &str = "Clusters that somebody else runs";
+
 #[derive(Debug, Parser)]
 #[command(
     name = "zonedrill",
     version,
+    long_version = super::help::long_version(),
     about = "A control room for drills on a NATS JetStream region",
     after_help = AFTER_HELP,
+    infer_subcommands = true,
     subcommand_required = false,
     arg_required_else_help = false
 )]
 pub struct Cli {
     /// The region's name; several can exist side by side
-    #[arg(long, global = true, env = "ZONEDRILL_REGION", default_value = DEFAULT_REGION)]
+    #[arg(long, global = true, env = "ZONEDRILL_REGION", hide_env_values = true, default_value = DEFAULT_REGION)]
     pub region: String,
     /// Who you are, for the log and the other screens [default: $USER]
     #[arg(long = "as", global = true, value_name = "NAME")]
     pub name: Option<String>,
+    /// A region that somebody else runs, as this file describes it: `doctor` and `verify` look at it
+    #[arg(long, global = true, value_name = "FILE", help_heading = OTHERS)]
+    pub region_file: Option<PathBuf>,
     #[command(flatten)]
     pub start: StartArgs,
     #[command(flatten)]
@@ -56,13 +66,22 @@ pub struct Cli {
 )]
 pub struct StartArgs {
     /// The server binary to use, instead of PATH, cache or download
-    #[arg(long, global = true, env = "ZONEDRILL_NATS_SERVER", value_name = "PATH")]
+    #[arg(
+        long,
+        global = true,
+        env = "ZONEDRILL_NATS_SERVER",
+        hide_env_values = true,
+        value_name = "PATH"
+    )]
     pub nats_server: Option<PathBuf>,
     /// The server version to fetch [default: 2.15.1]
     #[arg(long, global = true, value_name = "VERSION")]
     pub nats_version: Option<String>,
-    /// How mirrors pull [default: durable where the server has it (2.15), else classic]
+    /// What the other zones hold: an exact mirror, or a stream that sources from zone a [default: mirror]
     #[arg(long, global = true, value_enum)]
+    pub copy: Option<CopyKind>,
+    /// How copies pull [default: durable where the server has it (2.15), else classic]
+    #[arg(long = "via", alias = "mirror", global = true, value_enum)]
     pub mirror: Option<MirrorKind>,
     /// First client port (zone a: N to N+2, zone b: N+10 …), or `auto` for free ones [default: 15222]
     #[arg(long, global = true, value_name = "N|auto")]
@@ -79,7 +98,7 @@ pub struct StartArgs {
     /// Take over containers of this region that run already (docker)
     #[arg(long, global = true)]
     pub adopt: bool,
-    /// Let `admin`/`admin` change everything, as the seed's servers do: for this start only
+    /// Let `admin`/`admin` change everything: for this start only
     #[arg(long, global = true)]
     pub open: bool,
     /// What bears this id in Docker is another home's: `up` takes it over for good, `down` removes it
@@ -114,6 +133,12 @@ pub struct ScreenArgs {
     /// Use the mouse (off over SSH unless given)
     #[arg(long, global = true)]
     pub mouse: bool,
+    /// The screen's colours [default: the terminal's own sixteen; none with `NO_COLOR`]
+    #[arg(long, global = true, env = "ZONEDRILL_THEME", hide_env_values = true, value_enum)]
+    pub theme: Option<Colours>,
+    /// Do not ring when a drill has its verdict
+    #[arg(long, global = true)]
+    pub no_bell: bool,
     /// Record the screen into this new file, for asciinema; `drill run` needs no terminal for it
     #[arg(long, global = true, value_name = "FILE")]
     pub record: Option<PathBuf>,
@@ -155,6 +180,12 @@ pub enum Words {
         #[arg(long)]
         observe: bool,
     },
+    /// Serve the region's status for dashboards, without a screen, until ctrl-c
+    Observe {
+        /// Where to serve it, in the `OpenMetrics` format at /metrics: 127.0.0.1:9555
+        #[arg(long, value_name = "ADDRESS:PORT")]
+        metrics: std::net::SocketAddr,
+    },
     /// Print the line of `authorized_keys` that lets a guest in over SSH; writes no file
     Invite(invite::Words),
     /// Print what a NATS client needs to log in, for `eval "$(zonedrill env b)"`
@@ -167,10 +198,35 @@ pub enum Words {
     },
     /// Write a context of the `nats` command line for each zone
     Context(access::ContextWords),
+    /// The regions of this account
+    #[command(subcommand)]
+    Region(RegionWords),
+    /// How the screen is set
+    #[command(subcommand)]
+    Config(ConfigWords),
     /// Show a past drill again, from its evidence bundle; needs no room
     Replay(replay::Words),
+    /// Print what makes a shell complete these words
+    Completions {
+        /// For which
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Print the manual page of the program, or of one of its commands
+    Man {
+        /// Like `drill run`
+        #[arg(value_name = "COMMAND")]
+        path: Vec<String>,
+    },
     #[command(flatten)]
     Verb(Verb),
+    /// Print what a screen shows now, or write it into a file (.svg in colour, else as text)
+    Shot {
+        /// The file; must not exist
+        file: Option<PathBuf>,
+        #[arg(long, value_name = "COLUMNSxROWS", default_value_t = RECORDED_SIZE)]
+        size: ScreenSize,
+    },
     /// A screen without a terminal that records (started by `record start`)
     #[command(hide = true)]
     Recorder {
@@ -206,7 +262,8 @@ impl StartArgs {
         [
             ("--nats-server", self.nats_server.is_some() && self.nats_server != from_environment),
             ("--nats-version", self.nats_version.is_some()),
-            ("--mirror", self.mirror.is_some()),
+            ("--copy", self.copy.is_some()),
+            ("--via", self.mirror.is_some()),
             ("--port-base", self.port_base.is_some()),
             ("--zones", !self.zones.is_empty()),
             ("--platform", self.platform.is_some()),
@@ -232,6 +289,7 @@ impl StartArgs {
             nats_version: DEFAULT_NATS_VERSION.into(),
             nats_server: None,
             mirror: None,
+            copy: None,
             port_base: DEFAULT_PORT_BASE,
             publish: None,
             zones: ["a", "b"].iter().filter_map(|name| name.parse().ok()).collect(),
@@ -270,10 +328,26 @@ impl StartArgs {
             nats_version: self.nats_version.clone().unwrap_or(kept.nats_version),
             nats_server,
             mirror: self.mirror.or(kept.mirror),
+            copy: self.copy.or(kept.copy),
             port_base,
             zones,
             adopt: self.adopt,
             open: self.open,
         })
     }
+}
+
+/// The words after `region`.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum ConfigWords {
+    /// Print every setting and key that holds here as one file, with where it was set
+    Print,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum RegionWords {
+    /// List them: whether a room runs, zones, platform, folder
+    List,
+    /// Print a first region file for clusters that somebody else runs, by asking them
+    Init(external::InitWords),
 }

@@ -2,21 +2,12 @@
 
 use clap::Arg;
 
-use super::{Command, grammar, units::parse_duration, wind::Speed};
-use crate::region::{NodeName, ZoneName};
+use super::{Command, drill::DRILLS, grammar, units::parse_duration, wind::Speed};
+use crate::region::{NodeName, ZoneName, condition::presets};
 
 /// Words a screen understands besides the commands.
 pub const SCREEN_WORDS: [(&str, &str); 2] =
     [("help", "Show the keys"), ("quit", "Leave the screen")];
-
-/// The drills zonedrill comes with, and what each is about. A user's own are known to the room
-/// only.
-const DRILLS: [(&str, &str); 4] = [
-    ("cut", "both zones go on consuming while the link is cut"),
-    ("heal", "nothing lost, duplicated or reordered after a heal"),
-    ("independent", "the zones' consumers move independently"),
-    ("grow", "a zone joins and the producer notices nothing"),
-];
 
 /// What can stand at the cursor.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -234,7 +225,8 @@ fn offer_values(
         "zone" => {
             // The source has no link to cut, heal, nudge or take away.
             let mirrors_only = place.path.last().is_some_and(|verb| {
-                ["cut", "heal", "nudge", "remove", "durable", "link"].contains(&verb.as_str())
+                ["cut", "impair", "heal", "nudge", "promote", "remove", "durable", "link"]
+                    .contains(&verb.as_str())
             });
             for zone in around.zones.iter().skip(usize::from(mirrors_only)) {
                 offer(zone.as_str(), String::new());
@@ -255,6 +247,12 @@ fn offer_values(
             }
             if place.path.last().is_some_and(|verb| verb == "run") {
                 offer("all", "the four conclusions, one after the other".into());
+                offer("conditions", "links that are slow, one-way or unsteady".into());
+            }
+        }
+        "preset" => {
+            for preset in presets::all(None).unwrap_or_default() {
+                offer(&preset.name, preset.about);
             }
         }
         "speed" => {
@@ -304,10 +302,11 @@ mod tests {
 
     #[test]
     fn words_are_completed_where_they_stand() {
-        assert_eq!(words("cut "), ["b", "--kind", "--for"]);
+        assert_eq!(words("cut "), ["b", "--kind", "--direction", "--for"]);
+        assert_eq!(words("impair b th"), ["thin"]);
         assert_eq!(words("cut b --kind "), ["refuse", "silent", "unplug"]);
         assert_eq!(words("cut b --k"), ["--kind"]);
-        assert_eq!(words("cut b --kind silent "), ["--for"]);
+        assert_eq!(words("cut b --kind silent "), ["--direction", "--for"]);
         assert_eq!(words("heal "), ["b", "all"]);
         assert_eq!(words("consumer rate b "), ["max"]);
         assert_eq!(words("node st"), ["stop", "start", "stepdown"]);
@@ -317,7 +316,7 @@ mod tests {
         assert_eq!(words("produce "), ["stop", "--interval", "--count", "--rate", "--size"]);
         assert_eq!(words("prodcue "), Vec::<String>::new());
         assert_eq!(words("drill s"), ["sabotage", "stop"]);
-        assert_eq!(words("drill run h"), ["heal"]);
+        assert_eq!(words("drill run h"), ["heal", "halfopen"]);
         assert_eq!(words("drill run a"), ["all"]);
         assert_eq!(words("drill run heal g"), ["grow"]);
         assert_eq!(

@@ -16,6 +16,19 @@ use super::{
 /// The most times the original plan's numbers.
 pub const LARGEST_SCALE: u64 = 100_000;
 
+/// The drills zonedrill comes with, and what each is about. A user's own are known to the room
+/// only.
+pub(super) const DRILLS: [(&str, &str); 8] = [
+    ("cut", "both zones go on consuming while the link is cut"),
+    ("heal", "nothing lost, duplicated or reordered after a heal"),
+    ("independent", "the zones' consumers move independently"),
+    ("grow", "a zone joins and the producer notices nothing"),
+    ("slow", "a thin line under a backlog that clears as forecast"),
+    ("halfopen", "one direction is silent until the servers notice"),
+    ("flap", "the link comes and goes while messages flow"),
+    ("unnoticed", "a silence shorter than the servers' pings"),
+];
+
 /// What can be done with drills.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Drill {
@@ -107,13 +120,15 @@ pub enum Sabotage {
     RestartProducer,
     /// The producer's configuration changes while the zone joins.
     Reconfigure,
+    /// The link is secretly whole while it is said to be impaired.
+    Unimpaired,
     /// Nothing is produced.
     Nothing,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Leak,
         Self::Lose,
         Self::Duplicate,
@@ -122,6 +137,7 @@ impl Sabotage {
         Self::NoPause,
         Self::RestartProducer,
         Self::Reconfigure,
+        Self::Unimpaired,
         Self::Nothing,
     ];
 
@@ -137,6 +153,7 @@ impl Sabotage {
             Self::NoPause => "no-pause",
             Self::RestartProducer => "restart-producer",
             Self::Reconfigure => "reconfigure",
+            Self::Unimpaired => "unimpaired",
             Self::Nothing => "nothing",
         }
     }
@@ -147,7 +164,7 @@ impl Sabotage {
 pub enum DrillWords {
     /// Run drills, one after the other; the exit code is the verdict
     Run {
-        /// cut, heal, independent, grow, a drill of your own, or `all` (the four)
+        /// cut, heal, independent, grow, slow, halfopen, flap, unnoticed, your own; `all` (the first four), `conditions` (the others)
         #[arg(required = true)]
         names: Vec<String>,
         /// The mirror zone they are about [default: the first that can be drilled]

@@ -7,13 +7,14 @@
 mod tests;
 mod words;
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{fmt, str::FromStr};
 
 use clap::{CommandFactory, FromArgMatches, Parser};
 
 pub use self::words::{ConsumerWords, NodeWords, RecordWords, Verb, ZoneWords};
 use super::{
-    CastFormat, Command, NodeAct, ParseError, Record,
+    CastFormat, Command, CutKind, Extent, Impair, NodeAct, ParseError, Record,
+    impair::check_length,
     spelling::{flag, is_unruly, write_path},
     units::format_duration,
 };
@@ -21,6 +22,8 @@ pub use super::{
     drill::{DrillWords, LARGEST_SCALE},
     produce::{DEFAULT_INTERVAL, DEFAULT_SIZE, HIGHEST_NUMBER, ProduceWords},
 };
+
+use crate::region::condition::Direction;
 
 /// The longest text of a mark, in bytes.
 pub const LONGEST_MARK: usize = 200;
@@ -31,6 +34,7 @@ pub const LONGEST_MARK: usize = 200;
     no_binary_name = true,
     disable_help_flag = true,
     disable_help_subcommand = true,
+    infer_subcommands = true,
     subcommand_required = true,
     name = ""
 )]
@@ -57,11 +61,23 @@ impl TryFrom<Verb> for Command {
             Verb::Status { json, watch, schema } => Self::Status { json, watch, schema },
             Verb::Doctor => Self::Doctor,
             Verb::Produce(words) => Self::Produce(words.try_into()?),
-            Verb::Cut { zone, kind, heal_after } => {
-                if heal_after == Some(Duration::ZERO) {
-                    return Err(ParseError::Words("`--for 0s` would cut nothing: give a time, or leave it out to cut until `heal`".into()));
+            Verb::Cut { zone, kind, direction, heal_after } => {
+                check_length(heal_after, "cut")?;
+                match (direction, kind) {
+                    (Direction::Both, kind) => Self::Cut { zone, kind, heal_after },
+                    (one, None | Some(CutKind::Silent)) => {
+                        Self::Impair { zone, what: Impair::silence(one), heal_after }
+                    }
+                    (_, Some(kind)) => {
+                        return Err(ParseError::Words(format!(
+                            "one direction is cut by silence alone, {kind} ends both: leave `--kind` or `--direction` out"
+                        )));
+                    }
                 }
-                Self::Cut { zone, kind, heal_after }
+            }
+            Verb::Impair(words) => {
+                let (zone, what, heal_after) = words.try_into()?;
+                Self::Impair { zone, what, heal_after }
             }
             Verb::Heal { zone } => Self::Heal { zone: zone.0 },
             Verb::Zone(ZoneWords::Add { zone }) => Self::ZoneAdd { zone },
@@ -81,7 +97,12 @@ impl TryFrom<Verb> for Command {
             },
             Verb::Nudge { zone } => Self::Nudge { zone },
             Verb::Repair { zone } => Self::Repair { zone: zone.0 },
-            Verb::Verify { zone, json } => Self::Verify { zone, json },
+            Verb::Promote { zone, rebuild_dedup, force } => {
+                Self::Promote { zone, rebuild_dedup, force }
+            }
+            Verb::Verify { zone, json, from, to, max_rate } => {
+                Self::Verify { zone, json, extent: Extent { from, to, max_rate } }
+            }
             Verb::Inspect(what) => Self::Inspect(what),
             Verb::Mark { text } => {
                 let text = text.join(" ");
@@ -153,6 +174,7 @@ fn plain(error: &clap::Error) -> String {
         .replace(" tip: ", "; ")
         .replace("unrecognized subcommand", "unknown command")
         .replace("a similar subcommand exists", "there is a similar one")
+        .replace("some similar subcommands exist", "there are similar ones")
 }
 
 impl fmt::Display for Command {
@@ -176,6 +198,13 @@ impl fmt::Display for Command {
                     None => Ok(()),
                 }
             }
+            Self::Impair { zone, what, heal_after } => {
+                write!(f, "impair {zone} {what}")?;
+                match heal_after {
+                    Some(time) => write!(f, " --for {}", format_duration(*time)),
+                    None => Ok(()),
+                }
+            }
             Self::Heal { zone: Some(zone) } => write!(f, "heal {zone}"),
             Self::Heal { zone: None } => f.write_str("heal all"),
             Self::ZoneAdd { zone: Some(zone) } => write!(f, "zone add {zone}"),
@@ -192,15 +221,22 @@ impl fmt::Display for Command {
             Self::Nudge { zone } => write!(f, "nudge {zone}"),
             Self::Repair { zone: Some(zone) } => write!(f, "repair {zone}"),
             Self::Repair { zone: None } => f.write_str("repair all"),
-            Self::Verify { zone, json } => {
+            Self::Promote { zone, rebuild_dedup, force } => {
+                let rebuild = flag(*rebuild_dedup, " --rebuild-dedup");
+                write!(f, "promote {zone}{rebuild}{}", flag(*force, " --force"))
+            }
+            Self::Verify { zone, json, extent } => {
                 f.write_str("verify")?;
                 if let Some(zone) = zone {
                     write!(f, " {zone}")?;
                 }
-                f.write_str(flag(*json, " --json"))
+                write!(f, "{}{extent}", flag(*json, " --json"))
             }
             Self::Inspect(what) => write!(f, "inspect {what}"),
-            Self::Mark { text } => write!(f, "mark -- {}", shell_words::quote(text)),
+            Self::Mark { text } => {
+                let end_of_options = if text.starts_with('-') { "-- " } else { "" };
+                write!(f, "mark {end_of_options}{}", shell_words::quote(text))
+            }
             Self::Drill(drill) => write!(f, "drill {drill}"),
             Self::Report { folder: None } => f.write_str("report"),
             Self::Report { folder: Some(folder) } => write!(f, "report {}", write_path(folder)),

@@ -8,7 +8,7 @@ mod key;
 #[cfg(test)]
 mod tests;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use self::action::action;
@@ -23,7 +23,7 @@ pub const DEFAULT: &str = include_str!("../../config/keys.toml");
 const DEFAULT_NAME: &str = "config/keys.toml";
 
 /// While what a key works.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum When {
     #[default]
@@ -55,6 +55,8 @@ impl When {
 pub struct Binding {
     pub key: Key,
     pub action: Action,
+    /// What it does, as its file says it.
+    pub words: String,
     pub help: String,
     pub confirm: bool,
     /// While what it works.
@@ -69,7 +71,7 @@ pub struct Keymap {
     bindings: Vec<Binding>,
 }
 
-/// What is wrong with a file of bindings.
+/// What is wrong with a file of bindings or of settings.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{file}:{line}: {why}")]
 pub struct KeymapError {
@@ -85,10 +87,14 @@ pub struct KeymapError {
 #[serde(deny_unknown_fields)]
 struct File {
     #[serde(default)]
-    bind: Vec<Entry>,
+    bind: Bindings,
 }
 
-#[derive(Deserialize)]
+/// The bindings of one file, not looked at yet.
+#[derive(Debug, Default, Deserialize)]
+pub struct Bindings(Vec<Entry>);
+
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
     key: Spanned<String>,
@@ -121,16 +127,19 @@ impl Keymap {
     /// When the text is not TOML of the expected form, names an unknown key or command, or binds
     /// one key twice. The keymap is unchanged then.
     pub fn overlay(&mut self, file: &str, text: &str) -> Result<(), KeymapError> {
-        let wrong = |at: usize, why: String| KeymapError {
-            file: file.to_owned(),
-            line: line_at(text, at),
-            why,
-        };
-        let parsed: File = toml::from_str(text)
-            .map_err(|e| wrong(e.span().map_or(0, |span| span.start), e.message().to_owned()))?;
+        let parsed: File = read(file, text)?;
+        self.lay(file, text, parsed.bind)
+    }
+
+    /// Lays bindings over these; `text` is the whole of the file that they stand in.
+    ///
+    /// # Errors
+    /// As [`Self::overlay`].
+    pub fn lay(&mut self, file: &str, text: &str, over: Bindings) -> Result<(), KeymapError> {
+        let wrong = |at: usize, why: String| KeymapError::at(file, text, at, why);
         let mut merged = self.bindings.clone();
         let mut seen: Vec<(Key, u8, usize)> = Vec::new();
-        for entry in parsed.bind {
+        for entry in over.0 {
             let at = entry.key.span().start;
             let key: Key =
                 entry.key.get_ref().parse().map_err(|e: KeyError| wrong(at, e.to_string()))?;
@@ -151,6 +160,7 @@ impl Keymap {
                 action(words).map_err(|why| wrong(entry.action.span().start, why))?;
             let binding = Binding {
                 key,
+                words: words.to_owned(),
                 help: entry.help.unwrap_or_else(|| words.to_owned()),
                 confirm: entry.confirm.unwrap_or(destructive),
                 when: entry.when,
@@ -195,11 +205,39 @@ impl Keymap {
         presented.or_else(|| self.bindings.iter().find(gives)).map(|b| b.key)
     }
 
+    /// The bindings whose keys the other does not bind.
+    pub fn without<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'a Binding> {
+        let bound = |one: &Binding| {
+            let same = |two: &&Binding| two.key == one.key && two.when.layer() == one.when.layer();
+            other.bindings.iter().find(same).is_some()
+        };
+        self.bindings.iter().filter(move |one| !bound(one))
+    }
+
     /// Every binding in order.
     #[must_use]
     pub fn bindings(&self) -> &[Binding] {
         &self.bindings
     }
+}
+
+impl KeymapError {
+    /// Something that stands so many bytes into a file.
+    #[must_use]
+    pub fn at(file: &str, text: &str, at: usize, why: String) -> Self {
+        Self { file: file.to_owned(), line: line_at(text, at), why }
+    }
+}
+
+/// Reads a file's TOML.
+///
+/// # Errors
+/// When it is none, or holds what it should not.
+pub fn read<T: serde::de::DeserializeOwned>(file: &str, text: &str) -> Result<T, KeymapError> {
+    toml::from_str(text).map_err(|error| {
+        let at = error.span().map_or(0, |span| span.start);
+        KeymapError::at(file, text, at, error.message().to_owned())
+    })
 }
 
 /// The line of a byte offset, counted from 1.

@@ -6,7 +6,7 @@
 //! | file | what is inside |
 //! |---|---|
 //! | [`grammar`] | text to [`Command`] and back: the verbs, and what is refused |
-//! | `produce`, `drill` | the two large families of verbs, each with its words and how they are written |
+//! | `produce`, `drill`, `impair` | the large families of verbs, each with its words and how they are written |
 //! | [`inspect`] | what can be looked at, as the servers tell it |
 //! | [`recording`] | words for recording a screen, and for handing over who drives |
 //! | [`wind`] | words for winding a past drill that is shown again |
@@ -18,6 +18,7 @@
 pub mod complete;
 mod drill;
 pub mod grammar;
+mod impair;
 pub mod inspect;
 pub mod keys;
 mod produce;
@@ -33,11 +34,12 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::spelling::{is_unruly, readable};
 pub use self::{
     drill::{Drill, DrillMatrix, DrillRun, Sabotage},
+    impair::Impair,
     inspect::Inspect,
     produce::Produce,
     recording::{CastFormat, Control, Record, ScreenSize},
     spelling::ParseError,
-    units::{Rate, Size},
+    units::{Extent, Point, Rate, Size},
     wind::Wind,
 };
 pub use crate::region::topology::{CutKind, MirrorKind};
@@ -70,6 +72,13 @@ pub enum Command {
         zone: ZoneName,
         /// In what way; the platform's usual way if none.
         kind: Option<CutKind>,
+        /// Heal by itself after this long.
+        heal_after: Option<Duration>,
+    },
+    /// Make the link between a zone and the source worse than whole.
+    Impair {
+        zone: ZoneName,
+        what: Impair,
         /// Heal by itself after this long.
         heal_after: Option<Duration>,
     },
@@ -118,11 +127,21 @@ pub enum Command {
         /// Which zone; `None` for all.
         zone: Option<ZoneName>,
     },
+    /// Make a zone's copy a stream that producers can write to.
+    Promote {
+        zone: ZoneName,
+        /// Restart a node and let it lead, so that the stream knows the ids it holds.
+        rebuild_dedup: bool,
+        /// Also while the source takes messages.
+        force: bool,
+    },
     /// Account for every message.
     Verify {
         /// In one zone; `None` for all.
         zone: Option<ZoneName>,
         json: bool,
+        /// Of a region that somebody else runs: which part.
+        extent: Extent,
     },
     /// Show a thing as the servers tell it. Changes nothing.
     Inspect(Inspect),
@@ -156,12 +175,14 @@ impl Command {
     pub fn zone(&self) -> Option<&ZoneName> {
         match self {
             Self::Cut { zone, .. }
+            | Self::Impair { zone, .. }
             | Self::ZoneRemove { zone }
             | Self::ConsumerPause { zone }
             | Self::ConsumerResume { zone }
             | Self::ConsumerRate { zone, .. }
             | Self::Stepdown { zone, .. }
-            | Self::Nudge { zone } => Some(zone),
+            | Self::Nudge { zone }
+            | Self::Promote { zone, .. } => Some(zone),
             Self::Node { node, .. } => Some(&node.zone),
             Self::Heal { zone } | Self::Repair { zone } | Self::Verify { zone, .. } => {
                 zone.as_ref()
@@ -204,6 +225,7 @@ impl Command {
                 Drill::Run(DrillRun { sabotage: Some(_), .. }) | Drill::Sabotage { .. },
             ) => Err("it spoils an experiment"),
             Self::ZoneRemove { .. } => Err("it removes data"),
+            Self::Promote { .. } => Err("it makes a second stream that takes messages"),
             Self::Kick { .. } | Self::Control(Control::Take | Control::Hold) => {
                 Err("only the region's owner does it")
             }
@@ -214,6 +236,7 @@ impl Command {
             | Self::Doctor
             | Self::Produce(_)
             | Self::Cut { .. }
+            | Self::Impair { .. }
             | Self::Heal { .. }
             | Self::ZoneAdd { .. }
             | Self::ConsumerPause { .. }
@@ -267,6 +290,7 @@ impl Command {
         matches!(
             self,
             Self::Cut { .. }
+                | Self::Impair { .. }
                 | Self::Heal { .. }
                 | Self::ZoneAdd { .. }
                 | Self::ZoneRemove { .. }
@@ -277,6 +301,7 @@ impl Command {
                 | Self::Stepdown { .. }
                 | Self::Nudge { .. }
                 | Self::Repair { .. }
+                | Self::Promote { .. }
                 // Somebody else's messages would count as the drill's where receipts are counted.
                 | Self::Produce(_)
         )
@@ -285,7 +310,7 @@ impl Command {
     /// Takes something away; a key asks once before giving it.
     #[must_use]
     pub fn is_destructive(&self) -> bool {
-        matches!(self, Self::Down { .. } | Self::ZoneRemove { .. })
+        matches!(self, Self::Down { .. } | Self::ZoneRemove { .. } | Self::Promote { .. })
             || matches!(self, Self::Node { act, .. } if *act != NodeAct::Start && *act != NodeAct::Thaw)
     }
 }

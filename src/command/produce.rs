@@ -46,6 +46,21 @@ pub enum Produce {
     Stop,
 }
 
+fn parse_number(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| {
+        "give a whole number, as in `produce 1 100`; or `--count 100`, `--rate 50/s`, `stop`".into()
+    })
+}
+
+/// A pause as the original plan's `producer.sh` takes it, in bare seconds, or with a unit.
+fn parse_pause(text: &str) -> Result<Duration, String> {
+    match text.parse().map(Duration::try_from_secs_f64) {
+        Ok(Ok(pause)) => Ok(pause),
+        Ok(Err(_)) => Err("give a pause from 0 on, like 0.1 or 100ms".into()),
+        Err(_) => parse_duration(text).map_err(|error| error.to_string()),
+    }
+}
+
 /// The words after `produce`.
 #[derive(Clone, Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -53,10 +68,14 @@ pub struct ProduceWords {
     #[command(subcommand)]
     act: Option<ProduceAct>,
     /// First number of a range
-    #[arg(requires = "to", conflicts_with_all = ["count", "rate"])]
+    #[arg(requires = "to", conflicts_with_all = ["count", "rate"], value_parser = parse_number)]
     from: Option<u64>,
     /// Last number of the range
+    #[arg(value_parser = parse_number)]
     to: Option<u64>,
+    /// Pause between two numbers of the range, as `--interval`; a bare number is seconds
+    #[arg(value_name = "INTERVAL", value_parser = parse_pause, conflicts_with = "interval")]
+    pause: Option<Duration>,
     /// Pause between two numbers of the range [default: 100ms]
     #[arg(long, value_name = "TIME", value_parser = parse_duration, requires = "from")]
     interval: Option<Duration>,
@@ -102,7 +121,7 @@ impl TryFrom<ProduceWords> for Produce {
                 if to > HIGHEST_NUMBER {
                     return refuse(format!("the highest number is {HIGHEST_NUMBER}"));
                 }
-                let interval = words.interval.unwrap_or(DEFAULT_INTERVAL);
+                let interval = words.interval.or(words.pause).unwrap_or(DEFAULT_INTERVAL);
                 Ok(Self::Range { from, to, interval, size })
             }
             _ => match (words.count, words.rate) {

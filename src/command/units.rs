@@ -2,6 +2,13 @@
 
 use std::{fmt, num::NonZeroU32, str::FromStr, time::Duration};
 
+use jiff::Timestamp;
+
+use crate::region::{
+    UnixMs,
+    format::{read_exact, span_exact},
+};
+
 /// The longest duration a command takes: a day.
 const LONGEST: Duration = Duration::from_secs(86_400);
 
@@ -15,37 +22,27 @@ pub enum UnitError {
     Duration(String),
     #[error("`{0}` is not a rate: write 50/s or 600/m, from 1/m to 1000000/s")]
     Rate(String),
+    #[error(
+        "`{0}` is neither a sequence nor a time: write 13164, or 2026-11-28T09:30:00Z (whole milliseconds)"
+    )]
+    Point(String),
     #[error("`{0}` is not a size: write 128, 512B, 4KiB or 1MB")]
     Size(String),
 }
 
-/// Reads a duration; a bare number is seconds, as the original plan's scripts take it (`0.1`).
+/// Reads a duration; see [`read_exact`].
 ///
 /// # Errors
 /// When it is no duration, finer than milliseconds, or longer than a day.
 pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
-    let wrong = || UnitError::Duration(text.to_owned());
-    let parsed = match text.parse::<f64>() {
-        Ok(seconds) => Duration::try_from_secs_f64(seconds).map_err(|_| wrong())?,
-        Err(_) => humantime::parse_duration(text).map_err(|_| wrong())?,
-    };
-    // Milliseconds are the finest a drill can keep. What is finer is refused: cut off, half a
-    // millisecond would mean no pause at all.
-    let fine = !parsed.subsec_nanos().is_multiple_of(1_000_000);
-    if parsed > LONGEST || fine { Err(wrong()) } else { Ok(parsed) }
+    let read = read_exact(text).map(Duration::from_millis).filter(|time| *time <= LONGEST);
+    read.ok_or_else(|| UnitError::Duration(text.to_owned()))
 }
 
 /// Writes a duration in the largest unit that holds it without a fraction.
 #[must_use]
 pub fn format_duration(duration: Duration) -> String {
-    let ms = duration.as_millis();
-    match ms {
-        0 => "0s".into(),
-        _ if ms.is_multiple_of(3_600_000) => format!("{}h", ms / 3_600_000),
-        _ if ms.is_multiple_of(60_000) => format!("{}m", ms / 60_000),
-        _ if ms.is_multiple_of(1000) => format!("{}s", ms / 1000),
-        _ => format!("{ms}ms"),
-    }
+    span_exact(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// Messages per second or minute.
@@ -86,6 +83,69 @@ impl FromStr for Rate {
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.messages, if self.per_minute { "m" } else { "s" })
+    }
+}
+
+/// A place in a stream: a sequence, or a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Point {
+    Sequence(u64),
+    Time(UnixMs),
+}
+
+impl FromStr for Point {
+    type Err = UnitError;
+
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let wrong = || UnitError::Point(text.to_owned());
+        if text.bytes().all(|b| b.is_ascii_digit()) {
+            let seq = text.parse().ok().filter(|seq| *seq > 0).ok_or_else(wrong)?;
+            return Ok(Self::Sequence(seq));
+        }
+        let time: Timestamp = text.parse().map_err(|_| wrong())?;
+        let fine = time.subsec_nanosecond() % 1_000_000 != 0;
+        match u64::try_from(time.as_millisecond()) {
+            Ok(ms) if !fine => Ok(Self::Time(ms)),
+            _ => Err(wrong()),
+        }
+    }
+}
+
+impl fmt::Display for Point {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sequence(seq) => write!(f, "{seq}"),
+            Self::Time(ms) => {
+                let time =
+                    i64::try_from(*ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+                write!(f, "{}", time.unwrap_or(Timestamp::MAX))
+            }
+        }
+    }
+}
+
+/// Which part of a stream, and how fast it may be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// From its beginning if none.
+    pub from: Option<Point>,
+    /// To its end if none.
+    pub to: Option<Point>,
+    /// As fast as it goes if none.
+    pub max_rate: Option<Rate>,
+}
+
+impl fmt::Display for Extent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (flag, point) in [("from", self.from), ("to", self.to)] {
+            if let Some(point) = point {
+                write!(f, " --{flag} {point}")?;
+            }
+        }
+        match self.max_rate {
+            Some(rate) => write!(f, " --max-rate {rate}"),
+            None => Ok(()),
+        }
     }
 }
 

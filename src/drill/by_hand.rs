@@ -41,7 +41,8 @@ impl Stage {
             Self::Linked if severed => Some(Self::Cut),
             Self::Cut if zone.link_state() != Some(LinkState::Cut) => Some(Self::Healing),
             Self::Healing
-                if zone.link_state() == Some(LinkState::Up) && zone.true_lag() == Some(0) =>
+                if zone.link_state().is_some_and(LinkState::connected)
+                    && zone.true_lag() == Some(0) =>
             {
                 Some(Self::Again)
             }
@@ -100,21 +101,21 @@ mod tests {
     fn phases_follow_from_the_link() {
         let mut stage = Stage::Linked;
         let mut seen = Vec::new();
-        for look in [
-            zone("b", UP, 3, 0),
+        for (link, leafs, lag) in [
+            (UP, 3, 0),
             // Commanded, and not confirmed yet.
-            zone("b", CUT, 1, 0),
-            zone("b", CUT, 0, 0),
-            zone("b", CUT, 0, 100),
-            zone("b", UP, 1, 100),
-            zone("b", UP, 3, 40),
-            zone("b", UP, 3, 0),
-            zone("b", UP, 3, 0),
+            (CUT, 1, 0),
+            (CUT, 0, 0),
+            (CUT, 0, 100),
+            (UP, 1, 100),
+            (UP, 3, 40),
+            (UP, 3, 0),
+            (UP, 3, 0),
             // Cut again: what comes now belongs to no phase that is judged.
-            zone("b", CUT, 0, 0),
-            zone("b", UP, 3, 0),
+            (CUT, 0, 0),
+            (UP, 3, 0),
         ] {
-            stage = stage.next(&look).unwrap_or(stage);
+            stage = stage.next(&zone("b", link, leafs, lag)).unwrap_or(stage);
             seen.push(stage.phase());
         }
         let (linked, cut, again) = ("before", "during", "after");

@@ -1,4 +1,5 @@
-//! The drills there are: the four conclusions, compiled in, and a user's own folder.
+//! The drills there are: the four conclusions and those of links as real ones are, compiled in, and a
+//! user's own folder.
 
 use std::{path::Path, sync::LazyLock};
 
@@ -8,14 +9,18 @@ use super::{
 };
 
 /// The scripts compiled in, by file.
-const BUILTIN: [(&str, &str); 4] = [
+const BUILTIN: [(&str, &str); 8] = [
     ("cut.toml", include_str!("../../config/drills/cut.toml")),
     ("heal.toml", include_str!("../../config/drills/heal.toml")),
     ("independent.toml", include_str!("../../config/drills/independent.toml")),
     ("grow.toml", include_str!("../../config/drills/grow.toml")),
+    ("slow.toml", include_str!("../../config/drills/slow.toml")),
+    ("halfopen.toml", include_str!("../../config/drills/halfopen.toml")),
+    ("flap.toml", include_str!("../../config/drills/flap.toml")),
+    ("unnoticed.toml", include_str!("../../config/drills/unnoticed.toml")),
 ];
 
-/// The drills that come with the program, the four conclusions in their order.
+/// The drills that come with the program: the four conclusions in their order, then the others.
 #[must_use]
 pub fn builtin() -> Vec<Script> {
     READ.clone()
@@ -32,8 +37,8 @@ pub fn has(name: &str) -> bool {
     READ.iter().any(|script| script.name == name)
 }
 
-/// The script that a drill ran is the one that this version has of its name. So is that of a drill
-/// whose name no built-in one has.
+/// The script that a drill ran does what the one does that this version has of its name; what it says
+/// to an audience may differ. A drill whose name no built-in one has is its author's.
 #[must_use]
 pub fn is_ours(begin: &Begin) -> bool {
     if !begin.by_hand.is_empty() {
@@ -48,7 +53,8 @@ pub fn is_ours(begin: &Begin) -> bool {
         mirror: begin.mirror.clone(),
         new_zone: begin.new_zone.clone(),
     };
-    script.filled_text(&filling).is_ok_and(|text| text == begin.script)
+    let ran = Script::recorded(&begin.script, &begin.drill);
+    script.fill(&filling).is_ok_and(|ours| ran.is_ok_and(|ran| ran.acts_as(&ours)))
 }
 
 /// The drills that come with the program and those of a folder (`*.toml`, by name). A folder that is

@@ -14,6 +14,7 @@
 //! | [`run`] | a record, replayed |
 //! | [`replay`] | a past drill, shown again |
 //! | [`scripted`] | whether a sabotaged run went as scripted but for its fault |
+//! | [`sabotaged`] | what a deliberate fault must come to |
 //! | [`latency`] | the histogram |
 //! | [`checks`] | what a run has shown, one file a check |
 //! | [`conclusions`] | what each conclusion claims and requires; the verdict |
@@ -30,5 +31,6 @@ pub mod record;
 pub mod replay;
 pub mod report;
 pub mod run;
+pub mod sabotaged;
 pub mod script;
 pub mod scripted;

@@ -12,7 +12,7 @@ use crate::{
         observation::ServerFacts,
         reduce::FRESH_MS,
         status::{Node, Zone},
-        topology::MirrorKind,
+        topology::{CopyKind, MirrorKind},
     },
 };
 
@@ -221,13 +221,12 @@ pub struct Begin {
     /// What an earlier drill damaged on purpose in the same data: `lose in 1-cut`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub damaged: Option<String>,
-    /// When the command was given that ran this drill, and maybe others: one bundle tells of all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub series: Option<UnixMs>,
     pub region: String,
     pub platform: String,
     pub server_version: String,
     pub mirror_kind: MirrorKind,
+    #[serde(default)]
+    pub copy_kind: CopyKind,
     pub source: ZoneName,
     /// The zone the drill cuts, watches, compares.
     pub mirror: ZoneName,
@@ -276,6 +275,7 @@ impl Sample {
             platform: status.platform.clone(),
             server_version: status.server_version.clone(),
             mirror_kind: status.mirror_kind,
+            copy_kind: status.copy_kind,
             phase: status.phase,
             started_at_ms: status.started_at_ms,
             at_ms: status.at_ms,

@@ -19,7 +19,7 @@ fn explains(kind: Sabotage, condition: &str) -> bool {
     match kind {
         Sabotage::Nothing => !link,
         Sabotage::Corrupt => condition.reads("received"),
-        Sabotage::Leak => link,
+        Sabotage::Leak | Sabotage::Unimpaired => link,
         _ => false,
     }
 }

@@ -190,11 +190,8 @@ impl Ledger {
         account.lost = missing.count_up_to(floor);
         account.unrecorded = passed - account.lost;
         let mut missing = missing.first(FIRST_OFFENDERS);
-        if passed > 0 || account.behind > 0 {
-            let ahead =
-                floor.checked_add(1).into_iter().flat_map(|seq| zone.missing.iter_from(seq));
-            account.first.behind = ahead.take(FIRST_OFFENDERS).collect();
-        }
+        let ahead = floor.checked_add(1).into_iter().flat_map(|seq| zone.missing.iter_from(seq));
+        account.first.behind = ahead.take(FIRST_OFFENDERS).collect();
         missing.retain(|seq| *seq <= floor);
         for (p, producer) in self.producers.iter().enumerate() {
             for (number, seq) in &producer.unplaced {
@@ -222,9 +219,6 @@ impl Ledger {
         account.unexpected = foreign.len();
         let mut first = foreign.first(FIRST_OFFENDERS);
         for (producer, receipts) in self.producers.iter().zip(&zone.producers) {
-            if receipts.unannounced.is_empty() && producer.failed.is_empty() {
-                continue;
-            }
             let refused = receipts.received.common(&producer.refused());
             let mut unexpected = receipts.unannounced.with(&refused);
             account.recovered =
@@ -242,12 +236,9 @@ impl Ledger {
 
     fn count_duplicates(&self, zone: &Zone, account: &mut Account) {
         for (p, producer) in self.producers.iter().enumerate() {
-            account.duplicates += match zone.producers.get(p) {
-                Some(receipts) if !receipts.moved.is_empty() => {
-                    receipts.moved.with(&producer.moved).len()
-                }
-                _ => producer.moved.len(),
-            };
+            let receipts = zone.producers.get(p);
+            account.duplicates += receipts
+                .map_or(producer.moved.len(), |seen| seen.moved.with(&producer.moved).len());
         }
         let mut first = zone.second.first(FIRST_OFFENDERS);
         first.extend(self.second.first(FIRST_OFFENDERS));
@@ -257,11 +248,7 @@ impl Ledger {
     fn count_late(&self, zone: &Zone, account: &mut Account) {
         let mut first = Vec::new();
         for (producer, receipts) in self.producers.iter().zip(&zone.producers) {
-            let late = producer.places.late();
-            if late.is_empty() {
-                continue;
-            }
-            let late = receipts.received.common(late);
+            let late = receipts.received.common(producer.places.late());
             let mut reordered = late.without(&producer.resent);
             account.late_by_resend += late.len() - reordered.len();
             if self.gap.is_some() {
@@ -329,7 +316,7 @@ impl From<&Account> for status::Ledger {
 
 /// Places of numbers, for the list of the lowest. Beyond a thousand numbers the rest is not
 /// looked at: the list is then of the lowest numbers, which is near enough to begin looking.
-fn seqs(numbers: &NumberSet, place: impl Fn(u64) -> Option<u64>) -> Vec<u64> {
+pub(super) fn seqs(numbers: &NumberSet, place: impl Fn(u64) -> Option<u64>) -> Vec<u64> {
     numbers.iter().take(1000).filter_map(place).collect()
 }
 

@@ -4,12 +4,12 @@
 //! What it keeps is small (a digest a thousand messages, and the places of messages as the ledger
 //! keeps them), so that millions can be read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::{
     Ledger,
-    fingerprint::{Fingerprint, Print, hash},
-    message::{Fault, RunId, decode},
+    fingerprint::{Fidelity, Fingerprint, Print, compare_through, hash},
+    message::{Fault, MessageId, RunId, decode},
     sequence_index::SequenceIndex,
     set::NumberSet,
 };
@@ -52,7 +52,17 @@ pub struct StreamAudit {
     pub(super) plain: NumberSet,
     /// Sequences of messages that stand elsewhere, too.
     pub(super) second: NumberSet,
+    /// Sequences of messages with an id that stands before them, too: a copy that remembers ids may
+    /// drop them.
+    pub(super) repeated: NumberSet,
+    /// The fingerprint without them; `None` while there are none.
+    pub(super) once: Option<Fingerprint>,
+    /// Hashes of the ids of messages that are not of this run.
+    other_ids: HashSet<u64>,
 }
+
+/// Ids of messages that are not of this run are remembered up to so many.
+const MOST_OTHER_IDS: usize = 1 << 16;
 
 /// What the stream holds of one producer.
 #[derive(Clone, Debug, Default)]
@@ -85,6 +95,9 @@ impl StreamAudit {
             foreign: NumberSet::default(),
             plain: NumberSet::default(),
             second: NumberSet::default(),
+            repeated: NumberSet::default(),
+            once: None,
+            other_ids: HashSet::new(),
         }
     }
 
@@ -103,10 +116,24 @@ impl StreamAudit {
     /// Takes the next message in. Sequences ascend; a message that comes again because reading was
     /// begun again is left out.
     pub fn feed(&mut self, entry: &Entry<'_>) {
+        if entry.seq <= self.fingerprint.last() {
+            return;
+        }
+        let decoded = decode(entry.payload);
+        let ours = decoded.as_ref().ok().map(|decoded| &decoded.id);
+        let repeated = self.repeats(entry, ours.filter(|id| id.run == self.run));
+        if repeated {
+            self.once.get_or_insert_with(|| self.fingerprint.clone());
+        }
         if !self.fingerprint.push(entry.print()) {
             return;
         }
-        let id = match decode(entry.payload) {
+        if repeated {
+            self.repeated.insert(entry.seq, 1);
+        } else if let Some(once) = &mut self.once {
+            once.push(entry.print());
+        }
+        let id = match decoded {
             Ok(decoded) if decoded.id.run == self.run => decoded.id,
             other @ (Ok(_) | Err(Fault::Foreign)) => {
                 self.foreign.insert(entry.seq, 1);
@@ -128,6 +155,35 @@ impl StreamAudit {
         } else {
             producer.moved.insert(id.number, 1);
             self.second.insert(entry.seq, 1);
+        }
+    }
+
+    /// Whether a message's id stands before it; `ours` is what a message of this run says it is.
+    fn repeats(&mut self, entry: &Entry<'_>, ours: Option<&MessageId>) -> bool {
+        let Some(label) = entry.id else { return false };
+        match ours {
+            Some(id) if label.parse().as_ref() == Ok(id) => {
+                let held = self.producers.get(&id.producer);
+                held.is_some_and(|held| held.numbers.contains(id.number))
+            }
+            _ if self.other_ids.len() < MOST_OTHER_IDS => {
+                !self.other_ids.insert(hash(&[label.as_bytes()]))
+            }
+            _ => self.other_ids.contains(&hash(&[label.as_bytes()])),
+        }
+    }
+
+    /// Takes in a message of a copy whose sequence at the source does not ascend: it was copied a
+    /// second time, or after a later one. The copy equals nothing then.
+    pub fn feed_disordered(&mut self, entry: &Entry<'_>) {
+        self.fingerprint.taint(entry.print());
+        self.second.insert(entry.seq, 1);
+        if let Ok(decoded) = decode(entry.payload)
+            && decoded.id.run == self.run
+        {
+            let producer = self.producers.entry(decoded.id.producer).or_default();
+            producer.numbers.insert(decoded.id.number, 1);
+            producer.moved.insert(decoded.id.number, 1);
         }
     }
 
@@ -173,4 +229,29 @@ impl StreamAudit {
         }
         missing
     }
+}
+
+/// Compares a copy that remembers ids with its source, each with the last sequence it has ever had.
+/// What the copy does not hold because the source has its id twice is told apart from what differs.
+#[must_use]
+pub fn compare_copy(source: (&StreamAudit, u64), copy: (&StreamAudit, u64)) -> Fidelity {
+    let theirs = (&copy.0.fingerprint, copy.1);
+    let whole = compare_through((&source.0.fingerprint, source.1), theirs);
+    let Some(once) = source.0.once.as_ref().filter(|_| !whole.is_equal()) else {
+        return whole;
+    };
+    // It lost exactly those, or something else is wrong as well.
+    let end = source.1.max(source.0.fingerprint.last());
+    // Behind the copy's last message there are only such: nothing else is to come.
+    let ends_there = once.last() == copy.0.fingerprint.last();
+    let there = if ends_there { end.max(copy.1) } else { copy.1 };
+    let rest = compare_through((once, end), (&copy.0.fingerprint, there));
+    if !rest.differing.is_empty() {
+        return whole;
+    }
+    let swallowed = source.0.repeated.up_to(rest.equal_through);
+    if swallowed.is_empty() {
+        return whole;
+    }
+    Fidelity { swallowed: swallowed.len(), first_swallowed: swallowed.iter().next(), ..rest }
 }

@@ -157,9 +157,7 @@ pub fn judge_replica(
     let nothing_received = Zone::new(stream.zone().clone(), NumberSet::default());
     let totals = ledger.totals();
     let account = Account {
-        intended: totals.intended,
         acked: totals.acked,
-        failed: totals.failed,
         unknown: totals.unknown,
         contradictions: totals.contradictions,
         ..Account::default()
@@ -287,6 +285,9 @@ fn conclude(finding: &ZoneFinding, evidence: &Evidence<'_>, damage: Option<Damag
             let (count, first) = (fidelity.kept_messages, *first.start());
             faults.push(Fault::DeletedAtSource { count, first });
         }
+        if let Some(first) = fidelity.first_swallowed {
+            faults.push(Fault::Swallowed { count: fidelity.swallowed, first });
+        }
         if fidelity.beyond > 0 {
             faults.push(Fault::Beyond { sequences: fidelity.beyond });
         }
@@ -317,5 +318,5 @@ fn conclude(finding: &ZoneFinding, evidence: &Evidence<'_>, damage: Option<Damag
 
 /// The first and the last of a set.
 fn ends(set: &NumberSet) -> Option<(u64, u64)> {
-    Some((set.first(1).first().copied()?, set.max()?))
+    Some((set.iter().next()?, set.max()?))
 }

@@ -26,14 +26,11 @@ pub fn hash(parts: &[&[u8]]) -> u64 {
     let mut state = 0x9e37_79b9_7f4a_7c15;
     for part in parts {
         state = mix(state ^ part.len() as u64);
-        let mut words = part.chunks_exact(8);
-        for word in &mut words {
-            state =
-                mix(state ^ word.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)));
+        let (words, rest) = part.as_chunks();
+        for word in words {
+            state = mix(state ^ u64::from_le_bytes(*word));
         }
-        state = mix(
-            state ^ words.remainder().iter().fold(0, |word, byte| word << 8 | u64::from(*byte))
-        );
+        state = mix(state ^ rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)));
     }
     state
 }
@@ -64,14 +61,13 @@ struct Block {
 }
 
 impl Fingerprint {
-    /// Takes the next message in. Sequences ascend; one that does not is left out and `false` is
-    /// answered.
+    /// Takes the next message in. Sequences begin at 1 and ascend; one that does not is left out and
+    /// `false` is answered.
     pub fn push(&mut self, print: Print) -> bool {
-        if self.first.is_some() && print.seq <= self.last {
+        if print.seq <= self.last {
             return false;
         }
-        // The first sequence there is is 1.
-        let index = print.seq.saturating_sub(1) / BLOCK;
+        let index = (print.seq - 1) / BLOCK;
         if self.blocks.last().is_none_or(|block| block.index != index) {
             self.blocks.push(Block { index, digest: 0, messages: 0 });
         }
@@ -83,6 +79,13 @@ impl Fingerprint {
         self.last = print.seq;
         self.messages += 1;
         true
+    }
+
+    /// A message that does not belong where it is: the block it would be in equals no other.
+    pub(super) fn taint(&mut self, print: Print) {
+        if let Some(block) = self.blocks.last_mut() {
+            block.digest = mix(mix(block.digest ^ print.seq) ^ print.hash);
+        }
     }
 
     /// The blocks that hold anything: (index, digest, messages).
@@ -120,7 +123,7 @@ impl Fingerprint {
         let mut made = Self::default();
         let fits = |print: &Print| block.contains(&print.seq);
         let pushed = prints.iter().all(|print| fits(print) && made.push(*print));
-        let index = (block.start() - 1) / BLOCK;
+        let index = block.start() / BLOCK;
         pushed && made.blocks.first() == self.blocks.iter().find(|block| block.index == index)
     }
 
@@ -163,6 +166,10 @@ pub struct Fidelity {
     pub kept: Vec<RangeInclusive<u64>>,
     /// The messages of `kept`.
     pub kept_messages: u64,
+    /// Messages that the copy dropped because it remembers their id: the source has it twice.
+    pub swallowed: u64,
+    /// The sequence of the first of them.
+    pub first_swallowed: Option<u64>,
 }
 
 /// The most blocks that are read again to name differences by their sequences.
@@ -172,7 +179,7 @@ impl Fidelity {
     /// Nothing differs, and neither goes further than the other.
     #[must_use]
     pub fn is_equal(&self) -> bool {
-        self.differing.is_empty() && self.behind == 0 && self.beyond == 0
+        self.differing.is_empty() && self.behind == 0 && self.beyond == 0 && self.swallowed == 0
     }
 
     /// The first sequences that differ in another way than that the source has deleted what the
@@ -180,8 +187,10 @@ impl Fidelity {
     #[must_use]
     pub fn unexplained(&self) -> Option<RangeInclusive<u64>> {
         let mut kept = self.kept.iter().peekable();
+        // What is kept may reach over the end of one range into the next one.
+        let mut at = 1;
         self.differing.iter().find_map(|range| {
-            let mut at = *range.start();
+            at = at.max(*range.start());
             while let Some(range) = kept.next_if(|kept| *kept.start() <= at) {
                 at = at.max(range.end().saturating_add(1));
             }
@@ -212,17 +221,12 @@ impl Fidelity {
         (source, ours): (&Fingerprint, &[Print]),
         (mirror, theirs): (&Fingerprint, &[Print]),
     ) {
-        let within = |range: &RangeInclusive<u64>| {
-            range.start() <= block.end() && range.end() >= block.start()
-        };
+        let within = |range: &RangeInclusive<u64>| range.end() >= block.start();
         let Some(i) = self.differing.iter().position(within) else { return };
-        let differing = differences(ours, theirs);
-        if !source.is_made_of(block, ours)
-            || !mirror.is_made_of(block, theirs)
-            || differing.is_empty()
-        {
+        if !source.is_made_of(block, ours) || !mirror.is_made_of(block, theirs) {
             return;
         }
+        let differing = differences(ours, theirs);
         let range = self.differing[i].clone();
         let mut exact = Vec::new();
         if range.start() < block.start() {
@@ -235,8 +239,8 @@ impl Fidelity {
             exact.push(block.end() + 1..=*range.end());
         }
         self.differing.splice(i..=i, exact);
-        if i == 0 {
-            self.equal_through = self.differing[0].start() - 1;
+        if let Some(first) = self.differing.first() {
+            self.equal_through = first.start() - 1;
         }
         let ours: BTreeSet<u64> = ours.iter().map(|print| print.seq).collect();
         for seq in differing.into_iter().filter(|seq| !ours.contains(seq)) {
@@ -283,7 +287,7 @@ pub fn compare_through(
     // Blocks from this one on cannot be judged.
     let limit = if same_end { u64::MAX } else { shorter / BLOCK };
     // A block begins and ends where blocks do; what can differ begins and ends with the streams.
-    let first = source.first.into_iter().chain(mirror.first).min().unwrap_or(1);
+    let first = source.first.into_iter().chain(mirror.first).min().unwrap_or_default();
     let last = source.last.max(mirror.last);
     let trimmed = |index: u64| {
         let block = block(index);
@@ -317,6 +321,8 @@ pub fn compare_through(
         beyond: mirror_last.saturating_sub(source_last),
         kept,
         kept_messages,
+        swallowed: 0,
+        first_swallowed: None,
     }
 }
 

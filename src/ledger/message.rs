@@ -1,10 +1,11 @@
 //! What a drill message carries, and how it is checked.
 //!
-//! A payload is one line of text, so that any NATS tool shows what it is, then dots up to the
-//! wanted size:
+//! A payload is one line of text, so that any NATS tool shows what it is, then letters without a
+//! pattern up to the wanted size: servers compress what goes over a slow link, and a payload that
+//! shrinks would pass a thin line unhindered.
 //!
 //! ```text
-//! zd1 k3f9q2 p4 n123 t1763937035123456 c9a3b2c1 ........
+//! zd1 k3f9q2 p4 n123 t1763937035123456 c9a3b2c1 .Kq3fT_z
 //! ```
 //!
 //! run, producer, number, microseconds since the epoch when it was sent, and the CRC-32 (IEEE) of
@@ -148,10 +149,27 @@ pub fn encode(id: &MessageId, sent_us: u64, size: u32) -> Bytes {
     let _ = write!(payload, "zd1 {} p{} n{} t{} c", id.run, id.producer, id.number, sent_us);
     let check_at = payload.len();
     payload.extend_from_slice(b"00000000 ");
-    payload.resize(size, b'.');
+    fill(&mut payload, size, sent_us ^ id.number.rotate_left(32) ^ u64::from(id.producer));
     let check = checksum(&payload, check_at);
     payload[check_at..check_at + 8].copy_from_slice(&hex(check));
     Bytes::from(payload)
+}
+
+/// Fills up with letters that no compressor finds a pattern in, from an xorshift sequence.
+fn fill(payload: &mut Vec<u8>, size: usize, seed: u64) {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+    let mut x = seed | 1;
+    if payload.len() < size {
+        // A blank and a `c` begin the checksum, and nothing else.
+        payload.push(b'.');
+    }
+    while payload.len() < size {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        let more = (0..10).map(|i| LETTERS[(x >> (6 * i) & 63) as usize]);
+        payload.extend(more.take(size - payload.len()));
+    }
 }
 
 /// Reads a payload and checks that it is whole.
@@ -268,9 +286,54 @@ mod tests {
 
     #[test]
     fn an_id_is_written_in_one_way() {
-        assert!("k3f9q2-p4-123".parse::<MessageId>().is_ok());
+        for id in ["k3f9q2-p4-123", "k3f9q2-p0-0"] {
+            assert_eq!(id.parse::<MessageId>().map(|read| read.to_string()), Ok(id.to_owned()));
+        }
         for other in ["k3f9q2-p+4-123", "k3f9q2-p4-0123", "k3f9q2-p4-", "k3f9q2-p4-12-3"] {
             assert!(other.parse::<MessageId>().is_err(), "{other}");
         }
+        for other in ["k3f9q", "k3f9q22", "K3f9q2", "k3f-q2", "......", ""] {
+            assert!(other.parse::<RunId>().is_err(), "{other}");
+        }
+        let runs = [0, 35, 36, 36 * 36 + 10].map(RunId::from_number);
+        assert_eq!(runs.each_ref().map(RunId::as_str), ["000000", "z00000", "010000", "a01000"]);
+    }
+
+    /// The format as it is documented.
+    #[test]
+    fn a_message_is_written_as_documented() {
+        let id: MessageId = "k3f9q2-p4-123".parse().unwrap();
+        let sent = 1_763_937_035_123_456;
+        let written = encode(&id, sent, SMALLEST_SIZE);
+        assert!(written.starts_with(b"zd1 k3f9q2 p4 n123 t1763937035123456 c"));
+        assert_eq!((written.len(), written[46], written[47]), (80, b' ', b'.'));
+        assert!(written[48..].iter().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(b)));
+        assert_eq!(encode(&id, sent, 7), written);
+        // What earlier versions wrote is read as well; the checksum is that of another program.
+        let dots =
+            "zd1 k3f9q2 p4 n123 t1763937035123456 cee763c47 .................................";
+        assert_eq!(decode(dots.as_bytes()), Ok(Decoded { id: id.clone(), sent_us: sent }));
+    }
+
+    #[test]
+    fn no_byte_of_the_filling_is_foretold_by_those_before() {
+        let id: MessageId = "k3f9q2-p4-123".parse().unwrap();
+        let written = encode(&id, 5, 100_000);
+        // Nearly every five letters are new: a compressor that looks for repetitions finds hardly any.
+        let mut seen = std::collections::BTreeSet::new();
+        let again = written[60..].windows(5).filter(|five| !seen.insert(five.to_vec())).count();
+        assert!(again < 100, "{again} of 100,000");
+    }
+
+    #[test]
+    fn a_payload_that_is_no_drill_message_is_foreign() {
+        for text in ["zd2 k3f9q2 p4 n123 t5", "hello"] {
+            assert_eq!(decode(&forged(text, " ...")), Err(Fault::Foreign), "{text}");
+        }
+        // A record ends with a blank, and nothing has to follow.
+        let head = "zd1 k3f9q2 p4 n123 t5";
+        assert!(decode(&forged(head, " ")).is_ok());
+        let short = decode(&forged(head, ""));
+        assert_eq!(short, Err(Fault::Damaged("its record is cut short")));
     }
 }

@@ -17,6 +17,7 @@
 //! | [`audit`] | a zone's whole stream, read once more and looked at |
 //! | [`stream_file`] | what such a look found, as lines of a file |
 //! | [`fingerprint`] | whether two zones hold the same, without holding either |
+//! | [`copies`] | whether a copy holds what its origin holds, message by message |
 //! | [`finding`] | the judgement on one zone |
 //! | [`table`] | findings, printed for people |
 //! | [`progress`] | how far a zone's consumer is |
@@ -25,6 +26,7 @@
 pub mod account;
 pub mod audit;
 pub mod chain;
+pub mod copies;
 pub mod damage;
 pub mod finding;
 pub mod fingerprint;
@@ -41,6 +43,8 @@ mod sequence_index;
 mod set;
 pub mod stream_file;
 pub mod table;
+#[cfg(test)]
+mod tests;
 mod unsettled;
 mod zone;
 

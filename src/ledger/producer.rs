@@ -27,14 +27,11 @@ pub(super) struct Producer {
 impl Producer {
     /// Refused and not acknowledged.
     pub(super) fn refused(&self) -> NumberSet {
-        if self.failed.is_empty() { NumberSet::default() } else { self.failed.without(&self.acked) }
+        self.failed.without(&self.acked)
     }
 
     /// Without answer, and neither acknowledged nor refused.
     pub(super) fn unsettled(&self) -> NumberSet {
-        if self.unknown.is_empty() {
-            return NumberSet::default();
-        }
         self.unknown.without(&self.acked).without(&self.failed)
     }
 

@@ -24,7 +24,7 @@ impl Ledger {
         };
         let last =
             [&zone.seen, &zone.corrupt, &zone.foreign].into_iter().filter_map(NumberSet::max);
-        let last = last.max().unwrap_or(0);
+        let last = last.max().unwrap_or_default();
         let missing = zone.missing.first(MOST_MISSING);
         Progress { last, missing: missing.into_iter().take_while(|seq| *seq < last).collect() }
     }

@@ -123,10 +123,9 @@ impl SequenceIndex {
             let mut late = NumberSet::default();
             let mut lowest_above = u64::MAX;
             for (number, seq, count) in self.runs().rev() {
-                let last = seq + (count - 1);
-                if last > lowest_above {
-                    let before = (lowest_above + 1).saturating_sub(seq);
-                    late.insert(number + before, count - before);
+                // Nothing else stands between the first and the last of a run.
+                if seq > lowest_above {
+                    late.insert(number, count);
                 }
                 lowest_above = lowest_above.min(seq);
             }
@@ -146,14 +145,15 @@ impl SequenceIndex {
             return;
         }
         if !self.tangled {
+            // Nothing stands between a run's numbers or places: its first tells as much as its last.
             let after_lower = self.before(number).is_none_or(|lower| lower < seq);
-            let before_higher = self.after(last.0).is_none_or(|higher| last.1 < higher);
+            let before_higher = self.after(number).is_none_or(|higher| seq < higher);
             self.tangled = !(after_lower && before_higher);
         }
         self.late.take();
     }
 
-    /// The place of the nearest lower number that has one.
+    /// A place of the run of the nearest lower number that has one.
     fn before(&self, number: u64) -> Option<u64> {
         let end = self.find(number / CHUNK).map_or_else(|at| at, |at| at + 1);
         self.chunks[..end].iter().rev().find_map(|chunk| {
@@ -162,23 +162,16 @@ impl SequenceIndex {
         })
     }
 
-    /// The place of the nearest higher number that has one.
+    /// A place of the run of the nearest higher number that has one; `number` has none.
     fn after(&self, number: u64) -> Option<u64> {
-        let from = number.checked_add(1)?;
-        let start = self.find(from / CHUNK).unwrap_or_else(|at| at);
+        let start = self.find(number / CHUNK).unwrap_or_else(|at| at);
         self.chunks[start..]
             .iter()
-            .find_map(|chunk| chunk.after(from.saturating_sub(chunk.index * CHUNK), &self.far))
+            .find_map(|chunk| chunk.after(number.saturating_sub(chunk.index * CHUNK), &self.far))
     }
 
     /// Where the chunk is, or where it belongs.
     fn find(&self, index: u64) -> Result<usize, usize> {
-        match self.chunks.last() {
-            Some(last) if last.index == index => Ok(self.chunks.len() - 1),
-            Some(last) if last.index > index => {
-                self.chunks.binary_search_by_key(&index, |chunk| chunk.index)
-            }
-            _ => Err(self.chunks.len()),
-        }
+        self.chunks.binary_search_by_key(&index, |chunk| chunk.index)
     }
 }

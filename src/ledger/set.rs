@@ -31,12 +31,7 @@ impl NumberSet {
 
     /// Takes a run out.
     pub(super) fn remove(&mut self, first: u64, count: u64) {
-        if self.0.is_empty() {
-        } else if count == 1 {
-            self.0.remove(first);
-        } else {
-            self.0.remove_range(first..=first + (count - 1));
-        }
+        self.0.remove_range(first..=first + (count - 1));
     }
 
     /// Adds those of a run that are in another set.
@@ -73,7 +68,7 @@ impl NumberSet {
     pub(super) fn stretch(&self, first: u64, most: u64) -> Stretch {
         let member = self.contains(first);
         let fits = |count| self.count(first, count) == if member { count } else { 0 };
-        if most == 1 || fits(most) {
+        if fits(most) {
             return Stretch { first, count: most, member };
         }
         let (mut count, mut beyond) = (1, most);
@@ -171,12 +166,13 @@ impl NumberSet {
 
     /// How many members both sets have.
     pub(super) fn common_len(&self, other: &Self) -> u64 {
-        if self.is_empty() || other.is_empty() { 0 } else { self.0.intersection_len(&other.0) }
+        self.0.intersection_len(&other.0)
     }
 
-    /// The members both sets have.
+    /// The members both sets have. The cost is the smaller set's: mostly it is empty.
     pub(super) fn common(&self, other: &Self) -> Self {
-        Self(&self.0 & &other.0)
+        let (few, many) = if self.len() < other.len() { (self, other) } else { (other, self) };
+        Self(few.0.clone() & &many.0)
     }
 
     /// The members that `other` has not.

@@ -9,6 +9,9 @@
 //! m FIRST COUNT                               numbers that were found at a second sequence
 //! c, f, o, s FIRST COUNT                      sequences: corrupt, foreign, of these no drill
 //!                                             messages, second
+//! i FIRST COUNT                               sequences of messages whose id stands before
+//! d INDEX DIGEST MESSAGES                     a block of the fingerprint without these
+//! l LAST                                      the last sequence without these
 //! end LINES CRC32                             of all lines before
 //! ```
 //!
@@ -78,6 +81,13 @@ impl StreamAudit {
         lines.set("f", &self.foreign)?;
         lines.set("o", &self.plain)?;
         lines.set("s", &self.second)?;
+        if let Some(once) = &self.once {
+            lines.set("i", &self.repeated)?;
+            for (index, digest, messages) in once.blocks() {
+                lines.line(&format!("d {index} {digest:016x} {messages}"))?;
+            }
+            lines.line(&format!("l {}", once.last()))?;
+        }
         let (count, crc) = (lines.count, lines.crc.clone().finalize());
         lines.line(&format!("end {count} {crc:08x}"))?;
         lines.to.flush()
@@ -100,7 +110,7 @@ impl StreamAudit {
                 }
                 read => read?,
             };
-            if read == 0 || !text.ends_with('\n') {
+            if !text.ends_with('\n') {
                 let long = read as u64 == LONGEST_LINE;
                 return Err(if long {
                     wrong(lines + 1, "is too long")

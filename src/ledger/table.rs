@@ -47,50 +47,31 @@ pub fn render(findings: &[ZoneFinding]) -> String {
             }
         }
     }
-    // It is the region's, and the same in every zone.
-    let unknown = findings.iter().map(|finding| finding.unknown).max().unwrap_or(0);
+    let mut note = |words: &str| {
+        text.push('\n');
+        wrap(&mut text, "", words);
+    };
+    let counted = |count: fn(&ZoneFinding) -> u64| {
+        let some = findings.iter().filter(|finding| count(finding) > 0);
+        let some = some.map(|finding| format!("{} in zone {}", count(finding), finding.zone));
+        Some(some.collect::<Vec<_>>().join(", ")).filter(|all| !all.is_empty())
+    };
+    // These two are the region's, and the same in every zone.
+    let unknown = findings.iter().map(|finding| finding.unknown).max().unwrap_or_default();
+    let baseline = findings.iter().map(|finding| finding.baseline).max().unwrap_or_default();
     if unknown > 0 {
-        text.push('\n');
-        wrap(
-            &mut text,
-            "",
-            &format!(
-                "announced, and neither acknowledged nor refused (unknown, no fault): {unknown}"
-            ),
-        );
+        note(&format!(
+            "announced, and neither acknowledged nor refused (unknown, no fault): {unknown}"
+        ));
     }
-    let recovered: Vec<String> = findings
-        .iter()
-        .filter(|finding| finding.recovered > 0)
-        .map(|finding| format!("{} in zone {}", finding.recovered, finding.zone))
-        .collect();
-    if !recovered.is_empty() {
-        text.push('\n');
-        let recovered = recovered.join(", ");
-        wrap(
-            &mut text,
-            "",
-            &format!("sent, never acknowledged, and received (no fault): {recovered}"),
-        );
+    if let Some(recovered) = counted(|finding| finding.recovered) {
+        note(&format!("sent, never acknowledged, and received (no fault): {recovered}"));
     }
-    let baseline = findings.iter().map(|finding| finding.baseline).max().unwrap_or(0);
     if baseline > 0 {
-        text.push('\n');
-        wrap(
-            &mut text,
-            "",
-            &format!("sequences up to {baseline} are from before this ledger began (not judged)"),
-        );
+        note(&format!("sequences up to {baseline} are from before this ledger began (not judged)"));
     }
-    let foreign: Vec<String> = findings
-        .iter()
-        .filter(|finding| finding.foreign > 0)
-        .map(|finding| format!("{} in zone {}", finding.foreign, finding.zone))
-        .collect();
-    if !foreign.is_empty() {
-        text.push('\n');
-        let foreign = foreign.join(", ");
-        wrap(&mut text, "", &format!("published by somebody else (not judged): {foreign}"));
+    if let Some(foreign) = counted(|finding| finding.foreign) {
+        note(&format!("published by somebody else (not judged): {foreign}"));
     }
     let comes_up = |kind: Kind| {
         findings.iter().flat_map(|finding| &finding.troubles).any(|trouble| trouble.kind == kind)
@@ -130,7 +111,7 @@ fn table(findings: &[ZoneFinding]) -> String {
     });
     let rows: Vec<[String; 11]> = std::iter::once(heads.map(String::from)).chain(rows).collect();
     let widths: [usize; 11] =
-        std::array::from_fn(|i| rows.iter().map(|row| row[i].len()).max().unwrap_or(0));
+        std::array::from_fn(|i| rows.iter().map(|row| row[i].len()).max().unwrap_or_default());
     let mut text = String::new();
     for row in rows {
         let mut line = String::new();
@@ -167,20 +148,21 @@ fn offenders(trouble: &Trouble) -> String {
 
 /// Writes words after a mark, further lines below the first.
 fn wrap(text: &mut String, mark: &str, words: &str) {
-    let mut column = mark.len();
-    text.push_str(mark);
-    for (i, word) in words.split(' ').enumerate() {
-        let long = word.chars().count();
-        if i > 0 && column + 1 + long > WIDTH {
+    let mut line = mark.to_owned();
+    let mut blank = "";
+    for word in words.split(' ') {
+        if !blank.is_empty() && line.chars().count() + 1 + word.chars().count() > WIDTH {
+            text.push_str(&line);
             text.push('\n');
-            text.push_str(&" ".repeat(mark.len()));
-            column = mark.len();
-        } else if i > 0 {
-            text.push(' ');
-            column += 1;
+            (line, blank) = (" ".repeat(mark.len()), "");
         }
-        text.push_str(word);
-        column += long;
+        line.push_str(blank);
+        line.push_str(word);
+        blank = " ";
     }
+    text.push_str(&line);
     text.push('\n');
 }
+
+#[cfg(test)]
+mod tests;

@@ -72,9 +72,7 @@ impl Zone {
 
     /// The producer's receipts, made when first asked for.
     fn receipts(&mut self, producer: usize) -> &mut Receipts {
-        if self.producers.len() <= producer {
-            self.producers.resize_with(producer + 1, Receipts::default);
-        }
+        self.producers.resize_with(self.producers.len().max(producer + 1), Receipts::default);
         &mut self.producers[producer]
     }
 
@@ -131,9 +129,7 @@ impl Zone {
         }
         let repeats = usize::try_from(delivery.saturating_sub(1)).unwrap_or(usize::MAX);
         let repeats = repeats.min(MOST_REDELIVERIES);
-        if self.again.len() < repeats {
-            self.again.resize_with(repeats, NumberSet::default);
-        }
+        self.again.resize_with(self.again.len().max(repeats), NumberSet::default);
         for layer in &mut self.again[..repeats] {
             layer.insert(run.s, run.c);
         }
@@ -183,9 +179,6 @@ impl Zone {
 
     /// A run stands now where nothing stood.
     pub(super) fn occupied(&mut self, run: Run) {
-        if self.odd.is_empty() && self.foreign.is_empty() {
-            return;
-        }
         let claims: Vec<Claim> = self.odd.at(run.s, run.c).collect();
         for claim in claims {
             let stands = claim.p == run.p && claim.n.checked_sub(run.n) == Some(claim.s - run.s);
@@ -199,7 +192,7 @@ impl Zone {
     /// Judges what this zone saw at a sequence. `taken`: a message stands there.
     fn review(&mut self, seq: u64, taken: bool) {
         let claimed = self.odd.at(seq, 1).next().is_some();
-        self.mismatched.set(seq, taken && (claimed || self.foreign.contains(seq)));
+        self.mismatched.set(seq, taken && claimed);
         self.second.set(seq, claimed && !taken);
     }
 
@@ -234,10 +227,6 @@ struct Claims {
 }
 
 impl Oddities {
-    fn is_empty(&self) -> bool {
-        self.by_seq.is_empty()
-    }
-
     /// `taken`: another message stands there.
     fn insert(&mut self, Claim { p, n, s }: Claim, taken: bool) {
         if self.by_seq.insert((s, p, n)) {

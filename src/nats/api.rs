@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use async_nats::{Client, RequestErrorKind, client::Request, connection::State};
+use async_nats::{Client, RequestError, RequestErrorKind, client::Request, connection::State};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
@@ -55,7 +55,29 @@ pub(super) enum Failure {
     Unreadable(String),
 }
 
+impl From<RequestError> for Failure {
+    fn from(error: RequestError) -> Self {
+        match error.kind() {
+            RequestErrorKind::NoResponders => Self::NoResponders,
+            RequestErrorKind::TimedOut => Self::TimedOut,
+            _ => Self::NotSent(error.to_string()),
+        }
+    }
+}
+
 impl Failure {
+    /// The bare reason, of a cluster whose links and leaders are not known.
+    pub(super) fn words(&self) -> String {
+        match self {
+            Self::NoResponders => "nobody there answers that".into(),
+            Self::TimedOut => "no answer in time".into(),
+            Self::NotSent(why) | Self::Unreadable(why) => why.clone(),
+            Self::Api(error) => {
+                format!("{} (nats-server error {})", error.description, error.err_code)
+            }
+        }
+    }
+
     /// It may well work a moment later: no leader yet, no answer, no connection.
     fn passes(&self) -> bool {
         match self {
@@ -113,12 +135,7 @@ pub(super) async fn once<T: DeserializeOwned>(
     }
     let payload = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
     let request = Request::new().payload(payload.into()).timeout(Some(timeout));
-    let reply =
-        client.send_request(subject.to_owned(), request).await.map_err(|e| match e.kind() {
-            RequestErrorKind::NoResponders => Failure::NoResponders,
-            RequestErrorKind::TimedOut => Failure::TimedOut,
-            _ => Failure::NotSent(e.to_string()),
-        })?;
+    let reply = client.send_request(subject.to_owned(), request).await.map_err(Failure::from)?;
     let unreadable = |e: serde_json::Error| Failure::Unreadable(format!("unreadable answer: {e}"));
     let refusal: Refusal = serde_json::from_slice(&reply.payload).map_err(unreadable)?;
     match refusal.error {

@@ -18,7 +18,10 @@ use tokio::time::{Instant, sleep, timeout};
 pub use self::describe::{Described, describe};
 use self::reading::{FIRST_BATCH, Reading, Step};
 use super::wire::ApiError;
-use crate::{ledger::audit::Entry, region::topology::STREAM};
+use crate::{
+    ledger::audit::Entry,
+    region::{ZonePlan, topology::STREAM},
+};
 
 /// How long one request may take.
 const REQUEST: Duration = Duration::from_secs(1);
@@ -79,11 +82,30 @@ pub async fn read_stream(
     sink: impl FnMut(&Entry<'_>),
     progress: impl FnMut(u64),
 ) -> Result<Found, AuditError> {
-    read_from(client, None, range, sink, progress).await
+    read_from(client, None, Numbers::Own, range, sink, progress).await
+}
+
+/// By which sequences a stream is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Numbers {
+    /// Its own, which those of a mirror's source are, too.
+    Own,
+    /// Those of the source, which each message of a copy by `sources` carries. One that was not
+    /// sourced counts on from the one before it.
+    Source,
+}
+
+impl Numbers {
+    /// Those of a zone's stream that are the source's.
+    #[must_use]
+    pub fn of(zone: &ZonePlan) -> Self {
+        if zone.renumbers() { Self::Source } else { Self::Own }
+    }
 }
 
 /// As [`read_stream`], but from the replica of that server name, if one is named, and from no
-/// other. `progress` is told the last sequence read, after each batch. Messages beyond the end of
+/// other. Sequences are those of `numbers`; ones of a source that do not ascend are handed on all the
+/// same. `progress` is told the last sequence read, after each batch. Messages beyond the end of
 /// the stream are not waited for; they are a hole.
 ///
 /// # Errors
@@ -92,15 +114,19 @@ pub async fn read_stream(
 pub async fn read_from(
     client: &Client,
     replica: Option<&str>,
+    numbers: Numbers,
     range: RangeInclusive<u64>,
     mut sink: impl FnMut(&Entry<'_>),
     mut progress: impl FnMut(u64),
 ) -> Result<Found, AuditError> {
     let last = *range.end();
+    let next = (*range.start()).max(1);
     let mut reading = Reading {
         client,
         replica,
-        next: (*range.start()).max(1),
+        numbers,
+        next,
+        own: if numbers == Numbers::Own { Some(next) } else { None },
         last,
         found: Found::default(),
         batch: FIRST_BATCH,

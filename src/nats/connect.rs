@@ -89,7 +89,12 @@ pub fn is_own(name: &str) -> bool {
 #[must_use]
 pub fn options(access: &Access, who: Login, name: &str) -> ConnectOptions {
     let (user, password) = who.credentials(access);
-    ConnectOptions::with_user_and_password(user.into(), password.into())
+    settings(ConnectOptions::with_user_and_password(user.into(), password.into()), name)
+}
+
+/// The same for a connection that logs in otherwise.
+pub(super) fn settings(login: ConnectOptions, name: &str) -> ConnectOptions {
+    login
         .name(own_name(name))
         .ping_interval(PING_INTERVAL)
         .request_timeout(Some(REQUEST_TIMEOUT))

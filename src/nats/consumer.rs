@@ -11,6 +11,7 @@
 //! Evidence is on disk before a message is acknowledged: a crash between the two shows as a
 //! redelivery, never as a message that nobody has seen.
 
+mod control;
 mod latencies;
 mod notes;
 mod pull;
@@ -28,6 +29,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+pub use self::control::Control;
 use self::{
     notes::Notes,
     pull::{Pull, Status},
@@ -35,11 +37,15 @@ use self::{
 use super::{
     evidence::{Evidence, EvidenceLost},
     pace::Pacer,
+    renumbering,
     wire::{BLOCKED, Delivery, Liveness, is_connected, steady_us},
 };
 use crate::{
     ledger::message::RunId,
-    region::{ZoneName, observation::Deliveries, status::Latency, topology::STREAM},
+    region::{
+        ZonePlan, observation::Deliveries, renumbering::Renumbering, status::Latency,
+        topology::STREAM,
+    },
 };
 
 /// The pause before evidence that could not be written is tried again.
@@ -60,23 +66,6 @@ const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::fr
 const TELL: Duration = Duration::from_millis(50);
 /// The time over which the rate is counted.
 const RATE_SPAN: Duration = Duration::from_millis(500);
-
-/// What a consumer is told to do.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Control {
-    pub paused: bool,
-    /// Messages a second at most; `None` for no limit.
-    pub limit: Option<f64>,
-    /// Sabotage of a drill: a pause is reported and not kept.
-    pub defiant: bool,
-}
-
-impl Control {
-    /// Nothing more is to be asked for.
-    fn rests(self) -> bool {
-        self.paused && !self.defiant
-    }
-}
 
 /// What a consumer does.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -115,29 +104,32 @@ pub struct ConsumerTask {
 }
 
 impl ConsumerTask {
-    /// Starts consuming from the durable `consumer` of the zone's stream over the zone's own
+    /// Starts consuming from the durable consumer of the zone's stream over the zone's own
     /// connection. Survives whatever happens to servers, stream and consumer, and says so in the
     /// report's `trouble`; ends by itself only when evidence cannot be written or the client is
-    /// closed. The report goes on from what it is now.
+    /// closed. The report goes on from what it is now. Evidence is by the source's
+    /// sequences: those in the headers of a copy by `sources`, which has a `map`, and by that of what was
+    /// not sourced.
     #[must_use]
     pub fn spawn(
         client: Client,
-        zone: ZoneName,
-        consumer: &str,
+        zone: &ZonePlan,
         run: RunId,
         evidence: Evidence,
         control: watch::Receiver<Control>,
         report: watch::Sender<ConsumerReport>,
+        map: Option<watch::Receiver<Renumbering>>,
     ) -> Self {
         let stop = CancellationToken::new();
         let inbox = client.new_inbox();
         let now = Instant::now();
         let state = report.borrow().clone();
         let worker = Worker {
-            pull: Pull::new(consumer, &inbox),
+            pull: Pull::new(&zone.consumer(), &inbox),
             liveness: Liveness::new(&inbox),
             inbox,
-            notes: Notes::new(zone, run, evidence.clone()),
+            notes: Notes::new(zone.name.clone(), run, evidence.clone()),
+            map,
             evidence,
             pacer: Pacer::per_second(None, now),
             largest: 1,
@@ -188,6 +180,7 @@ struct Worker {
     pull: Pull,
     liveness: Liveness,
     notes: Notes,
+    map: Option<watch::Receiver<Renumbering>>,
     pacer: Pacer,
     /// Bytes of the largest message so far.
     largest: u64,
@@ -309,7 +302,14 @@ impl Worker {
     /// Writes messages down, then acknowledges them.
     async fn process(&mut self, batch: Vec<(Message, Delivery)>) -> Result<(), EvidenceLost> {
         for (message, delivery) in &batch {
-            self.notes.add(&message.payload, *delivery, &mut self.state);
+            let own = delivery.stream_seq;
+            let stream_seq = match &self.map {
+                None => own,
+                Some(map) => renumbering::origin_in(message.headers.as_ref())
+                    .unwrap_or_else(|| map.borrow().origin(own)),
+            };
+            let delivery = Delivery { stream_seq, ..*delivery };
+            self.notes.add(&message.payload, delivery, &mut self.state);
         }
         let records = self.notes.take();
         // What is not on disk is not acknowledged; a full disk is waited for.

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use crate::region::MirrorKind;
-
 /// Why something asked of a zone's servers was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum NatsError {
@@ -54,14 +52,15 @@ pub enum NatsError {
     OtherStream { whom: String, stream: String, have: String, want: String },
     /// The mirror was made and never heard from its source.
     #[error(
-        "the {} mirror in {whom} did not hear from its source within {:.1} s{}; \
+        "the {copy} in {whom} did not hear from its source within {:.1} s{}; \
          check that the link is up (`status`) and that the source holds its stream",
-        kind.as_str(), waited.as_secs_f32(),
+        waited.as_secs_f32(),
         error.as_ref().map(|e| format!(" (the server says: {e})")).unwrap_or_default()
     )]
     MirrorDeaf {
         whom: String,
-        kind: MirrorKind,
+        /// `durable mirror`.
+        copy: String,
         /// How long it was waited for.
         waited: Duration,
         /// The server's own error text.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_nats::{
-    Client,
+    Client, HeaderMap,
     jetstream::{message::StreamMessage, stream::LastRawMessageErrorKind},
 };
 use serde_json::Value;
@@ -13,6 +13,7 @@ use super::{
     api::Ask,
     connect::{Login, jetstream, node_client},
     error::NatsError,
+    renumbering,
     system::leafz_whole,
 };
 use crate::region::{
@@ -52,7 +53,8 @@ async fn info(
     ask.by(Instant::now() + PATIENCE).await
 }
 
-/// The message at a sequence of a zone's stream; `None` when there is none.
+/// The message at a sequence of the source in a zone's stream, without the header that says where it
+/// was sourced from; `None` when there is none.
 ///
 /// # Errors
 /// When the zone does not answer.
@@ -63,9 +65,31 @@ pub async fn message(
 ) -> Result<Option<StreamMessage>, NatsError> {
     let began = Instant::now();
     let asked = async {
+        let mut sequence = sequence;
+        if zone.renumbers() {
+            let found = renumbering::at_or_after(client, sequence).await.map_err(|e| e.words())?;
+            let Some(place) = found.filter(|place| place.origin == sequence) else {
+                return Ok(None);
+            };
+            sequence = place.own;
+        }
         let stream =
             jetstream(client).get_stream_no_info(STREAM).await.map_err(|e| e.to_string())?;
         match stream.get_raw_message(sequence).await {
+            Ok(mut message) if zone.renumbers() => {
+                let headers = message
+                    .headers
+                    .iter()
+                    .filter(|(name, _)| AsRef::<str>::as_ref(*name) != renumbering::SOURCE_HEADER);
+                let mut kept = HeaderMap::new();
+                for (name, values) in headers {
+                    for value in values {
+                        kept.append(name.clone(), value.clone());
+                    }
+                }
+                message.headers = kept;
+                Ok(Some(message))
+            }
             Ok(message) => Ok(Some(message)),
             Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(None),
             Err(error) => Err(error.to_string()),

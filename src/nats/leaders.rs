@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_nats::Client;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::{
@@ -23,6 +23,8 @@ use crate::{
 const ELECTION_DEADLINE: Duration = Duration::from_secs(30);
 /// The pause between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// How long the wanted node may take to lead before the leader is asked again to step down.
+const ASKED_AGAIN: Duration = Duration::from_secs(3);
 /// How long a server may take to say who leads the meta group.
 const ANSWER_TIMEOUT: Duration = Duration::from_millis(700);
 
@@ -75,6 +77,57 @@ pub async fn stepdown(
     ask.by::<Value>(deadline).await?;
     let to = wait_for_leader(client, zone, group, Some(&from), deadline).await?;
     Ok(Stepdown { from, to, took: began.elapsed() })
+}
+
+/// Asks a zone's stream to be led by a node, and waits until it is.
+///
+/// # Errors
+/// As [`stepdown`].
+pub async fn stepdown_to(client: &Client, zone: &ZonePlan, node: &str) -> Result<(), NatsError> {
+    let began = Instant::now();
+    let deadline = began + ELECTION_DEADLINE;
+    loop {
+        let leader = wait_for_leader(client, zone, Group::Stream, None, deadline).await?;
+        if leader == node {
+            return Ok(());
+        }
+        let ask = Ask {
+            client,
+            subject: format!("$JS.API.STREAM.LEADER.STEPDOWN.{STREAM}"),
+            body: json!({"placement": {"preferred": node}}),
+            whom: &zone.domain(),
+            what: &format!("let {node} lead the stream"),
+        };
+        ask.by::<Value>(deadline).await?;
+        // The one that stepped down may be elected again: then it is asked again.
+        let settled = deadline.min(Instant::now() + ASKED_AGAIN);
+        while Instant::now() < settled {
+            if self::leader(client, zone, Group::Stream).await.as_deref() == Some(node) {
+                return Ok(());
+            }
+            sleep(LOOK_EVERY).await;
+        }
+        if Instant::now() + LOOK_EVERY >= deadline {
+            return Err(NatsError::NoLeader {
+                whom: zone.domain(),
+                group: "stream".into(),
+                other: true,
+                waited: began.elapsed(),
+            });
+        }
+    }
+}
+
+/// Who leads a zone's stream, and whether a replica on a node is current; `None` if nobody says.
+pub async fn replica(client: &Client, node: &str) -> Option<(String, bool)> {
+    let subject = format!("$JS.API.STREAM.INFO.{STREAM}");
+    let info: Value = api::once(client, &subject, &Value::Null, ANSWER_TIMEOUT).await.ok()?;
+    let leader = info.pointer("/cluster/leader")?.as_str()?.to_owned();
+    let replicas = info.pointer("/cluster/replicas")?.as_array()?;
+    let current = replicas
+        .iter()
+        .any(|peer| peer["name"] == node && peer["current"] == true && peer["offline"] != true);
+    Some((leader, current))
 }
 
 /// Waits until the zone's meta group has a leader, and names it; before that, nothing can be

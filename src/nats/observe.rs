@@ -28,6 +28,8 @@ use crate::region::{
 const ANSWER_TIMEOUT: Duration = Duration::from_millis(700);
 /// The shortest time between two polls, however many events come.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
+/// How late a poll may be that events hold up.
+const LATEST: Duration = Duration::from_millis(250);
 /// The longest time between two polls of a silent node, so that its return is seen at once. It
 /// costs nothing: without a connection nothing is asked.
 const SILENT_PAUSE: Duration = Duration::from_millis(100);
@@ -80,6 +82,7 @@ async fn watch_node(
     let mut events = select_all([links, clients, leaving].into_iter().flatten());
     let mut load = Load::default();
     let mut strangers = Strangers::default();
+    let mut answered = false;
     loop {
         let began = Instant::now();
         let mut asked = poll(&kept, zone, &node.name, &mut load, &mut strangers).await;
@@ -89,18 +92,31 @@ async fn watch_node(
         }
         let report = asked.map(Box::new);
         let longest = if report.is_none() { SILENT_PAUSE } else { Duration::MAX };
-        if out.send(Observation::Node { node: node.name.clone(), report }).await.is_err() {
+        // While the connection is being made the silence is the watcher's own; that of the node shows
+        // by the age of its last answer.
+        answered |= report.is_some();
+        if answered
+            && out.send(Observation::Node { node: node.name.clone(), report }).await.is_err()
+        {
             return Ok(());
         }
+        // The burst that belongs together is answered by one poll.
+        let mut hurried = false;
         loop {
-            let next = began + (*pace.borrow_and_update()).clamp(SHORTEST_PAUSE, longest);
+            let mut next = began + (*pace.borrow_and_update()).clamp(SHORTEST_PAUSE, longest);
+            if hurried {
+                next = began + SHORTEST_PAUSE;
+            }
+            if let Some(due) = strangers.heard_due() {
+                next = next.min(due.max(began + SHORTEST_PAUSE));
+            }
+            // However many events there are, the node is asked.
+            if next.elapsed() > LATEST {
+                break;
+            }
             tokio::select! {
-                () = sleep_until(next) => break,
-                changed = pace.changed() => {
-                    if changed.is_err() {
-                        return Ok(());
-                    }
-                }
+                // What has come is counted before it is too much to be kept.
+                biased;
                 Some(message) = events.next() => {
                     if message.subject.ends_with(".LAMEDUCK") {
                         if kept.client.try_server_info().is_some_and(|own| message.subject.contains(&own.server_id)) {
@@ -108,16 +124,22 @@ async fn watch_node(
                         }
                         continue;
                     }
-                    let payload = &message.payload;
-                    let hurried = concerns(&kept, payload)
-                        && (!message.subject.ends_with(".CONNECT")
-                            || strangers.hear(zone, &node.name, payload));
-                    if hurried {
-                        // The burst that belongs together is answered by one poll.
-                        sleep_until(began + SHORTEST_PAUSE).await;
-                        break;
+                    if !concerns(&kept, &message.payload) {
+                        continue;
+                    }
+                    // Many may connect in a moment: they do not hurry the node's own figures.
+                    if message.subject.ends_with(".CONNECT") {
+                        strangers.hear(zone, &node.name, &message.payload);
+                    } else {
+                        hurried = true;
                     }
                 }
+                changed = pace.changed() => {
+                    if changed.is_err() {
+                        return Ok(());
+                    }
+                }
+                () = sleep_until(next) => break,
             }
         }
     }
@@ -158,7 +180,7 @@ async fn poll(
     let load_due = load.asked.is_none_or(|asked| asked.elapsed() >= LOAD_EVERY);
     let statsz = OptionFuture::from(load_due.then(|| system::statsz(client, ANSWER_TIMEOUT)));
     let foreign = OptionFuture::from(
-        strangers.due().then(|| strangers.ask(client, zone, node, ANSWER_TIMEOUT)),
+        strangers.is_due().then(|| strangers.ask(client, zone, node, ANSWER_TIMEOUT)),
     );
     let (jsz, leafs, statsz, foreign) = tokio::join!(
         system::jsz(client, ANSWER_TIMEOUT),
@@ -168,6 +190,7 @@ async fn poll(
     );
     let (jsz, leafs) = (jsz?, leafs?);
     if load.server_id != jsz.server.id {
+        strangers.counts_anew();
         *load = Load { server_id: jsz.server.id.clone(), ..Load::default() };
     }
     if let Some(Some(statsz)) = statsz {
@@ -175,7 +198,10 @@ async fn poll(
         load.asked = Some(Instant::now());
     }
     let linked = foreign::leafs(node, &leafs);
-    let foreign = foreign.flatten().map(|found| found.into_iter().chain(linked).collect());
+    let (foreign, foreign_unlisted) = match foreign.flatten().map(|now| strangers.sort(now)) {
+        Some(seen) => (Some(seen.all.into_iter().chain(linked).collect()), seen.unlisted),
+        None => (None, 0),
+    };
     Some(NodeReport {
         server_id: jsz.server.id,
         version: jsz.server.version,
@@ -186,6 +212,7 @@ async fn poll(
         jetstream_off: jsz.data.disabled,
         leafs,
         foreign,
+        foreign_unlisted,
         stream: jsz.data.stream(),
     })
 }

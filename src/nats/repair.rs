@@ -17,6 +17,7 @@ pub use self::step::Step;
 use super::{
     NatsError,
     configuration::{Reader, wanted},
+    renumbering::{self, Place, Question},
     streams::SET_UP_DEADLINE,
 };
 use crate::{
@@ -96,15 +97,50 @@ impl Damaged<'_> {
         let Some(floor) = seen.consumer.there().map(|consumer| consumer.ack_floor) else {
             return Ok(None);
         };
+        let floor = self.origin_of(floor).await?;
         let missing = &self.progress.missing;
         let passed = &missing[..missing.partition_point(|seq| *seq <= floor)];
         for (place, seq) in passed.iter().enumerate() {
-            if consumer::has_message(&self.reader.here, self.zone(), *seq).await? {
+            if self.has_message(*seq).await? {
                 let kind = Kind::TakenElsewhere { count: (passed.len() - place) as u64 };
                 return Ok(Some(Difference { subject: Subject::Consumer, kind }));
             }
         }
         Ok(None)
+    }
+
+    /// Where a message of the zone stands at the source.
+    async fn place(&self, question: Question) -> Result<Option<Place>, NatsError> {
+        renumbering::ask(&self.reader.here, self.zone(), question).await
+    }
+
+    /// The source's sequence of one of the zone's own.
+    async fn origin_of(&self, own: u64) -> Result<u64, NatsError> {
+        if !self.zone().renumbers() || own == 0 {
+            return Ok(own);
+        }
+        Ok(self.place(Question::Own { own }).await?.map_or(own, |place| place.origin))
+    }
+
+    /// The zone's own sequence of the first message at or after one of the source's; after the last
+    /// one, the next.
+    async fn own_of(&self, origin: u64) -> Result<u64, NatsError> {
+        if !self.zone().renumbers() {
+            return Ok(origin);
+        }
+        match self.place(Question::AtOrAfter { origin }).await? {
+            Some(place) => Ok(place.own),
+            None => Ok(self.place(Question::Last).await?.map_or(1, |last| last.own + 1)),
+        }
+    }
+
+    /// Whether the zone's stream holds the message at a sequence of the source.
+    async fn has_message(&self, origin: u64) -> Result<bool, NatsError> {
+        if !self.zone().renumbers() {
+            return consumer::has_message(&self.reader.here, self.zone(), origin).await;
+        }
+        let found = self.place(Question::AtOrAfter { origin }).await?;
+        Ok(found.is_some_and(|place| place.origin == origin))
     }
 
     fn zone(&self) -> &ZonePlan {
@@ -118,7 +154,7 @@ impl Damaged<'_> {
 
 /// Whether only a new mirror is sure to hold every message.
 fn needs_rebuild(role: Role, difference: &Difference) -> bool {
-    if role == Role::Source {
+    if role != Role::Mirror {
         return false;
     }
     match (difference.subject, &difference.kind) {

@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use async_nats::Client;
 use futures::future::join_all;
 
-use super::audit::{AuditError, Described, Found, read_from};
+use super::audit::{AuditError, Described, Found, Numbers, read_from};
 use crate::{
     ledger::{
         audit::{Entry, StreamAudit},
@@ -59,11 +59,16 @@ pub async fn read_replicas(
             }
             let mut audit = StreamAudit::new(plan.name.clone(), run.clone());
             let mut ends = None;
+            let numbers = Numbers::of(plan);
             let sink = |entry: &Entry<'_>| {
+                if numbers == Numbers::Source && ends.is_some_and(|(_, last)| entry.seq <= last) {
+                    audit.feed_disordered(entry);
+                    return;
+                }
                 ends = Some((ends.map_or(entry.seq, |(first, _)| first), entry.seq));
                 audit.feed(entry);
             };
-            let read = read_from(client, Some(&name), range, sink, progress).await;
+            let read = read_from(client, Some(&name), numbers, range, sink, progress).await;
             Replica {
                 node: node.name.clone(),
                 read: read.map(|found| Content { audit, found, ends }),

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     command::Group,
     region::{
-        MirrorKind, ZonePlan,
+        CopyKind, MirrorKind, ZonePlan,
         configuration::{ConsumerConfig, Origin, StreamConfig},
         topology::STREAM,
     },
@@ -90,7 +90,7 @@ pub async fn create_mirror(
     }
     let before = stream_info(mirror_client, &here, deadline).await?;
     if let Some(info) = &before {
-        require_mirror(&info.config, &here, kind)?;
+        require_copy(&info.config, &here, zone, kind)?;
     }
     let created = before.is_none();
     link_answers(mirror_client, source, zone, deadline).await?;
@@ -101,7 +101,7 @@ pub async fn create_mirror(
         }
     }
     let config = wanted::stream(source, zone, kind);
-    let want = format!("a {} mirror of {from}", kind.as_str());
+    let want = format!("a {} of {from}", zone.copy.one(kind));
     create_stream(mirror_client, &here, &config, deadline, &want).await?;
     let nudged = wait_until_heard(mirror_client, zone, kind).await?;
     Ok(MirrorReady { created, heard_after: began.elapsed(), nudged })
@@ -145,7 +145,7 @@ pub(super) async fn create_mirror_consumer(
             what,
             err_code,
             description,
-            next: "durable mirrors need nats-server 2.15 or later; classic ones work with all"
+            next: "durable copies need nats-server 2.15 or later; classic ones work with all"
                 .into(),
         },
         other => other,
@@ -182,7 +182,8 @@ pub(super) async fn wait_until_heard(
     let mut nudge_at = began + DEAF_BEFORE_NUDGE;
     let mut nudged = false;
     loop {
-        let mirror = stream_info(client, &zone.domain(), deadline).await?.and_then(|i| i.mirror);
+        let info = stream_info(client, &zone.domain(), deadline).await?;
+        let mirror = info.and_then(|info| info.mirror.or_else(|| info.sources.into_iter().next()));
         if mirror.as_ref().is_some_and(MirrorState::has_heard) {
             return Ok(nudged);
         }
@@ -190,7 +191,8 @@ pub(super) async fn wait_until_heard(
         if now + LOOK_EVERY >= deadline {
             let error = mirror.and_then(|mirror| mirror.error());
             let whom = zone.domain();
-            return Err(NatsError::MirrorDeaf { whom, kind, waited: now - began, error });
+            let copy = zone.copy.one(kind);
+            return Err(NatsError::MirrorDeaf { whom, copy, waited: now - began, error });
         }
         if now >= nudge_at {
             leaders::stepdown(client, zone, Group::Mirror).await?;
@@ -227,6 +229,42 @@ pub(super) async fn make_consumer(
         what: &format!("make the consumer `{name}`"),
     };
     ask.by::<Value>(Instant::now() + SET_UP_DEADLINE).await.map(drop)
+}
+
+/// Gives a zone's stream these settings, and leaves those alone that no bring-up sets. Without an
+/// origin in them, a copy becomes a stream of its own (2.12 and later).
+///
+/// # Errors
+/// When the zone refuses or does not answer within [`SET_UP_DEADLINE`].
+pub async fn update(
+    client: &Client,
+    zone: &ZonePlan,
+    want: &StreamConfig,
+) -> Result<(), NatsError> {
+    let deadline = Instant::now() + SET_UP_DEADLINE;
+    let whom = zone.domain();
+    let info = Ask {
+        client,
+        subject: format!("$JS.API.STREAM.INFO.{STREAM}"),
+        body: Value::Null,
+        whom: &whom,
+        what: &format!("tell about the stream `{STREAM}`"),
+    };
+    let mut config = info.by::<Value>(deadline).await?["config"].take();
+    if let (Some(config), Value::Object(want)) = (config.as_object_mut(), json!(want)) {
+        for origin in ["mirror", "sources", "subjects"] {
+            config.remove(origin);
+        }
+        config.extend(want);
+    }
+    let update = Ask {
+        client,
+        subject: format!("$JS.API.STREAM.UPDATE.{STREAM}"),
+        body: config,
+        whom: &whom,
+        what: &format!("change the settings of the stream `{STREAM}`"),
+    };
+    update.by::<Value>(deadline).await.map(drop)
 }
 
 /// Removes what a mirror zone has at the source: its durable sourcing consumer. One that is not
@@ -273,26 +311,34 @@ async fn delete(client: &Client, subject: String, whom: &str, what: &str) -> Res
 struct StreamInfo {
     config: StreamConfig,
     mirror: Option<MirrorState>,
+    #[serde(default)]
+    sources: Vec<MirrorState>,
 }
 
-fn require_mirror(config: &StreamConfig, whom: &str, kind: MirrorKind) -> Result<(), NatsError> {
-    let have = match &config.mirror {
-        None => "no mirror",
-        Some(Origin { consumer: Some(_), .. }) => "a durable mirror",
-        Some(Origin { consumer: None, .. }) => "a classic mirror",
+fn require_copy(
+    config: &StreamConfig,
+    whom: &str,
+    zone: &ZonePlan,
+    kind: MirrorKind,
+) -> Result<(), NatsError> {
+    let via = |origin: &Origin| match origin.consumer {
+        Some(_) => MirrorKind::Durable,
+        None => MirrorKind::Classic,
     };
-    let want = match kind {
-        MirrorKind::Durable => "a durable mirror",
-        MirrorKind::Classic => "a classic mirror",
-    };
-    if have == want {
+    let mirror = config.mirror.as_ref().map(|origin| (CopyKind::Mirror, via(origin)));
+    let sources = config.sources.first().map(|origin| (CopyKind::Sources, via(origin)));
+    let have = mirror.or(sources);
+    if have == Some((zone.copy, kind)) {
         return Ok(());
     }
+    let said = |copy: Option<(CopyKind, MirrorKind)>| {
+        copy.map_or_else(|| "no copy".into(), |(copy, via)| format!("a {}", copy.one(via)))
+    };
     Err(NatsError::OtherStream {
         whom: whom.to_owned(),
         stream: STREAM.into(),
-        have: have.into(),
-        want: want.into(),
+        have: said(have),
+        want: said(Some((zone.copy, kind))),
     })
 }
 

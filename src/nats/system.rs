@@ -150,8 +150,9 @@ struct Peer {
     current: bool,
 }
 
+/// A stream, in `JSZ` and in `STREAM.INFO` alike.
 #[derive(Debug, Deserialize)]
-struct Stream {
+pub(super) struct Stream {
     #[serde(default)]
     name: String,
     #[serde(default)]
@@ -160,6 +161,8 @@ struct Stream {
     cluster: Group,
     state: Contents,
     mirror: Option<MirrorState>,
+    #[serde(default)]
+    sources: Option<Vec<MirrorState>>,
     consumer_detail: Option<Vec<Consumer>>,
 }
 
@@ -179,7 +182,7 @@ struct Contents {
 }
 
 impl Stream {
-    fn report(self) -> StreamReport {
+    pub fn report(self) -> StreamReport {
         let leader = self.cluster.leader();
         StreamReport {
             messages: self.state.messages,
@@ -196,7 +199,10 @@ impl Stream {
                 .into_iter()
                 .map(|peer| PeerReport { name: peer.name, current: peer.current })
                 .collect(),
-            mirror: self.mirror.map(MirrorState::report),
+            mirror: self
+                .mirror
+                .or_else(|| self.sources?.into_iter().next())
+                .map(MirrorState::report),
             consumers: self
                 .consumer_detail
                 .unwrap_or_default()
@@ -207,7 +213,7 @@ impl Stream {
     }
 }
 
-/// A mirror's `mirror` object, in `JSZ` and in `STREAM.INFO` alike.
+/// A mirror's `mirror` object, or one of a copy's `sources`, in `JSZ` and in `STREAM.INFO` alike.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct MirrorState {
     #[serde(default)]
@@ -248,8 +254,9 @@ struct Place {
     stream_seq: u64,
 }
 
+/// A consumer, in `JSZ` and in `CONSUMER.INFO` alike.
 #[derive(Debug, Deserialize)]
-struct Consumer {
+pub(super) struct Consumer {
     #[serde(default)]
     name: String,
     #[serde(default)]
@@ -267,7 +274,7 @@ struct Consumer {
 }
 
 impl Consumer {
-    fn report(self) -> ConsumerReport {
+    pub fn report(self) -> ConsumerReport {
         let leader = self.cluster.leader();
         ConsumerReport {
             name: self.name,

@@ -21,8 +21,7 @@ pub struct Values<'a> {
     pub pid_file: &'a str,
     /// Where it logs; empty for standard error.
     pub log_file: &'a str,
-    /// `host:port` that clients are told to come to; empty where it is the one it listens on.
-    pub client_advertise: &'a str,
+    pub clients: Clients<'a>,
     /// The time between two pings, `5s`.
     pub ping_interval: &'a str,
     /// `host:port` of the cluster ports of the zone's other nodes. With its own among them, a server
@@ -33,6 +32,17 @@ pub struct Values<'a> {
     pub store_dir: &'a str,
     /// `host:port` of the links to the source (mirror zones only).
     pub leaf_urls: &'a [String],
+}
+
+/// What servers tell their clients of where the zone's servers are.
+#[derive(Clone, Copy, Debug)]
+pub enum Clients<'a> {
+    /// Where they listen.
+    ComeThere,
+    /// `host:port` of this one.
+    ComeTo(&'a str),
+    /// Nothing: it is reached at several addresses, and none is right for every client.
+    AreNotTold,
 }
 
 /// Renders the configuration of one node of a zone.
@@ -64,7 +74,10 @@ pub fn render(zone: &ZonePlan, node: &NodePlan, values: &Values<'_>) -> Result<S
             version,
             node => node.name.to_string(),
             domain => zone.domain(),
-            role => match zone.role { Role::Source => "source", Role::Mirror => "mirror" },
+            role => match zone.role {
+                Role::Source => "source",
+                Role::Mirror | Role::Promoted => "mirror",
+            },
             listen_host => values.listen_host,
             client_port => node.client_port,
             cluster_port => node.cluster_port,
@@ -72,7 +85,8 @@ pub fn render(zone: &ZonePlan, node: &NodePlan, values: &Values<'_>) -> Result<S
             pid_file => values.pid_file,
             log_file => values.log_file,
             store_dir => values.store_dir,
-            client_advertise => values.client_advertise,
+            client_advertise => match values.clients { Clients::ComeTo(at) => at, _ => "" },
+            no_advertise => matches!(values.clients, Clients::AreNotTold),
             ping_interval => values.ping_interval,
             routes => values.routes,
             leaf_urls => values.leaf_urls,
@@ -147,7 +161,7 @@ mod tests {
             listen_host: "127.0.0.1",
             pid_file: "/r/nats.pid",
             log_file: "/r/nats.log",
-            client_advertise: "",
+            clients: Clients::ComeThere,
             ping_interval: "5s",
             routes: &["127.0.0.1:16232".into()],
             store_dir,
@@ -196,7 +210,7 @@ mod tests {
             listen_host: "127.0.0.1",
             pid_file: "/r/nats.pid",
             log_file: "",
-            client_advertise: "",
+            clients: Clients::ComeThere,
             ping_interval: "5s",
             routes: &[],
             store_dir: "/r/data",

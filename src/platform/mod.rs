@@ -20,6 +20,7 @@ use self::identity::Identity;
 
 use crate::region::{
     NodeName, ZoneName, ZonePlan,
+    condition::{Feature, LinkCondition, measured::LinkCount},
     observation::ProcessTruth,
     status::Container,
     topology::{CutKind, MirrorKind},
@@ -83,6 +84,9 @@ pub enum PlatformError {
         /// What there is: "refuse, silent".
         have: String,
     },
+    /// Something asked of a link that this platform cannot do.
+    #[error("{0}")]
+    Condition(String),
     /// The zone is not known here.
     #[error("there is no zone {0}")]
     NoZone(ZoneName),
@@ -173,6 +177,8 @@ pub struct LinkStats {
     /// Bytes carried in both directions since the link was cut: anything but zero is a leak.
     /// `None` while it is not cut.
     pub bytes_since_cut: Option<u64>,
+    /// What was counted in each direction, and under which condition.
+    pub count: LinkCount,
 }
 
 /// How a bring-up tells how far it is: a step's title and a running detail.
@@ -226,7 +232,19 @@ pub trait Platform: Send + Sync {
 
     /// Severs a mirror zone's link. When this returns, nothing is carried any more.
     async fn cut(&self, zone: &ZoneName, kind: CutKind) -> Result<(), PlatformError>;
-    /// Restores a mirror zone's link.
+    /// What it can make of a link that is not whole; nothing where it does not carry links itself.
+    fn features(&self) -> &'static [Feature] {
+        &[]
+    }
+
+    /// Makes a mirror zone's link like that, which [`check_condition`] has let pass. When this
+    /// returns, nothing is carried otherwise.
+    async fn impair(&self, zone: &ZoneName, condition: LinkCondition) -> Result<(), PlatformError> {
+        let _ = condition;
+        Err(PlatformError::NoLink(zone.clone()))
+    }
+
+    /// Restores a mirror zone's link, whatever was asked of it.
     async fn heal(&self, zone: &ZoneName) -> Result<(), PlatformError>;
 
     /// What a zone's link has carried; `None` where the platform does not carry links itself, or
@@ -285,6 +303,32 @@ pub fn choose_cut(
             have: kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", "),
         }),
     }
+}
+
+/// Checks that the platform can make a link like that.
+///
+/// # Errors
+/// [`PlatformError::Condition`]: what it cannot do, why, and which platform can.
+pub fn check_condition(
+    platform: &dyn Platform,
+    condition: &LinkCondition,
+) -> Result<(), PlatformError> {
+    let can = platform.features();
+    let Some(missing) = condition.features().find(|feature| !can.contains(feature)) else {
+        return Ok(());
+    };
+    let (name, have) = (platform.name(), can.iter().map(|one| one.as_str()).collect::<Vec<_>>());
+    let why = if !missing.needs_packets() {
+        "it does not carry the links itself; the local platform does: `zonedrill up --platform local`".into()
+    } else if can.is_empty() {
+        "it does not carry packets, and neither does any other platform of this version".into()
+    } else {
+        format!(
+            "its links are TCP relays, and TCP repairs what happens to packets before a server sees it; no platform of this version carries packets. It can do {}",
+            have.join(", ")
+        )
+    };
+    Err(PlatformError::Condition(format!("the {name} platform cannot do {missing}: {why}")))
 }
 
 /// Compares dotted versions by their numbers: is `version` at least `wanted`?

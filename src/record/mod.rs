@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`cast`] | the format, version 2 and 3 (pure) |
 //! | [`chapter`] | which events are markers, and in what words (pure) |
+//! | [`shot`] | one picture, as text or SVG (pure) |
 //! | [`tap`] | the file, written as it happens, under a screen that may begin and end it |
 //!
 //! Nothing of the environment goes into a file but a terminal's type, and no key that was pressed:
@@ -11,6 +12,7 @@
 
 pub mod cast;
 pub mod chapter;
+pub mod shot;
 pub mod tap;
 
 pub use tap::{BrokenOff, RecordError, Recorded, Tap, check};

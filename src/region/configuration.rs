@@ -13,6 +13,8 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
+use super::topology::CopyKind;
+
 pub use self::difference::{Difference, Differing, Kind, Limit, Subject, differences};
 pub use self::words::gone_at_source;
 
@@ -38,6 +40,15 @@ pub struct StreamConfig {
     #[serde(skip_serializing_if = "is_zero")]
     pub duplicate_window: u64,
     pub allow_direct: bool,
+    /// Single messages may have a time to live.
+    #[serde(skip_serializing_if = "is_false")]
+    pub allow_msg_ttl: bool,
+    /// Nothing may be deleted by hand, message by message.
+    #[serde(skip_serializing_if = "is_false")]
+    pub deny_delete: bool,
+    /// Nor by a purge.
+    #[serde(skip_serializing_if = "is_false")]
+    pub deny_purge: bool,
     #[serde(skip_serializing_if = "is_false")]
     pub sealed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -62,6 +73,9 @@ impl Default for StreamConfig {
             max_msg_size: UNLIMITED,
             duplicate_window: 0,
             allow_direct: false,
+            allow_msg_ttl: false,
+            deny_delete: false,
+            deny_purge: false,
             sealed: false,
             mirror: None,
             sources: Vec::new(),
@@ -69,7 +83,16 @@ impl Default for StreamConfig {
     }
 }
 
-/// The stream that a mirror copies.
+impl StreamConfig {
+    /// What it copies, as a mirror or by `sources`, and which of both.
+    #[must_use]
+    pub fn origin(&self) -> Option<(CopyKind, &Origin)> {
+        let sources = || self.sources.first().map(|origin| (CopyKind::Sources, origin));
+        self.mirror.as_ref().map(|origin| (CopyKind::Mirror, origin)).or_else(sources)
+    }
+}
+
+/// The stream that a copy is made of.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Origin {
@@ -81,8 +104,21 @@ pub struct Origin {
     pub consumer: Option<OriginConsumer>,
     #[serde(skip_serializing_if = "is_zero")]
     pub opt_start_seq: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub opt_start_time: Option<String>,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub filter_subject: String,
+    /// Under which other subjects messages are copied.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub subject_transforms: Vec<Transform>,
+}
+
+/// Which messages an [`Origin`] gives, and what their subjects become.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Transform {
+    pub src: String,
+    pub dest: String,
 }
 
 /// The JetStream domain of an [`Origin`].

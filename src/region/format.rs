@@ -107,6 +107,32 @@ pub fn age(since: UnixMs, now: UnixMs) -> String {
     if ms < 10_000 { format!("{} s", ms / 1000) } else { span(ms) }
 }
 
+/// A time in the largest unit that holds it without a fraction, as command lines write it: `0s`,
+/// `100ms`, `90s`.
+#[must_use]
+pub fn span_exact(ms: u64) -> String {
+    match ms {
+        0 => "0s".into(),
+        _ if ms.is_multiple_of(3_600_000) => format!("{}h", ms / 3_600_000),
+        _ if ms.is_multiple_of(60_000) => format!("{}m", ms / 60_000),
+        _ if ms.is_multiple_of(1000) => format!("{}s", ms / 1000),
+        _ => format!("{ms}ms"),
+    }
+}
+
+/// Reads a time as command lines write it, in milliseconds; a bare number is seconds, as the
+/// original plan's scripts take it (`0.1`). `None` for what is no time, or finer than milliseconds.
+#[must_use]
+pub fn read_exact(text: &str) -> Option<u64> {
+    let time = match text.parse::<f64>() {
+        Ok(seconds) => std::time::Duration::try_from_secs_f64(seconds).ok()?,
+        Err(_) => humantime::parse_duration(text).ok()?,
+    };
+    // What is finer is refused: cut off, half a millisecond would mean no pause at all.
+    let whole = time.subsec_nanos().is_multiple_of(1_000_000);
+    whole.then(|| u64::try_from(time.as_millis()).ok()).flatten()
+}
+
 /// How far into something: `0:07`, `12:40`, `1:02:40`.
 #[must_use]
 pub fn clock(ms: u64) -> String {

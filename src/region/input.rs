@@ -7,12 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Status, UnixMs,
+    condition::LinkCondition,
     event::EventKind,
     names::ZoneName,
     observation::{Consuming, Observation},
     reduce::Offenders,
     status::{Audit, Drill, Ledger, Pause, Phase, Producer, Screen, Task, Verdict},
-    topology::{CutKind, MirrorKind, ZonePlan},
+    topology::{CopyKind, CutKind, MirrorKind, ZonePlan},
 };
 
 /// One input.
@@ -35,6 +36,8 @@ pub enum Input {
     Servers {
         version: String,
         mirror_kind: MirrorKind,
+        #[serde(default)]
+        copy_kind: CopyKind,
     },
     StepStarted {
         title: String,
@@ -53,6 +56,8 @@ pub enum Input {
     },
     ZoneAdded(ZonePlan),
     ZoneReady(ZoneName),
+    /// A zone's copy was made a stream of its own.
+    Promoted(ZoneName),
     ZoneRemoving(ZoneName),
     ZoneRemoved(ZoneName),
     /// A long command began.
@@ -113,6 +118,24 @@ pub enum Input {
         zone: ZoneName,
         /// Milliseconds from the command.
         after_ms: u64,
+    },
+    /// A link is to be worse than whole.
+    ImpairBegun {
+        zone: ZoneName,
+        condition: LinkCondition,
+        /// It heals by itself after so many milliseconds.
+        heals_after_ms: Option<u64>,
+    },
+    /// Its carrier has it so, or could not: then it is as it was before.
+    Impaired {
+        zone: ZoneName,
+        /// Milliseconds from the command.
+        after_ms: u64,
+    },
+    ImpairFailed {
+        zone: ZoneName,
+        /// What the link is like.
+        condition: Option<LinkCondition>,
     },
     /// A heal was commanded.
     HealBegun {

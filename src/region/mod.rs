@@ -9,19 +9,28 @@ mod word;
 pub mod access;
 pub mod actor;
 pub mod advisory;
+pub mod condition;
 pub mod configuration;
+pub mod copy;
 pub mod deliveries;
+pub mod endpoint;
 pub mod event;
+pub mod external;
+pub mod file;
 pub mod format;
 pub mod history;
 pub mod input;
 pub mod names;
+pub mod nats_context;
 pub mod observation;
 pub mod past;
 pub mod recovery;
 pub mod reduce;
 pub mod remedy;
+pub mod renumbering;
+pub mod rights;
 pub mod status;
+pub mod storm;
 pub mod topology;
 
 pub use actor::{Actor, Person};
@@ -29,7 +38,7 @@ pub use event::{Event, EventKind, Severity};
 pub use input::Input;
 pub use names::{NodeName, ZoneName};
 pub use status::Status;
-pub use topology::{MirrorKind, Role, Settings, ZonePlan};
+pub use topology::{CopyKind, MirrorKind, Role, Settings, ZonePlan};
 
 /// Milliseconds since the Unix epoch, as every timestamp of a status and an event is kept.
 pub type UnixMs = u64;

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     UnixMs,
+    condition::measured::{Echo, LinkCount},
     configuration::Differing,
     names::{NodeName, ZoneName},
     status::{Container, Foreign, Latency},
@@ -18,6 +19,14 @@ pub enum Observation {
         node: NodeName,
         /// What it said; `None` for silence.
         report: Option<Box<NodeReport>>,
+    },
+    /// The stream of a zone whose servers are nobody's of the room, as its leader tells it.
+    Stream {
+        zone: ZoneName,
+        /// Of the server that was asked.
+        version: String,
+        at_ms: UnixMs,
+        report: Box<StreamReport>,
     },
     /// A node said that it is leaving: somebody put it into lame-duck mode.
     Leaving { node: NodeName },
@@ -34,6 +43,9 @@ pub enum Observation {
     Differs { zone: ZoneName, differences: Vec<Differing> },
     /// What the engine tells of a node's container.
     Container { node: NodeName, container: Box<Container> },
+    /// What the carrier of a zone's link counted, if the platform carries it, and whether a request
+    /// over it was answered.
+    Link { zone: ZoneName, count: Option<Box<LinkCount>>, echo: Option<Echo> },
     /// The zone's durable consumer at the source (durable mirrors) counts this backlog.
     SourcePending {
         zone: ZoneName,
@@ -81,6 +93,9 @@ pub struct NodeReport {
     /// Connections that are nobody's of the region; `None` where it was not asked this time.
     #[serde(default)]
     pub foreign: Option<Vec<Foreign>>,
+    /// Connections that came since it was asked last, and are too many to be listed in `foreign`.
+    #[serde(default)]
+    pub foreign_unlisted: u64,
     /// The region's stream as this node sees it.
     pub stream: Option<StreamReport>,
 }
@@ -97,6 +112,9 @@ pub struct LeafReport {
     pub host: String,
     /// Round trip in microseconds.
     pub rtt_us: Option<u64>,
+    /// Bytes that came over it, as the server counts them: of messages, before compression.
+    #[serde(default)]
+    pub in_bytes: Option<u64>,
 }
 
 /// The stream as one node sees it.

@@ -10,6 +10,7 @@
 mod apply;
 mod audit;
 mod book;
+mod carried;
 mod flow;
 mod foreign;
 mod frame;
@@ -36,7 +37,8 @@ use super::{
     names::ZoneName,
     observation::Observation,
     past,
-    status::{Conclusion, Mark, MarkKind, Phase, Status, Verdict, Zone, ZoneState},
+    status::{Conclusion, EXTERNAL, Mark, MarkKind, Phase, Status, Verdict, Zone, ZoneState},
+    storm::Storm,
     topology::Role,
 };
 
@@ -64,6 +66,9 @@ pub struct State {
     quiet_change: bool,
     /// The conclusions that the watching of what is done by hand has told last.
     watched: BTreeSet<String>,
+    /// How many lines the foreign connections may still have.
+    #[serde(default)]
+    strangers: Storm,
     #[serde(default)]
     last_input_at_ms: UnixMs,
 }
@@ -76,7 +81,10 @@ impl State {
         platform: impl Into<String>,
         started_at_ms: UnixMs,
     ) -> Self {
-        let conclusions = CONCLUSIONS
+        let platform = platform.into();
+        // In a region of others nothing is drilled.
+        let drilled = if platform == EXTERNAL { &CONCLUSIONS[..0] } else { &CONCLUSIONS[..] };
+        let conclusions = drilled
             .iter()
             .map(|name| Conclusion {
                 name: (*name).to_owned(),
@@ -86,7 +94,7 @@ impl State {
             .collect();
         let status = Status {
             region: region.into(),
-            platform: platform.into(),
+            platform,
             started_at_ms,
             at_ms: started_at_ms,
             conclusions,
@@ -100,6 +108,7 @@ impl State {
             revision: 1,
             quiet_change: false,
             watched: BTreeSet::new(),
+            strangers: Storm::default(),
             last_input_at_ms: started_at_ms,
         }
     }
@@ -149,6 +158,15 @@ impl State {
             Observation::Node { node, report: Some(report) } => {
                 self.report(now, &node, *report, &mut events);
             }
+            Observation::Stream { zone, version, at_ms, report } => {
+                if let Some(i) = self.index(&zone) {
+                    if self.status.zones[i].role == Role::Source {
+                        self.server_version(version);
+                    }
+                    // An observer's clock may be ahead of the owner's by a hair.
+                    self.stream_told(now, (i, None), at_ms.min(now), &report);
+                }
+            }
             Observation::Node { node, report: None } => self.silence(now, &node, &mut events),
             Observation::Leaving { node } => self.leaving(now, &node, &mut events),
             Observation::Differs { zone, differences } => {
@@ -156,6 +174,9 @@ impl State {
                     let change = set(&mut self.status.zones[i].differences, differences);
                     self.changed(change);
                 }
+            }
+            Observation::Link { zone, count, echo } => {
+                self.carried(now, &zone, count.map(|count| *count), echo, &mut events);
             }
             Observation::SourcePending { zone, pending } => {
                 if let Some(i) = self.index(&zone) {
@@ -171,6 +192,7 @@ impl State {
     pub(super) fn tick(&mut self, now: UnixMs) -> Vec<EventKind> {
         let mut events = Vec::new();
         self.age_nodes(now, &mut events);
+        self.say_strangers(now, &mut events);
         self.judge(now, &mut events);
         for i in 0..self.books.len() {
             self.alarms(now, i, &mut events);

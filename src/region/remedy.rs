@@ -12,6 +12,7 @@ use super::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Remedy {
     StartNode(NodeName),
+    StopNode(NodeName),
     ThawNode(NodeName),
     Heal(ZoneName),
     Nudge(ZoneName),
@@ -32,6 +33,7 @@ impl fmt::Display for Remedy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::StartNode(node) => write!(f, "node start {node}"),
+            Self::StopNode(node) => write!(f, "node stop {node}"),
             Self::ThawNode(node) => write!(f, "node thaw {node}"),
             Self::Heal(zone) => write!(f, "heal {zone}"),
             Self::Nudge(zone) => write!(f, "nudge {zone}"),
@@ -48,6 +50,26 @@ impl fmt::Display for Remedy {
 }
 
 impl Remedy {
+    /// The command and what it does: "`node thaw js2-zone-b` resumes it".
+    #[must_use]
+    pub fn told(&self) -> String {
+        let does = match self {
+            Self::StartNode(_) => "starts it",
+            Self::StopNode(_) => "ends it",
+            Self::ThawNode(_) => "resumes it",
+            Self::Heal(_) => "restores the link",
+            Self::Nudge(_) => "hurries it",
+            Self::Repair(_) => "mends it",
+            Self::ResumeConsumer(_) => "goes on",
+            Self::FreeConsumer(_) => "lifts it",
+            Self::StopProducing => "ends that",
+            Self::RemoveZone(_) => "removes what is left",
+            Self::Verify(_) => "looks at every message",
+            Self::Status | Self::Doctor => "tells more",
+        };
+        format!("`{self}` {does}")
+    }
+
     /// What brings a node in this state back, where one command does.
     #[must_use]
     pub fn of_node(node: &NodeName, state: NodeState) -> Option<Self> {
@@ -68,6 +90,7 @@ impl Remedy {
         let zone = || node.zone.clone();
         let all = vec![
             Self::StartNode(node.clone()),
+            Self::StopNode(node.clone()),
             Self::ThawNode(node.clone()),
             Self::Heal(zone()),
             Self::Nudge(zone()),
@@ -84,6 +107,7 @@ impl Remedy {
         for one in &all {
             match one {
                 Self::StartNode(_)
+                | Self::StopNode(_)
                 | Self::ThawNode(_)
                 | Self::Heal(_)
                 | Self::Nudge(_)

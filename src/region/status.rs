@@ -13,6 +13,7 @@ mod drill;
 mod foreign;
 mod link;
 mod messages;
+mod metrics;
 mod mirror;
 mod node;
 mod render;
@@ -30,10 +31,11 @@ pub use self::{
     foreign::{Foreign, ForeignKind},
     link::{Link, LinkState},
     messages::{Audit, Ledger, Producer},
+    metrics::metrics,
     mirror::{Mirror, MirrorState, Recovery},
     node::{Container, Node, NodeState},
     render::render,
-    schema::{is_comparable, schema, value_at},
+    schema::{is_comparable, meaning, schema, value_at},
     zone::{Consumer, Flow, Latency, Recorded, Stream, Zone, ZoneState},
 };
 use super::{
@@ -41,7 +43,7 @@ use super::{
     actor::Person,
     configuration::Kind,
     names::ZoneName,
-    topology::{MirrorKind, Role},
+    topology::{CopyKind, MirrorKind, Role},
 };
 
 /// One consistent picture of a region: the whole of `status --json`.
@@ -54,6 +56,9 @@ pub struct Status {
     pub server_version: Option<String>,
     /// How mirrors pull, once decided.
     pub mirror_kind: Option<MirrorKind>,
+    /// What the other zones hold of the source's stream.
+    #[serde(default)]
+    pub copy_kind: CopyKind,
     /// The well-known user `admin` may change everything.
     #[serde(default)]
     pub open: bool,
@@ -100,7 +105,16 @@ pub struct Late {
     pub for_ms: u64,
 }
 
+/// The platform of zones that somebody else runs.
+pub const EXTERNAL: &str = "external";
+
 impl Status {
+    /// Nothing can be commanded here: it is the record of a region, or a region of others.
+    #[must_use]
+    pub fn only_shown(&self) -> bool {
+        self.replay.is_some() || self.platform == EXTERNAL
+    }
+
     /// The zone of that name.
     #[must_use]
     pub fn zone(&self, name: &ZoneName) -> Option<&Zone> {

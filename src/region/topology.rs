@@ -7,6 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+pub use super::copy::{CopyKind, MirrorKind};
 use super::{
     access::Access,
     names::{NodeName, ZoneName},
@@ -45,19 +46,10 @@ words! {
     pub enum Role {
         /// Holds the stream that producers write to.
         Source = "source",
-        /// Holds a mirror of it.
+        /// Holds a copy of it.
         Mirror = "mirror",
-    }
-}
-
-words! {
-    /// How mirrors pull from the source.
-    #[derive(clap::ValueEnum)]
-    pub enum MirrorKind {
-        /// Over a durable consumer at the source (nats-server 2.15 and later).
-        Durable = "durable",
-        /// Over the server's hidden, unreplicated consumer: every version.
-        Classic = "classic",
+        /// Held a copy, which was made a stream of its own that producers can write to.
+        Promoted = "promoted",
     }
 }
 
@@ -133,6 +125,9 @@ pub struct Settings {
     pub nats_server: Option<PathBuf>,
     /// How mirrors pull; `None` means durable where the server supports it.
     pub mirror: Option<MirrorKind>,
+    /// What the other zones hold of the source's stream; `None` means mirrors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copy: Option<CopyKind>,
     /// The first client port of zone a.
     pub port_base: u16,
     /// The zones to start with, the source first.
@@ -169,6 +164,9 @@ pub struct NodePlan {
     /// The address at which the ports are published.
     #[serde(default = "loopback", skip_serializing_if = "is_loopback")]
     pub published: IpAddr,
+    /// The engine's address, where the ports are published at every address of another machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reached: Option<IpAddr>,
     /// Where clients connect.
     pub client_port: u16,
     /// Where the zone's other nodes connect.
@@ -184,11 +182,19 @@ impl NodePlan {
         format!("nats://{}", SocketAddr::new(self.host(), self.client_port))
     }
 
-    /// Where the node is reached from here: what is published at every address is at this machine's
-    /// own, too.
+    /// Where the node is reached from here: what is published at every address of this machine is
+    /// at its loopback, too.
     #[must_use]
     pub fn host(&self) -> IpAddr {
-        if self.published.is_unspecified() { LOOPBACK } else { self.published }
+        let here = if self.published.is_unspecified() { LOOPBACK } else { self.published };
+        self.reached.unwrap_or(here)
+    }
+
+    /// Where clients on any machine reach it; `None` where several addresses are as good.
+    #[must_use]
+    pub fn advertised(&self) -> Option<SocketAddr> {
+        let one = self.reached.is_some() || !self.published.is_unspecified();
+        one.then(|| SocketAddr::new(self.host(), self.client_port))
     }
 }
 
@@ -199,6 +205,9 @@ pub struct ZonePlan {
     pub name: ZoneName,
     /// Source or mirror.
     pub role: Role,
+    /// What it holds of the source's stream, unless it is the source.
+    #[serde(default, skip_serializing_if = "CopyKind::is_mirror")]
+    pub copy: CopyKind,
     /// Which block of ports the zone has: 0 for 15222…, 1 for 15232…
     pub slot: u16,
     /// Its three nodes.
@@ -219,13 +228,28 @@ impl ZonePlan {
                 NodePlan {
                     name: node,
                     published: LOOPBACK,
+                    reached: None,
                     client_port: client,
                     cluster_port: client + KIND_STRIDE,
                     leaf_port: client + 2 * KIND_STRIDE,
                 }
             })
             .collect();
-        Self { name, role, slot, nodes, access: Access::default() }
+        let copy = CopyKind::default();
+        Self { name, role, copy, slot, nodes, access: Access::default() }
+    }
+
+    /// The same plan, with this kind of copy.
+    #[must_use]
+    pub fn holding(self, copy: CopyKind) -> Self {
+        Self { copy, ..self }
+    }
+
+    /// Its stream counts messages by itself, so that its sequences are not the source's
+    /// (nats-facts §T).
+    #[must_use]
+    pub fn renumbers(&self) -> bool {
+        self.role != Role::Source && self.copy == CopyKind::Sources
     }
 
     /// The same plan, published at another address.
@@ -233,6 +257,15 @@ impl ZonePlan {
     pub fn at(mut self, published: Option<IpAddr>) -> Self {
         for node in &mut self.nodes {
             node.published = published.unwrap_or(LOOPBACK);
+        }
+        self
+    }
+
+    /// The same plan, where what is published at every address is reached at this one.
+    #[must_use]
+    pub fn reached_at(mut self, reached: Option<IpAddr>) -> Self {
+        for node in &mut self.nodes {
+            node.reached = reached;
         }
         self
     }

@@ -18,6 +18,9 @@ macro_rules! words {
         }
 
         impl $name {
+            /// All of them, in their order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
             /// The word shown, printed and stored.
             #[must_use]
             pub const fn as_str(self) -> &'static str {

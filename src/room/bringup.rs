@@ -2,6 +2,8 @@
 //!
 //! Whatever fails takes down what it began; nothing half-started stays.
 
+mod settled;
+
 use std::{
     sync::Mutex,
     time::{Duration, Instant},
@@ -11,21 +13,20 @@ use futures::future::try_join_all;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use self::settled::{decide_mirror, note_baseline};
 use super::{
     clock::now_ms,
     configuration,
     drills::Statuses,
     failure::Failure,
-    links,
+    impair, links,
     mailbox::Mail,
     runtime::{Runtime, ZoneRuntime},
     task::{CommandCtx, Completion, Result},
     work,
 };
 use crate::{
-    ledger::{Ledger, record::Record},
     nats::{
-        audit,
         configuration::Reader,
         connect::{Login, zone_client, zone_client_within},
         consumer::{ConsumerTask, Control},
@@ -33,9 +34,9 @@ use crate::{
         observe::NodeWatch,
         preflight,
         producer::Producer,
+        renumbering::{self, RenumberingWatch},
         streams,
     },
-    platform::{default_mirror, version_at_least},
     region::{
         Input, MirrorKind, Role, ZoneName, ZonePlan,
         event::Severity,
@@ -139,7 +140,8 @@ async fn bring_up(
     }
     decide_mirror(runtime, &version)?;
     if let Some(mirror_kind) = runtime.mirror() {
-        cx.bus().tell(Input::Servers { version: version.clone(), mirror_kind });
+        let copy_kind = runtime.copy();
+        cx.bus().tell(Input::Servers { version: version.clone(), mirror_kind, copy_kind });
     }
     for plan in &plans {
         runtime.platform.check_zone(plan).await?;
@@ -172,6 +174,9 @@ async fn bring_up(
             let client = connect(plan).await?;
             // An error here means that the source failed, which ends everything anyway.
             let _ = wait.wait_for(|ready| *ready).await;
+            if plan.role == Role::Promoted {
+                return open_promoted(cx, source, plan, client).await;
+            }
             open_mirror(cx, source, plan, client).await
         }
     }));
@@ -186,43 +191,6 @@ async fn bring_up(
         }
     }
     Ok(plans.iter().map(|plan| plan.name.to_string()).collect())
-}
-
-/// What stands on the source's stream when its ledger begins is somebody else's: no verdict is about
-/// it.
-async fn note_baseline(
-    cx: &CommandCtx,
-    client: &async_nats::Client,
-) -> std::result::Result<(), Failure> {
-    let runtime = &cx.runtime;
-    if runtime.ledger_query.ask(Ledger::has_begun).await != Some(false) {
-        return Ok(());
-    }
-    let s = audit::describe(client).await.map(|stream| stream.last_seq).map_err(|error| {
-        Failure::Broken(format!("what the source's stream held before is not known: {error}"))
-    })?;
-    if s == 0 {
-        return Ok(());
-    }
-    cx.tell(format!(
-        "the stream holds messages from before, up to sequence {s}: verdicts are about what comes after"
-    ));
-    let baseline = Record::Baseline { s, at: now_ms() };
-    let written = runtime.evidence.write(vec![baseline]).await;
-    written.map_err(|lost| Failure::Broken(lost.to_string()))
-}
-
-/// Settles how mirrors pull: as the region's data was made, as asked, or by the server's version.
-fn decide_mirror(runtime: &Runtime, version: &str) -> std::result::Result<(), Failure> {
-    let asked = runtime.settings.lock().map(|settings| settings.mirror).unwrap_or_default();
-    let kind = asked.unwrap_or_else(|| default_mirror(version));
-    if kind == MirrorKind::Durable && !version_at_least(version, (2, 14, 0)) {
-        return Err(Failure::Refused(format!(
-            "nats-server {version} has no durable mirrors (2.15 and later): use `--mirror classic`, or another `--nats-version`"
-        )));
-    }
-    runtime.set_mirror(kind);
-    Ok(())
 }
 
 /// Starts a zone's servers and waits until they have elected a leader of all.
@@ -247,7 +215,7 @@ pub(super) async fn start_servers(
 }
 
 /// Watches a zone's nodes from now on.
-fn watch_zone(cx: &CommandCtx, plan: &ZonePlan) {
+pub(super) fn watch_zone(cx: &CommandCtx, plan: &ZonePlan) {
     let runtime = &cx.runtime;
     let (out, mut seen) = tokio::sync::mpsc::channel::<Observation>(64);
     let watches = plan
@@ -258,8 +226,15 @@ fn watch_zone(cx: &CommandCtx, plan: &ZonePlan) {
         })
         .collect();
     let bus = runtime.bus.clone();
+    let map = plan.renumbers().then(|| runtime.renumbering(&plan.name).subscribe());
     tokio::spawn(async move {
-        while let Some(observation) = seen.recv().await {
+        while let Some(mut observation) = seen.recv().await {
+            if let (Some(map), Observation::Node { report: Some(report), .. }) =
+                (&map, &mut observation)
+                && let Some(stream) = &mut report.stream
+            {
+                map.borrow().read(stream);
+            }
             if bus.send(Mail::Input(Input::Observed(observation))).is_err() {
                 break;
             }
@@ -302,6 +277,19 @@ pub(super) async fn open_mirror(
     open_zone(cx, source, reader).await
 }
 
+/// The part of a zone that was promoted: its own stream, consumer.
+pub(super) async fn open_promoted(
+    cx: &CommandCtx,
+    source: &ZonePlan,
+    plan: &ZonePlan,
+    client: async_nats::Client,
+) -> std::result::Result<(), Failure> {
+    // It copies nothing.
+    let kind = MirrorKind::Classic;
+    let reader = Reader { here: client, source: None, zone: plan.clone(), kind };
+    open_zone(cx, source, reader).await
+}
+
 /// Makes the mirror, and proves that the zone is isolated from the source's streams.
 async fn make_mirror(
     cx: &CommandCtx,
@@ -311,7 +299,7 @@ async fn make_mirror(
     client: &async_nats::Client,
     kind: MirrorKind,
 ) -> std::result::Result<(), Failure> {
-    step(cx, &format!("mirror in zone {} ({})", plan.name, kind.as_str()), async {
+    step(cx, &format!("{} in zone {}", plan.copy.one(kind), plan.name), async {
         Ok(streams::create_mirror(source_client, client, source, plan, kind).await?)
     })
     .await?;
@@ -357,17 +345,24 @@ async fn open_zone(
             Producer::new(connection, runtime.run.clone(), runtime.evidence.clone()).at(plan);
         runtime.set_producer(producer);
     }
-    let stop = CancellationToken::new();
-    let (control, held) = watch::channel(Control::default());
+    let (stop, (control, held)) = (CancellationToken::new(), watch::channel(Control::default()));
+    let map = plan.renumbers().then(|| runtime.renumbering(&plan.name));
+    if let Some(map) = &map {
+        // What a promoted copy took from producers is placed by what is known before.
+        renumbering::learn(client, plan, map).await?;
+    }
     let consumer = ConsumerTask::spawn(
         client.clone(),
-        plan.name.clone(),
-        &plan.consumer(),
+        plan,
         runtime.run.clone(),
         runtime.evidence.clone(),
         held,
         report,
+        map.as_ref().map(watch::Sender::subscribe),
     );
+    let renumbering = map.map(|map| {
+        RenumberingWatch::spawn(client.clone(), reader.source.clone(), plan.clone(), map)
+    });
     work::tell(
         runtime.bus.clone(),
         plan.name.clone(),
@@ -375,6 +370,7 @@ async fn open_zone(
         reported.clone(),
         stop.clone(),
     );
+    impair::watch(runtime, source, plan, client, &stop);
     runtime.set_to_work(std::sync::Arc::new(ZoneRuntime {
         plan: plan.clone(),
         client: client.clone(),
@@ -383,6 +379,7 @@ async fn open_zone(
         control,
         report: reported,
         consumer: Mutex::new(Some(consumer)),
+        renumbering,
         stop,
     }));
     cx.bus().tell(Input::ZoneReady(plan.name.clone()));

@@ -4,7 +4,7 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Instant,
+    time::Duration,
 };
 
 use tokio::sync::{mpsc, watch};
@@ -14,7 +14,6 @@ use super::{
     failure::Failure,
     protocol::Outcome,
     runtime::{Runtime, ZoneRuntime},
-    storm::Storm,
     task::CommandCtx,
 };
 use crate::{
@@ -30,6 +29,7 @@ use crate::{
         format::{count, span},
         observation::Observation,
         status::Foreign,
+        storm::Storm,
     },
 };
 
@@ -55,8 +55,8 @@ pub async fn open(
     let (acts, told) = mpsc::channel(ACTS);
     let watch = ConfigurationWatch::start(reader.clone(), made, acts).await?;
     let runtime = Arc::clone(&cx.runtime);
-    let storm = Storm::new(Instant::now());
-    let telling = Telling { runtime, zone, known: Vec::new(), sound_at: now_ms(), storm };
+    let (known, storm) = (Vec::new(), Storm::default());
+    let telling = Telling { runtime, zone, known, sound_at: now_ms(), storm };
     tokio::spawn(tell(telling, watch.found.clone(), report, told));
     Ok(watch)
 }
@@ -150,9 +150,9 @@ async fn tell(
     }
 }
 
-async fn due(at: Option<Instant>) {
+async fn due(at: Option<UnixMs>) {
     match at {
-        Some(at) => tokio::time::sleep_until(at.into()).await,
+        Some(at) => tokio::time::sleep(Duration::from_millis(at.saturating_sub(now_ms()))).await,
         None => std::future::pending().await,
     }
 }
@@ -174,8 +174,7 @@ impl Telling {
         } else {
             Severity::Info
         };
-        let now = Instant::now();
-        let text = self.storm.admits(now).then(|| format!("somebody else's hand: {act}"));
+        let text = self.storm.admits(now_ms()).then(|| format!("somebody else's hand: {act}"));
         self.runtime.acts.add(act);
         self.say_left_out();
         let Some(text) = text else { return };
@@ -189,12 +188,12 @@ impl Telling {
 
     /// Says how many acts were not told one by one, when it is time for that.
     fn say_left_out(&mut self) {
-        let Some((number, within)) = self.storm.left_out(Instant::now()) else { return };
+        let Some((number, within_ms)) = self.storm.left_out(now_ms()) else { return };
         let text = format!(
             "somebody else's hand: {} more acts in zone {} within {}, which are not told one by one",
             count(number),
             self.zone,
-            span(within.as_millis() as u64)
+            span(within_ms)
         );
         note(&self.runtime, Severity::Warn, text);
     }
@@ -273,7 +272,7 @@ fn remedy(difference: &Difference, zone: &ZoneName) -> String {
     if difference.kind == Kind::Reset {
         String::new()
     } else {
-        format!("; `{}` mends it", difference.remedy(zone))
+        format!("; {}", difference.remedy(zone).told())
     }
 }
 
@@ -287,9 +286,7 @@ pub fn differences(zone: &ZoneRuntime) -> Vec<Difference> {
 fn all_differences(runtime: &Runtime) -> Vec<String> {
     let lines = |zone: Arc<ZoneRuntime>| {
         let name = zone.plan.name.clone();
-        differences(&zone)
-            .into_iter()
-            .map(move |one| format!("{}; `{}` mends it", one.describe(&name), one.remedy(&name)))
+        differences(&zone).into_iter().map(move |one| one.told(&name))
     };
     runtime.zones().into_iter().flat_map(lines).collect()
 }
@@ -312,7 +309,7 @@ pub(super) fn still_differs(cx: &CommandCtx, zone: &ZoneName) -> String {
     let Ok(zone) = cx.runtime.zone(zone) else { return String::new() };
     let name = &zone.plan.name;
     match differences(&zone).first() {
-        Some(one) => format!(", but {}; `{}` mends it", one.describe(name), one.remedy(name)),
+        Some(one) => format!(", but {}", one.told(name)),
         None => String::new(),
     }
 }
@@ -333,8 +330,7 @@ pub(super) fn why_nothing_comes(zone: &ZoneRuntime, mirror_has_all: bool) -> Opt
         keeps_from_the_consumer(one) || (!mirror_has_all && keeps_from_the_mirror(one))
     };
     let one = differences(zone).into_iter().find(is)?;
-    let name = &zone.plan.name;
-    Some(format!("{}; `{}` mends it", one.describe(name), one.remedy(name)))
+    Some(one.told(&zone.plan.name))
 }
 
 fn keeps_from_the_consumer(one: &Difference) -> bool {

@@ -17,7 +17,10 @@ use crate::{
         docker::examine,
         local::{self, ports},
     },
-    region::{NodeName, Role, Settings, ZonePlan, configuration::differences, status::NodeState},
+    region::{
+        NodeName, Role, Settings, ZonePlan, configuration::differences, remedy::Remedy,
+        status::NodeState,
+    },
 };
 
 /// Below this the servers' stores are likely to run full in a long drill.
@@ -141,12 +144,17 @@ pub async fn in_room(cx: CommandCtx, statuses: Statuses) -> Result {
                 None => (Health::Well, "runs".to_owned()),
                 Some(off) => (Health::Ill, format!("runs, and is {off}")),
             },
-            Frozen => (Health::Mind, format!("is frozen: `node thaw {node}` resumes it")),
-            Stopped => (Health::Mind, format!("was stopped: `node start {node}` starts it")),
+            Frozen => {
+                (Health::Mind, format!("is frozen: {}", Remedy::ThawNode(node.clone()).told()))
+            }
+            Stopped => {
+                (Health::Mind, format!("was stopped: {}", Remedy::StartNode(node.clone()).told()))
+            }
             Dead => (
                 Health::Ill,
                 format!(
-                    "is dead: `node start {node}` starts it; its log: {}",
+                    "is dead: {}; its log: {}",
+                    Remedy::StartNode(node.clone()).told(),
                     cx.runtime.node_folder(&node).join("nats-server.log").display()
                 ),
             ),
@@ -252,9 +260,7 @@ async fn configured(report: &mut Report, cx: &CommandCtx, zone: &ZoneRuntime, st
     for difference in &found {
         let words = match known.iter().find(|one| one.difference == *difference) {
             Some(one) => one.describe(name, at),
-            None => {
-                format!("{}; `{}` mends it", difference.describe(name), difference.remedy(name))
-            }
+            None => difference.told(name),
         };
         report.add(&what, Health::Ill, words);
     }

@@ -141,9 +141,9 @@ fn obstacle(cx: &CommandCtx, status: &Status, plan: &ZonePlan) -> Option<Outlook
     let why = if status.phase != Phase::Up {
         return Some(Outlook::Late { why: "the region is being ended".into() });
     } else if paused {
-        format!("consumer-{name} is paused; `consumer resume {name}` goes on")
+        format!("consumer-{name} is paused; {}", Remedy::ResumeConsumer(name.clone()).told())
     } else if zone.link.as_ref().is_some_and(|link| link.state == LinkState::Cut) {
-        format!("the link of zone {name} is cut; `heal {name}` restores it")
+        format!("zone {name} is cut; {}", Remedy::Heal(name.clone()).told())
     } else {
         has_quorum(status, plan).err()?
     };

@@ -13,7 +13,8 @@
 //! | [`by_hand`] | what is done between `drill begin` and `drill end` |
 //! | [`bundle`] | where the evidence goes |
 //! | [`watching`] | the strip while nobody records |
-//! | [`abandoned`] | what an earlier room left: drills it did not end, and those it ran last |
+//! | [`abandoned`] | the drills that an earlier room did not end |
+//! | [`latest`] | the newest record of every drill, for `report` |
 
 pub mod abandoned;
 pub mod active_drill;
@@ -22,6 +23,7 @@ pub mod by_hand;
 pub mod choice;
 pub mod closing;
 pub mod issuer;
+pub mod latest;
 pub mod pruning;
 pub mod ready;
 pub mod recorder;
@@ -41,7 +43,6 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, watch};
 
 use super::{
-    clock::now_ms,
     failure::Failure,
     protocol::Outcome,
     runtime::Runtime,
@@ -84,6 +85,9 @@ pub struct Ended {
     /// Of a sabotaged drill: what did not go as its script says, and is not the fault's doing.
     #[serde(default)]
     pub off_script: Option<String>,
+    /// Of a sabotaged drill: it came to the verdict that its fault must come to, by that fault.
+    #[serde(default)]
+    pub as_it_must: bool,
 }
 
 /// Where a drill that has ended is recorded.
@@ -166,7 +170,7 @@ pub async fn run(
     choice::check(&asked)?;
     let scripts = choice::chosen(&asked.names)?;
     let (ctx, _seat) = DrillCtx::seated(cx, who, statuses, &line)?;
-    let (began, series) = (std::time::Instant::now(), now_ms());
+    let began = std::time::Instant::now();
     let mut ended = Vec::new();
     for (index, script) in scripts.iter().enumerate() {
         let queue = scripts[index + 1..].iter().map(|script| script.name.clone()).collect();
@@ -177,7 +181,6 @@ pub async fn run(
             pace: asked.pace,
             present: asked.present,
             queue,
-            series,
         };
         ended.push(stage::run(&ctx, script, how).await?);
         let more = index + 1 < scripts.len();
@@ -198,7 +201,6 @@ pub async fn run(
         None
     } else {
         let tried: Vec<Recorded> = tried.iter().map(Recorded::from).collect();
-        ctx.cx.runtime.active_drill.remember(tried.clone());
         Some(bundle::write(&ctx.cx.runtime, &tried, asked.report).await)
     };
     let mut text = format!("{}\n{}", headline(&ended, &left), table(&ended));
@@ -230,9 +232,12 @@ pub async fn run(
 /// The verdict of several: broken if one is, else void if one is, or was never begun.
 fn overall(ended: &[Ended], left: &[&str]) -> (Outcome, &'static str) {
     let any = |verdict| ended.iter().any(|one| one.verdict == verdict);
+    // A deliberate fault that went unseen proves nothing.
+    let unseen = |one: &Ended| one.sabotage.is_some() && one.verdict == Verdict::Proved;
     if any(Verdict::Broken) {
         (Outcome::Broken, "broken")
     } else if !ended.is_empty()
+        && !ended.iter().any(unseen)
         && left.is_empty()
         && ended.iter().all(|one| one.verdict == Verdict::Proved)
     {
@@ -288,23 +293,23 @@ fn table(ended: &[Ended]) -> String {
 fn damaged(home: &Path, run: &str) -> Option<String> {
     let mut damage = Vec::new();
     for entry in std::fs::read_dir(home.join(RECORDS)).ok()?.flatten() {
-        let Ok(file) = std::fs::File::open(entry.path().join(RECORD)) else { continue };
-        let mut line = String::new();
-        if std::io::BufReader::new(file).read_line(&mut line).is_err() {
-            continue;
-        }
-        let Ok(Entry::Begin(begin)) = serde_json::from_str(&line) else { continue };
-        let kind = begin.sabotage.filter(|kind| {
-            use Sabotage::{Corrupt, Duplicate, Lose, Reorder};
-            begin.run == run && matches!(kind, Lose | Duplicate | Corrupt | Reorder)
-        });
-        if let Some(kind) = kind {
+        if let Some(kind) = lasting_damage(&entry.path().join(RECORD), run) {
             let place = entry.file_name().to_string_lossy().into_owned();
             damage.push(format!("{} in {place}", kind.as_str()));
         }
     }
     damage.sort();
     (!damage.is_empty()).then(|| damage.join(", "))
+}
+
+/// What a recorded drill damaged on purpose in the data of this run, if that stays.
+fn lasting_damage(record: &Path, run: &str) -> Option<Sabotage> {
+    use Sabotage::{Corrupt, Duplicate, Lose, Reorder};
+    let mut line = String::new();
+    std::io::BufReader::new(std::fs::File::open(record).ok()?).read_line(&mut line).ok()?;
+    let Ok(Entry::Begin(begin)) = serde_json::from_str(&line) else { return None };
+    let stays = |kind: &Sabotage| matches!(kind, Lose | Duplicate | Corrupt | Reorder);
+    begin.sabotage.filter(stays).filter(|_| begin.run == run)
 }
 
 /// A new folder for a run's record: `drills/7-heal`.
@@ -314,10 +319,8 @@ fn damaged(home: &Path, run: &str) -> Option<String> {
 fn new_folder(home: &Path, name: &str) -> std::io::Result<PathBuf> {
     let drills = home.join(RECORDS);
     std::fs::create_dir_all(&drills)?;
-    let number = |entry: std::fs::DirEntry| -> Option<u64> {
-        entry.file_name().to_str()?.split('-').next()?.parse().ok()
-    };
-    let last = std::fs::read_dir(&drills)?.flatten().filter_map(number).max().unwrap_or(0);
+    let numbers = std::fs::read_dir(&drills)?.flatten().filter_map(|one| pruning::number(&one));
+    let last = numbers.max().unwrap_or(0);
     let folder = drills.join(format!("{}-{name}", last + 1));
     std::fs::create_dir(&folder)?;
     Ok(folder)

@@ -130,7 +130,7 @@ pub async fn clear_up(
         return Ok(());
     }
     let _ = local::end_leftovers(&home.folder, identity);
-    remove(&home.socket(), |path| fs::remove_file(path))?;
+    remove_socket(home)?;
     let Some(platform) = once else { return Ok(()) };
     if platform == "docker"
         && let Err(error) = docker::clear_region(&home.region, identity).await
@@ -146,6 +146,14 @@ pub async fn clear_up(
         let _ = fs::remove_dir(root);
     }
     Ok(())
+}
+
+/// Removes the socket of a dead room, of whose region the caller has the claim.
+///
+/// # Errors
+/// When it is there and cannot be removed.
+pub fn remove_socket(home: &Home) -> Result<(), HomeError> {
+    remove(&home.socket(), |path| fs::remove_file(path))
 }
 
 /// Removes it; what is gone already is fine.

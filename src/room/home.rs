@@ -1,6 +1,6 @@
 //! Where a region lives on disk, who holds it, and what it was brought up with.
 
-mod contexts;
+pub mod contexts;
 mod identity;
 pub mod secrets;
 #[cfg(test)]

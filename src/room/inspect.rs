@@ -156,6 +156,22 @@ async fn link(cx: &CommandCtx, zone: &ZoneName) -> Result {
             bytes(stats.bytes_to_source),
             bytes(stats.bytes_from_source),
         );
+        let count = stats.count;
+        if !count.condition.is_whole() {
+            let ways = [("to the zone", count.to_zone), ("from the zone", count.from_zone)];
+            let _ = writeln!(text, "it is {}, reset {} times", count.condition, count.resets);
+            for (name, way) in ways {
+                let _ = writeln!(
+                    text,
+                    "  {name}: {} passed since, {} waiting, {} pieces held, each for at least {}",
+                    bytes(way.since),
+                    bytes(way.queued),
+                    maybe(Some(way.held)),
+                    way.least_us.map_or_else(|| "?".into(), |us| format!("{} ms", us / 1000)),
+                );
+            }
+            text.push('\n');
+        }
     }
     let both = [(&here, None), (&there, Some(zone))];
     for (plan, only) in both {

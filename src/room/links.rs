@@ -15,7 +15,8 @@ use crate::{
     nats::links::{Dead, LinkProbe, LinkProof, Mute, Muted},
     platform::PlatformError,
     region::{
-        Input, NodeName, UnixMs, ZoneName, format::seconds, status::NodeState, topology::CutKind,
+        Input, NodeName, UnixMs, ZoneName, format::seconds, remedy::Remedy, status::NodeState,
+        topology::CutKind,
     },
 };
 
@@ -103,7 +104,8 @@ pub async fn cut(cx: CommandCtx, cut: Cut) -> Result {
         let kind = (!usual).then_some(kind);
         let again = Command::Cut { zone: zone.clone(), kind, heal_after };
         return Err(Failure::Broken(format!(
-            "severed, but not proved at both ends: {why}. Do not score this cut; `{again}` tries again to prove it, `heal {zone}` restores the link"
+            "severed, but not proved at both ends: {why}. Do not score this cut; `{again}` tries again to prove it, {}",
+            Remedy::Heal(zone).told()
         )));
     }
     if !cx.runtime.is_cut_number(&zone, number) {
@@ -128,7 +130,7 @@ fn too_short(kind: CutKind, severed_ms: u64) -> String {
     )
 }
 
-fn heal_later(cx: &CommandCtx, zone: ZoneName, number: u64, after: Duration) {
+pub(super) fn heal_later(cx: &CommandCtx, zone: ZoneName, number: u64, after: Duration) {
     let runtime = std::sync::Arc::clone(&cx.runtime);
     tokio::spawn(async move {
         tokio::time::sleep(after).await;
@@ -222,7 +224,8 @@ async fn heal_one(
 
 /// Of a proof that frozen nodes kept waiting: which, and what makes them answer.
 fn standstill(proof: &LinkProof) -> Option<String> {
-    let thaw = |node: &NodeName| format!("{node} is frozen (`node thaw {node}` resumes it)");
+    let thaw =
+        |node: &NodeName| format!("{node} is frozen ({})", Remedy::ThawNode(node.clone()).told());
     let told: Vec<String> = proof.frozen.iter().map(thaw).collect();
     (!told.is_empty()).then(|| format!("{}, and cannot be asked", told.join(", ")))
 }

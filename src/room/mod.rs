@@ -3,6 +3,7 @@
 //! | file | inside |
 //! |---|---|
 //! | [`home`] | where the region lives on disk, and the claim on it |
+//! | [`region_file`] | a region that somebody else runs, and how its clusters are reached |
 //! | `settle` | what it is made of: as it was before, or as asked |
 //! | [`state_actor`] | the one task that holds the state |
 //! | [`mailbox`] | how everything reaches it |
@@ -17,7 +18,6 @@
 //! | [`work`] | what consumers and ledger do, told as it changes |
 //! | [`protocol`], [`server`], [`client`] | the socket, from both ends |
 //! | [`roles`] | who is here, who drives, who asks (pure) |
-//! | [`storm`] | a bound on how often is told what others cause |
 //! | [`guard`] | clears up after a room that was killed |
 
 pub mod bounded_file;
@@ -33,19 +33,21 @@ pub mod failure;
 pub mod guard;
 pub mod history;
 pub mod home;
+pub mod impair;
 pub mod inspect;
 pub mod links;
 pub mod mailbox;
 pub mod nodes;
 pub mod produce;
+pub mod promote;
 pub mod protocol;
+pub mod region_file;
 pub mod repair;
 pub mod roles;
 pub mod runtime;
 pub mod server;
 mod settle;
 pub mod state_actor;
-pub mod storm;
 pub mod task;
 pub mod verify;
 pub mod work;
@@ -92,9 +94,9 @@ pub enum RoomError {
     /// A region that was made for one run is over, and not all of it could be removed.
     #[error("not all of the region is removed: {0}")]
     LeftBehind(String),
-    /// What is to be adopted cannot be.
+    /// What is to be adopted cannot be, or the engine's servers could not be reached.
     #[error("{0}")]
-    Adopted(#[from] PlatformError),
+    Engine(#[from] PlatformError),
     /// A platform that does not exist (yet).
     #[error("there is no platform `{0}`: this release has `local` and `docker`")]
     Platform(String),
@@ -186,7 +188,11 @@ pub async fn run(home: Home, asked: Settings, once: bool) -> Result<(), RoomErro
     let claim = claim(&home).await?;
     let identity = home.identify()?;
     let fresh = home.kept()?.is_none();
-    let (settings, plans) = settle(&home, asked)?;
+    let reached = match asked.platform.as_str() {
+        "docker" => docker::reached(asked.publish).await?,
+        _ => None,
+    };
+    let (settings, plans) = settle(&home, asked, reached)?;
     let access = access(&home, &settings, &identity).await?;
     let plans: Vec<ZonePlan> = plans.into_iter().map(|plan| plan.with_access(&access)).collect();
     let source = plans
@@ -250,7 +256,6 @@ pub async fn run(home: Home, asked: Settings, once: bool) -> Result<(), RoomErro
     }
     let records = home.folder.join(drills::RECORDS);
     let abandoned = drills::abandoned::end_all(&records, writer.run.as_str());
-    runtime.active_drill.remember(drills::abandoned::last(&records, writer.run.as_str()));
     if !abandoned.is_empty() {
         drills::abandoned::tell(&bus, abandoned);
     }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     command::{Group, NodeAct},
     nats::leaders,
-    region::{Input, NodeName, Role, Severity, ZoneName, format::seconds},
+    region::{Input, NodeName, Role, Severity, ZoneName, format::seconds, remedy::Remedy},
 };
 
 /// Does it to the node.
@@ -30,10 +30,10 @@ pub async fn act(cx: CommandCtx, act: NodeAct, node: NodeName) -> Result {
         NodeAct::Start => platform.start_node(&node).await?,
     }
     Ok(Completion::done(match act {
-        NodeAct::Kill => format!("{node} was killed; `node start {node}` starts it again"),
-        NodeAct::Freeze => format!("{node} is frozen; `node thaw {node}` resumes it"),
+        NodeAct::Kill => format!("{node} was killed; {}", Remedy::StartNode(node.clone()).told()),
+        NodeAct::Freeze => format!("{node} is frozen; {}", Remedy::ThawNode(node.clone()).told()),
         NodeAct::Thaw => format!("{node} goes on"),
-        NodeAct::Stop => format!("{node} has stopped; `node start {node}` starts it again"),
+        NodeAct::Stop => format!("{node} has stopped; {}", Remedy::StartNode(node.clone()).told()),
         NodeAct::Start => {
             format!("{node} runs again{}", configuration::still_differs(&cx, &node.zone))
         }
@@ -77,7 +77,7 @@ pub fn explain_js_off(runtime: &Runtime, node: NodeName) {
 pub async fn stepdown(cx: CommandCtx, zone: ZoneName, group: Group) -> Result {
     let plan = cx.runtime.plan(&zone)?;
     let wrong = match (group, plan.role) {
-        (Group::Mirror, Role::Source) => Some("stream"),
+        (Group::Mirror, Role::Source | Role::Promoted) => Some("stream"),
         (Group::Stream, Role::Mirror) => Some("mirror"),
         _ => None,
     };
@@ -104,7 +104,11 @@ pub async fn stepdown(cx: CommandCtx, zone: ZoneName, group: Group) -> Result {
 /// # Errors
 /// When the zone is no mirror, or elects nobody in time.
 pub async fn nudge(cx: CommandCtx, zone: ZoneName) -> Result {
-    cx.runtime.mirror_plan(&zone)?;
+    if cx.runtime.mirror_plan(&zone)?.role == Role::Promoted {
+        return Err(Failure::Refused(format!(
+            "zone {zone} is promoted and copies nothing: there is nothing to hurry"
+        )));
+    }
     let runtime = cx.runtime.zone(&zone)?;
     if let Some(why) = configuration::why_nothing_is_copied(&runtime).await {
         return Err(Failure::Refused(format!("a nudge cannot help: {why}")));

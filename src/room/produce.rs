@@ -44,7 +44,7 @@ pub async fn produce(cx: CommandCtx, produce: Produce) -> Result {
     let title = title(number, first_number, &produce);
     let endless = matches!(produce, Produce::Burst { count: None, .. });
     let (progress, mut seen) = watch::channel(JobProgress::default());
-    let job = Registered::new(&cx, number, &title, seen.clone());
+    let job = Registered::new(&cx, number, &title, endless, seen.clone());
     if endless && let Some(answers) = &cx.answers {
         let _ = answers.send(Message::Answer {
             id: cx.id,
@@ -63,7 +63,9 @@ pub async fn produce(cx: CommandCtx, produce: Produce) -> Result {
                     cx.runtime.used_number(now.last_number);
                 }
                 cx.progress(describe(&title, &now, total));
-                tokio::time::sleep(Duration::from_millis(200)).await;
+                // What goes on for long is no race: its count stands in the panes as well.
+                let pause = if endless { 1000 } else { 200 };
+                tokio::time::sleep(Duration::from_millis(pause)).await;
             }
         })
     };
@@ -176,10 +178,11 @@ impl<'a> Registered<'a> {
         cx: &'a CommandCtx,
         number: u32,
         title: &str,
+        endless: bool,
         progress: watch::Receiver<JobProgress>,
     ) -> Self {
         let stop = cx.stop.child_token();
-        let job = Job { title: title.to_owned(), stop: stop.clone(), progress };
+        let job = Job { title: title.to_owned(), endless, stop: stop.clone(), progress };
         cx.runtime.jobs.send_modify(|jobs| {
             jobs.insert(number, job);
         });

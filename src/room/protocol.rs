@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::region::{Event, Status};
 
 /// The version of this protocol; a room and a screen of different versions refuse each other.
-pub const PROTOCOL: u32 = 5;
+pub const PROTOCOL: u32 = 6;
 /// The longest line either side accepts, in bytes.
 pub const LONGEST_LINE: usize = 4 * 1024 * 1024;
 /// The longest line a room accepts, in bytes: a request is a greeting or a command.
@@ -111,6 +111,23 @@ pub enum Message {
     Error {
         why: String,
     },
+}
+
+impl Message {
+    /// What a screen is told first where no room stands behind it.
+    #[must_use]
+    pub fn without_a_room() -> Self {
+        Self::Hello {
+            protocol: PROTOCOL,
+            version: env!("CARGO_PKG_VERSION").into(),
+            pid: std::process::id(),
+            id: String::new(),
+            screen: 0,
+            drives: false,
+            returned: false,
+            events: Vec::new(),
+        }
+    }
 }
 
 /// How a command ended; a shell's exit code.

@@ -13,6 +13,7 @@ use crate::{
     region::{
         Role, ZoneName,
         configuration::{Difference, Subject, differences},
+        renumbering::Renumbering,
     },
 };
 
@@ -65,6 +66,10 @@ async fn repair_zone(
     zone.control.send_modify(|held| held.paused = true);
     zone.configuration.begin_repair();
     let repaired = at_rest(cx, zone, &made).await;
+    if zone.plan.renumbers() {
+        // It may have been made anew.
+        cx.runtime.renumbering(name).send_replace(Renumbering::default());
+    }
     let now = repaired.as_ref().map_or(made, |repaired| repaired.made.clone());
     zone.configuration.is_made(now);
     zone.control.send_modify(|held| held.paused = was_paused);

@@ -1,8 +1,10 @@
 //! What is running: the platform, the connections, the zones at work. Commands act on it; what is
 //! *known* is the state actor's state, not this.
 
+mod zone;
+
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
@@ -14,6 +16,7 @@ use std::{
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+pub use self::zone::ZoneRuntime;
 use super::{
     configuration::Acts,
     drills::active_drill::ActiveDrill,
@@ -25,14 +28,15 @@ use super::{
 use crate::{
     ledger::message::RunId,
     nats::{
-        configuration::{ConfigurationWatch, Reader},
-        consumer::{ConsumerReport, ConsumerTask, Control},
         evidence::Evidence,
         observe::NodeWatch,
         producer::{JobProgress, Producer},
     },
     platform::Platform,
-    region::{MirrorKind, NodeName, Role, Settings, ZoneName, ZonePlan},
+    region::{
+        CopyKind, MirrorKind, NodeName, Role, Settings, ZoneName, ZonePlan,
+        renumbering::Renumbering,
+    },
 };
 
 /// How often a node is asked while nothing happens.
@@ -42,30 +46,13 @@ pub const BUSY_PACE: Duration = Duration::from_millis(500);
 /// How often while a cut or a heal takes effect, so that its clock is worth its digits.
 pub const KEEN_PACE: Duration = Duration::from_millis(50);
 
-/// A zone at work.
-pub struct ZoneRuntime {
-    pub plan: ZonePlan,
-    /// The drill's own connection to it.
-    pub client: async_nats::Client,
-    /// How its consumer is held.
-    pub control: watch::Sender<Control>,
-    /// What its consumer does.
-    pub report: watch::Receiver<ConsumerReport>,
-    /// How its streams and consumers are read.
-    pub reader: Reader,
-    /// What was made, and in what the zone differs from it now.
-    pub configuration: ConfigurationWatch,
-    /// Its consumer; taken when the zone goes.
-    pub consumer: Mutex<Option<ConsumerTask>>,
-    /// Ends what was started for the zone.
-    pub stop: CancellationToken,
-}
-
 /// A running produce.
 #[derive(Clone, Debug)]
 pub struct Job {
     /// "p3 101..200 every 100ms".
     pub title: String,
+    /// It ends when it is stopped, not by itself.
+    pub endless: bool,
     pub stop: CancellationToken,
     /// How far it is.
     pub progress: watch::Receiver<JobProgress>,
@@ -86,9 +73,14 @@ pub struct Runtime {
     pub ledger_query: LedgerQuery,
     pub run: RunId,
     pub pace: watch::Sender<Duration>,
+    /// Zones over whose links requests are to be sent: something is asked of the link, or nothing
+    /// moves that should.
+    pub probed: watch::Sender<BTreeSet<ZoneName>>,
     zones: Mutex<BTreeMap<ZoneName, Arc<ZoneRuntime>>>,
     /// Those who watch each zone's nodes.
     watches: Mutex<BTreeMap<ZoneName, Vec<NodeWatch>>>,
+    /// Of each copy by `sources`, how its sequences are read.
+    renumberings: Mutex<BTreeMap<ZoneName, watch::Sender<Renumbering>>>,
     /// Plans of all zones, source first, in the order they came.
     plans: Mutex<Vec<ZonePlan>>,
     mirror: Mutex<Option<MirrorKind>>,
@@ -144,8 +136,10 @@ impl Runtime {
             ledger_query: parts.ledger_query,
             run: parts.run,
             pace: watch::channel(IDLE_PACE).0,
+            probed: watch::channel(BTreeSet::new()).0,
             zones: Mutex::default(),
             watches: Mutex::default(),
+            renumberings: Mutex::default(),
             plans: Mutex::new(parts.plans),
             mirror: Mutex::new(None),
             producer: Mutex::new(None),
@@ -227,6 +221,18 @@ impl Runtime {
         Ok(self.keep(&plans)?)
     }
 
+    /// Notes that a zone was promoted, and writes all down.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn promoted(&self, zone: &ZoneName) -> Result<(), Failure> {
+        let mut plans = locked(&self.plans);
+        for plan in plans.iter_mut().filter(|plan| plan.name == *zone) {
+            plan.role = Role::Promoted;
+        }
+        Ok(self.keep(&plans)?)
+    }
+
     /// Writes down what the region is made of.
     ///
     /// # Errors
@@ -238,6 +244,17 @@ impl Runtime {
     fn keep(&self, plans: &[ZonePlan]) -> Result<(), HomeError> {
         let settings = locked(&self.settings).clone();
         self.home.keep(&Kept { settings, zones: plans.to_vec() })
+    }
+
+    /// What the other zones hold of the source's stream.
+    #[must_use]
+    pub fn copy(&self) -> CopyKind {
+        locked(&self.settings).copy.unwrap_or_default()
+    }
+
+    /// How a zone's sequences are read by the source's; nothing is known of a new one.
+    pub fn renumbering(&self, zone: &ZoneName) -> watch::Sender<Renumbering> {
+        locked(&self.renumberings).entry(zone.clone()).or_default().clone()
     }
 
     /// How mirrors pull, once decided.
@@ -284,6 +301,7 @@ impl Runtime {
     /// Takes a zone out of work: its consumer is stopped and its watchers end.
     pub async fn retire(&self, zone: &ZoneName) {
         locked(&self.watches).remove(zone);
+        locked(&self.renumberings).remove(zone);
         let Some(runtime) = locked(&self.zones).remove(zone) else { return };
         runtime.stop.cancel();
         let consumer = locked(&runtime.consumer).take();

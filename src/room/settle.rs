@@ -1,5 +1,7 @@
 //! What a region that comes up is made of, and why it cannot be what was asked.
 
+use std::net::IpAddr;
+
 use super::{
     RoomError,
     home::{Home, Kept},
@@ -7,7 +9,16 @@ use super::{
 use crate::region::{Role, Settings, ZoneName, ZonePlan};
 
 /// What the region is made of: as it was, where it was before; as asked, where it is new.
-pub(super) fn settle(home: &Home, asked: Settings) -> Result<(Settings, Vec<ZonePlan>), RoomError> {
+/// `reached` is the engine's address, where that is another machine's.
+pub(super) fn settle(
+    home: &Home,
+    asked: Settings,
+    reached: Option<IpAddr>,
+) -> Result<(Settings, Vec<ZonePlan>), RoomError> {
+    let plan = |name: ZoneName, role: Role, slot: u16| {
+        ZonePlan::new(name, role, slot, asked.port_base).at(asked.publish).reached_at(reached)
+    };
+    let held = asked.copy.unwrap_or_default();
     let Some(Kept { settings: kept, zones }) = home.kept()? else {
         let plans = asked
             .zones
@@ -15,7 +26,7 @@ pub(super) fn settle(home: &Home, asked: Settings) -> Result<(Settings, Vec<Zone
             .zip(0..)
             .map(|(name, slot)| {
                 let role = if slot == 0 { Role::Source } else { Role::Mirror };
-                ZonePlan::new(name.clone(), role, slot, asked.port_base).at(asked.publish)
+                plan(name.clone(), role, slot).holding(held)
             })
             .collect();
         return Ok((asked, plans));
@@ -28,6 +39,15 @@ pub(super) fn settle(home: &Home, asked: Settings) -> Result<(Settings, Vec<Zone
             home.region,
             kept.as_str(),
             asked.as_str(),
+            home.flag(),
+            home.folder.display()
+        )));
+    }
+    let copies = kept.copy.unwrap_or_default();
+    if asked.copy.is_some_and(|asked| asked != copies) {
+        return Err(RoomError::Settings(format!(
+            "region {} holds data of {copies} copies, not {held}: `zonedrill{} down --purge` (or removing {}) starts afresh, `--region NAME` starts another region beside it",
+            home.region,
             home.flag(),
             home.folder.display()
         )));
@@ -54,18 +74,19 @@ pub(super) fn settle(home: &Home, asked: Settings) -> Result<(Settings, Vec<Zone
     }
     let plans = zones
         .into_iter()
-        .map(|plan| {
-            ZonePlan::new(plan.name, plan.role, plan.slot, asked.port_base).at(asked.publish)
-        })
+        .map(|kept| plan(kept.name, kept.role, kept.slot).holding(kept.copy))
         .collect();
-    let mirror = asked.mirror.or(kept.mirror);
-    Ok((Settings { mirror, zones: kept.zones, ..asked }, plans))
+    let (mirror, copy) = (asked.mirror.or(kept.mirror), kept.copy);
+    Ok((Settings { mirror, copy, zones: kept.zones, ..asked }, plans))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{region::MirrorKind, room::evidence::LedgerWriter};
+    use crate::{
+        region::{CopyKind, MirrorKind},
+        room::evidence::LedgerWriter,
+    };
 
     /// Whoever does as a message says must not end another region than the one it speaks of.
     #[test]
@@ -79,18 +100,20 @@ mod tests {
             nats_version: "2.15.1".into(),
             nats_server: None,
             mirror: Some(MirrorKind::Durable),
+            copy: None,
             port_base: 15222,
             publish: None,
             zones: vec!["a".parse().unwrap(), "b".parse().unwrap()],
             adopt: false,
             open: false,
         };
-        let (_, zones) = settle(&home, kept.clone()).unwrap();
+        let (_, zones) = settle(&home, kept.clone(), None).unwrap();
         home.keep(&Kept { settings: kept.clone(), zones }).unwrap();
-        let why = |asked: Settings| settle(&home, asked).unwrap_err().to_string();
+        let why = |asked: Settings| settle(&home, asked, None).unwrap_err().to_string();
         std::fs::write(home.ledger(), "nonsense\nnonsense\n").unwrap();
         for said in [
             why(Settings { mirror: Some(MirrorKind::Classic), ..kept.clone() }),
+            why(Settings { copy: Some(CopyKind::Sources), ..kept.clone() }),
             why(Settings { platform: "docker".into(), ..kept.clone() }),
             why(Settings { zones: vec!["a".parse().unwrap()], ..kept.clone() }),
             LedgerWriter::open(&home, 1).err().unwrap().to_string(),

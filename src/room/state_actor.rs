@@ -36,6 +36,7 @@ use crate::{
         Actor, Event, EventKind, Input, Severity, UnixMs,
         actor::Via,
         input::{Moment, Producing},
+        observation::Observation,
         reduce::State,
         status::{NodeState, Phase, Screen},
     },
@@ -227,6 +228,7 @@ impl StateActor {
         let moment = Moment { at: now, by, input };
         self.history.write(&moment, &self.state);
         let observed = matches!(moment.input, Input::Observed(_));
+        self.strangers_came(&moment.input);
         let events = self.state.apply(now, moment.input);
         if observed {
             self.observed(&events);
@@ -234,7 +236,26 @@ impl StateActor {
         self.log(now, actor, events);
     }
 
+    /// Whether or not the log has a line for each: a drill that runs is void by any of them.
+    fn strangers_came(&self, input: &Input) {
+        let Input::Observed(Observation::Node { node, report: Some(report) }) = input else {
+            return;
+        };
+        let zone = self.state.peek().zone(&node.zone);
+        let known = zone.map_or(&[][..], |zone| &zone.foreign);
+        let came = report.foreign.iter().flatten();
+        for who in came.filter(|one| !known.iter().any(|known| known.is(one))) {
+            configuration::connected(&self.runtime, who);
+        }
+    }
+
     fn observed(&mut self, events: &[EventKind]) {
+        let probed = self.state.probed(now_ms());
+        self.runtime.probed.send_if_modified(|old| {
+            let changed = *old != probed;
+            *old = probed;
+            changed
+        });
         for event in events {
             match event {
                 EventKind::NodeChanged { node, to: NodeState::JsOff, .. } => {
@@ -243,7 +264,6 @@ impl StateActor {
                 EventKind::NodeChanged { node, to: NodeState::Leaving, .. } => {
                     self.meddled(nodes::leaving(node));
                 }
-                EventKind::Foreign { who } => configuration::connected(&self.runtime, who),
                 _ => {}
             }
         }
@@ -324,7 +344,7 @@ impl StateActor {
         self.apply(Input::Producing(told));
     }
 
-    fn publish(&mut self) {
+    pub(super) fn publish(&mut self) {
         self.published = self.state.revision();
         self.publish.send_replace(Arc::new(Published::new(self.state.status(now_ms()))));
     }

@@ -38,7 +38,7 @@ use crate::{
         fingerprint::{Fidelity, compare_through},
     },
     nats::{
-        audit::{self, Described},
+        audit::{self, Described, Numbers},
         replicas::read_replicas,
     },
     region::{Input, Status, ZoneName, ZonePlan},
@@ -166,8 +166,10 @@ async fn examine(
             (Ok((Stream::Read(there), _)), Ok((Stream::Read(here), _))) if !is_source => {
                 let of = |zone| cx.runtime.zone(zone).map(|zone| zone.client.clone());
                 let clients = (of(&source.name)?, of(name)?);
-                fidelity =
-                    Some(compare_exactly(there.side(&clients.0), here.side(&clients.1)).await);
+                fidelity = Some(
+                    compare_exactly(there.side(&clients.0, source), here.side(&clients.1, plan))
+                        .await,
+                );
             }
             (Ok((Stream::NotKept(_), _)), Ok(_)) => {
                 let (zone, source) = (name.clone(), source.name.clone());
@@ -255,7 +257,13 @@ async fn describe(
     has_quorum(&statuses.borrow().status, plan)?;
     let zone = cx.runtime.zone(&plan.name).map_err(|failure| failure.to_string())?;
     cx.progress(format!("zone {}: asking its stream's leader", plan.name));
-    audit::describe(&zone.client).await.map_err(|error| format!("zone {}: {error}", plan.name))
+    let described = audit::describe(&zone.client, Numbers::of(plan)).await;
+    let mut described = described.map_err(|error| format!("zone {}: {error}", plan.name))?;
+    if plan.renumbers() {
+        let passed = cx.runtime.renumbering(&plan.name).borrow().passed();
+        described.last_seq = described.last_seq.max(passed);
+    }
+    Ok(described)
 }
 
 /// A zone's stream, and what each of its replicas holds.
@@ -320,7 +328,7 @@ async fn read(
     };
     let mut found = Vec::with_capacity(plan.nodes.len());
     for theirs in &reads {
-        let against = compare_exactly(own.side(client), theirs.side(client)).await;
+        let against = compare_exactly(own.side(client, plan), theirs.side(client, plan)).await;
         let equal = against.is_equal();
         let why = (!equal).then(|| difference(&against));
         let (zone, replica) = (plan.name.clone(), theirs.replica.clone());

@@ -51,8 +51,12 @@ pub fn plan(
         .find(|slot| plans.iter().all(|plan| plan.slot != *slot))
         .unwrap_or_default();
     let source = runtime.source_plan()?;
-    let published = source.nodes.first().map(|node| node.published);
-    Ok(ZonePlan::new(name, Role::Mirror, slot, port_base).at(published).with_access(&source.access))
+    let first = source.nodes.first();
+    Ok(ZonePlan::new(name, Role::Mirror, slot, port_base)
+        .holding(runtime.copy())
+        .at(first.map(|node| node.published))
+        .reached_at(first.and_then(|node| node.reached))
+        .with_access(&source.access))
 }
 
 /// Adds a mirror zone while everything runs.

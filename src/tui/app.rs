@@ -1,7 +1,9 @@
 //! The loop: receive, update, draw if something changed.
 
 mod drawing;
+mod held;
 mod recording;
+mod telling;
 
 use std::{io, time::Duration};
 
@@ -15,7 +17,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use self::drawing::drawing;
+use self::{drawing::drawing, held::Held, telling::Told};
 use super::{
     Feed, FromRoom, Leave, Left, ScreenOptions, ToRoom,
     saved_view::SavedView,
@@ -89,12 +91,15 @@ struct Screen {
     to_room: mpsc::Sender<ToRoom>,
     due: Due,
     drawn: Instant,
+    held: Held,
     tap: Tap,
     saved: Option<SavedView>,
     /// By how much frames come less often.
     slower: u32,
+    refresh: Duration,
     /// The room was told that the terminal does not answer.
     silent: bool,
+    told: Told,
 }
 
 /// What a screen hears, besides its room.
@@ -132,6 +137,7 @@ pub async fn run(feed: Feed, mut options: ScreenOptions) -> color_eyre::Result<L
     let mut view = ViewState::new(options.keymap, TimeZone::system());
     view.name = options.name;
     view.guest = options.guest;
+    view.span = options.span;
     if let Some(saved) = &mut options.saved {
         view.focus.clone_from(&saved.view.focus);
         view.zoom = saved.view.zoom;
@@ -153,14 +159,17 @@ pub async fn run(feed: Feed, mut options: ScreenOptions) -> color_eyre::Result<L
         taken,
         status: Status::default(),
         view,
-        theme: Theme::new(!options.no_color, options.ascii),
+        theme: Theme::new(options.colours, options.ascii),
         to_room,
         due: Due::Soon,
         drawn: Instant::now() - NUMBERS,
+        held: Held::default(),
         tap,
         saved: options.saved,
         slower: if options.thin { THIN } else { 1 },
+        refresh: options.refresh,
         silent: false,
+        told: Told::new(options.bell && !options.replay),
     };
     screen.say_if_clamped();
     if let Some((path, format)) = options.record {
@@ -253,6 +262,17 @@ impl Screen {
                     Effect::Suspend => self.suspend()?,
                     Effect::Record { file, format } => self.start_recording(file, format)?,
                     Effect::StopRecording => self.stop_recording(),
+                    Effect::NextTheme => {
+                        self.theme.colours = self.theme.colours.next();
+                        let name = self.theme.colours.as_str();
+                        self.view.say(
+                            format!("theme {name}: `--theme {name}` begins with it"),
+                            None,
+                            now(),
+                        );
+                        self.due = Due::Soon;
+                    }
+                    Effect::Copy(text) => self.line.tell(telling::clipboard(&text)),
                 }
             }
             self.tell_if_silent();

@@ -53,6 +53,12 @@ impl Span {
         }
     }
 
+    /// The one of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|span| span.name() == name)
+    }
+
     /// The next one, and the first after the last.
     #[must_use]
     pub fn next(self) -> Self {
@@ -147,11 +153,20 @@ pub struct Axis {
 }
 
 impl Axis {
-    /// An axis of so many columns that ends with the newest second.
+    /// An axis of so many columns that ends with the newest second, or a little later: it stands
+    /// still for a twelfth of its span, so that a thin line carries one column and not all of them.
     #[must_use]
     pub fn new(status: &Status, span: Span, columns: u16) -> Self {
         let span_ms = span.length_ms(status).max(1);
-        Self { to_ms: status.history_at_ms, span_ms, columns: columns.max(1) }
+        let stands_ms = if span == Span::All { 1 } else { span_ms / 12 };
+        let to_ms = status.history_at_ms.div_ceil(stands_ms) * stands_ms;
+        Self { to_ms, span_ms, columns: columns.max(1) }
+    }
+
+    /// The column of the newest second.
+    #[must_use]
+    pub fn newest(self, status: &Status) -> u16 {
+        self.column(status.history_at_ms).unwrap_or(self.columns - 1)
     }
 
     fn bin(self, at: UnixMs) -> u128 {
@@ -232,6 +247,18 @@ mod tests {
         assert_eq!(at(Figure::Consumed), [Seen::Value(2), Seen::Value(1)]);
         let little = seen(axis(60_000, 9_000, 1), 60_000, &[Some(0), Some(1)], Figure::Published);
         assert_eq!(little, [Seen::Value(1)], "not as nothing");
+    }
+
+    #[test]
+    fn an_axis_stands_still_for_a_twelfth_of_its_span() {
+        let at = |history_at_ms| Status { history_at_ms, ..Status::default() };
+        let axis = |seconds: u64| Axis::new(&at(600_000 + 1000 * seconds), Span::Minute, 60);
+        assert_eq!(axis(1), axis(5));
+        assert_ne!(axis(5), axis(6));
+        for seconds in 0..20 {
+            let newest = axis(seconds).newest(&at(600_000 + 1000 * seconds));
+            assert!(newest >= 55, "{seconds}: {newest}");
+        }
     }
 
     #[test]

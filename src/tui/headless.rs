@@ -4,7 +4,10 @@ use std::io;
 
 use jiff::tz::TimeZone;
 use ratatui::{
-    Terminal, TerminalOptions, Viewport, backend::CrosstermBackend, buffer::Buffer, layout::Rect,
+    Terminal, TerminalOptions, Viewport,
+    backend::{CrosstermBackend, TestBackend},
+    buffer::Buffer,
+    layout::Rect,
 };
 use tokio::time::{Duration, Instant, MissedTickBehavior};
 
@@ -34,6 +37,33 @@ pub struct Drawn {
     pub recorded: Recorded,
 }
 
+/// Draws one picture of a room: of its first status with the log it greets with.
+///
+/// # Errors
+/// When the room ends before.
+pub async fn picture(feed: Feed, options: &ScreenOptions, size: ScreenSize) -> io::Result<Buffer> {
+    let Feed { mut from_room, .. } = feed;
+    let theme = Theme::new(options.colours, options.ascii);
+    let mut view = ViewState::new(options.keymap.clone(), TimeZone::system());
+    view.name.clone_from(&options.name);
+    view.size = (size.columns, size.rows);
+    let mut status = Status::default();
+    loop {
+        let Some(FromRoom::Message(message)) = from_room.recv().await else {
+            return Err(io::Error::other("the room ended before it could be drawn"));
+        };
+        let is_status = matches!(message, Message::Status { .. });
+        update::message(&mut view, &mut status, message, now());
+        if is_status {
+            break;
+        }
+    }
+    let backend = TestBackend::new(size.columns, size.rows);
+    let mut terminal = Terminal::new(backend).map_err(io::Error::other)?;
+    let drawn = terminal.draw(|frame| draw::render(frame, &status, &view, &theme, now()));
+    Ok(drawn.map_err(io::Error::other)?.buffer.clone())
+}
+
 /// Draws a room into `tap`, which is open, until the room or the recording ends: `record stop` in
 /// the room's log, the connection's end, or `stop`. Then closes the tap.
 ///
@@ -56,7 +86,7 @@ pub async fn run(
     let viewport = Viewport::Fixed(Rect::new(0, 0, size.columns, size.rows));
     let backend = CrosstermBackend::new(Frames::tapped(io::sink(), tap.clone()));
     let mut terminal = Terminal::with_options(backend, TerminalOptions { viewport })?;
-    let theme = Theme::new(!options.no_color, options.ascii);
+    let theme = Theme::new(options.colours, options.ascii);
     let mut view = ViewState::new(options.keymap.clone(), TimeZone::system());
     view.name.clone_from(&options.name);
     view.size = (size.columns, size.rows);

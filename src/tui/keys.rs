@@ -10,7 +10,7 @@ use crate::{
     },
     region::{
         Role, Status,
-        status::{NodeState, Replay},
+        status::{LinkState, NodeState, Replay},
     },
     tui::state::ViewState,
 };
@@ -67,8 +67,13 @@ pub fn fill(template: &str, view: &ViewState, status: &Status) -> Result<String,
             .replace("{zone}", zone.name.as_str())
             .replace("{pause|resume}", if zone.paused() { "resume" } else { "pause" });
     }
+    if line.contains("{cut|heal}") {
+        let cut = zone.and_then(|zone| zone.link.as_ref());
+        let cut = cut.is_some_and(|link| link.state == LinkState::Cut);
+        line = line.replace("{cut|heal}", if cut { "heal" } else { "cut" });
+    }
     if line.contains("{--zone}") {
-        let mirror = zone.filter(|zone| zone.role == Role::Mirror);
+        let mirror = zone.filter(|zone| zone.role != Role::Source);
         let words = mirror.map_or_else(String::new, |zone| format!("--zone {}", zone.name));
         let filled = line.replace("{--zone}", &words);
         filled.trim_end().clone_into(&mut line);

@@ -8,7 +8,7 @@ use self::sizes::Sizes;
 use super::state::{DrillLook, ViewState};
 use crate::region::{
     Status,
-    status::{Phase, StepState},
+    status::{Phase, StepState, Zone},
     topology::Role,
 };
 
@@ -132,7 +132,11 @@ impl Plan {
         let mut plan = Self::default();
         let mut rows = Rows { area };
         plan.header = rows.take(1);
-        plan.verdicts = rows.take(if area.height >= 36 { 2 } else { 1 });
+        plan.verdicts = rows.take(match area.height {
+            _ if status.conclusions.is_empty() => 0,
+            36.. => 2,
+            _ => 1,
+        });
         plan.foot = Rect { y: area.bottom() - 1, height: 1, ..area };
         rows.area.height -= 1;
 
@@ -207,7 +211,8 @@ impl Plan {
             self.log = rows.take(rows.area.height);
             return;
         }
-        let mut ledger = 1 + known.min((room / 8).max(2));
+        let counted = !status.zones.iter().all(Zone::of_others);
+        let mut ledger = if counted { 1 + known.min((room / 8).max(2)) } else { 0 };
         let mut log = LOG_LEAST;
         let mut third = 0;
         if starting {
@@ -247,7 +252,7 @@ impl Plan {
             *to += more;
             *spare -= more * each;
         };
-        let mirrors = status.zones.iter().filter(|z| z.role == Role::Mirror).count();
+        let mirrors = status.zones.iter().filter(|z| z.role != Role::Source).count();
         // What each zone consumes, and what each mirror lacks.
         let bands = u16::try_from(zones + mirrors).unwrap_or(u16::MAX);
         // The steps of a zone that joins stand in the graphs's place, if it has one, so that
@@ -258,7 +263,7 @@ impl Plan {
                 log += third;
                 third = 0;
             }
-            let rest = (known + 1).saturating_sub(ledger);
+            let rest = if counted { (known + 1).saturating_sub(ledger) } else { 0 };
             give(&mut spare, &mut ledger, rest, 1);
         }
         give(&mut spare, &mut pane, PANE_RICH / 2, lines);

@@ -37,7 +37,7 @@ pub mod update;
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use tokio::sync::mpsc;
 
@@ -125,15 +125,21 @@ pub enum Leave {
 pub struct ScreenOptions {
     /// Use no character outside ASCII.
     pub ascii: bool,
-    pub no_color: bool,
+    pub colours: theme::Colours,
     pub keymap: Keymap,
     /// Who sits here, as the room is told.
     pub name: String,
     /// Take mouse events. Modes that are on when a connection drops stay on in the person's
     /// terminal, so this is off over SSH by default.
     pub mouse: bool,
+    /// Ring, and send a notice (OSC 9), when a drill has its verdict.
+    pub bell: bool,
     /// The line to the terminal may be thin (SSH): draw less often.
     pub thin: bool,
+    /// The least time between two frames that show nothing but other numbers.
+    pub refresh: Duration,
+    /// How far back the graphs go at first.
+    pub span: graphs::Span,
     /// Came in as a guest: no file is reached from this screen.
     pub guest: bool,
     /// What is shown is no room but a past drill.
@@ -158,11 +164,18 @@ impl ScreenOptions {
             .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
         Self {
             ascii: locale.is_some_and(|locale| !is_utf8(&locale)),
-            no_color: set("NO_COLOR") || std::env::var("TERM").is_ok_and(|term| term == "dumb"),
+            colours: if set("NO_COLOR") || std::env::var("TERM").is_ok_and(|term| term == "dumb") {
+                theme::Colours::Mono
+            } else {
+                theme::Colours::Default
+            },
             keymap,
             name,
             mouse: !set("SSH_CONNECTION"),
+            bell: true,
             thin: set("SSH_CONNECTION"),
+            refresh: app::NUMBERS,
+            span: graphs::Span::default(),
             guest: false,
             replay: false,
             record: None,

@@ -12,7 +12,7 @@ use crate::{
     command::wind::{Speed, Wind},
     drill::replay::{Reel, Story},
     region::{Event, Status, status::Replay},
-    room::protocol::{Message, Outcome, PROTOCOL},
+    room::protocol::{Message, Outcome},
 };
 
 /// How often the picture is told while the replay runs.
@@ -147,17 +147,7 @@ pub async fn play(
 ) {
     let mut player = Player::new(story, &playing);
     // The pictures before anything has passed; a screen that has gone is seen below.
-    let hello = Message::Hello {
-        protocol: PROTOCOL,
-        version: env!("CARGO_PKG_VERSION").into(),
-        pid: std::process::id(),
-        id: String::new(),
-        screen: 0,
-        drives: false,
-        returned: false,
-        events: Vec::new(),
-    };
-    if to_screen.send(FromRoom::Message(hello)).await.is_err() {
+    if to_screen.send(FromRoom::Message(Message::without_a_room())).await.is_err() {
         return;
     }
     let picture = |player: &Player| {

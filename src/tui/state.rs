@@ -128,6 +128,10 @@ pub enum Overlay {
     Why {
         scroll: usize,
     },
+    /// What each figure of the focused zone is.
+    Figures {
+        scroll: usize,
+    },
     /// The graphs over the whole screen.
     Graphs(Cursor),
     /// The log large, with tui-logger's own selection of targets.
@@ -150,6 +154,7 @@ impl Overlay {
             Self::Help { scroll }
             | Self::Alarms { scroll }
             | Self::Why { scroll }
+            | Self::Figures { scroll }
             | Self::Answer { scroll, .. } => Some(scroll),
             _ => None,
         }

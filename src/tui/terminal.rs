@@ -37,11 +37,11 @@ pub use frames::Frames;
 
 /// Alternate screen, hidden cursor, bracketed paste. Few modes: what is on when a connection drops
 /// stays on.
-const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[?2004h";
+const ENTER: &[u8] = b"\x1b[22;0t\x1b[?1049h\x1b[?25l\x1b[?2004h";
 /// Mouse clicks and wheel, in the form that knows wide terminals.
 const MOUSE: &[u8] = b"\x1b[?1000h\x1b[?1006h";
 /// Everything off that could be on, whoever switched it on.
-const LEAVE: &[u8] = b"\x1b[?2026l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?2004l\x1b[?1004l\x1b[<u\x1b[0m\x1b[?25h\x1b[?1049l";
+const LEAVE: &[u8] = b"\x1b[?2026l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?2004l\x1b[?1004l\x1b[<u\x1b[0m\x1b[?25h\x1b[?1049l\x1b[23;0t";
 
 /// Everything on the terminal is ours.
 static TAKEN: AtomicBool = AtomicBool::new(false);

@@ -1,4 +1,4 @@
-//! Snapshots of whole screens, drawn from hand-made regions and looked at by eye.
+//! Snapshots of whole screens, drawn from regions that were recorded, and looked at by eye.
 
 /// A screen at each of these sizes, as it was looked at.
 macro_rules! sizes {
@@ -16,71 +16,90 @@ mod drills;
 mod hands;
 mod narrow;
 
+use std::time::Duration;
+
 use jiff::tz::TimeZone;
 use ratatui::{Terminal, backend::TestBackend, buffer::Buffer, style::Color};
 
 use super::{
-    Leave, draw, sample,
+    Leave, draw,
+    player::{Player, Playing},
+    sample,
     state::{Connection, DrillLook, Overlay, Palette, ViewState},
-    theme::Theme,
+    theme::{Colours, Theme},
     update::{self, Effect},
 };
 use crate::{
-    command::keys::{Key, Keymap},
+    command::{
+        Command, Wind,
+        keys::{Key, Keymap},
+        wind::Speed,
+    },
+    drill::replay::tests::story,
     region::{
-        Event, EventKind, Status, UnixMs, ZoneName,
-        actor::{Actor, Via},
-        status::{Counter, LinkState, MirrorState, NodeState, Pause, Verdict},
+        Input, Status,
+        input::{Produced, ZoneAccount},
+        reduce::Offenders,
+        status::{Counter, Drill, Ledger, LinkState, Pause, Producer, Screen, Verdict},
     },
     room::protocol::{Message, Outcome},
 };
 
-const NOW: UnixMs = sample::NOW;
-
-/// A driver's screen, some events in its log.
+/// A driver's screen with an empty log.
 fn view() -> ViewState {
     let mut view = ViewState::new(Keymap::standard().unwrap(), TimeZone::UTC);
     view.connection = Connection::Live;
     view.me = Some(1);
     view.drives = true;
-    for event in events() {
-        view.log.push(&event);
-    }
     view
 }
 
-fn events() -> Vec<Event> {
-    let mira = || Actor { who: "mira".into(), via: Via::Screen };
-    let given = |command: &str| EventKind::CommandGiven { command: command.into() };
-    let zone: ZoneName = "b".parse().unwrap();
-    let started = EventKind::StepDone { title: "start zone a".into(), took_ms: 412 };
-    let silent = EventKind::MirrorChanged {
-        zone: zone.clone(),
-        from: MirrorState::Streaming,
-        to: MirrorState::Silent,
-    };
-    let refused = EventKind::CommandFailed {
-        command: "zone add b".into(),
-        why: "there is a zone b already: leave the name out to get the next free letter".into(),
-    };
-    let events = [
-        (724_000, Actor::room(), started),
-        (132_000, mira(), given("produce --rate 50/s")),
-        (12_000, mira(), given("cut b")),
-        (11_997, Actor::room(), EventKind::LinkSevered { zone: zone.clone(), after_ms: 3 }),
-        (11_959, Actor::room(), EventKind::CutEffective { zone, after_ms: 41 }),
-        (9_000, Actor::room(), silent),
-        (2_000, mira(), refused),
-    ];
-    (1..)
-        .zip(events)
-        .map(|(id, (ago, actor, kind))| Event { id, at_ms: NOW - ago, actor, kind })
-        .collect()
+/// A region at a moment, and a driver's screen that has seen all of it.
+fn seen(moment: &str) -> (Status, ViewState) {
+    let (played, mut view) = (sample::at(moment), view());
+    played.events().iter().for_each(|event| view.log.push(event));
+    (played.status(), view)
+}
+
+/// The same, with zone b in focus.
+fn on_b(moment: &str) -> (Status, ViewState) {
+    let (status, mut view) = seen(moment);
+    view.focus = Some("b".parse().unwrap());
+    (status, view)
+}
+
+/// A region whose drill stands differently: a drill tells how it stands as a whole.
+fn drilled(moment: &str, change: impl FnOnce(&mut Drill)) -> Status {
+    let played = sample::at(moment);
+    let mut drill = played.status().drill.unwrap();
+    change(&mut drill);
+    played.then(Input::Drill(Box::new(drill))).status()
+}
+
+/// A region whose people stand differently.
+fn attended(moment: &str, change: impl FnOnce(&mut [Screen])) -> Status {
+    let played = sample::at(moment);
+    let mut screens = played.status().screens;
+    change(&mut screens);
+    played.then(Input::Screens(screens)).status()
+}
+
+/// A region whose ledger counts differently in a zone.
+fn counted(moment: &str, zone: usize, change: impl FnOnce(&mut Ledger)) -> Status {
+    let played = sample::at(moment);
+    let Status { zones, producer, .. } = played.status();
+    let mut ledger = zones[zone].ledger;
+    change(&mut ledger);
+    let Producer { acked, failed, unknown, baseline, .. } = producer;
+    let produced = Produced { acked, failed, unknown, baseline };
+    let offenders = Offenders::default();
+    let zones = vec![ZoneAccount { zone: zones[zone].name.clone(), ledger, offenders }];
+    played.then(Input::Accounts { produced, zones }).status()
 }
 
 fn buffer(size: (u16, u16), status: &Status, view: &ViewState, theme: &Theme) -> Buffer {
     let mut terminal = Terminal::new(TestBackend::new(size.0, size.1)).unwrap();
-    terminal.draw(|frame| draw::render(frame, status, view, theme, NOW)).unwrap();
+    terminal.draw(|frame| draw::render(frame, status, view, theme, status.at_ms)).unwrap();
     terminal.backend().buffer().clone()
 }
 
@@ -96,97 +115,91 @@ fn text(buffer: &Buffer) -> String {
 }
 
 fn screen(size: (u16, u16), status: &Status, view: &ViewState) -> String {
-    text(&buffer(size, status, view, &Theme::new(true, false)))
+    text(&buffer(size, status, view, &Theme::new(Colours::Default, false)))
 }
 
 fn press(view: &mut ViewState, status: &Status, keys: &[&str]) -> Vec<Effect> {
     keys.iter()
         .flat_map(|key| {
             let key: Key = key.parse().unwrap();
-            update::key(view, status, key, NOW)
+            update::key(view, status, key, status.at_ms)
         })
         .collect()
 }
 
 fn typed(view: &mut ViewState, status: &Status, text: &str) {
     for c in text.chars() {
-        update::key(view, status, Key::char(c), NOW);
+        update::key(view, status, Key::char(c), status.at_ms);
     }
 }
 
 #[test]
 fn starting() {
-    sizes!("starting", &sample::starting(), &view(), [80 x 24, 120 x 40, 40 x 10]);
+    let (status, view) = seen("starting");
+    sizes!("starting", &status, &view, [80 x 24, 120 x 40, 40 x 10]);
 }
 
 #[test]
 fn failed() {
-    sizes!("failed", &sample::failed(), &view(), [80 x 24]);
+    let (status, view) = seen("failed");
+    sizes!("failed", &status, &view, [80 x 24]);
 }
 
 #[test]
 fn idle() {
-    sizes!("idle", &sample::idle(2), &view(), [80 x 24, 120 x 40, 200 x 60, 40 x 10]);
+    let (status, view) = seen("idle");
+    sizes!("idle", &status, &view, [80 x 24, 120 x 40, 200 x 60, 40 x 10]);
 }
 
 #[test]
 fn cut() {
-    let mut view = view();
-    view.focus = Some("b".parse().unwrap());
-    sizes!("cut", &sample::cut(), &view, [80 x 24, 120 x 40, 200 x 60, 40 x 10]);
+    let (status, view) = on_b("cut");
+    sizes!("cut", &status, &view, [80 x 24, 120 x 40, 200 x 60, 40 x 10]);
 }
 
 #[test]
 fn recovering() {
-    let mut view = view();
-    view.focus = Some("b".parse().unwrap());
-    sizes!("recovering", &sample::recovering(), &view, [80 x 24, 120 x 40, 200 x 60]);
+    let (status, view) = on_b("recovering");
+    sizes!("recovering", &status, &view, [80 x 24, 120 x 40, 200 x 60]);
 }
 
 #[test]
 fn ten_zones() {
-    let mut status = sample::idle(10);
-    sample::producing(&mut status);
-    sample::cut_off(&mut status.zones[4], 40_000, 1_800);
-    let mut view = view();
+    let (status, mut view) = seen("ten cut");
     view.focus = Some("e".parse().unwrap());
     sizes!("ten_zones", &status, &view, [80 x 24, 120 x 40, 200 x 60]);
 }
 
 #[test]
 fn troubled() {
-    sizes!("troubled", &sample::troubled(), &view(), [80 x 24, 120 x 40, 200 x 60]);
+    let (status, view) = seen("troubled");
+    sizes!("troubled", &status, &view, [80 x 24, 120 x 40, 200 x 60]);
 }
 
 #[test]
 fn zoomed() {
-    let mut view = view();
-    view.focus = Some("b".parse().unwrap());
+    let (status, mut view) = on_b("recovering");
     view.zoom = true;
-    sizes!("zoomed", &sample::recovering(), &view, [80 x 24, 120 x 40]);
+    sizes!("zoomed", &status, &view, [80 x 24, 120 x 40]);
 }
 
 #[test]
 fn zoomed_cut() {
-    let mut view = view();
-    view.focus = Some("b".parse().unwrap());
+    let (status, mut view) = on_b("timed cut");
     view.zoom = true;
-    let mut status = sample::cut();
-    status.zones[1].link.as_mut().unwrap().heals_at_ms = Some(NOW + 18_000);
     sizes!("zoomed_cut", &status, &view, [80 x 24, 120 x 40]);
 }
 
 #[test]
 fn help() {
-    let mut view = view();
-    press(&mut view, &sample::idle(2), &["?"]);
-    sizes!("help", &sample::idle(2), &view, [80 x 24, 120 x 40, 120 x 60]);
+    let (status, mut view) = seen("idle");
+    press(&mut view, &status, &["?"]);
+    sizes!("help", &status, &view, [80 x 24, 120 x 40, 120 x 60]);
 }
 
 #[test]
 fn palette() {
-    let status = sample::idle(2);
-    let mut view = view();
+    let (status, mut view) = seen("idle");
     press(&mut view, &status, &[":"]);
     sizes!("palette_empty", &status, &view, [80 x 24]);
     typed(&mut view, &status, "cut b --kind ");
@@ -199,8 +212,7 @@ fn palette() {
 
 #[test]
 fn questions_and_answers() {
-    let status = sample::cut();
-    let mut view = view();
+    let (status, mut view) = seen("cut");
     press(&mut view, &status, &["k"]);
     sizes!("confirm", &status, &view, [80 x 24, 40 x 10]);
     press(&mut view, &status, &["n", "q"]);
@@ -218,31 +230,28 @@ fn questions_and_answers() {
 /// The only test that feeds tui-logger: its buffer is one for the whole process.
 #[test]
 fn tui_logger_draws_the_same_lines() {
-    let drawn = |mut view: ViewState, through: bool, only: Option<&str>| {
-        let mut fresh = ViewState::new(Keymap::standard().unwrap(), TimeZone::UTC);
+    let played = sample::at("cut");
+    let drawn = |through: bool, only: Option<&str>| {
+        let mut view = view();
         if through {
-            fresh.log.through_tui_logger();
+            view.log.through_tui_logger();
         }
-        std::mem::swap(&mut view.log, &mut fresh.log);
-        for event in events() {
-            view.log.push(&event);
-        }
+        played.events().iter().for_each(|event| view.log.push(event));
         view.log.show_only(only.map(|zone| zone.parse().unwrap()));
-        let screen = screen((120, 40), &sample::idle(2), &view);
+        let screen = screen((120, 40), &sample::status("idle"), &view);
         screen.split("─ log ").nth(1).unwrap().to_owned()
     };
     // The own first, so that the other's lines are not in the buffer yet.
-    assert_eq!(drawn(view(), true, None), drawn(view(), false, None));
-    let only = drawn(view(), false, Some("b"));
+    assert_eq!(drawn(true, None), drawn(false, None));
+    let only = drawn(false, Some("b"));
     assert!(only.contains("zone b only") && only.contains("severed") && !only.contains("produce"));
     // The buffer has every line twice by now.
-    assert!(!drawn(view(), true, Some("b")).contains("produce"));
+    assert!(!drawn(true, Some("b")).contains("produce"));
 }
 
 #[test]
 fn a_filter_narrows_the_log() {
-    let status = sample::cut();
-    let mut view = view();
+    let (status, mut view) = seen("cut");
     press(&mut view, &status, &["/"]);
     typed(&mut view, &status, "mira");
     sizes!("filter", &status, &view, [80 x 24]);
@@ -250,33 +259,33 @@ fn a_filter_narrows_the_log() {
 
 #[test]
 fn ascii_screens_hold_nothing_else() {
-    let theme = Theme::new(false, true);
-    let mut view = view();
-    view.focus = Some("b".parse().unwrap());
-    for status in [sample::recovering(), sample::troubled(), sample::starting(), sample::cut()] {
-        let text = text(&buffer((120, 40), &status, &view, &theme));
-        let odd: String = text.chars().filter(|c| !c.is_ascii()).collect();
-        // The room's own sentences are shown as they are.
-        assert_eq!(odd, "", "{text}");
+    let theme = Theme::new(Colours::Mono, true);
+    for moment in sample::moments() {
+        let (status, view) = on_b(moment);
+        for size in [(80, 24), (120, 40), (200, 60)] {
+            let text = text(&buffer(size, &status, &view, &theme));
+            let odd: String = text.chars().filter(|c| !c.is_ascii()).collect();
+            assert_eq!(odd, "", "{moment}: {text}");
+        }
     }
-    insta::assert_snapshot!(
-        "ascii_120x40",
-        text(&buffer((120, 40), &sample::cut(), &view, &theme))
-    );
+    let (status, view) = on_b("cut");
+    insta::assert_snapshot!("ascii_120x40", text(&buffer((120, 40), &status, &view, &theme)));
 }
 
 #[test]
 fn no_color_means_no_colour() {
-    let theme = Theme::new(false, false);
-    for status in [sample::recovering(), sample::troubled(), sample::starting()] {
-        let buffer = buffer((120, 40), &status, &view(), &theme);
+    let theme = Theme::new(Colours::Mono, false);
+    for moment in sample::moments() {
+        let (status, view) = seen(moment);
+        let buffer = buffer((120, 40), &status, &view, &theme);
         assert!(buffer.content.iter().all(|c| c.fg == Color::Reset && c.bg == Color::Reset));
     }
 }
 
 #[test]
 fn a_waiting_verdict_is_never_green() {
-    let buffer = buffer((120, 40), &sample::idle(2), &view(), &Theme::new(true, false));
+    let buffer =
+        buffer((120, 40), &sample::status("idle"), &view(), &Theme::new(Colours::Default, false));
     let strip = &buffer.content[120..360];
     assert!(strip.iter().all(|cell| cell.fg != Color::Green));
 }
@@ -284,52 +293,24 @@ fn a_waiting_verdict_is_never_green() {
 #[test]
 fn tiny_terminals_get_a_sentence() {
     for size in [(1, 1), (20, 5), (39, 10), (40, 9), (0, 0), (3, 200), (200, 3)] {
-        for status in [sample::cut(), sample::starting(), sample::troubled()] {
-            screen(size, &status, &view());
+        for moment in sample::moments() {
+            screen(size, &sample::status(moment), &view());
         }
     }
-    sizes!("tiny", &sample::cut(), &view(), [20 x 5]);
+    sizes!("tiny", &sample::status("cut"), &view(), [20 x 5]);
 }
 
-/// A region as a drill's record tells of it: of zone b nothing is known.
-fn replayed() -> Status {
-    use crate::region::status::{Recorded, Replay};
-    let mut status = sample::cut();
-    status.region = "replay of demo".into();
-    status.screens.clear();
-    for zone in &mut status.zones {
-        zone.nodes.clear();
-        let known = zone.name.as_str() == "a";
-        let stream = zone.stream.take().filter(|_| known);
-        if !known && let Some(consumer) = &mut zone.consumer {
-            (consumer.delivered, consumer.ack_floor) = (None, None);
-        }
-        zone.recorded = Some(Recorded {
-            nodes_up: 3,
-            first_seq: stream.as_ref().map(|stream| stream.first_seq),
-            last_seq: stream.as_ref().map(|stream| stream.last_seq),
-            messages: stream.as_ref().map(|stream| stream.messages),
-            behind: known.then_some(zone.ledger.behind),
-        });
-        if let Some(mirror) = &mut zone.mirror {
-            (mirror.true_lag, mirror.reported_lag, mirror.heard_at_ms) = (None, None, None);
-        }
-    }
-    status.replay = Some(Replay {
-        bundle: "evidence".into(),
-        position_ms: 12_000,
-        length_ms: 94_000,
-        speed_percent: 400,
-        paused: false,
-        marker: "cut b".into(),
-    });
-    status
+/// An old drill's record, where it tells nothing of zone b.
+fn replayed() -> Player {
+    let playing = Playing { bundle: "evidence".into(), speed: Speed::ONE, once: false };
+    let mut player = Player::new(story(), &playing);
+    player.wind(Wind::To { time: Duration::from_millis(1_700) });
+    player
 }
 
 #[test]
 fn a_replay_looks_like_one_and_shows_no_number_it_has_not() {
-    let status = replayed();
-    let mut watching = view();
+    let (status, mut watching) = (replayed().status(), view());
     watching.drives = false;
     for size in [(40, 10), (80, 24), (120, 40), (200, 60)] {
         let shown = screen(size, &status, &watching);
@@ -355,9 +336,9 @@ fn a_replay_looks_like_one_and_shows_no_number_it_has_not() {
 /// What comes back how, by where the servers ran; for the region it is about.
 #[test]
 fn a_lost_room_is_told_with_the_way_back() {
-    let mut view = view();
-    view.connection = Connection::Lost { why: "it hung up".into(), since_at_ms: NOW - 2_000 };
-    let mut status = sample::idle(2);
+    let (mut status, mut view) = (sample::status("idle"), view());
+    view.connection =
+        Connection::Lost { why: "it hung up".into(), since_at_ms: status.at_ms - 2_000 };
     status.region = crate::region::topology::DEFAULT_REGION.into();
     let said = |status: &Status| {
         let text = screen((120, 40), status, &view);

@@ -1,4 +1,5 @@
-//! Colours and glyphs, in one place. Sixteen colours at most, and none carries meaning alone.
+//! Colours and glyphs, in one place. Few colours, chosen by what they mean, and none carries meaning
+//! alone.
 
 use ratatui::{
     style::{Color, Modifier, Style},
@@ -11,10 +12,82 @@ use crate::{
     tui::graphs::Figure,
 };
 
+/// Which colours a screen has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Colours {
+    /// The terminal's own sixteen.
+    #[default]
+    Default,
+    /// Dark enough for a white background.
+    Light,
+    /// Bright on black, and nothing dimmed.
+    HighContrast,
+    /// Told apart with any kind of colour vision (the eight of Okabe and Ito).
+    ColourBlind,
+    /// None.
+    Mono,
+}
+
+impl Colours {
+    /// The one after it; after the last the first.
+    #[must_use]
+    pub fn next(self) -> Self {
+        match self {
+            Self::Default => Self::Light,
+            Self::Light => Self::HighContrast,
+            Self::HighContrast => Self::ColourBlind,
+            Self::ColourBlind => Self::Mono,
+            Self::Mono => Self::Default,
+        }
+    }
+
+    /// As it is typed.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Light => "light",
+            Self::HighContrast => "high-contrast",
+            Self::ColourBlind => "colour-blind",
+            Self::Mono => "mono",
+        }
+    }
+
+    /// The colour of a meaning. Indexed ones are of the 256 that xterm has.
+    fn of(self, hue: Hue) -> Option<Color> {
+        let at = |default, light, high, blind| match self {
+            Self::Default => Some(default),
+            Self::Light => Some(Color::Indexed(light)),
+            Self::HighContrast => Some(high),
+            Self::ColourBlind => Some(Color::Indexed(blind)),
+            Self::Mono => None,
+        };
+        match hue {
+            Hue::Good => at(Color::Green, 28, Color::LightGreen, 36),
+            Hue::Warn => at(Color::Yellow, 130, Color::LightYellow, 220),
+            Hue::Bad => at(Color::Red, 160, Color::LightRed, 166),
+            Hue::Active => at(Color::Cyan, 31, Color::LightCyan, 74),
+            Hue::Published => at(Color::Blue, 25, Color::LightBlue, 32),
+            Hue::Slowest => at(Color::Magenta, 90, Color::LightMagenta, 175),
+        }
+    }
+}
+
+/// What a colour stands for.
+#[derive(Clone, Copy)]
+enum Hue {
+    Good,
+    Warn,
+    Bad,
+    Active,
+    Published,
+    Slowest,
+}
+
 /// How things look on this screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Theme {
-    pub color: bool,
+    pub colours: Colours,
     /// Use no character outside ASCII.
     pub ascii: bool,
 }
@@ -22,18 +95,26 @@ pub struct Theme {
 impl Theme {
     /// The theme of a screen.
     #[must_use]
-    pub fn new(color: bool, ascii: bool) -> Self {
-        Self { color, ascii }
+    pub fn new(colours: Colours, ascii: bool) -> Self {
+        Self { colours, ascii }
     }
 
-    fn fg(&self, color: Color) -> Style {
-        if self.color { Style::new().fg(color) } else { Style::new() }
+    fn fg(&self, hue: Hue) -> Style {
+        self.colours.of(hue).map_or_else(Style::new, |color| Style::new().fg(color))
+    }
+
+    fn dim(&self) -> Style {
+        if self.colours == Colours::HighContrast {
+            Style::new()
+        } else {
+            Style::new().add_modifier(Modifier::DIM)
+        }
     }
 
     /// Names of things.
     #[must_use]
     pub fn label(&self) -> Style {
-        Style::new().add_modifier(Modifier::DIM)
+        self.dim()
     }
 
     /// Values of things: the terminal's own colour.
@@ -51,43 +132,43 @@ impl Theme {
     /// What nobody has confirmed for a while.
     #[must_use]
     pub fn stale(&self) -> Style {
-        Style::new().add_modifier(Modifier::DIM)
+        self.dim()
     }
 
     /// All is well.
     #[must_use]
     pub fn good(&self) -> Style {
-        self.fg(Color::Green)
+        self.fg(Hue::Good)
     }
 
     /// Look here.
     #[must_use]
     pub fn warn(&self) -> Style {
-        self.fg(Color::Yellow)
+        self.fg(Hue::Warn)
     }
 
     /// Something is wrong.
     #[must_use]
     pub fn bad(&self) -> Style {
-        self.fg(Color::Red).add_modifier(Modifier::BOLD)
+        self.fg(Hue::Bad).add_modifier(Modifier::BOLD)
     }
 
     /// Under way.
     #[must_use]
     pub fn active(&self) -> Style {
-        self.fg(Color::Cyan)
+        self.fg(Hue::Active)
     }
 
     /// The border of what has the focus, and keys.
     #[must_use]
     pub fn focus(&self) -> Style {
-        self.fg(Color::Cyan).add_modifier(Modifier::BOLD)
+        self.fg(Hue::Active).add_modifier(Modifier::BOLD)
     }
 
     /// The border of everything else.
     #[must_use]
     pub fn border(&self) -> Style {
-        Style::new().add_modifier(Modifier::DIM)
+        self.dim()
     }
 
     /// The chosen line of a list.
@@ -206,8 +287,8 @@ impl Theme {
     pub fn link(&self, state: LinkState) -> Style {
         match state {
             LinkState::Up => self.good(),
-            LinkState::Cut => self.bad(),
-            LinkState::Down => self.warn(),
+            LinkState::Cut | LinkState::Stuck => self.bad(),
+            LinkState::Down | LinkState::Impaired => self.warn(),
         }
     }
 
@@ -265,9 +346,9 @@ impl Theme {
     #[must_use]
     pub fn figure(&self, figure: Figure) -> Style {
         match figure {
-            Figure::Published => self.fg(Color::Blue),
-            Figure::Consumed => self.fg(Color::Cyan),
-            Figure::P99 => self.fg(Color::Magenta),
+            Figure::Published => self.fg(Hue::Published),
+            Figure::Consumed => self.fg(Hue::Active),
+            Figure::P99 => self.fg(Hue::Slowest),
             Figure::Lag => self.warn(),
         }
     }
@@ -275,7 +356,7 @@ impl Theme {
     /// The columns of a graph in which the zone was cut.
     #[must_use]
     pub fn cut_band(&self) -> Style {
-        self.fg(Color::Red).add_modifier(Modifier::DIM)
+        self.fg(Hue::Bad).add_modifier(Modifier::DIM)
     }
 
     /// Bars of rising height, the first for the smallest value above none.
@@ -286,5 +367,27 @@ impl Theme {
         } else {
             &["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"]
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_theme_tells_good_from_bad_and_one_follows_the_other_round() {
+        let mut colours = Colours::default();
+        for _ in 0..5 {
+            let theme = Theme::new(colours, false);
+            assert_ne!(theme.good(), theme.bad(), "{}", colours.as_str());
+            if colours != Colours::Mono {
+                let hues = [Hue::Good, Hue::Warn, Hue::Bad, Hue::Active].map(|hue| colours.of(hue));
+                let mut told: Vec<_> = hues.iter().collect();
+                told.dedup();
+                assert_eq!(told.len(), 4, "{}", colours.as_str());
+            }
+            colours = colours.next();
+        }
+        assert_eq!(colours, Colours::default());
     }
 }

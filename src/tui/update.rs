@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     command::{
-        CastFormat, Command,
+        CastFormat, Command, Drill as DrillCommand,
         keys::{Action, Binding, Key, ScreenAction, When},
         wind::Wind,
     },
@@ -51,6 +51,10 @@ pub enum Effect {
         format: CastFormat,
     },
     StopRecording,
+    /// Put this text into the terminal's clipboard.
+    Copy(String),
+    /// Draw in the next theme's colours.
+    NextTheme,
 }
 
 /// A mouse event, as far as a screen cares.
@@ -133,7 +137,8 @@ pub fn message(view: &mut ViewState, status: &mut Status, message: Message, now:
 fn answer(view: &mut ViewState, line: String, outcome: Outcome, text: String, now: UnixMs) {
     // A drill's own pane says what it came to; a list of findings would lie on top of it.
     let lines = text.trim().lines().count();
-    if lines > 1 && line.starts_with("drill run ") && outcome != Outcome::Refused {
+    let runs = matches!(line.parse(), Ok(Command::Drill(DrillCommand::Run(_))));
+    if lines > 1 && runs && outcome != Outcome::Refused {
         let word = match outcome {
             Outcome::Done => "proved",
             Outcome::Broken => "broken",
@@ -162,7 +167,7 @@ pub fn key(view: &mut ViewState, status: &Status, key: Key, now: UnixMs) -> Vec<
         .get(key)
         .is_some_and(|b| b.action == Action::Screen(ScreenAction::Quit) && key.ctrl);
     match view.overlay.take() {
-        Some(_) if quits && status.replay.is_some() => vec![Effect::Leave(Leave::Detach)],
+        Some(_) if quits && status.only_shown() => vec![Effect::Leave(Leave::Detach)],
         // The second ctrl-c.
         Some(Overlay::Leave) if quits => vec![Effect::Leave(Leave::Detach)],
         // A way out of everything else that lies on top.
@@ -253,7 +258,7 @@ fn running(status: &Status) -> Option<&Drill> {
 fn bound(view: &mut ViewState, status: &Status, binding: &Binding, now: UnixMs) -> Vec<Effect> {
     match &binding.action {
         Action::Screen(action) => screen::act(view, status, action, now),
-        Action::Line(template) if status.replay.is_some() => {
+        Action::Line(template) if status.only_shown() => {
             let line = keys::fill(template, view, status).unwrap_or_else(|_| template.clone());
             give(view, status, line, now)
         }

@@ -5,7 +5,10 @@
 
 use std::{fs, time::Instant};
 
-use crate::support::docker::{Forwarder, Lab, Ran, SOON, node, skip};
+use crate::support::{
+    docker::{Lab, Ran, SOON, node, skip},
+    engine_road::Forwarder,
+};
 
 fn failed(ran: &Ran, code: i32) {
     assert_eq!(ran.code, code, "{ran:?}");

@@ -8,7 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::support::docker::{Lab, Proxy, SOON, loudly, node, skip};
+use crate::support::{
+    docker::{Lab, SOON, loudly, node, skip},
+    engine_road::Proxy,
+};
 use serde_json::Value;
 use zonedrill::region::NodeName;
 

@@ -19,6 +19,7 @@ mod facts;
 mod glance;
 mod hands;
 mod record;
+mod replicas;
 
 use crate::support::laws::{Fault, Played, play, run_id};
 

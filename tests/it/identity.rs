@@ -118,6 +118,23 @@ fn two_homes_with_one_region_name_live_and_die_independently() {
     one.assert_gone();
 }
 
+/// Found by killing at seeded moments: the socket stayed, and nothing said so.
+#[test]
+fn down_removes_the_socket_of_a_room_that_was_killed_with_its_guard() {
+    let region = Region::up("unguarded");
+    let (guard, room) = (guard_of(&region), region.room_pid());
+    signal(guard, Signal::KILL);
+    signal(room, Signal::KILL);
+    let socket = region.folder().join("room.sock");
+    let deadline = Instant::now() + SOON;
+    while region.run(&["status"]).code == 0 {
+        assert!(Instant::now() < deadline, "the room is there");
+    }
+    assert!(socket.exists(), "nobody was there to remove it");
+    region.ok("down");
+    region.assert_gone();
+}
+
 #[test]
 fn a_guard_leaves_alone_what_was_made_in_its_folders_place() {
     let region = Region::up("heir");

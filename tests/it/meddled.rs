@@ -1,18 +1,15 @@
 //! Somebody else's hand in a running region: what `doctor`, `up`, `repair` and the commands that
 //! cannot help say, and what becomes of a drill.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 use zonedrill::region::topology::STREAM;
 
 use crate::support::{
     hands::Stranger,
-    region::{Region, has_all},
+    region::{Region, SOON, has_all},
 };
-
-/// Within this a difference is told everywhere.
-const SOON: Duration = Duration::from_secs(10);
 
 const CONSUMER: &str = "consumer-b";
 const DURABLE: &str = "MIRROR_zone-b";
@@ -88,7 +85,7 @@ impl Meddled {
                 break;
             }
             assert!(began.elapsed() < SOON, "`up` does not say `{what}`: {up:?}");
-            std::thread::sleep(Duration::from_millis(50));
+            std::thread::sleep(std::time::Duration::from_millis(50));
         }
     }
 

@@ -93,7 +93,7 @@ fn options() -> ScreenOptions {
     let mut options =
         ScreenOptions::from_environment(Keymap::standard().unwrap(), "recorder".into());
     options.ascii = false;
-    options.no_color = false;
+    options.colours = zonedrill::tui::theme::Colours::Default;
     options
 }
 
@@ -117,10 +117,10 @@ fn draw(path: &Path, format: CastFormat, size: ScreenSize) -> ratatui::buffer::B
     let last = runtime.block_on(async {
         let feed = async move {
             to_screen.send(FromRoom::Message(hello)).await.unwrap();
-            for (id, status) in
-                [sample::starting(), sample::idle(2), sample::cut(), sample::recovering()]
-                    .into_iter()
-                    .enumerate()
+            for (id, status) in ["starting", "idle", "cut", "recovering"]
+                .map(sample::status)
+                .into_iter()
+                .enumerate()
             {
                 let kind = EventKind::CommandGiven { command: format!("heal b{id}") };
                 let event = Event { id: id as u64 + 1, at_ms: 0, actor: Actor::room(), kind };
@@ -362,6 +362,17 @@ fn a_screen_records_itself_with_a_key_and_from_the_palette() {
     assert!(cast.played().screen().contents().contains("zone b"));
     mira.press("qq");
     assert_eq!(mira.exit_code(), 0);
+
+    // One picture, of any size, with the log, and never over another file.
+    let picture = region.ok("shot --size 120x40");
+    assert_eq!(picture.lines().count(), 40);
+    assert!(picture.contains("mark one") && picture.contains("zone b"), "{picture}");
+    let file = region.home.path().join("now.svg");
+    let line = format!("shot {} --size 80x24", file.display());
+    region.ok(&line);
+    assert!(fs::read_to_string(&file).unwrap().ends_with("</svg>\n"));
+    let words: Vec<&str> = line.split(' ').collect();
+    assert!(region.run(&words).expect_code(3).err.contains("name a new file"));
 
     let whole = region.home.path().join("whole.cast");
     let words = ["attach", "--as", "mira", "--record", whole.to_str().unwrap()];

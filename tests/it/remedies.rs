@@ -112,15 +112,13 @@ fn a_node_a_link_and_a_consumer_are_mended_by_what_is_printed() {
     region.ok("consumer pause b");
     let drill = said(&region.run(&["drill", "run", "cut"]).expect_code(2));
     type_it(&region, &told(&drill, "consumer resume")).expect_code(0);
+    // At once: what was observed last is older than the answer.
     region.ok("consumer rate b 10");
-    region.wait_zone("b", "held to a rate", SOON, |b| b["consumer"]["limit"] == 10.0);
     let drill = said(&region.run(&["drill", "run", "cut"]).expect_code(2));
     type_it(&region, &told(&drill, "consumer rate")).expect_code(0);
-    region.wait_zone("b", "free", SOON, |b| b["consumer"]["limit"].is_null());
 
     // Somebody who produces.
     let begun = region.ok("produce --rate 10/s");
-    region.wait("produces", SOON, |status| status["producer"]["active"] == true);
     let drill = said(&region.run(&["drill", "run", "cut"]).expect_code(2));
     assert_eq!(told(&drill, "produce"), told(&begun, "produce stop"));
     type_it(&region, &told(&drill, "produce")).expect_code(0);

@@ -3,7 +3,12 @@
 
 use std::process::{Command, Stdio};
 
-use crate::support::{calm::calmly, region::Ran};
+use serde_json::Value;
+
+use crate::support::{
+    calm::calmly,
+    region::{Ran, Region},
+};
 
 /// Drill, sabotage, verdict, and what the reason must speak of.
 const MUST: [(&str, &str, &str, &str); 25] = [
@@ -63,4 +68,37 @@ fn every_sabotage_turns_the_verdict_for_the_right_reason() {
     assert_eq!(code, 0, "{out}");
     // Its regions are gone.
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+/// What a room's drills came to is handed out at once: the newest run of each, and the faults beside
+/// what they test.
+#[test]
+fn one_report_holds_the_newest_run_and_the_fault_that_tests_it() {
+    let region = Region::up("handed-out");
+    let refused = region.run(&["report"]).expect_code(3);
+    assert!(refused.err.contains("no drill has ended"), "{}", refused.err);
+    region.run(&["drill", "run", "heal", "--sabotage", "nothing"]).expect_code(2);
+    region.proved(&["drill", "run", "heal"]);
+    let bundle = region.home.path().join("all-of-it");
+    let bundle = bundle.to_str().unwrap();
+    region.run(&["report", bundle]).expect_code(0);
+    region.run(&["verify", bundle]).expect_code(0);
+    let report = std::fs::read_to_string(format!("{bundle}/report.json")).unwrap();
+    let report: Value = serde_json::from_str(&report).unwrap();
+    let told = |run: &Value| {
+        let verdict = run["conclusion"]["verdict"].as_str().unwrap().to_owned();
+        (run["drill"].clone(), run["sabotage"].clone(), verdict, run["as_it_must"].clone())
+    };
+    let runs: Vec<_> = report["runs"].as_array().unwrap().iter().map(told).collect();
+    let heal = Value::from("heal");
+    assert_eq!(
+        runs,
+        [
+            (heal.clone(), Value::Null, "proved".to_owned(), Value::Null),
+            (heal, Value::from("nothing"), "void".to_owned(), Value::from(true)),
+        ]
+    );
+    let page = std::fs::read_to_string(format!("{bundle}/report.html")).unwrap();
+    assert!(page.contains("1 of 1 deliberate fault came to the verdict that it must."));
+    assert!(page.contains("<svg class=\"region\""), "the region is drawn");
 }

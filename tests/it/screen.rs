@@ -25,7 +25,7 @@ use tokio::sync::mpsc;
 use zonedrill::{
     command::keys::Keymap,
     room::protocol::{Message, Outcome, PROTOCOL},
-    tui::{self, Feed, FromRoom, ScreenOptions, ToRoom, sample},
+    tui::{self, Feed, FromRoom, ScreenOptions, ToRoom, sample, theme::Colours},
 };
 
 /// Set in the child: the file it writes what it sent, and how it left, to.
@@ -57,7 +57,7 @@ fn child() {
             returned: false,
             events: Vec::new(),
         };
-        let status = Message::Status { status: Box::new(sample::cut()) };
+        let status = Message::Status { status: Box::new(sample::status("cut")) };
         to_screen.send(FromRoom::Message(hello)).await.unwrap();
         to_screen.send(FromRoom::Message(status)).await.unwrap();
         let path = report.clone();
@@ -80,16 +80,11 @@ fn child() {
         });
         let options = ScreenOptions {
             ascii: false,
-            no_color: false,
-            keymap: Keymap::standard().unwrap(),
-            name: "mira".into(),
+            colours: Colours::default(),
             mouse: true,
+            bell: false,
             thin: false,
-            guest: false,
-            replay: false,
-            record: None,
-            saved: None,
-            stderr_log: None,
+            ..ScreenOptions::from_environment(Keymap::standard().unwrap(), "mira".into())
         };
         tui::run(Feed { from_room, to_room }, options).await.unwrap().leave
     });
@@ -249,7 +244,7 @@ fn keys_reach_the_room_and_leaving_gives_the_terminal_back() {
     screen.press("p");
     screen.wait("command", |s| s.report().contains("produce --count 1000"));
     screen.wait_for("done as asked");
-    screen.press("\th");
+    screen.press("\tc");
     screen.wait("command", |s| s.report().contains("heal b"));
     screen.press(":mark half way\r");
     screen.wait("command", |s| s.report().contains("mark half way"));

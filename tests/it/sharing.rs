@@ -2,148 +2,19 @@
 //! anybody else's.
 
 use std::{
-    ffi::OsStr,
     fs,
-    io::{BufRead, BufReader, Write},
-    os::unix::net::UnixStream,
     path::Path,
     time::{Duration, Instant},
 };
 
-use crate::support::region::Region;
-use crate::support::screen::{DEADLINE, Terminal};
-use rustix::process::Signal;
 use serde_json::{Value, json};
 use zonedrill::room::protocol::PROTOCOL;
 
-/// One end of the socket, by hand.
-struct Caller {
-    lines: BufReader<UnixStream>,
-    next: u64,
-}
-
-impl Caller {
-    fn connect(region: &Region) -> Self {
-        let stream = UnixStream::connect(region.folder().join("room.sock")).unwrap();
-        stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        Self { lines: BufReader::new(stream), next: 1 }
-    }
-
-    /// Greets; returns the room's greeting as well.
-    fn greet(region: &Region, name: &str, more: &Value) -> (Self, Value) {
-        let mut caller = Self::connect(region);
-        let mut hello = json!({
-            "type": "hello", "protocol": PROTOCOL, "name": name, "client": "screen",
-            "observe": false, "guest": false, "token": format!("{name}'s"),
-        });
-        for (key, value) in more.as_object().unwrap() {
-            hello[key] = value.clone();
-        }
-        caller.send(format!("{hello}\n").as_bytes());
-        let hello = caller.next().unwrap();
-        assert_eq!(hello["type"], "hello", "{hello}");
-        (caller, hello)
-    }
-
-    fn send(&mut self, bytes: &[u8]) {
-        // The room may have closed already, having read enough.
-        let _ = self.lines.get_mut().write_all(bytes);
-    }
-
-    fn next(&mut self) -> Option<Value> {
-        let mut line = String::new();
-        match self.lines.read_line(&mut line) {
-            Ok(0) => None,
-            Ok(_) => Some(serde_json::from_str(&line).unwrap()),
-            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => None,
-            Err(error) => panic!("nothing came: {error}"),
-        }
-    }
-
-    fn until(&mut self, mut wanted: impl FnMut(&Value) -> bool) -> Value {
-        let start = Instant::now();
-        loop {
-            let message = self.next().expect("the connection is open");
-            if wanted(&message) {
-                return message;
-            }
-            assert!(start.elapsed() < DEADLINE, "not among what came");
-        }
-    }
-
-    /// Gives a line; returns its outcome and text.
-    fn give(&mut self, line: &str) -> (String, String) {
-        let id = self.next;
-        self.next += 1;
-        let request = json!({ "type": "command", "id": id, "line": line });
-        self.send(format!("{request}\n").as_bytes());
-        let answer = self.until(|m| m["type"] == "answer" && m["id"] == id);
-        let word = |key: &str| answer[key].as_str().unwrap().to_owned();
-        (word("outcome"), word("text"))
-    }
-
-    #[track_caller]
-    fn refused(&mut self, line: &str, why: &str) {
-        let (outcome, text) = self.give(line);
-        assert_eq!(outcome, "refused", "{line}: {text}");
-        assert!(text.contains(why), "{line}: {text}");
-    }
-
-    #[track_caller]
-    fn done(&mut self, line: &str) {
-        let (outcome, text) = self.give(line);
-        assert_eq!(outcome, "done", "{line}: {text}");
-    }
-
-    /// Asks for control; the answer comes when it is decided.
-    fn ask(&mut self) -> u64 {
-        let id = self.next;
-        self.next += 1;
-        let request = json!({ "type": "command", "id": id, "line": "control ask" });
-        self.send(format!("{request}\n").as_bytes());
-        self.until(|m| m["type"] == "progress" && m["id"] == id);
-        id
-    }
-
-    /// Waits for the answer to what was asked for.
-    #[track_caller]
-    fn hears(&mut self, id: u64, outcome: &str, text: &str) {
-        let answer = self.until(|m| m["type"] == "answer" && m["id"] == id);
-        assert_eq!((&answer["outcome"], &answer["text"]), (&json!(outcome), &json!(text)));
-    }
-
-    /// Waits for a picture with these screens: names, with `*` for who drives and `-` for who is
-    /// away.
-    #[track_caller]
-    fn sees(&mut self, wanted: &[&str]) {
-        let mut last = Vec::new();
-        let start = Instant::now();
-        while start.elapsed() < DEADLINE {
-            let message = self.next().expect("the connection is open");
-            if message["type"] != "status" {
-                continue;
-            }
-            last = message["status"]["screens"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|screen| {
-                    let drives = if screen["drives"] == true { "*" } else { "" };
-                    let away = if screen["place_ends_at_ms"].is_null() { "" } else { "-" };
-                    format!("{drives}{away}{}", screen["name"].as_str().unwrap())
-                })
-                .collect();
-            if last == wanted {
-                return;
-            }
-        }
-        panic!("never {wanted:?}, at last {last:?}");
-    }
-}
-
-fn nothing() -> Value {
-    json!({})
-}
+use crate::support::{
+    caller::{Caller, nothing},
+    region::Region,
+    screen::DEADLINE,
+};
 
 #[test]
 fn who_drives_is_decided_at_the_socket() {
@@ -184,7 +55,7 @@ fn who_drives_is_decided_at_the_socket() {
         })
     };
     assert!(by("tom", "screen", "tom was here") && by("cron", "shell", "by a shell"), "{events}");
-    assert!(!events.contains("mark -- x"), "{events}");
+    assert!(!events.contains("mark x"), "{events}");
 }
 
 #[test]
@@ -287,30 +158,6 @@ fn the_owner_takes_control_holds_it_and_removes_a_guest() {
 }
 
 #[test]
-fn a_screen_whose_terminal_stops_answering_is_shown_within_15_s() {
-    let region = Region::up("deadline");
-    let (mut mira, _) = Caller::greet(&region, "mira", &nothing());
-    mira.done("control release");
-    let mut tom = screen(&region, &["guest", "--as", "tom"], (80, 24));
-    tom.answer(true);
-    tom.wait_for("(you, guest)");
-    tom.press("o");
-    tom.wait_for("● tom");
-    let silent = |message: &Value, silent: bool| {
-        let screens = message["status"]["screens"].as_array();
-        screens.is_some_and(|all| all.iter().any(|s| s["name"] == "tom" && s["silent"] == silent))
-    };
-    tom.answer(false);
-    let began = Instant::now();
-    mira.until(|message| silent(message, true));
-    // The limit is 15 s; the rest is a busy machine's.
-    assert!(began.elapsed() < Duration::from_secs(18), "{:?}", began.elapsed());
-    mira.done("control ask");
-    tom.answer(true);
-    mira.until(|message| silent(message, false));
-}
-
-#[test]
 fn thousands_of_idle_connections_are_bounded_and_nobody_waits_for_them() {
     let region = Region::up("idle");
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
@@ -359,74 +206,6 @@ fn thousands_of_idle_connections_are_bounded_and_nobody_waits_for_them() {
     assert!(slowest < Duration::from_secs(1), "{slowest:?}");
     let events = fs::read_to_string(region.folder().join("events.jsonl")).unwrap();
     assert!(!events.contains("\"to\":\"silent\""), "a healthy node was called silent");
-}
-
-#[test]
-fn on_a_thin_line_the_picture_is_never_old_and_says_that_it_is_late() {
-    let region = Region::up("thin");
-    let (mut mira, _) = Caller::greet(&region, "mira", &nothing());
-    let tom = screen(&region, &["attach", "--as", "tom"], (80, 24));
-    tom.answer(true);
-    tom.wait_for("true lag");
-    tom.throttle(2000);
-    mira.done("produce --rate 50/s");
-    let begin = Instant::now();
-    let (mut oldest, mut late) = (Duration::ZERO, false);
-    let mut given = Vec::new();
-    while begin.elapsed() < Duration::from_secs(25) {
-        mira.done(&format!("mark moment-{:04}", given.len()));
-        given.push(Instant::now());
-        let next = Instant::now() + Duration::from_millis(200);
-        while Instant::now() < next {
-            let text = tom.text();
-            late |= text.contains("slow line");
-            let seen = (0..given.len()).rev().find(|n| text.contains(&format!("moment-{n:04}")));
-            // What was given after the newest that is seen is missing since then.
-            if begin.elapsed() > Duration::from_secs(8)
-                && let Some(missing) = seen.and_then(|n| given.get(n + 1))
-            {
-                oldest = oldest.max(missing.elapsed());
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    }
-    println!("oldest picture {oldest:?}, told as late: {late}");
-    assert!(oldest < Duration::from_secs(3), "{oldest:?}");
-}
-
-#[test]
-fn a_lost_driver_comes_back_to_the_same_place() {
-    let region = Region::up("places");
-    let (mira, first) = Caller::greet(&region, "mira", &nothing());
-    let (mut tom, _) = Caller::greet(&region, "tom", &nothing());
-    drop(mira);
-    tom.sees(&["*-mira", "tom"]);
-    let (eve, hello) = Caller::greet(&region, "mira", &json!({ "token": "guessed" }));
-    assert_eq!((&hello["drives"], &hello["returned"]), (&json!(false), &json!(false)));
-    let (mira, hello) = Caller::greet(&region, "mira", &nothing());
-    assert_eq!((&hello["drives"], &hello["returned"]), (&json!(true), &json!(true)));
-    assert_eq!(hello["screen"], first["screen"]);
-    drop(mira);
-    tom.sees(&["*-mira", "tom", "mira"]);
-    // Who is gone cannot refuse.
-    tom.done("control ask");
-    tom.done("mark tom drives");
-    let (mut mira, hello) = Caller::greet(&region, "mira", &nothing());
-    assert_eq!((&hello["drives"], &hello["returned"]), (&json!(false), &json!(true)));
-    // One who is asked and goes cannot refuse either.
-    let asked = mira.ask();
-    drop(tom);
-    mira.hears(asked, "done", "you drive: tom is gone");
-    let (mut tom, hello) = Caller::greet(&region, "tom", &nothing());
-    assert_eq!((&hello["drives"], &hello["returned"]), (&json!(false), &json!(true)));
-    let asked = tom.ask();
-    mira.done("control release");
-    tom.hears(asked, "done", "you drive: mira drives no longer");
-    // Leaving on purpose keeps nothing.
-    tom.send(b"{\"type\":\"leave\"}\n");
-    drop(eve);
-    mira.sees(&["mira", "-mira"]);
-    mira.done("control ask");
 }
 
 #[test]
@@ -500,65 +279,4 @@ fn a_hundred_visits_leave_nothing_behind() {
         drop(Caller::greet(&region, "tom", &nothing()));
     }
     mira.sees(&["*mira", "-tom"]);
-}
-
-fn screen(region: &Region, words: &[&str], size: (u16, u16)) -> Terminal {
-    let env = [
-        ("ZONEDRILL_HOME", region.home.path().as_os_str()),
-        ("ZONEDRILL_REGION", OsStr::new(&region.name)),
-    ];
-    Terminal::run(Path::new(env!("CARGO_BIN_EXE_zonedrill")), words, &env, size)
-}
-
-#[test]
-fn screens_have_their_own_sizes_and_a_frozen_one_holds_nobody_up() {
-    let region = Region::up("sizes");
-    let mut mira = screen(&region, &["attach", "--as", "mira"], (120, 40));
-    mira.wait_for("● mira (you)");
-    let mut tom = screen(&region, &["attach", "--as", "tom"], (80, 24));
-    tom.wait_for("● mira");
-    mira.wait_for("○ tom");
-    // Zoom and focus are each one's own.
-    mira.press("\r");
-    mira.wait_for("enter or esc: back");
-    assert!(!tom.text().contains("enter or esc: back"), "{}", tom.text());
-    tom.press("p");
-    tom.wait_for("mira drives: o asks for control");
-    tom.press("o");
-    mira.wait_for("tom asks for control");
-    mira.press("o");
-    tom.wait_for("● tom (you)");
-    tom.press(":mark from tom\r");
-    mira.wait_for("mark: from tom");
-
-    mira.signal(Signal::STOP);
-    let began = Instant::now();
-    region.ok("produce --count 3000 --as cron");
-    assert!(began.elapsed() < DEADLINE, "{:?}", began.elapsed());
-    tom.wait_for("3,000");
-    mira.signal(Signal::CONT);
-    mira.wait_for("3,000");
-    tom.press("qq");
-    assert_eq!(tom.exit_code(), 0);
-    mira.wait("departure", |text| !text.contains("● tom") && !text.contains("○ tom"));
-}
-
-#[test]
-fn a_hung_up_screen_comes_back_to_the_same_view() {
-    let region = Region::up("hangup");
-    let mut mira = screen(&region, &["attach", "--as", "mira"], (120, 40));
-    mira.wait_for("● mira (you)");
-    mira.press("\t\r");
-    mira.wait_for("enter or esc: back");
-    mira.wait("the zoomed mirror", |text| text.contains("zone b") && !text.contains("zone a ·"));
-    mira.signal(Signal::HUP);
-    assert_eq!(mira.exit_code(), 129);
-    let places = fs::read_dir(region.folder().join("screens")).unwrap().count();
-    assert_eq!(places, 1);
-    let mut again = screen(&region, &["attach", "--as", "mira"], (100, 30));
-    again.wait_for("● mira (you)");
-    again.wait_for("enter or esc: back");
-    again.press("qq");
-    assert_eq!(again.exit_code(), 0);
-    assert_eq!(fs::read_dir(region.folder().join("screens")).unwrap().count(), 0);
 }

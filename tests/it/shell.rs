@@ -124,3 +124,21 @@ fn a_screen_without_a_terminal_takes_nobodys_place() {
     let events = std::fs::read_to_string(region.folder().join("events.jsonl")).expect("events");
     assert!(events.contains("after") && !events.contains("attached"), "{events}");
 }
+
+#[test]
+fn the_regions_of_an_account_are_listed_with_what_runs() {
+    let region = Region::up("listed");
+    std::fs::create_dir(region.home.path().join("something-else")).expect("a folder");
+    std::fs::write(region.home.path().join("something-else/notes"), "mine").expect("a file");
+    let line = || {
+        let out = region.run(&["region", "list"]).expect_code(0).out;
+        assert_eq!(out.lines().count(), 1, "{out}");
+        out
+    };
+    let running = line();
+    for part in [region.name.as_str(), &format!("room {}", region.room_pid()), "a,b", "local"] {
+        assert!(running.contains(part), "{part}: {running}");
+    }
+    region.ok("down");
+    assert!(line().contains("no room"), "{}", line());
+}

@@ -1,11 +1,11 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::*;
-use crate::command::Inspect;
+use crate::command::{Inspect, impair};
 use crate::{
     command::{
-        Control, CutKind, Drill, DrillMatrix, DrillRun, Group, MirrorKind, Produce, Rate, Sabotage,
-        Size, Wind, wind::Speed,
+        Control, CutKind, Drill, DrillMatrix, DrillRun, Group, MirrorKind, Point, Produce, Rate,
+        Sabotage, Size, Wind, wind::Speed,
     },
     ledger::message::{LARGEST_SIZE, SMALLEST_SIZE},
     region::{NodeName, ZoneName},
@@ -28,6 +28,22 @@ fn duration() -> impl Strategy<Value = Duration> {
 fn rate() -> impl Strategy<Value = Rate> {
     (1u32..1_000_000, any::<bool>())
         .prop_map(|(n, per_minute)| Rate { messages: n.try_into().unwrap(), per_minute })
+}
+
+fn point() -> impl Strategy<Value = Point> {
+    prop_oneof![
+        (1u64..u64::MAX).prop_map(Point::Sequence),
+        (0u64..4_000_000_000_000).prop_map(Point::Time),
+    ]
+}
+
+fn extent() -> impl Strategy<Value = Extent> {
+    let point = || proptest::option::of(point());
+    (point(), point(), proptest::option::of(rate())).prop_map(|(from, to, max_rate)| Extent {
+        from,
+        to,
+        max_rate,
+    })
 }
 
 fn size() -> impl Strategy<Value = Size> {
@@ -130,6 +146,8 @@ fn command() -> impl Strategy<Value = Command> {
         produce().prop_map(Command::Produce),
         (zone(), kind, proptest::option::of(duration()))
             .prop_map(|(zone, kind, heal_after)| Command::Cut { zone, kind, heal_after }),
+        (zone(), impair::tests::any_impair(), proptest::option::of(duration()))
+            .prop_map(|(zone, what, heal_after)| Command::Impair { zone, what, heal_after }),
         inspect().prop_map(Command::Inspect),
         proptest::option::of(zone()).prop_map(|zone| Command::Heal { zone }),
         proptest::option::of(zone()).prop_map(|zone| Command::ZoneAdd { zone }),
@@ -141,8 +159,11 @@ fn command() -> impl Strategy<Value = Command> {
         (act, node()).prop_map(|(act, node)| Command::Node { act, node }),
         (zone(), group).prop_map(|(zone, group)| Command::Stepdown { zone, group }),
         zone().prop_map(|zone| Command::Nudge { zone }),
-        (proptest::option::of(zone()), any::<bool>())
-            .prop_map(|(zone, json)| Command::Verify { zone, json }),
+        (zone(), any::<bool>(), any::<bool>()).prop_map(|(zone, rebuild_dedup, force)| {
+            Command::Promote { zone, rebuild_dedup, force }
+        }),
+        (proptest::option::of(zone()), any::<bool>(), extent())
+            .prop_map(|(zone, json, extent)| Command::Verify { zone, json, extent }),
         "[ -~äöü漢]{0,30}[a-z!]".prop_map(|text| Command::Mark { text }),
         drill().prop_map(Command::Drill),
         proptest::option::of("[a-z /]{0,9}[a-z]")
@@ -266,6 +287,7 @@ fn odd_word() -> impl Strategy<Value = String> {
         "kill",
         "stepdown",
         "nudge",
+        "promote",
         "verify",
         "mark",
         "drill",
@@ -374,5 +396,5 @@ fn a_time_of_nothing_is_refused() {
 fn an_unknown_command_is_told_in_a_sentence() {
     let told = |line: &str| line.parse::<Command>().unwrap_err().to_string();
     assert_eq!(told("frobnicate b"), "unknown command 'frobnicate'");
-    assert_eq!(told("prodcue 1 2"), "unknown command 'prodcue'; there is a similar one: 'produce'");
+    assert_eq!(told("verfy b"), "unknown command 'verfy'; there is a similar one: 'verify'");
 }

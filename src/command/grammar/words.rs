@@ -6,13 +6,14 @@ use clap::Subcommand;
 
 use crate::{
     command::{
-        CastFormat, Control, CutKind, Group, Inspect, Rate, ScreenSize, Wind,
+        CastFormat, Control, CutKind, Group, Inspect, Point, Rate, ScreenSize, Wind,
         drill::DrillWords,
+        impair::ImpairWords,
         produce::ProduceWords,
         spelling::parse_path,
         units::{UnitError, parse_duration},
     },
-    region::{NodeName, ZoneName, names::NameError},
+    region::{NodeName, ZoneName, condition::Direction, names::NameError},
 };
 
 /// The verbs, for clap. Converted into [`Command`](crate::command::Command), where the impossible
@@ -20,6 +21,7 @@ use crate::{
 #[derive(Clone, Debug, Subcommand)]
 pub enum Verb {
     /// Bring the region up: servers, stream, mirrors, consumers
+    #[command(alias = "start")]
     Up,
     /// End the region and its room; data is kept unless purged
     Down {
@@ -28,6 +30,7 @@ pub enum Verb {
         purge: bool,
     },
     /// Print the state of the region
+    #[command(alias = "ps")]
     Status {
         /// As JSON (the documented schema)
         #[arg(long)]
@@ -50,10 +53,15 @@ pub enum Verb {
         /// In what way [default: refuse; on docker: unplug]
         #[arg(long, value_enum)]
         kind: Option<CutKind>,
+        /// Only what goes to the zone, or comes from it: a silence of that direction
+        #[arg(long, value_enum, default_value = "both")]
+        direction: Direction,
         /// Heal by itself after this long (30s)
         #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
         heal_after: Option<Duration>,
     },
+    /// Make a zone's link slow, thin, one-way or unsteady
+    Impair(ImpairWords),
     /// Restore a zone's link, or all of them
     Heal {
         /// The mirror zone, or `all`
@@ -80,6 +88,17 @@ pub enum Verb {
         #[arg(value_name = "ZONE|all")]
         zone: Target,
     },
+    /// Make a zone's copy a stream that takes messages, where the source is lost (nats-server 2.12)
+    Promote {
+        /// The zone
+        zone: ZoneName,
+        /// Restart a node and let it lead: a promoted mirror knows no ids before, and stores retries twice
+        #[arg(long)]
+        rebuild_dedup: bool,
+        /// Also while the source is alive and linked: then there are two
+        #[arg(long)]
+        force: bool,
+    },
     /// Account for every message: lost, duplicated, reordered, corrupt
     Verify {
         /// Only this zone
@@ -87,6 +106,15 @@ pub enum Verb {
         /// As JSON
         #[arg(long)]
         json: bool,
+        /// With --region-file: from this sequence or time on [default: the beginning]
+        #[arg(long, value_name = "SEQ|TIME")]
+        from: Option<Point>,
+        /// With --region-file: up to this sequence, or before this time [default: the copy's end]
+        #[arg(long, value_name = "SEQ|TIME")]
+        to: Option<Point>,
+        /// With --region-file: read at most so many messages from each zone (1000/s)
+        #[arg(long, value_name = "RATE")]
+        max_rate: Option<Rate>,
     },
     /// Show a thing as the servers tell it: node, stream, consumer, durable, link, faults, message
     #[command(subcommand)]

@@ -24,6 +24,12 @@ impl Action {
         matches!(self, Self::Line(line) if after(line, "wind").is_some())
     }
 
+    /// Does something where nothing can be commanded.
+    #[must_use]
+    pub fn only_shows(&self) -> bool {
+        matches!(self, Self::Screen(action) if *action != ScreenAction::Drill) && self.replays()
+    }
+
     /// Does something in a replay.
     #[must_use]
     pub fn replays(&self) -> bool {
@@ -43,6 +49,8 @@ pub enum ScreenAction {
     Alarms,
     /// The verdicts' reasons, whole, and what to do next.
     Why,
+    /// What each figure of the focused zone is, where it comes from, how it is checked.
+    Figures,
     /// Open the palette, with these words in it.
     Palette(String),
     Filter,
@@ -80,13 +88,18 @@ pub enum ScreenAction {
     Record,
     /// Ask for control; grant it when asked; give it up.
     Control,
+    /// Put what is looked at into the terminal's clipboard.
+    Copy,
+    /// The next theme's colours.
+    Theme,
 }
 
 /// The words after `screen`, except `palette`, which takes more.
-const SCREEN: [(&str, ScreenAction); 22] = [
+const SCREEN: [(&str, ScreenAction); 25] = [
     ("help", ScreenAction::Help),
     ("alarms", ScreenAction::Alarms),
     ("why", ScreenAction::Why),
+    ("figures", ScreenAction::Figures),
     ("filter", ScreenAction::Filter),
     ("graphs", ScreenAction::Graphs),
     ("span", ScreenAction::Span),
@@ -106,15 +119,33 @@ const SCREEN: [(&str, ScreenAction); 22] = [
     ("suspend", ScreenAction::Suspend),
     ("record", ScreenAction::Record),
     ("control", ScreenAction::Control),
+    ("copy", ScreenAction::Copy),
+    ("theme", ScreenAction::Theme),
 ];
 
+impl ScreenAction {
+    /// What a word typed in the palette means to the screen: one of those that a key can be bound
+    /// to, or what people type elsewhere.
+    #[must_use]
+    pub fn typed(word: &str) -> Option<Self> {
+        let word = match word {
+            "q" | "q!" | "exit" | "wq" => "quit",
+            "h" | "?" => "help",
+            "logs" => "log",
+            word => word,
+        };
+        SCREEN.iter().find(|(name, _)| *name == word).map(|(_, action)| action.clone())
+    }
+}
+
 /// The placeholders of a line, each with a word that stands for it while the line is checked.
-const PLACEHOLDERS: [(&str, &str); 6] = [
+const PLACEHOLDERS: [(&str, &str); 7] = [
     ("{zone}", "b"),
     ("{--zone}", "--zone b"),
     ("{node}", "js1-zone-b"),
     ("{pause|resume}", "pause"),
     ("{freeze|thaw}", "freeze"),
+    ("{cut|heal}", "cut"),
     ("{pause|on}", "pause"),
 ];
 

@@ -13,7 +13,7 @@ fn error(text: &str) -> String {
 #[test]
 fn the_standard_bindings_are_sound() {
     let map = Keymap::standard().unwrap();
-    let kill = map.get("k".parse().unwrap()).unwrap();
+    let kill = map.get("K".parse().unwrap()).unwrap();
     assert!(kill.confirm);
     assert!(!map.get("f".parse().unwrap()).unwrap().confirm);
     assert_eq!(map.get("c".parse().unwrap()).unwrap().when, When::Mirror);

@@ -12,6 +12,7 @@ use crate::{
         record::Entry,
         report::{self, Report, plot::Charts},
         run::Run,
+        sabotaged, scripted,
     },
     region::UnixMs,
 };
@@ -103,7 +104,13 @@ pub(super) fn build(
             let findings = judge(&files).map_err(|why| BundleError::evidence(&path, why))?;
             let conclusion = conclude(&run, findings);
             charts.push(Charts::draw(&entries));
-            reports.push(report::run::tell(name, &entries, claim, conclusion));
+            let as_it_must = run.begin().and_then(|begin| begin.sabotage).map(|kind| {
+                let off_script = scripted::deviation(&run, kind);
+                sabotaged::as_it_must(kind, off_script.as_deref(), &conclusion)
+            });
+            let mut told = report::run::tell(name, &entries, claim, conclusion);
+            told.as_it_must = as_it_must;
+            reports.push(told);
         }
     }
     Ok(Built { report: Report::new(at, reports), charts })

@@ -190,7 +190,7 @@ impl Case<'_> {
 
     /// The commands of the script.
     pub fn commands(&self) -> impl Iterator<Item = Command> {
-        self.script.lines().filter_map(|line| line.parse().ok())
+        self.script.commands()
     }
 
     /// The script produces messages.

@@ -19,6 +19,8 @@ mod backfill;
 mod case;
 mod drain;
 mod expectations;
+mod forecast;
+mod impaired;
 mod in_zone;
 mod latency;
 mod live;
@@ -78,8 +80,10 @@ pub struct Check {
 }
 
 /// All checks, in the order they are judged and told.
-pub static ALL: [&Check; 13] = [
+pub static ALL: [&Check; 15] = [
     &severed::CHECK,
+    &impaired::CHECK,
+    &forecast::CHECK,
     &in_zone::CHECK,
     &latency::CHECK,
     &drain::CHECK,
@@ -176,7 +180,12 @@ pub fn judge(run: &Run, ledger: &Ledger, streams: &[ReplicaAudit]) -> Vec<Findin
     };
     let case = Case { run, begin, script, ledger, streams };
     let mut findings = guarded(trial::ID, || trial::judge(&case));
-    for check in ALL.into_iter().filter(|check| script.checks().contains(check)) {
+    let named = |check: &&Check| {
+        // What a drill has made of a link must have been so, whatever it names.
+        let impairs = **check == impaired::CHECK && impaired::impairs(&case);
+        script.checks().contains(check) || impairs
+    };
+    for check in ALL.into_iter().filter(named) {
         let found = guarded(check.id, || (check.judge)(&case));
         findings.extend(found.into_iter().map(|finding| case.unless_another(finding)));
     }

@@ -7,7 +7,7 @@ use crate::{
     command::Sabotage,
     drill::{latency::Quantile, record::CommandOutcome, run::Contradiction},
     ledger::{damage::Damage, finding::fault::Fault},
-    region::{NodeName, ZoneName},
+    region::{NodeName, ZoneName, condition::Feature},
 };
 
 /// What a finding says.
@@ -67,6 +67,15 @@ pub enum Reason {
     CutEnded { after_ms: u64, zone: ZoneName },
     CutNotProved { looks: usize, longest_ms: u64 },
     Severed { ms: u64, looks: usize, acked: u64, zone: ZoneName },
+
+    // What else is asked of a link.
+    NothingImpaired,
+    ImpairmentNotMeasured { line: String, zone: ZoneName, missing: Vec<Feature> },
+    ImpairmentLost { line: String, zone: ZoneName, after_ms: u64 },
+    ImpairmentMeasured { line: String, zone: ZoneName, looks: usize, after_ms: u64, round_trip_us: Option<u64> },
+    NoForecast { zone: ZoneName },
+    NeverCleared { zone: ZoneName, behind: u64 },
+    ForecastHeld { zone: ZoneName, held: bool, behind: u64, forecast_ms: u64, took_ms: u64 },
 
     // Consumption.
     PausedDuringCut { zone: ZoneName },

@@ -12,12 +12,12 @@ use super::{
 };
 use crate::{
     ledger::{
-        audit::StreamAudit,
+        audit::{StreamAudit, compare_copy},
         finding::{Judgement, ZoneFinding, judge_replica},
         fingerprint::compare_through,
     },
     region::{
-        ZoneName,
+        CopyKind, ZoneName,
         status::{Verdict, Zone},
     },
 };
@@ -58,17 +58,18 @@ fn reference<'a>(case: &Case<'a>) -> Option<&'a ReplicaAudit> {
 
 /// The last sequence of a stream as its leader said at the end: the message may be deleted.
 fn through(case: &Case<'_>, stream: &StreamAudit) -> u64 {
-    case.run.last(stream.zone()).and_then(Zone::last_seq).unwrap_or(0)
+    case.run.last(stream.zone()).and_then(Zone::last_seq).unwrap_or_default()
 }
 
 /// What a replica holds, by itself and beside another one.
 fn look(case: &Case<'_>, read: &ReplicaAudit, reference: Option<&ReplicaAudit>) -> ZoneFinding {
     let fidelity = reference.map(|reference| {
         let (source, ours) = (&reference.audit, &read.audit);
-        compare_through(
-            (source.fingerprint(), through(case, source)),
-            (ours.fingerprint(), through(case, ours)),
-        )
+        let ends = (through(case, source), through(case, ours));
+        if case.begin.copy_kind == CopyKind::Sources && source.zone() != ours.zone() {
+            return compare_copy((source, ends.0), (ours, ends.1));
+        }
+        compare_through((source.fingerprint(), ends.0), (ours.fingerprint(), ends.1))
     });
     let drained = case.is_drained(read.audit.zone());
     judge_replica(case.ledger, &read.audit, fidelity.as_ref(), drained)
@@ -77,7 +78,8 @@ fn look(case: &Case<'_>, read: &ReplicaAudit, reference: Option<&ReplicaAudit>) 
 fn replicas(case: &Case<'_>, zone: &ZoneName, reference: Option<&ReplicaAudit>) -> Vec<Finding> {
     let mut void = None;
     let mut broken = Vec::new();
-    let mut read = Vec::new();
+    // How many are whole, and what each of them then holds.
+    let (mut whole, mut held) = (0, None);
     for replica in zone.nodes() {
         let stream = case.streams.iter().find(|stream| stream.replica == replica);
         let Some(stream) = stream.filter(|stream| stream.audit.zone() == zone) else {
@@ -108,11 +110,13 @@ fn replicas(case: &Case<'_>, zone: &ZoneName, reference: Option<&ReplicaAudit>) 
                 continue;
             }
             _ if !recorded => Reason::ReadDiffers { replica },
-            Judgement::Whole if reference.is_some() => {
-                read.push((print.messages(), found.equal_through));
-                continue;
-            }
-            Judgement::Whole => Reason::NoReference { replica },
+            Judgement::Whole => match found.equal_through {
+                Some(through) => {
+                    (whole, held) = (whole + 1, Some((print.messages(), through)));
+                    continue;
+                }
+                None => Reason::NoReference { replica },
+            },
             Judgement::NotYet { count, .. } => {
                 Reason::StillToCome { place: place(), count: *count }
             }
@@ -130,14 +134,13 @@ fn replicas(case: &Case<'_>, zone: &ZoneName, reference: Option<&ReplicaAudit>) 
         return broken;
     }
     let none = || Reason::NoReplicas { zone: zone.clone() };
-    let (messages, through) = match (void, read.first()) {
-        (None, Some(first)) => *first,
+    let (messages, through) = match (void, held) {
+        (None, Some(held)) => held,
         (void, _) => return vec![Finding::void(CHECK.id, void.unwrap_or_else(none))],
     };
-    let through = through.unwrap_or(0);
     let reason = Reason::Identical {
         zone: zone.clone(),
-        replicas: read.len(),
+        replicas: whole,
         messages,
         source: case.begin.source.clone(),
         through,
@@ -145,7 +148,7 @@ fn replicas(case: &Case<'_>, zone: &ZoneName, reference: Option<&ReplicaAudit>) 
     vec![
         Finding::proved(CHECK.id, reason)
             .with("zone", zone)
-            .with("replicas", read.len())
+            .with("replicas", whole)
             .with("messages", messages)
             .with("equal through", through),
     ]

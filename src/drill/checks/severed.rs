@@ -36,12 +36,16 @@ pub(super) fn real(case: &Case<'_>) -> Result<Finding, Reason> {
     let zones = || samples.iter().filter_map(|s| s.zone(mirror).map(|zone| (s.at, zone)));
     // What arrived is told first: it says how much of the test is void.
     let last_seqs: Vec<u64> = zones().filter_map(|(_, zone)| zone.last_seq()).collect();
-    let (Some(held), Some(most)) = (last_seqs.first(), last_seqs.iter().max()) else {
+    // The first look may be older than the cut: what the zone was seen to hold before did not leak.
+    let before = case.run.samples.iter().filter(|sample| sample.at <= phase.from);
+    let before = before.filter_map(|sample| sample.zone(mirror)?.last_seq()).max();
+    let held = last_seqs.first().copied().max(before);
+    let (Some(held), Some(most)) = (held, last_seqs.iter().max()) else {
         let zone = Some(mirror.clone());
         return Err(Reason::Unknown { what: Unknown::HeldDuringCut, zone });
     };
     let delivered = zones().filter_map(|(_, zone)| zone.delivered()).max().unwrap_or(0);
-    let leaked = (most - held).max(delivered.saturating_sub(*held));
+    let leaked = most.saturating_sub(held).max(delivered.saturating_sub(held));
     if leaked > 0 {
         return Err(Reason::Leaked { count: leaked, of: acked, zone: mirror.clone() });
     }

@@ -20,6 +20,7 @@ impl fmt::Display for Reason {
             .of_the_run(f)
             .or_else(|| self.of_looking(f))
             .or_else(|| self.of_the_cut(f))
+            .or_else(|| self.of_the_link(f))
             .or_else(|| self.of_consumption(f))
             .or_else(|| self.of_independence(f))
             .or_else(|| self.of_growing(f))
@@ -98,6 +99,26 @@ impl Reason {
             Self::Nudged { zone } => write!(f, "the mirror of zone {zone} was nudged: these are not its own recovery times"),
             Self::NotRecovered { zone } => write!(f, "zone {zone} was not seen to recover: not all three times are known"),
             Self::Recovered { behind, link_up_ms, moving_ms, caught_up_ms, version, mirror, expected } => write!(f, "caught up on {behind} messages: link back after {}, mirror moving after {}, caught up after {} (expected of nats-server {version} with a {mirror} mirror: {expected})", seconds(*link_up_ms), seconds(*moving_ms), seconds(*caught_up_ms)),
+            _ => return None,
+        })
+    }
+
+    fn of_the_link(&self, f: &mut fmt::Formatter<'_>) -> Part {
+        Some(match self {
+            Self::NothingImpaired => f.write_str("no link was impaired by this drill"),
+            Self::ImpairmentNotMeasured { line, zone, missing } => {
+                let missing: Vec<&str> = missing.iter().map(|one| one.as_str()).collect();
+                let missing = if missing.is_empty() { "it".to_owned() } else { joined(missing.into_iter().map(str::to_owned), " and ") };
+                write!(f, "`{line}` was not measured: the line and both ends of zone {zone}'s link did not show {missing}")
+            }
+            Self::ImpairmentLost { line, zone, after_ms } => write!(f, "`{line}` did not last: {} into it the link of zone {zone} was not as asked", seconds(*after_ms)),
+            Self::ImpairmentMeasured { line, zone, looks, after_ms, round_trip_us } => {
+                let trip = round_trip_us.map(|us| format!("; a request over it took {}", micros(us))).unwrap_or_default();
+                write!(f, "`{line}` was measured on the line and at both ends of zone {zone}'s link after {} (checked {looks} times{trip})", seconds(*after_ms))
+            }
+            Self::NoForecast { zone } => write!(f, "there was no forecast of how long zone {zone} needs for its backlog"),
+            Self::NeverCleared { zone, behind } => write!(f, "zone {zone} was not seen to clear its backlog of {behind} messages"),
+            Self::ForecastHeld { zone, held: _, behind, forecast_ms, took_ms } => write!(f, "zone {zone} was {behind} messages behind: forecast to clear in {}, cleared in {}", seconds(*forecast_ms), seconds(*took_ms)),
             _ => return None,
         })
     }

@@ -7,7 +7,7 @@
 pub mod old;
 mod reel;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use crate::{
     command::{Command, Drill as DrillCommand},

@@ -65,7 +65,8 @@ pub fn history(entries: Vec<Entry>, events: &[Event], outcome: Outcome) -> Optio
     let mut state = State::new(&begin.region, &begin.platform, begin.at);
     state.apply(begin.at, Input::Phase(Phase::Up));
     let (version, mirror_kind) = (begin.server_version.clone(), begin.mirror_kind);
-    state.apply(begin.at, Input::Servers { version, mirror_kind });
+    let copy_kind = begin.copy_kind;
+    state.apply(begin.at, Input::Servers { version, mirror_kind, copy_kind });
     for name in CONCLUSIONS {
         let (verdict, evidence) = (Verdict::Waiting, "not part of this replay".to_owned());
         let none = Concluded { name: name.to_owned(), verdict, evidence };

@@ -44,7 +44,7 @@ fn entries() -> Vec<Entry> {
     let lines = [
         json!({
             "k": "begin", "format": 1, "zonedrill": "0.1.0", "drill": "heal",
-            "script": script.text, "scale": 1, "sabotage": null, "run": "k3f9q2", "region": "east",
+            "script": script.text.replace("{mirror}", "b").replace("{source}", "a"), "scale": 1, "sabotage": null, "run": "k3f9q2", "region": "east",
             "platform": "local", "server_version": "2.15.1", "mirror_kind": "durable",
             "source": "a", "mirror": "b", "new_zone": "c", "actor": "mia", "at": T,
         }),
@@ -84,7 +84,7 @@ fn event(ms: i64, event: &Value) -> Event {
     serde_json::from_value(line).unwrap()
 }
 
-fn story() -> Arc<Story> {
+pub(crate) fn story() -> Arc<Story> {
     let events = [
         event(-5000, &json!({"event": "link-changed", "zone": "b", "to": "up"})),
         event(1250, &json!({"event": "link-severed", "zone": "b", "after_ms": 3})),

@@ -7,6 +7,7 @@ use super::{
     format::{after, maybe_number, maybe_took, moment, number},
     glyph, markdown,
     plot::Charts,
+    region,
 };
 use crate::region::status::Verdict;
 
@@ -25,7 +26,11 @@ pub fn render(report: &Report, charts: &[Charts]) -> String {
         .runs
         .iter()
         .enumerate()
-        .map(|(index, told)| run(told, charts.get(index).unwrap_or(&nothing)))
+        .map(|(index, told)| {
+            let faults =
+                report.sabotaged().filter(|one| told.sabotage.is_none() && one.drill == told.drill);
+            run(told, faults, charts.get(index).unwrap_or(&nothing))
+        })
         .collect();
     let page = environment.render_named_str(
         "report.html",
@@ -37,6 +42,10 @@ pub fn render(report: &Report, charts: &[Charts]) -> String {
             written => moment(report.written_ms),
             version => report.zonedrill,
             runs,
+            mixed => report.is_mixed(),
+            region => region::draw(&report.runs).map(|(svg, run)| context! {
+                svg => Value::from_safe_string(svg), drill => run.drill,
+            }),
             limits => LIMITS,
         },
     );
@@ -54,7 +63,8 @@ fn word(verdict: Verdict) -> Value {
     context! { word => verdict.as_str(), glyph => glyph(verdict) }
 }
 
-fn run(run: &RunReport, charts: &Charts) -> Value {
+/// A run, and the runs of the same drill with a deliberate fault.
+fn run<'a>(run: &RunReport, faults: impl Iterator<Item = &'a RunReport>, charts: &Charts) -> Value {
     let safe = |svg: &str| Value::from_safe_string(svg.to_owned());
     let start = run.began_ms;
     context! {
@@ -66,6 +76,11 @@ fn run(run: &RunReport, charts: &Charts) -> Value {
         evidence => run.conclusion.evidence,
         sabotage => run.sabotage,
         sabotaged => run.sabotaged,
+        as_it_must => run.as_it_must,
+        faults => faults.map(|one| context! {
+            id => one.folder, kind => one.sabotage, verdict => word(one.conclusion.verdict),
+            evidence => one.conclusion.evidence, as_it_must => one.as_it_must,
+        }).collect::<Vec<_>>(),
         interrupted => run.interrupted,
         findings => run.conclusion.findings.iter().map(|f| context! {
             verdict => word(f.verdict), check => f.check, text => f.text, numbers => f.numbers,
@@ -101,10 +116,21 @@ fn run(run: &RunReport, charts: &Charts) -> Value {
         setup => markdown::setup(run),
         server_version => run.server_version,
         mirror_kind => run.mirror_kind.as_str(),
+        copy_kind => run.copy_kind.as_str(),
+        glance => glance(run, charts),
         consumed => safe(&charts.consumed),
         lag => safe(&charts.lag),
         waits => safe(&charts.latency),
         marks => charts.marks,
         script => run.script,
     }
+}
+
+/// The one chart that shows most of what a run claims, for the pages that are printed first.
+fn glance(run: &RunReport, charts: &Charts) -> Value {
+    let (svg, what) = match run.conclusion_number {
+        Some(2) => (&charts.lag, "true lag of each mirror, in messages"),
+        _ => (&charts.consumed, "messages a second that each zone’s consumer processed"),
+    };
+    context! { svg => Value::from_safe_string(svg.clone()), what }
 }

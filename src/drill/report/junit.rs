@@ -1,5 +1,7 @@
 //! `junit.xml`: a suite per run; in it a case for the drill's verdict and one for each finding.
 //!
+//! Beside honest runs, one with a deliberate fault has a single case: whether the fault was found.
+//!
 //! Broken is a `failure`. Void is an `error`, not `skipped`: CI systems show skipped cases green, and
 //! a drill that did not test what it claims is not green.
 
@@ -11,7 +13,9 @@ use crate::region::status::Verdict;
 /// The report as `JUnit` XML.
 #[must_use]
 pub fn render(report: &Report) -> String {
-    let suites: Vec<Suite> = report.runs.iter().map(Suite::of).collect();
+    let mixed = report.is_mixed();
+    let of = |run| if mixed { Suite::of(run).unless_found(run) } else { Suite::of(run) };
+    let suites: Vec<Suite> = report.runs.iter().map(of).collect();
     let sum = |of: fn(&Suite) -> usize| suites.iter().map(of).sum::<usize>();
     let time: f64 = suites.iter().map(|suite| suite.seconds).sum();
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
@@ -76,6 +80,17 @@ impl Suite {
             seconds,
             cases,
         }
+    }
+
+    /// Beside honest runs one with a deliberate fault is good where the fault was found.
+    fn unless_found(mut self, run: &RunReport) -> Self {
+        if run.sabotage.is_some() {
+            self.cases.truncate(1);
+            let why = format!("the fault was not found: {}", run.conclusion.evidence);
+            let bad = (run.as_it_must != Some(true)).then_some(("failure", Verdict::Broken, why));
+            self.cases.iter_mut().for_each(|case| case.bad.clone_from(&bad));
+        }
+        self
     }
 
     fn count(&self, element: &str) -> usize {

@@ -19,10 +19,12 @@ pub fn render(report: &Report) -> String {
         moment(report.written_ms),
         text(&report.zonedrill)
     );
+    let mixed = report.is_mixed();
+    let told = |run: &&RunReport| !(mixed && run.sabotage.is_some());
     table(
         &mut out,
         &["verdict", "drill", "claim", "evidence"],
-        report.runs.iter().map(|run| {
+        report.runs.iter().filter(told).map(|run| {
             vec![
                 verdict(run.conclusion.verdict),
                 named(run),
@@ -31,6 +33,23 @@ pub fn render(report: &Report) -> String {
             ]
         }),
     );
+    if mixed {
+        out.push_str("\nThe same drills with a deliberate fault, which must be found:\n\n");
+        table(
+            &mut out,
+            &["found", "drill", "fault", "what it came to"],
+            report.sabotaged().map(|run| {
+                let found = if run.as_it_must == Some(true) { "✓ yes" } else { "✗ **no**" };
+                let came = run.conclusion.verdict.as_str();
+                vec![
+                    found.to_owned(),
+                    text(&run.drill),
+                    text(run.sabotage.as_deref().unwrap_or_default()),
+                    format!("{came}: {}", text(&run.conclusion.evidence)),
+                ]
+            }),
+        );
+    }
     for run in &report.runs {
         tell(&mut out, run);
     }
@@ -192,7 +211,7 @@ pub(super) fn setup(run: &RunReport) -> Vec<(&'static str, String)> {
         ("took", maybe_took(run.ended_ms.map(|end| end.saturating_sub(run.began_ms)))),
         ("region", format!("{} on {}", run.region, run.platform)),
         ("server version", run.server_version.clone()),
-        ("mirror", run.mirror_kind.as_str().to_owned()),
+        (run.copy_kind.as_str(), run.mirror_kind.as_str().to_owned()),
         ("zones", format!("source {}, mirror {}", run.source, run.mirror)),
         ("scale", run.scale.to_string()),
         ("sabotage", run.sabotage.clone().unwrap_or_else(|| "none".into())),

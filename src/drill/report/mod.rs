@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`run`] | from a run's record to what is told of it |
 //! | [`plot`] | the timeline, as inline SVG |
+//! | [`region`] | the region as it was drilled, as inline SVG |
 //! | [`json`] [`markdown`] [`html`] [`junit`] | the formats |
 //! | [`mod@format`] | times and numbers as people read them |
 //!
@@ -15,6 +16,7 @@ pub mod json;
 pub mod junit;
 pub mod markdown;
 pub mod plot;
+pub mod region;
 pub mod run;
 
 use std::fmt::Write;
@@ -44,21 +46,38 @@ pub struct Report {
 }
 
 impl Report {
-    /// What came out, and what was not tested at all, in two sentences.
+    /// Those without a deliberate fault.
+    pub fn honest(&self) -> impl Iterator<Item = &RunReport> {
+        self.runs.iter().filter(|run| run.sabotage.is_none())
+    }
+
+    /// Those with a deliberate fault: they test the checks, not the region.
+    pub fn sabotaged(&self) -> impl Iterator<Item = &RunReport> {
+        self.runs.iter().filter(|run| run.sabotage.is_some())
+    }
+
+    /// Has runs of both kinds: a deliberate fault then stands beside what it tests.
+    #[must_use]
+    pub fn is_mixed(&self) -> bool {
+        self.honest().next().is_some() && self.sabotaged().next().is_some()
+    }
+
+    /// What came out, what was not tested at all, and whether deliberate faults were found.
     #[must_use]
     pub fn summary(&self) -> String {
-        let honest: Vec<&RunReport> =
-            self.runs.iter().filter(|run| run.sabotage.is_none()).collect();
-        let proved = |run: &&&RunReport| run.conclusion.verdict == Verdict::Proved;
-        let count = honest.iter().filter(proved).count();
-        let mut text = match honest.len() {
+        let proved = |run: &&RunReport| run.conclusion.verdict == Verdict::Proved;
+        let mut text = match self.honest().count() {
             0 => "No drill was run without a deliberate fault".to_owned(),
-            all => format!("{count} of {all} {} proved", if all == 1 { "drill" } else { "drills" }),
+            all => format!(
+                "{} of {all} {} proved",
+                self.honest().filter(proved).count(),
+                if all == 1 { "drill" } else { "drills" }
+            ),
         };
-        for run in honest.iter().filter(|run| !proved(run)) {
+        for run in self.honest().filter(|run| !proved(run)) {
             let _ = write!(text, "; {} is {}", run.drill, run.conclusion.verdict.as_str());
         }
-        let tried = |number: u8| honest.iter().any(|run| run.conclusion_number == Some(number));
+        let tried = |number: u8| self.honest().any(|run| run.conclusion_number == Some(number));
         let untried: Vec<String> = REQUIREMENTS
             .iter()
             .filter(|one| !tried(one.number))
@@ -71,27 +90,44 @@ impl Report {
             let noun = if untried.len() == 1 { "conclusion" } else { "conclusions" };
             let _ = write!(text, "Not tested: {noun} {}.", untried.join(", "));
         }
+        let (put_in, found) = self.faults();
+        if put_in > 0 {
+            let noun = if put_in == 1 { "deliberate fault" } else { "deliberate faults" };
+            let _ = write!(text, " {found} of {put_in} {noun} came to the verdict that it must.");
+        }
         text
     }
 
-    /// A report of these runs.
+    /// How many deliberate faults were put in, and how many came to the verdict that they must.
+    #[must_use]
+    pub fn faults(&self) -> (usize, usize) {
+        let found = self.sabotaged().filter(|run| run.as_it_must == Some(true)).count();
+        (self.sabotaged().count(), found)
+    }
+
+    /// A report of these runs. Its verdict is that of the runs without a deliberate fault, if there
+    /// are any; a fault that went unseen takes the worth of every proof.
     #[must_use]
     pub fn new(written_ms: UnixMs, runs: Vec<RunReport>) -> Self {
-        let is = |verdict| runs.iter().any(|run| run.conclusion.verdict == verdict);
-        let all_proved =
-            !runs.is_empty() && runs.iter().all(|run| run.conclusion.verdict == Verdict::Proved);
-        let verdict = match () {
-            () if is(Verdict::Broken) => Verdict::Broken,
-            () if all_proved => Verdict::Proved,
-            () => Verdict::Void,
-        };
-        Self {
+        let mut report = Self {
             schema: SCHEMA.into(),
             zonedrill: env!("CARGO_PKG_VERSION").into(),
             written_ms,
-            verdict,
+            verdict: Verdict::Void,
             runs,
-        }
+        };
+        let honest: Vec<Verdict> = report.honest().map(|run| run.conclusion.verdict).collect();
+        let sabotaged: Vec<Verdict> =
+            report.sabotaged().map(|run| run.conclusion.verdict).collect();
+        let judged = if honest.is_empty() { &sabotaged } else { &honest };
+        let unseen = sabotaged.contains(&Verdict::Proved);
+        report.verdict = match () {
+            () if judged.contains(&Verdict::Broken) => Verdict::Broken,
+            () if judged.is_empty() || unseen => Verdict::Void,
+            () if judged.iter().all(|verdict| *verdict == Verdict::Proved) => Verdict::Proved,
+            () => Verdict::Void,
+        };
+        report
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
         record::Entry,
     },
     region::{
-        MirrorKind, UnixMs, ZoneName,
+        CopyKind, MirrorKind, UnixMs, ZoneName,
         observation::ServerFacts,
         recovery,
         status::{Producer, Recovery},
@@ -37,6 +37,9 @@ pub struct RunReport {
     pub sabotage: Option<String>,
     /// What was done as sabotage.
     pub sabotaged: Vec<String>,
+    /// Of a sabotaged run: it came to the verdict that its fault must come to, by that fault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_it_must: Option<bool>,
     /// Why it ended before its time, if it did.
     pub interrupted: Option<String>,
     /// How many times the original plan's numbers.
@@ -51,6 +54,8 @@ pub struct RunReport {
     /// The version asked for.
     pub server_version: String,
     pub mirror_kind: MirrorKind,
+    #[serde(default, skip_serializing_if = "CopyKind::is_mirror")]
+    pub copy_kind: CopyKind,
     pub source: ZoneName,
     pub mirror: ZoneName,
     /// The zone that was added, if one.
@@ -215,6 +220,7 @@ pub fn tell(
         conclusion,
         sabotage: begin.sabotage.map(|kind| kind.as_str().to_owned()),
         sabotaged: Vec::new(),
+        as_it_must: None,
         interrupted: None,
         scale: begin.scale,
         actor: begin.actor,
@@ -223,6 +229,7 @@ pub fn tell(
         platform: begin.platform,
         server_version: begin.server_version,
         mirror_kind: begin.mirror_kind,
+        copy_kind: begin.copy_kind,
         source: begin.source,
         mirror: begin.mirror,
         new_zone: begin.new_zone,

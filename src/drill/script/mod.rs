@@ -109,6 +109,14 @@ pub struct Filling {
     pub new_zone: Option<ZoneName>,
 }
 
+impl Filling {
+    /// Zones that a script is tried with before its own are known.
+    fn example() -> Option<Self> {
+        let [source, mirror, new] = ["a", "b", "c"].map(|name| name.parse().ok());
+        Some(Self { scale: 1, source: source?, mirror: mirror?, new_zone: Some(new?) })
+    }
+}
+
 /// Why a script was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScriptError {
@@ -136,11 +144,8 @@ impl Script {
     /// # Errors
     /// The first mistake, with its line.
     pub fn parse(text: &str, origin: &str) -> Result<Self, ScriptError> {
-        let example = |name: &str| name.parse::<ZoneName>();
-        if let (Ok(source), Ok(mirror), Ok(new)) = (example("a"), example("b"), example("c")) {
-            let filling = Filling { scale: 1, source, mirror, new_zone: Some(new) };
-            Reader { text, origin, filling: Some(&filling), recorded: false }.read()?;
-        }
+        let filling = Filling::example();
+        Reader { text, origin, filling: filling.as_ref(), recorded: false }.read()?;
         Reader { text, origin, filling: None, recorded: false }.read()
     }
 
@@ -207,6 +212,19 @@ impl Script {
         Ok(filled)
     }
 
+    /// Does the same, in the same order, and is judged by the same rules.
+    #[must_use]
+    pub fn acts_as(&self, other: &Self) -> bool {
+        let acts = |script: &Self| {
+            let steps = script.steps.iter().map(|step| (step.phase.clone(), step.actions.clone()));
+            steps.collect::<Vec<_>>()
+        };
+        (&self.name, self.conclusion, &self.claim) == (&other.name, other.conclusion, &other.claim)
+            && acts(self) == acts(other)
+            && (&self.own_checks, &self.expects) == (&other.own_checks, &other.expects)
+            && self.sabotages == other.sabotages
+    }
+
     /// The text of the script for these zones at this scale.
     ///
     /// # Errors
@@ -232,9 +250,11 @@ impl Script {
         })
     }
 
-    /// The commands of all steps, in order, once its placeholders are filled in.
+    /// The commands of all steps, in order. What is not filled in yet stands for example zones.
     pub fn commands(&self) -> impl Iterator<Item = Command> {
-        self.lines().filter_map(|line| line.parse().ok())
+        let example = Filling::example();
+        self.lines()
+            .filter_map(move |line| substitute(line, example.as_ref()?, true).ok()?.parse().ok())
     }
 
     fn actions(&self) -> impl Iterator<Item = &Action> {

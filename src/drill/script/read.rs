@@ -97,7 +97,7 @@ impl Reader<'_> {
         let name = raw.name.get_ref();
         let fits = !name.is_empty()
             && name.len() <= 24
-            && name != "all"
+            && !["all", "conditions"].contains(&name.as_str())
             && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
         if !fits {
             let why = format!("`{name}` is not a drill's name: use 1 to 24 of a-z, 0-9 and `-`");

@@ -108,6 +108,58 @@ fn placeholders_grow_with_the_scale() {
     assert_eq!(waits, ["new zones.b.ledger.received >= 300"]);
 }
 
+/// Case 8.2: what an audience reads beside the figures of its room was written for another one.
+#[test]
+fn numbers_that_an_audience_reads_are_computed() {
+    for script in library::builtin() {
+        let [once, thrice] = [1, 3].map(|scale| script.fill(&filling(scale)).unwrap());
+        let counts = |text: &str| {
+            // In brackets stands what the original plan does.
+            let text = text.split(" (").next().unwrap_or_default();
+            let numbers = text.split(|c: char| !c.is_ascii_digit()).filter(|n| !n.is_empty());
+            numbers.map(|n| n.parse().unwrap()).collect::<Vec<u64>>()
+        };
+        for (one, three) in once.steps.iter().zip(&thrice.steps) {
+            let told = |step: &Step| {
+                [&step.title, &step.does, &step.expect, &step.watch].map(|text| counts(text))
+            };
+            for (one, three) in told(one).iter().flatten().zip(told(three).iter().flatten()) {
+                // The first of a range follows the one before it.
+                assert!(*one == 1 || [3 * one, 3 * one - 2].contains(three), "{one} {three}");
+            }
+        }
+    }
+}
+
+/// Before its zones are known, and however its lines are abbreviated.
+#[test]
+fn the_commands_of_a_script_are_known_before_it_is_filled() {
+    let bare =
+        GOOD.replace("produce {from 101} {to 200} --interval {interval 100 4s}", "z a {new}");
+    let script = Script::parse(&bare, "mine.toml").unwrap();
+    let all: Vec<Command> = script.commands().collect();
+    assert!(matches!(&all[..], [Command::ZoneAdd { zone: Some(zone) }] if zone.to_string() == "c"));
+}
+
+/// A run of a script that tells the same drill in other words is this version's; one that does
+/// something else is not.
+#[test]
+fn a_script_is_known_by_what_it_does() {
+    for script in library::builtin() {
+        let run = |text: &str| Script::recorded(text, "run").unwrap();
+        let filled = script.fill(&filling(2)).unwrap();
+        assert!(run(&filled.text).acts_as(&filled));
+        let told = filled.text.replace("Both consumers", "The two consumers");
+        assert!(run(&told).acts_as(&filled));
+        let slower = filled.text.replacen("--interval ", "--interval 1", 1);
+        assert!(!run(&slower).acts_as(&filled));
+        let laxer = filled.text.replacen("within = \"30s\"", "within = \"31s\"", 1);
+        assert!(!run(&laxer).acts_as(&filled));
+        let unphased = filled.text.replacen("phase = \"before\"", "phase = \"early\"", 1);
+        assert!(!run(&unphased).acts_as(&filled));
+    }
+}
+
 #[test]
 fn a_filled_script_is_a_script_of_its_own() {
     for script in library::builtin() {
@@ -122,9 +174,10 @@ fn a_filled_script_is_a_script_of_its_own() {
 fn the_four_conclusions_are_there_at_any_scale() {
     let scripts = library::builtin();
     let names: Vec<&str> = scripts.iter().map(|script| script.name.as_str()).collect();
-    assert_eq!(names, ["cut", "heal", "independent", "grow"]);
+    assert_eq!(names[..4], ["cut", "heal", "independent", "grow"]);
+    assert_eq!(names[4..], ["slow", "halfopen", "flap", "unnoticed"]);
     for (number, script) in (1..).zip(&scripts) {
-        assert_eq!(script.conclusion, Some(number));
+        assert_eq!(script.conclusion, Some(number).filter(|number| *number <= 4));
         for scale in [1, 3, 1000] {
             let filled = script.fill(&filling(scale)).unwrap();
             for line in filled.lines() {
@@ -138,11 +191,11 @@ fn the_four_conclusions_are_there_at_any_scale() {
 #[test]
 fn a_folder_of_ones_own_adds_and_replaces_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    assert_eq!(library::load(Some(&folder.path().join("none"))).unwrap().len(), 4);
+    assert_eq!(library::load(Some(&folder.path().join("none"))).unwrap().len(), 8);
     std::fs::write(folder.path().join("mine.toml"), GOOD).unwrap();
     let scripts = library::load(Some(folder.path())).unwrap();
-    assert_eq!(scripts.len(), 5);
-    assert_eq!(scripts[4].about, "a try");
+    assert_eq!(scripts.len(), 9);
+    assert_eq!(scripts[8].about, "a try");
     // A name is taken once, by the program first.
     for name in ["cut", "grow", "mine"] {
         let text = format!("# another\n{}", GOOD.replace("mine", name));

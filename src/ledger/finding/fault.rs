@@ -66,6 +66,12 @@ pub enum Fault {
     Beyond { sequences: u64 },
     /// The stream ends so many sequences before the source's last, and nothing more will come.
     EndsEarly { sequences: u64 },
+    /// A copy that remembers ids dropped messages whose id the source has twice.
+    Swallowed {
+        count: u64,
+        /// The first sequence of them.
+        first: u64,
+    },
     /// The ledger contradicts itself.
     Contradictions { count: u64 },
     /// Beside what is wrong for certain, evidence is damaged.
@@ -122,6 +128,11 @@ impl fmt::Display for Fault {
             Self::EndsEarly { sequences } => {
                 write!(f, "the stream ends {sequences} sequences before the source's")
             }
+            Self::Swallowed { count, first } => write!(
+                f,
+                "{count} {} swallowed by the id window: the origin has the id twice (first at sequence {first})",
+                plural(*count, "message was", "messages were")
+            ),
             Self::Contradictions { count } => {
                 let word = plural(*count, "contradiction", "contradictions");
                 write!(f, "{count} {word} in the ledger itself")

@@ -1,7 +1,11 @@
 //! What is found by number: messages twice, out of order, or that nobody sent.
 
 use crate::ledger::{
-    Ledger, account::FIRST_OFFENDERS, audit::StreamAudit, set::NumberSet, zone::Zone,
+    Ledger,
+    account::{FIRST_OFFENDERS, seqs},
+    audit::StreamAudit,
+    set::NumberSet,
+    zone::Zone,
 };
 
 /// What is found by number: of what the consumer saw and of what the stream holds, together.
@@ -50,9 +54,9 @@ impl Numbers {
             };
             all.duplicates += moved.len();
             all.reordered += reordered.len();
-            all.reordered_seqs.extend(reordered.iter().take(1000).filter_map(place));
+            all.reordered_seqs.extend(seqs(&reordered, place));
             all.unexpected += unexpected.len();
-            all.unexpected_seqs.extend(unexpected.iter().take(1000).filter_map(place));
+            all.unexpected_seqs.extend(seqs(&unexpected, place));
         }
         // Producers of this run that the ledger has never heard of.
         for (id, held) in stream.iter().flat_map(|stream| &stream.producers) {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+mod limits;
+
 use super::*;
 use proptest::prelude::*;
 
@@ -131,6 +133,14 @@ fn parts_do_not_run_into_each_other() {
     ];
     let distinct: BTreeSet<_> = hashes.iter().collect();
     assert_eq!(distinct.len(), hashes.len());
+}
+
+/// Files keep digests, so that every version must compute the same; these are another program's.
+#[test]
+fn a_hash_is_the_same_in_every_version() {
+    assert_eq!(hash(&[b"abcdefghij", b"", b"xyz"]), 0x3fad_dc0c_e518_cc25);
+    let block = fingerprint(&[(7, 5), (9, 6)].into()).blocks().next();
+    assert_eq!(block, Some((0, 0x300f_6760_ae07_0153, 2)));
 }
 
 #[test]

@@ -43,9 +43,10 @@ impl Run {
         u64::from(self.at) + u64::from(self.count)
     }
 
-    /// The sequence the next number would have.
-    fn next_seq(self) -> Option<u64> {
-        self.seq.checked_add(u64::from(self.count))
+    /// Do the numbers and the sequences of the other go on where its own end?
+    fn goes_on_in(self, other: Self) -> bool {
+        self.end() == u64::from(other.at)
+            && self.seq.checked_add(u64::from(self.count)) == Some(other.seq)
     }
 }
 
@@ -59,11 +60,7 @@ impl Chunk {
     pub(super) fn piece(&self, offset: u64, at_most: u64, far: &BTreeMap<u64, u64>) -> Piece {
         match &self.body {
             Body::Runs(runs) => {
-                // Mostly it is the last one that is asked for.
-                let next = match runs.last() {
-                    Some(last) if u64::from(last.at) <= offset => runs.len(),
-                    _ => runs.partition_point(|run| u64::from(run.at) <= offset),
-                };
+                let next = runs.partition_point(|run| u64::from(run.at) <= offset);
                 if let Some(run) = runs[..next].last()
                     && offset < run.end()
                 {
@@ -106,10 +103,7 @@ impl Chunk {
                 }
             }
             Body::Table { base, slots } => {
-                let end = (offset + count) as usize;
-                if slots.len() < end {
-                    slots.resize(end, NOWHERE);
-                }
+                slots.resize(slots.len().max((offset + count) as usize), NOWHERE);
                 for i in 0..count {
                     let seq = seq + i;
                     let slot = seq
@@ -129,7 +123,7 @@ impl Chunk {
         let Body::Runs(runs) = &mut self.body else { return };
         let runs = std::mem::take(runs);
         // In the middle, so that there is room on both sides.
-        let base = runs.first().map_or(0, |run| run.seq).saturating_sub(1 << 31);
+        let base = runs.first().map(|run| run.seq).unwrap_or_default().saturating_sub(1 << 31);
         self.body = Body::Table { base, slots: Vec::with_capacity(CHUNK as usize) };
         for run in runs {
             self.set(u64::from(run.at), run.seq, u64::from(run.count), far);
@@ -176,13 +170,12 @@ impl Chunk {
         offset.map(|offset| self.index * CHUNK + offset)
     }
 
-    /// The place of the last number below `limit`.
+    /// A place of the run of the last number below `limit`.
     pub(super) fn before(&self, limit: u64, far: &BTreeMap<u64, u64>) -> Option<u64> {
         match &self.body {
             Body::Runs(runs) => {
                 let end = runs.partition_point(|run| u64::from(run.at) < limit);
-                let run = runs[..end].last()?;
-                Some(run.seq + (limit.min(run.end()) - 1 - u64::from(run.at)))
+                runs[..end].last().map(|run| run.seq)
             }
             Body::Table { slots, .. } => {
                 (0..limit.min(slots.len() as u64)).rev().find_map(|offset| self.slot(offset, far))
@@ -190,13 +183,10 @@ impl Chunk {
         }
     }
 
-    /// The place of the first number from `from` on.
+    /// A place of the run of the first number from `from` on.
     pub(super) fn after(&self, from: u64, far: &BTreeMap<u64, u64>) -> Option<u64> {
         match &self.body {
-            Body::Runs(runs) => {
-                let run = runs.iter().find(|run| run.end() > from)?;
-                Some(run.seq + from.saturating_sub(u64::from(run.at)))
-            }
+            Body::Runs(runs) => runs.iter().find(|run| run.end() > from).map(|run| run.seq),
             Body::Table { slots, .. } => {
                 (from..slots.len() as u64).find_map(|offset| self.slot(offset, far))
             }
@@ -210,7 +200,7 @@ impl Chunk {
                 let mut runs: Vec<Run> = Vec::new();
                 for offset in 0..slots.len() as u64 {
                     if let Some(seq) = self.slot(offset, far) {
-                        push_run(&mut runs, Run { at: offset as u16, count: 1, seq });
+                        insert_run(&mut runs, Run { at: offset as u16, count: 1, seq });
                     }
                 }
                 runs
@@ -219,36 +209,18 @@ impl Chunk {
     }
 }
 
-/// Appends a run, or lengthens the last one by it.
-fn push_run(runs: &mut Vec<Run>, run: Run) {
-    match runs.last_mut() {
-        Some(last) if last.end() == u64::from(run.at) && last.next_seq() == Some(run.seq) => {
-            last.count += run.count;
-        }
-        _ => runs.push(run),
-    }
-}
-
 /// Puts a run where it belongs, joined with its neighbours where it continues them.
 fn insert_run(runs: &mut Vec<Run>, run: Run) {
-    if runs.last().is_none_or(|last| last.at < run.at) {
-        push_run(runs, run);
-        return;
-    }
-    let at = runs.partition_point(|other| other.at < run.at);
-    let next = runs[at];
-    let joins_next = run.end() == u64::from(next.at) && run.next_seq() == Some(next.seq);
-    let joins_last = at.checked_sub(1).filter(|before| {
-        let before = runs[*before];
-        before.end() == u64::from(run.at) && before.next_seq() == Some(run.seq)
-    });
-    match (joins_last, joins_next) {
-        (Some(before), true) => {
+    let at = runs.binary_search_by_key(&run.at, |other| other.at).unwrap_or_else(|at| at);
+    let before = at.checked_sub(1).filter(|before| runs[*before].goes_on_in(run));
+    let next = runs.get(at).copied().filter(|next| run.goes_on_in(*next));
+    match (before, next) {
+        (Some(before), Some(next)) => {
             runs[before].count += run.count + next.count;
             runs.remove(at);
         }
-        (Some(before), false) => runs[before].count += run.count,
-        (None, true) => runs[at] = Run { count: run.count + next.count, ..run },
-        (None, false) => runs.insert(at, run),
+        (Some(before), None) => runs[before].count += run.count,
+        (None, Some(next)) => runs[at] = Run { count: run.count + next.count, ..run },
+        (None, None) => runs.insert(at, run),
     }
 }

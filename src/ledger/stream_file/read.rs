@@ -14,6 +14,8 @@ use crate::{
 pub(super) struct Reader {
     head: Option<Head>,
     blocks: Vec<(u64, u64, u64)>,
+    /// Likewise, without what repeats an id.
+    once: Vec<(u64, u64, u64)>,
     /// Messages in the blocks: nothing that follows can be more.
     messages: u64,
     audit: Option<StreamAudit>,
@@ -72,7 +74,21 @@ impl Reader {
                 number(count)?,
                 number(times)?,
             ),
-            [word @ ("m" | "c" | "f" | "o" | "s"), first, count] => {
+            ["d", index, digest, messages] => {
+                let digest = u64::from_str_radix(digest, 16).map_err(|_| STRANGE.to_owned())?;
+                self.once.push((number(index)?, digest, number(messages)?));
+                Ok(())
+            }
+            ["l", last] => {
+                let (last, once) = (number(last)?, std::mem::take(&mut self.once));
+                let audit = self.audit()?;
+                let ends = audit.fingerprint.first().map(|first| (first, last));
+                let once = Fingerprint::rebuild(&once, ends)
+                    .ok_or("follows blocks that cannot be a stream's")?;
+                audit.once = Some(once);
+                Ok(())
+            }
+            [word @ ("m" | "c" | "f" | "o" | "s" | "i"), first, count] => {
                 let (first, count) = (number(first)?, number(count)?);
                 let fits = (1..=self.messages).contains(&count);
                 if !fits || first.checked_add(count).is_none() {
@@ -85,6 +101,7 @@ impl Reader {
                     "f" => &mut audit.foreign,
                     "o" => &mut audit.plain,
                     "s" => &mut audit.second,
+                    "i" => &mut audit.repeated,
                     _ => {
                         let held = producer.and_then(|id| audit.producers.get_mut(&id));
                         &mut held.ok_or("belongs to no producer")?.moved

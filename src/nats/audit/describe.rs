@@ -4,8 +4,8 @@ use async_nats::Client;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
-use super::{AuditError, NO_STREAM, PAUSE, STALLED, ask};
-use crate::region::topology::STREAM;
+use super::{AuditError, NO_STREAM, Numbers, PAUSE, STALLED, ask};
+use crate::{nats::renumbering, region::topology::STREAM};
 
 /// A stream as its leader describes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,18 +27,25 @@ impl Described {
     }
 }
 
-/// The zone's stream, by its leader's own word. Asked again until there is a leader, at most for
+/// The zone's stream, by its leader's own word, its last sequence by `numbers`. Asked again until there is a leader, at most for
 /// [`STALLED`].
 ///
 /// # Errors
 /// When the stream does not exist, or nobody answers for it.
-pub async fn describe(client: &Client) -> Result<Described, AuditError> {
+pub async fn describe(client: &Client, numbers: Numbers) -> Result<Described, AuditError> {
     let began = Instant::now();
     loop {
         let asked = ask(client, &format!("STREAM.INFO.{STREAM}"), &Value::Null).await;
         let why = match asked {
             Ok(Ok(answer)) => match described(&answer) {
-                Some(described) => return Ok(described),
+                Some(described) if numbers == Numbers::Own => return Ok(described),
+                Some(described) => match renumbering::last(client).await {
+                    Ok(last) => {
+                        let last_seq = last.map_or(0, |last| last.origin);
+                        return Ok(Described { last_seq, ..described });
+                    }
+                    Err(failure) => failure.words(),
+                },
                 None => "an answer without the stream's state".to_owned(),
             },
             Ok(Err(error)) if error.err_code == NO_STREAM => return Err(AuditError::NoStream),

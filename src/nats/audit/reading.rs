@@ -7,10 +7,10 @@ use futures::StreamExt;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{AuditError, Found, NO_STREAM, REQUEST, STALLED, ask};
+use super::{AuditError, Found, NO_STREAM, Numbers, REQUEST, STALLED, ask};
 use crate::{
     ledger::audit::Entry,
-    nats::wire::Delivery,
+    nats::{renumbering, wire::Delivery},
     region::topology::{DRILL_SUBJECT, STREAM},
 };
 
@@ -44,7 +44,11 @@ pub(super) struct Reading<'a> {
     pub(super) client: &'a Client,
     /// The only server it may be read from.
     pub(super) replica: Option<&'a str>,
+    pub(super) numbers: Numbers,
+    /// The next sequence of the range.
     pub(super) next: u64,
+    /// Where that is in the stream itself; `None` until it was looked up.
+    pub(super) own: Option<u64>,
     pub(super) last: u64,
     pub(super) found: Found,
     /// How many messages to ask for.
@@ -69,6 +73,16 @@ impl Reading<'_> {
         sink: &mut impl FnMut(&Entry<'_>),
         progress: &mut impl FnMut(u64),
     ) -> Result<(), Step> {
+        if self.own.is_none() {
+            let found = renumbering::at_or_after(self.client, self.next).await;
+            let found = found.map_err(|failure| Step::Again(failure.words()))?;
+            let Some(place) = found else {
+                self.found.holes.push((self.next, self.last));
+                self.next = self.last.saturating_add(1);
+                return Ok(());
+            };
+            self.own = Some(place.own);
+        }
         let inbox = self.client.new_inbox();
         let mut messages = self
             .client
@@ -113,7 +127,7 @@ impl Reading<'_> {
             "config": {
                 "name": name,
                 "deliver_policy": "by_start_sequence",
-                "opt_start_seq": self.next,
+                "opt_start_seq": self.own.unwrap_or(self.next),
                 "ack_policy": "none",
                 "replay_policy": "instant",
                 "mem_storage": true,
@@ -226,13 +240,19 @@ impl Reading<'_> {
         }
     }
 
-    fn entry(&mut self, message: &Message, seq: u64, sink: &mut impl FnMut(&Entry<'_>)) {
+    fn entry(&mut self, message: &Message, own: u64, sink: &mut impl FnMut(&Entry<'_>)) {
         self.progressed = Instant::now();
         self.largest = self.largest.max(message.length as u64);
+        let seq = match self.numbers {
+            Numbers::Own => own,
+            Numbers::Source => renumbering::origin_in(message.headers.as_ref())
+                .unwrap_or_else(|| self.next + own.saturating_sub(self.own.unwrap_or(own))),
+        };
+        self.own = Some(own + 1);
         if seq > self.next {
             self.found.holes.push((self.next, (seq - 1).min(self.last)));
         }
-        self.next = seq + 1;
+        self.next = self.next.max(seq + 1);
         if seq > self.last {
             return;
         }
@@ -249,7 +269,7 @@ impl Reading<'_> {
 
     /// The consumer says that there is nothing more: asks the stream's leader whether that is so.
     async fn look_for_more(&mut self) -> Result<(), Step> {
-        let body = json!({"seq": self.next, "next_by_subj": ">"});
+        let body = json!({"seq": self.own.unwrap_or(self.next), "next_by_subj": ">"});
         let subject = format!("STREAM.MSG.GET.{STREAM}");
         match ask(self.client, &subject, &body).await.map_err(Step::Again)? {
             Err(error) if error.err_code == NO_MESSAGE => {
@@ -260,7 +280,7 @@ impl Reading<'_> {
             Err(error) => Err(Step::Again(error.description)),
             Ok(answer) => match answer.pointer("/message/seq").and_then(Value::as_u64) {
                 // Beyond the range: all that is left of it is a hole.
-                Some(seq) if seq > self.last => {
+                Some(seq) if seq > self.last && self.numbers == Numbers::Own => {
                     self.found.holes.push((self.next, self.last));
                     self.next = seq;
                     Ok(())

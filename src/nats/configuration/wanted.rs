@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::region::{
-    MirrorKind, Role, ZonePlan,
+    CopyKind, MirrorKind, Role, ZonePlan,
     configuration::{
         Configuration, Consumer, ConsumerConfig, External, Origin, OriginConsumer, StreamConfig,
     },
@@ -28,7 +28,7 @@ const MIRROR_HEARTBEAT: Duration = Duration::from_secs(1);
 #[must_use]
 pub fn stream(source: &ZonePlan, zone: &ZonePlan, kind: MirrorKind) -> StreamConfig {
     match zone.role {
-        Role::Source => source_stream(),
+        Role::Source | Role::Promoted => source_stream(),
         Role::Mirror => mirror_stream(source, zone, kind),
     }
 }
@@ -48,15 +48,23 @@ fn mirror_stream(source: &ZonePlan, zone: &ZonePlan, kind: MirrorKind) -> Stream
         name: zone.mirror_consumer(),
         deliver_subject: zone.mirror_deliver_subject(),
     });
-    let external = External { api: format!("$JS.{}.API", source.domain()), deliver: String::new() };
-    StreamConfig {
-        mirror: Some(Origin {
-            name: STREAM.into(),
-            external: Some(external),
-            consumer,
-            ..Origin::default()
-        }),
-        ..any_stream()
+    let api = format!("$JS.{}.API", source.domain());
+    let origin = |deliver: String| Origin {
+        name: STREAM.into(),
+        external: Some(External { api, deliver }),
+        consumer,
+        ..Origin::default()
+    };
+    match zone.copy {
+        CopyKind::Mirror => StreamConfig { mirror: Some(origin(String::new())), ..any_stream() },
+        CopyKind::Sources => StreamConfig {
+            // Without it the source delivers to a subject that the link does not let through.
+            sources: vec![origin(zone.mirror_deliver_subject())],
+            // Servers give a copy another window by version, or none (nats-facts §T). A mirror
+            // can have none.
+            duplicate_window: nanos(DUPLICATE_WINDOW),
+            ..any_stream()
+        },
     }
 }
 

@@ -55,7 +55,8 @@ impl Damaged<'_> {
             // A new one that somebody made may stand where it should all the same.
             let accepted =
                 |kind: &&Kind| matches!(kind, Kind::Recreated | Kind::Reset | Kind::Paused { .. });
-            if !(kinds.iter().all(accepted) && stands_at(&seen, position)) {
+            let own = self.own_of(position.from).await?;
+            if !(kinds.iter().all(accepted) && stands_at(&seen, own)) {
                 streams::delete_consumer(here, &zone.domain(), &zone.consumer()).await?;
                 return self.create_consumer(position, steps).await;
             }
@@ -84,7 +85,8 @@ impl Damaged<'_> {
         steps: &mut Vec<Step>,
     ) -> Result<(), NatsError> {
         self.wait_for(position.from - 1).await?;
-        create_at(&self.reader.here, self.zone(), position.from).await?;
+        let own = self.own_of(position.from).await?;
+        create_at(&self.reader.here, self.zone(), own).await?;
         steps.push(Step::ConsumerCreated { from: position.from, again: position.again });
         Ok(())
     }
@@ -97,7 +99,7 @@ impl Damaged<'_> {
         }
         let progress = self.progress;
         for &seq in &progress.missing {
-            if has_message(&self.reader.here, self.zone(), seq).await? {
+            if self.has_message(seq).await? {
                 let missing = progress.missing.iter().filter(|other| **other > seq).count();
                 let again = (progress.last - seq).saturating_sub(missing as u64);
                 return Ok(Position { from: seq, again });
@@ -129,8 +131,8 @@ fn is_updated(kind: &Kind) -> bool {
 }
 
 /// Whether a consumer will deliver just what the room lacks.
-fn stands_at(seen: &Consumer, position: Position) -> bool {
-    seen.ack_floor < position.from && seen.delivered_seq + 1 == position.from
+fn stands_at(seen: &Consumer, own: u64) -> bool {
+    seen.ack_floor < own && seen.delivered_seq + 1 == own
 }
 
 /// Makes a zone's consumer so that it delivers from a sequence on.

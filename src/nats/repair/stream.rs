@@ -1,14 +1,14 @@
 //! Repairing a stream: its settings, the mirror, the durable that the mirror copies over.
 
-use serde_json::{Value, json};
+use async_nats::Client;
 use tokio::time::{Instant, sleep};
 
 use super::{Damaged, LOOK_EVERY, Step};
 use crate::{
     nats::{
         NatsError,
-        api::Ask,
         configuration::{self, wanted},
+        renumbering::{self, Question, Settling},
         streams::{self, SET_UP_DEADLINE},
     },
     region::{
@@ -44,29 +44,8 @@ impl Damaged<'_> {
 
     /// Puts the settings back, and leaves those alone that no bring-up sets.
     async fn restore_settings(&self) -> Result<(), NatsError> {
-        let deadline = Instant::now() + SET_UP_DEADLINE;
-        let whom = self.zone().domain();
-        let info = Ask {
-            client: &self.reader.here,
-            subject: format!("$JS.API.STREAM.INFO.{STREAM}"),
-            body: Value::Null,
-            whom: &whom,
-            what: &format!("tell about the stream `{STREAM}`"),
-        };
-        let mut config = info.by::<Value>(deadline).await?["config"].take();
-        let want = json!(wanted::stream(self.source, self.zone(), self.reader.kind));
-        if let (Some(config), Value::Object(want)) = (config.as_object_mut(), want) {
-            config.remove("sources");
-            config.extend(want);
-        }
-        let update = Ask {
-            client: &self.reader.here,
-            subject: format!("$JS.API.STREAM.UPDATE.{STREAM}"),
-            body: config,
-            whom: &whom,
-            what: &format!("put the settings of the stream `{STREAM}` back"),
-        };
-        update.by::<Value>(deadline).await.map(drop)
+        let want = wanted::stream(self.source, self.zone(), self.reader.kind);
+        streams::update(&self.reader.here, self.zone(), &want).await
     }
 
     /// Deletes the mirror and makes it anew; waits until it holds what the source holds.
@@ -79,8 +58,13 @@ impl Damaged<'_> {
         // The old durable stands where the old mirror was.
         streams::drop_zone(source, zone).await?;
         streams::create_mirror(source, here, self.source, zone, self.reader.kind).await?;
-        self.wait_for(origin.last_seq).await?;
-        let dropped = old.saturating_sub(origin.last_seq);
+        let (last, dropped) = if zone.renumbers() {
+            // A copy by `sources` does not count what the source has deleted at its end.
+            (self.last_of(source).await?, 0)
+        } else {
+            (origin.last_seq, old.saturating_sub(origin.last_seq))
+        };
+        self.wait_for(last).await?;
         steps.push(Step::MirrorRebuilt { last_seq: origin.last_seq, dropped });
         Ok(())
     }
@@ -105,12 +89,27 @@ impl Damaged<'_> {
         }
     }
 
-    /// Waits until the zone's stream has come to a sequence.
+    /// The last message of the region's stream in a zone, by the source's sequences; 0 for none.
+    async fn last_of(&self, client: &Client) -> Result<u64, NatsError> {
+        let last = renumbering::ask(client, self.zone(), Question::Last).await?;
+        Ok(last.map_or(0, |place| place.origin))
+    }
+
+    /// Waits until the zone's stream has come to a sequence of the source.
     pub(super) async fn wait_for(&self, last_seq: u64) -> Result<(), NatsError> {
         let began = Instant::now();
+        let mut settling = Settling::default();
         loop {
-            let seen = configuration::stream(&self.reader.here).await;
-            let has = seen.there().map_or(0, |stream| stream.last_seq);
+            let here = &self.reader.here;
+            let has = if let Some(source) = &self.reader.source
+                && self.zone().renumbers()
+            {
+                let last = renumbering::ask(here, self.zone(), Question::Last).await?;
+                let passed = settling.look(source, self.zone(), last).await.ok().flatten();
+                last.map_or(0, |place| place.origin).max(passed.unwrap_or(0))
+            } else {
+                configuration::stream(here).await.there().map_or(0, |stream| stream.last_seq)
+            };
             if has >= last_seq {
                 return Ok(());
             }

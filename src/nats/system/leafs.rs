@@ -40,6 +40,7 @@ struct Leaf {
     #[serde(default)]
     ip: String,
     rtt: Option<String>,
+    in_bytes: Option<u64>,
 }
 
 impl Leaf {
@@ -48,7 +49,7 @@ impl Leaf {
         // an unnamed one of our account must count for somebody.
         let name = if self.name.is_empty() { self.account } else { self.name };
         let rtt_us = self.rtt.as_deref().and_then(go_duration_us);
-        LeafReport { id: self.id, name, host: self.ip, rtt_us }
+        LeafReport { id: self.id, name, host: self.ip, rtt_us, in_bytes: self.in_bytes }
     }
 }
 

@@ -15,7 +15,7 @@ use bollard::{
 use futures::future::join_all;
 
 use super::{
-    engine::{code, failed},
+    engine::{code, failed, patient},
     names::{ID_LABEL, NODE_LABEL, Names, PORT_LABEL, REGION_LABEL, VERSION_LABEL},
 };
 use crate::{
@@ -189,6 +189,7 @@ pub async fn sweep(
 }
 
 async fn remove(docker: &Docker, one: &Found) -> Result<(), PlatformError> {
+    let docker = patient(docker);
     if one.state == "running" {
         let options = StopContainerOptionsBuilder::new().t(GRACE_S).build();
         // If it cannot be stopped, it is removed by force.

@@ -6,13 +6,15 @@ use std::{
     ffi::OsString,
     fs,
     io::{self, ErrorKind},
+    net::{IpAddr, UdpSocket},
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
 };
 
 use super::{engine::refuse, image::digest};
-use crate::platform::PlatformError;
+use crate::{platform::PlatformError, region::topology::LOOPBACK};
 use serde::Deserialize;
+use tokio::net::lookup_host;
 
 /// An engine's address, and how to speak with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +69,58 @@ pub fn find() -> Result<Endpoint, PlatformError> {
         knock(Path::new(path)).map_err(|error| closed(Path::new(path), Some(by), &error))?;
     }
     Ok(endpoint)
+}
+
+/// By which address servers are reached that an engine on another machine publishes at every
+/// address it has; `None` where the address at which they are published is the one.
+///
+/// # Errors
+/// When what is published there could not be reached from here; says which address could.
+pub async fn reached(publish: Option<IpAddr>) -> Result<Option<IpAddr>, PlatformError> {
+    // Without an engine the bring-up says so.
+    let Ok(Endpoint { host, .. }) = find() else { return Ok(None) };
+    let Some(machine) = authority(&host) else { return Ok(None) };
+    let Ok(addresses) = lookup_host(machine).await else { return Ok(None) };
+    let addresses: Vec<IpAddr> = addresses.map(|address| address.ip()).collect();
+    reached_at(&host, &addresses, publish)
+}
+
+fn reached_at(
+    host: &str,
+    engine: &[IpAddr],
+    publish: Option<IpAddr>,
+) -> Result<Option<IpAddr>, PlatformError> {
+    let publish = publish.unwrap_or(LOOPBACK);
+    let Some(first) = engine.first().filter(|_| !engine.iter().any(is_here)) else {
+        return Ok(None);
+    };
+    if publish.is_loopback() {
+        return Err(refuse(format!(
+            "the engine at {host} is on another machine, and what it publishes at {publish} cannot be reached from here: `--publish {first}` publishes the region at that machine's address, to whoever reaches it"
+        )));
+    }
+    if !publish.is_unspecified() {
+        return Ok(None);
+    }
+    match engine.iter().find(|address| address.is_ipv4() == publish.is_ipv4()) {
+        Some(address) => Ok(Some(*address)),
+        None => Err(refuse(format!(
+            "the engine at {host} is not reached by an address of the kind of {publish}: `--publish {first}` publishes the region at the one it is reached by"
+        ))),
+    }
+}
+
+/// Is it an address of this machine?
+fn is_here(address: &IpAddr) -> bool {
+    address.is_loopback() || UdpSocket::bind((*address, 0)).is_ok()
+}
+
+/// `HOST:PORT` of an engine that is spoken with over TCP.
+fn authority(host: &str) -> Option<String> {
+    let (scheme, rest) = host.split_once("://")?;
+    let authority = rest.split('/').next().filter(|_| scheme != "unix")?;
+    let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    Some(if has_port { authority.to_owned() } else { format!("{authority}:2375") })
 }
 
 /// The engine that environment or docker's settings name.
@@ -268,6 +322,35 @@ mod tests {
         let certified = [verified[0], verified[1], ("DOCKER_CERT_PATH", "/certs")];
         let here = named_with(folder, &certified).unwrap().unwrap();
         assert_eq!(here.tls.as_deref(), Some(Path::new("/certs")));
+    }
+
+    #[test]
+    fn what_an_engine_elsewhere_publishes_is_reached_at_its_address() {
+        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+        // 192.0.2.0/24 and 2001:db8::/32 are nobody's.
+        let (far, far6) = (ip("192.0.2.7"), ip("2001:db8::7"));
+        let at = |engine: &[IpAddr], publish: Option<&str>| {
+            reached_at("tcp://far:2376", engine, publish.map(ip)).map_err(|error| error.to_string())
+        };
+        for publish in [None, Some("127.0.0.1"), Some("0.0.0.0"), Some("192.0.2.7")] {
+            assert_eq!(at(&[ip("127.0.0.2")], publish), Ok(None), "it is here");
+        }
+        assert_eq!(at(&[far], Some("0.0.0.0")), Ok(Some(far)));
+        assert_eq!(at(&[far6, far], Some("0.0.0.0")), Ok(Some(far)));
+        assert_eq!(at(&[far, far6], Some("::")), Ok(Some(far6)));
+        assert_eq!(at(&[far], Some("192.0.2.9")), Ok(None), "as it was said");
+        for (engine, publish) in [(far, None), (far, Some("127.0.0.2")), (far6, Some("0.0.0.0"))] {
+            let told = at(&[engine], publish).unwrap_err();
+            assert!(told.contains(&format!("`--publish {engine}`")), "{told}");
+        }
+        for (host, wanted) in [
+            ("tcp://far:2376", Some("far:2376")),
+            ("https://[2001:db8::7]:2376/", Some("[2001:db8::7]:2376")),
+            ("tcp://far", Some("far:2375")),
+            ("unix:///var/run/docker.sock", None),
+        ] {
+            assert_eq!(authority(host).as_deref(), wanted, "{host}");
+        }
     }
 
     #[test]

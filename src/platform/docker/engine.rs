@@ -9,6 +9,9 @@ use crate::platform::PlatformError;
 
 /// How long the engine may take for one answer.
 const ANSWER_S: u64 = 15;
+/// How long it may take to make, start, stop or remove a container: six at once took over 15 s on two
+/// busy cores.
+const CHANGE: Duration = Duration::from_secs(90);
 /// How long it may take for the first: it has nothing to do but say its version.
 const FIRST_ANSWER: Duration = Duration::from_secs(5);
 /// Engine 20.10.
@@ -75,6 +78,11 @@ pub async fn find() -> Result<Engine, PlatformError> {
     })
 }
 
+/// The same engine, given time for a change of a container.
+pub fn patient(docker: &Docker) -> Docker {
+    docker.clone().with_timeout(CHANGE)
+}
+
 fn check_age(host: &str, version: &SystemVersion, api: ClientVersion) -> Result<(), PlatformError> {
     if (api.major_version, api.minor_version)
         >= (OLDEST_API.major_version, OLDEST_API.minor_version)
@@ -138,9 +146,7 @@ pub fn words(error: &Error) -> String {
     match error {
         Error::DockerResponseServerError { message, .. } => message.trim().to_owned(),
         Error::RequestTimeoutError => {
-            format!(
-                "it did not answer within {ANSWER_S} s: restart it (`sudo systemctl restart docker`)"
-            )
+            "it did not answer in time: restart it (`sudo systemctl restart docker`)".to_owned()
         }
         Error::HyperLegacyError { err } if err.is_connect() => {
             "it cannot be reached any more: `docker version` says whether it runs".to_owned()

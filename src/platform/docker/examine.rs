@@ -62,6 +62,15 @@ pub async fn examine(examined: Examined<'_>, settings: &Settings, cache: PathBuf
     add("docker", How::Well, format!("{version} (API {api}, {machine}) at {host}"));
     let (how, words) = the_image(&engine, settings, cache).await;
     add("image", how, words);
+    let reached = match super::reached(settings.publish).await {
+        Ok(reached) => reached,
+        Err(error) => {
+            add("published", How::Ill, error.to_string());
+            None
+        }
+    };
+    let plans: Vec<ZonePlan> = plans.iter().map(|plan| plan.clone().reached_at(reached)).collect();
+    let plans = &plans[..];
     if let Some(warning) = ZonePlan::warning(settings.publish) {
         add("published", How::Mind, warning);
     }
@@ -167,6 +176,7 @@ fn the_data(volumes: &[String], names: &Names, folder: &Path, fresh: bool) -> (H
 }
 
 async fn the_ports(engine: &Engine, names: &Names, plans: &[ZonePlan]) -> (How, String) {
+    use super::zones;
     use crate::{platform::local::ports, region::Role};
     let mut taken = Vec::new();
     for plan in plans {
@@ -174,7 +184,7 @@ async fn the_ports(engine: &Engine, names: &Names, plans: &[ZonePlan]) -> (How, 
             let leaf = (plan.role == Role::Source).then_some(node.leaf_port);
             for port in [node.client_port].into_iter().chain(leaf) {
                 let owner = containers::publisher(&engine.docker, node.published, port).await;
-                if owner.is_some() || !ports::is_free_at(node.published, port) {
+                if owner.is_some() || !zones::is_free(node, port) {
                     let owner = owner.unwrap_or_else(|| ports::owner(port, names.identity()));
                     taken.push(format!("{port} by {owner}"));
                 }

@@ -1,11 +1,9 @@
 //! A server's configuration in a container, and the files in `compose/` for use by hand: both are made
 //! of the same templates, and a test holds them to that.
 
-use std::net::SocketAddr;
-
 use super::names::lan;
 use crate::{
-    platform::config::{self, Values},
+    platform::config::{self, Clients, Values},
     region::{
         ZonePlan,
         topology::{DOCKER_PINGS, NodePlan},
@@ -29,6 +27,7 @@ pub fn config(
     let inside = NodePlan {
         name: node.name.clone(),
         published: node.published,
+        reached: node.reached,
         client_port: CLIENT_PORT,
         cluster_port: CLUSTER_PORT,
         leaf_port: LEAF_PORT,
@@ -38,10 +37,11 @@ pub fn config(
         peers.map(|peer| format!("{}:{CLUSTER_PORT}", lan(&peer.name))).collect();
     let links: Vec<String> =
         source.nodes.iter().map(|hub| format!("{}:{LEAF_PORT}", hub.name)).collect();
+    let advertised = node.advertised().map(|at| at.to_string());
     let values = Values {
         version,
         listen_host: "0.0.0.0",
-        client_advertise: &SocketAddr::new(node.host(), node.client_port).to_string(),
+        clients: advertised.as_deref().map_or(Clients::AreNotTold, Clients::ComeTo),
         pid_file: "/data/nats.pid",
         // The engine keeps what a server writes to its standard error.
         log_file: "",
@@ -81,6 +81,26 @@ mod tests {
         let (client, leaf) = (variable("CLIENT"), variable("LEAF"));
         let (route, system) = (variable("ROUTE"), variable("SYSTEM"));
         Access::new(Secrets { client, leaf, route, system }, false)
+    }
+
+    #[test]
+    fn clients_are_told_where_they_reach_the_servers_or_nothing() {
+        let told = |publish: Option<&str>, reached: Option<&str>| {
+            let ip = |text: &str| text.parse().unwrap();
+            let zone = ZonePlan::new("a".parse().unwrap(), Role::Source, 0, DEFAULT_PORT_BASE)
+                .at(publish.map(ip))
+                .reached_at(reached.map(ip))
+                .with_access(&variables());
+            let text = config(DEFAULT_NATS_VERSION, &zone, &zone, &zone.nodes[0]).unwrap();
+            let at = text.lines().find_map(|line| line.strip_prefix("client_advertise: "));
+            // Once for the leafnodes in any case.
+            (at.map(str::to_owned), text.matches("no_advertise: true").count() == 2)
+        };
+        let at = |address: &str| (Some(format!("\"{address}:15222\"")), false);
+        assert_eq!(told(None, None), at("127.0.0.1"));
+        assert_eq!(told(Some("192.0.2.7"), None), at("192.0.2.7"));
+        assert_eq!(told(Some("0.0.0.0"), Some("192.0.2.7")), at("192.0.2.7"));
+        assert_eq!(told(Some("0.0.0.0"), None), (None, true));
     }
 
     /// A node's configuration with variables, and what they are made of. nats-server knows a variable
@@ -138,7 +158,7 @@ mod tests {
             nodes => zone.nodes.iter().map(node).collect::<Vec<_>>(),
             region => names.region(),
             zone => zone.name.as_str(),
-            role => match zone.role { Role::Source => "source", Role::Mirror => "mirror" },
+            role => match zone.role { Role::Source => "source", Role::Mirror | Role::Promoted => "mirror" },
             zone_network => names.zone_network(&zone.name),
             wan => names.wan(),
         };

@@ -105,7 +105,7 @@ impl DockerPlatform {
         let zone = self.zone(name)?;
         match zone.plan.role {
             Role::Source => Err(PlatformError::NoLink(name.clone())),
-            Role::Mirror => Ok(zone),
+            Role::Mirror | Role::Promoted => Ok(zone),
         }
     }
 

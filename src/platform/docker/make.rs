@@ -19,7 +19,7 @@ use futures::{StreamExt, future::join_all};
 
 use super::{
     DockerPlatform, Ready, containers,
-    engine::{code, failed, refuse},
+    engine::{code, failed, patient, refuse},
     files::{CLIENT_PORT, LEAF_PORT},
     image::Image,
     names::{NODE_LABEL, PORT_LABEL, ROLE_LABEL, USER_LABEL, VERSION_LABEL, ZONE_LABEL, lan},
@@ -149,7 +149,7 @@ impl DockerPlatform {
         zone: &ZonePlan,
         node: &NodePlan,
     ) -> Result<(), PlatformError> {
-        let docker = &ready.engine.docker;
+        let docker = &patient(&ready.engine.docker);
         let name = self.names.container(&node.name);
         let config = self.write(zone, node, image)?;
         let user = self.ensure_volume(docker, image, node).await?;
@@ -188,7 +188,7 @@ impl DockerPlatform {
     ) -> ContainerCreateBody {
         let role = match zone.role {
             Role::Source => "source",
-            Role::Mirror => "mirror",
+            Role::Mirror | Role::Promoted => "mirror",
         };
         let mut labels = self.names.labels();
         labels.extend(

@@ -47,6 +47,7 @@ use tokio::sync::mpsc;
 pub use self::{
     access::adopted_access,
     containers::Swept,
+    endpoint::reached,
     leftovers::{Removed, clear_region, may_take_over, remove_foreign, remove_region},
 };
 use self::{

@@ -10,11 +10,12 @@ use bollard::{
 use super::{
     DockerPlatform, Ready, Zone,
     containers::{self, GRACE_S},
+    engine::patient,
     watch::Asked,
 };
 use crate::{
     platform::PlatformError,
-    region::{NodeName, observation::ProcessState, topology::NodePlan},
+    region::{NodeName, observation::ProcessState, remedy::Remedy, topology::NodePlan},
 };
 
 impl DockerPlatform {
@@ -33,16 +34,15 @@ impl DockerPlatform {
         asked: Asked,
     ) -> Result<(), PlatformError> {
         use ProcessState::{Dead, Frozen, Running, Stopped};
+        let thaw = Remedy::ThawNode(node.clone());
         let why = match (ready.watch.look(node).await?.state, asked) {
             (Running, Asked::Thaw) => "is not frozen".to_owned(),
-            (Frozen, Asked::Freeze) => {
-                format!("is frozen already: `node thaw {node}` resumes it")
-            }
+            (Frozen, Asked::Freeze) => format!("is frozen already: {}", thaw.told()),
             (Stopped | Dead, Asked::Stop | Asked::Kill | Asked::Freeze | Asked::Thaw) => {
-                format!("is not running: `node start {node}` starts it")
+                format!("is not running: {}", Remedy::StartNode(node.clone()).told())
             }
             (Running, Asked::Start) => "runs already".to_owned(),
-            (Frozen, Asked::Start) => format!("is frozen: `node thaw {node}` resumes it"),
+            (Frozen, Asked::Start) => format!("is frozen: {}", thaw.told()),
             _ => return Ok(()),
         };
         Err(PlatformError::NodeState { node: node.clone(), why })
@@ -91,8 +91,8 @@ impl DockerPlatform {
     }
 
     async fn act(&self, ready: &Ready, node: &NodeName, asked: Asked) -> Result<(), PlatformError> {
-        let docker = &ready.engine.docker;
-        let container = self.container_id(docker, node).await?;
+        let docker = &patient(&ready.engine.docker);
+        let container = self.container_id(&ready.engine.docker, node).await?;
         let acting = async {
             match asked {
                 Asked::Start => {

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep};
 use super::{
     DockerOptions, DockerPlatform, Ready,
     containers::{self, Data, Found},
-    engine::{Engine, code, failed, refuse},
+    engine::{Engine, code, failed, patient, refuse},
     files, foreign,
     image::{self, Image},
     locked,
@@ -199,7 +199,11 @@ impl DockerPlatform {
                     match one.state.as_str() {
                         "paused" => docker.unpause_container(&one.id).await,
                         "running" => Ok(()),
-                        _ => docker.start_container(&one.id, None::<StartContainerOptions>).await,
+                        _ => {
+                            patient(docker)
+                                .start_container(&one.id, None::<StartContainerOptions>)
+                                .await
+                        }
                     }
                     .map_err(|error| failed(&format!("start {}", node.name), &error))?;
                     if cut {
@@ -279,8 +283,14 @@ impl DockerPlatform {
             }
             if Instant::now() > deadline {
                 return Err(not_started(format!(
-                    "its container runs, but it did not answer on port {} within {PATIENCE:?}",
-                    node.client_port
+                    "its container runs, but it did not answer at {}:{} within {PATIENCE:?}{}",
+                    node.host(),
+                    node.client_port,
+                    if node.published.is_loopback() || node.published.is_unspecified() {
+                        "; if the engine is on another machine, `--publish ADDRESS` names the address by which that is reached"
+                    } else {
+                        ""
+                    }
                 )));
             }
             sleep(POLL).await;
@@ -292,7 +302,13 @@ impl DockerPlatform {
 /// Was a mirror zone left cut: is none of its containers on the network of the links?
 fn is_found_cut(plan: &ZonePlan, found: &[Found]) -> bool {
     let mut of_it = found.iter().filter(|one| one.node.zone == plan.name).peekable();
-    plan.role == Role::Mirror && of_it.peek().is_some() && of_it.all(|one| !one.on_wan)
+    plan.role != Role::Source && of_it.peek().is_some() && of_it.all(|one| !one.on_wan)
+}
+
+/// Could a port of the node be published? Yes at another machine's address: that is for its engine
+/// to say.
+pub(super) fn is_free(node: &NodePlan, port: u16) -> bool {
+    node.reached.is_some() || ports::is_free_at(node.published, port)
 }
 
 /// Refuses a zone's ports that somebody has.
@@ -306,7 +322,7 @@ pub(super) async fn free_ports(
         for (port, kind) in [(node.client_port, "clients")].into_iter().chain(leaf) {
             // Engines without a proxy of their own take a port that looks free.
             let container = containers::publisher(docker, node.published, port).await;
-            if container.is_some() || !ports::is_free_at(node.published, port) {
+            if container.is_some() || !is_free(node, port) {
                 let owner = container.unwrap_or_else(|| ports::owner(port, names.identity()));
                 let what = format!("{}, {kind}", node.name);
                 return Err(PlatformError::PortTaken { port, what, owner });

@@ -42,11 +42,12 @@ use self::{
     relay::Relay,
 };
 use super::{
-    Common, LinkStats, Platform, PlatformError, PlatformEvent, Progress, choose_cut,
-    identity::Identity,
+    Common, LinkStats, Platform, PlatformError, PlatformEvent, Progress, check_condition,
+    choose_cut, identity::Identity,
 };
 use crate::region::{
     NodeName, ZoneName, ZonePlan,
+    condition::{Feature, LinkCondition},
     observation::ProcessTruth,
     topology::{CutKind, NodePlan, Role},
 };
@@ -225,7 +226,7 @@ impl Platform for LocalPlatform {
         self.check_zone(plan).await?;
         let link = match plan.role {
             Role::Source => None,
-            Role::Mirror => {
+            Role::Mirror | Role::Promoted => {
                 let leaf =
                     |node: &NodePlan| SocketAddr::from((Ipv4Addr::LOCALHOST, node.leaf_port));
                 let targets: Vec<_> = self.options.common.source.nodes.iter().map(leaf).collect();
@@ -295,6 +296,27 @@ impl Platform for LocalPlatform {
         let link = zone.link.as_ref().ok_or_else(|| PlatformError::NoLink(name.clone()))?;
         let _turn = zone.turn.lock().await;
         link.cut(kind).await;
+        Ok(())
+    }
+
+    fn features(&self) -> &'static [Feature] {
+        const HAVE: [Feature; 6] = [
+            Feature::Delay,
+            Feature::Jitter,
+            Feature::Rate,
+            Feature::Silence,
+            Feature::Flap,
+            Feature::Reset,
+        ];
+        &HAVE
+    }
+
+    async fn impair(&self, name: &ZoneName, condition: LinkCondition) -> Result<(), PlatformError> {
+        check_condition(self, &condition)?;
+        let zone = self.zone(name)?;
+        let link = zone.link.as_ref().ok_or_else(|| PlatformError::NoLink(name.clone()))?;
+        let _turn = zone.turn.lock().await;
+        link.impair(condition);
         Ok(())
     }
 

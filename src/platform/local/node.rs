@@ -14,7 +14,7 @@ use crate::{
     platform::{
         Common, PlatformError,
         banner::probe_banner,
-        config::{self, Values},
+        config::{self, Clients, Values},
     },
     region::{
         NodeName, ZonePlan,
@@ -113,7 +113,7 @@ impl Folder {
         let values = Values {
             version,
             listen_host: "127.0.0.1",
-            client_advertise: "",
+            clients: Clients::ComeThere,
             ping_interval: &LOCAL_PINGS.written(),
             routes: &routes,
             pid_file: &utf8(self.0.join("nats.pid"))?,

@@ -3,28 +3,39 @@
 //! One lock decides what may pass. Every read and write of a connection happens while the state of
 //! the link is borrowed, and a cut takes that lock for itself; so when [`Relay::cut`] has changed
 //! the state, no byte can pass any more, whatever the tasks are doing at that moment.
+//!
+//! | file | what is inside |
+//! |---|---|
+//! | `pump` | one direction of a connection: the plain way, and the way through a condition |
+//! | `line` | one direction of the link: when what is sent over it arrives, and what was counted |
+
+mod line;
+mod pump;
 
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
-use rustix::net::Shutdown;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::{platform::LinkStats, region::topology::CutKind};
-
-/// One read's worth; a catch-up of thousands of messages goes in few system calls.
-const BUFFER: usize = 64 * 1024;
+use self::{line::Line, pump::Pump};
+use crate::{
+    platform::LinkStats,
+    region::{
+        condition::{Direction, LinkCondition, Way, measured::LinkCount},
+        topology::CutKind,
+    },
+};
 
 /// What the link does at present.
 #[derive(Clone, Copy, Debug)]
@@ -34,29 +45,70 @@ struct State {
     /// Counts refusing cuts: a connection of an earlier epoch must end, even if the link has been
     /// healed before its task could look.
     epoch: u64,
+    /// What is asked of it; whole while it is cut.
+    condition: LinkCondition,
+    /// Counts conditions: what was booked under another one is booked anew.
+    asked: u64,
+    /// It flaps, and is down at present: refused like a cut.
+    down: bool,
+}
+
+impl State {
+    fn refuses(&self) -> bool {
+        self.down || self.cut == Some(CutKind::Refuse)
+    }
+
+    /// Connections are made over it, and half of a silence makes none.
+    fn connects(&self) -> bool {
+        let LinkCondition { to_zone, from_zone, .. } = self.condition;
+        self.cut.is_none() && !self.down && !to_zone.silent && !from_zone.silent
+    }
+
+    fn way(&self, direction: Direction) -> Way {
+        if direction == Direction::From { self.condition.from_zone } else { self.condition.to_zone }
+    }
 }
 
 #[derive(Default)]
 struct Counters {
-    to_source: AtomicU64,
-    from_source: AtomicU64,
     accepted: AtomicU64,
     refused: AtomicU64,
-    to_source_before_cut: AtomicU64,
-    from_source_before_cut: AtomicU64,
+    to_zone_before_cut: AtomicU64,
+    from_zone_before_cut: AtomicU64,
+    /// Resets since the condition is in effect.
+    resets: AtomicU64,
 }
 
 struct Shared {
     state: watch::Sender<State>,
     live: watch::Sender<usize>,
     counters: Counters,
+    to_zone: Line,
+    from_zone: Line,
     ended: CancellationToken,
+}
+
+impl Shared {
+    fn line(&self, direction: Direction) -> &Line {
+        if direction == Direction::From { &self.from_zone } else { &self.to_zone }
+    }
+
+    /// Ends all connections: both ends see a reset.
+    fn reset_all(&self, down: bool) {
+        self.state.send_modify(|state| {
+            state.epoch += 1;
+            state.down = down;
+        });
+        self.counters.resets.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// The link of one mirror zone. Dropping it closes everything.
 pub struct Relay {
     shared: Arc<Shared>,
     addresses: Vec<SocketAddr>,
+    /// What turns the link down and up again; ends when it is replaced.
+    turns: Mutex<Option<DropGuard>>,
     _end_tasks: DropGuard,
 }
 
@@ -68,9 +120,17 @@ impl Relay {
     pub async fn start(targets: &[SocketAddr]) -> io::Result<Self> {
         let ended = CancellationToken::new();
         let shared = Arc::new(Shared {
-            state: watch::Sender::new(State { cut: None, epoch: 0 }),
+            state: watch::Sender::new(State {
+                cut: None,
+                epoch: 0,
+                condition: LinkCondition::default(),
+                asked: 0,
+                down: false,
+            }),
             live: watch::Sender::new(0),
             counters: Counters::default(),
+            to_zone: Line::default(),
+            from_zone: Line::default(),
             ended: ended.clone(),
         });
         let guard = ended.drop_guard();
@@ -80,7 +140,7 @@ impl Relay {
             addresses.push(listener.local_addr()?);
             tokio::spawn(accept(Arc::clone(&shared), listener, target));
         }
-        Ok(Self { shared, addresses, _end_tasks: guard })
+        Ok(Self { shared, addresses, turns: Mutex::default(), _end_tasks: guard })
     }
 
     /// Where to connect, in the order of the targets.
@@ -92,17 +152,20 @@ impl Relay {
     /// Severs the link. On return nothing is carried; of `refuse`, every connection has been reset
     /// at both ends.
     pub async fn cut(&self, kind: CutKind) {
-        let counters = &self.shared.counters;
+        self.stop_turning();
+        let Shared { counters, to_zone, from_zone, .. } = &*self.shared;
         self.shared.state.send_modify(|state| {
             if state.cut.is_none() {
                 // Under the lock: nothing is being carried while these are taken.
-                let (to, from) = (&counters.to_source, &counters.from_source);
-                counters.to_source_before_cut.store(to.load(Ordering::Relaxed), Ordering::Relaxed);
-                counters
-                    .from_source_before_cut
-                    .store(from.load(Ordering::Relaxed), Ordering::Relaxed);
+                counters.to_zone_before_cut.store(to_zone.passed(), Ordering::Relaxed);
+                counters.from_zone_before_cut.store(from_zone.passed(), Ordering::Relaxed);
             }
             state.cut = Some(kind);
+            if !state.condition.is_whole() {
+                state.condition = LinkCondition::default();
+                state.asked += 1;
+            }
+            state.down = false;
             if kind == CutKind::Refuse {
                 state.epoch += 1;
             }
@@ -114,30 +177,88 @@ impl Relay {
         }
     }
 
-    /// Restores the link: held connections go on where they stood, refused ones must come anew.
+    /// Makes the link like that from now on. On return nothing is carried otherwise. It is not cut.
+    pub fn impair(&self, condition: LinkCondition) {
+        self.stop_turning();
+        let Shared { counters, to_zone, from_zone, .. } = &*self.shared;
+        self.shared.state.send_modify(|state| {
+            // Under the lock: nothing is being carried while the counts begin anew.
+            state.condition = condition;
+            state.asked += 1;
+            state.down = false;
+            to_zone.begin();
+            from_zone.begin();
+            counters.resets.store(0, Ordering::Relaxed);
+        });
+        let LinkCondition { flap, reset_every_ms, .. } = condition;
+        let turns = match (flap, reset_every_ms) {
+            (Some(flap), _) => vec![(flap.up_ms, true), (flap.down_ms, false)],
+            (None, Some(every)) => vec![(every, false)],
+            (None, None) => return,
+        };
+        let ended = self.shared.ended.child_token();
+        let shared = Arc::clone(&self.shared);
+        let turning = async move {
+            for (ms, down) in turns.iter().cycle() {
+                tokio::time::sleep(Duration::from_millis(u64::from(*ms))).await;
+                if *down || flap.is_none() {
+                    shared.reset_all(*down);
+                } else {
+                    shared.state.send_modify(|state| state.down = false);
+                }
+            }
+        };
+        tokio::spawn(ended.clone().run_until_cancelled_owned(turning));
+        *self.turns() = Some(ended.drop_guard());
+    }
+
+    fn turns(&self) -> MutexGuard<'_, Option<DropGuard>> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stop_turning(&self) {
+        self.turns().take();
+    }
+
+    /// Restores the link, whatever was asked of it: held connections go on where they stood, refused
+    /// ones must come anew.
     pub fn heal(&self) {
-        self.shared.state.send_modify(|state| state.cut = None);
+        self.stop_turning();
+        self.shared.state.send_modify(|state| {
+            state.cut = None;
+            state.down = false;
+            if !state.condition.is_whole() {
+                state.condition = LinkCondition::default();
+                state.asked += 1;
+            }
+        });
     }
 
     /// What was carried so far.
     #[must_use]
     pub fn stats(&self) -> LinkStats {
-        let counters = &self.shared.counters;
+        let Shared { counters, to_zone, from_zone, .. } = &*self.shared;
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         // Borrowed first: no cut can begin between the figures.
         let state = self.shared.state.borrow();
-        let (to_source, from_source) = (read(&counters.to_source), read(&counters.from_source));
+        let count = LinkCount {
+            condition: state.condition,
+            to_zone: to_zone.count(),
+            from_zone: from_zone.count(),
+            resets: read(&counters.resets),
+        };
+        let before = read(&counters.to_zone_before_cut) + read(&counters.from_zone_before_cut);
         LinkStats {
             cut: state.cut,
             connections: *self.shared.live.borrow(),
             accepted: read(&counters.accepted),
             refused: read(&counters.refused),
-            bytes_to_source: to_source,
-            bytes_from_source: from_source,
-            bytes_since_cut: state.cut.map(|_| {
-                to_source - read(&counters.to_source_before_cut) + from_source
-                    - read(&counters.from_source_before_cut)
-            }),
+            bytes_to_source: count.from_zone.passed,
+            bytes_from_source: count.to_zone.passed,
+            bytes_since_cut: state
+                .cut
+                .map(|_| count.to_zone.passed + count.from_zone.passed - before),
+            count,
         }
     }
 }
@@ -175,7 +296,7 @@ async fn accept(shared: Arc<Shared>, listener: TcpListener, target: SocketAddr) 
         // Counted while the state is borrowed: a refusing cut sees either no connection or this one.
         let admitted = {
             let state = shared.state.borrow();
-            (state.cut != Some(CutKind::Refuse)).then(|| (state.epoch, Live::new(&shared)))
+            (!state.refuses()).then(|| (state.epoch, Live::new(&shared)))
         };
         if let Some((epoch, live)) = admitted {
             shared.counters.accepted.fetch_add(1, Ordering::Relaxed);
@@ -225,10 +346,10 @@ impl Connection {
         let Some(far) = far else { return reset(&near) };
         let _ = near.set_nodelay(true);
         let _ = far.set_nodelay(true);
-        let counters = &shared.counters;
         let both = async {
-            let up = pump(&near, &far, shared, *epoch, &counters.to_source);
-            let down = pump(&far, &near, shared, *epoch, &counters.from_source);
+            let pump = |from, to, direction| Pump::new(from, to, shared, *epoch, direction).run();
+            let up = pump(&near, &far, Direction::From);
+            let down = pump(&far, &near, Direction::To);
             if tokio::try_join!(up, down).is_ok() { End::Orderly } else { End::Broken }
         };
         let end = tokio::select! {
@@ -250,7 +371,7 @@ impl Connection {
 /// the source does not answer.
 async fn dial(shared: &Shared, near: &TcpStream, target: SocketAddr) -> Option<TcpStream> {
     let mut state = shared.state.subscribe();
-    let open = state.wait_for(|state| state.cut.is_none());
+    let open = state.wait_for(State::connects);
     tokio::select! {
         opened = open => drop(opened.ok()?),
         () = closed(near) => return None,
@@ -266,61 +387,7 @@ async fn closed(stream: &TcpStream) {
     }
 }
 
-/// Carries one direction until its end. Errors when either side breaks or the link is refused.
-async fn pump(
-    from: &TcpStream,
-    to: &TcpStream,
-    shared: &Shared,
-    epoch: u64,
-    carried: &AtomicU64,
-) -> io::Result<()> {
-    let severed = || io::Error::from(io::ErrorKind::ConnectionReset);
-    let mut state = shared.state.subscribe();
-    let mut buffer = vec![0; BUFFER];
-    let mut held = 0..0;
-    loop {
-        // While a silent cut lasts, neither side is touched: not read, not written, not closed.
-        let now = *state
-            .wait_for(|state| state.cut != Some(CutKind::Silent))
-            .await
-            .map_err(|_| severed())?;
-        if now.epoch != epoch {
-            return Err(severed());
-        }
-        let ready =
-            async { if held.is_empty() { from.readable().await } else { to.writable().await } };
-        tokio::select! {
-            ready = ready => ready?,
-            changed = state.changed() => {
-                changed.map_err(|_| severed())?;
-                continue;
-            }
-        }
-        let passing = state.borrow();
-        if passing.cut.is_some() || passing.epoch != epoch {
-            continue;
-        }
-        let moved = if held.is_empty() {
-            from.try_read(&mut buffer)
-        } else {
-            to.try_write(&buffer[held.clone()])
-        };
-        match moved {
-            Ok(0) if held.is_empty() => {
-                // A half-closed connection goes on in the other direction.
-                rustix::net::shutdown(to, Shutdown::Write)?;
-                return Ok(());
-            }
-            Ok(count) if held.is_empty() => held = 0..count,
-            Ok(count) => {
-                carried.fetch_add(count as u64, Ordering::Relaxed);
-                held.start += count;
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
-        }
-    }
-}
-
+#[cfg(test)]
+mod impaired_tests;
 #[cfg(test)]
 mod tests;

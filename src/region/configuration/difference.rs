@@ -159,10 +159,13 @@ fn compare_stream(made: &Stream, seen: &Seen<Stream>, add: &mut impl FnMut(Kind)
         Seen::Unknown => return,
     };
     let same = made.created == seen.created;
-    match (&made.config.mirror, &seen.config.mirror) {
-        (Some(_), None) => add(if same { Kind::Promoted } else { Kind::Replaced }),
+    let copies = made.config.origin().is_some();
+    let other = made.config.mirror != seen.config.mirror
+        || copies && made.config.sources != seen.config.sources;
+    match seen.config.origin() {
+        None if copies => add(if same { Kind::Promoted } else { Kind::Replaced }),
         _ if !same => add(Kind::Recreated),
-        (one, other) if one != other => add(Kind::OtherOrigin),
+        _ if other => add(Kind::OtherOrigin),
         _ if seen.last_seq < made.last_seq => {
             add(Kind::Emptied { had: made.last_seq, has: seen.last_seq });
         }
@@ -195,18 +198,24 @@ fn compare_settings(made: &StreamConfig, seen: &StreamConfig, add: &mut impl FnM
     }
     // A mirror that became a stream of its own has subjects and a window because of that.
     if made.mirror.is_none() {
+        // So does a copy that became one have subjects.
+        let promoted = made.origin().is_some() && seen.origin().is_none();
         if made.duplicate_window != seen.duplicate_window {
             add(Kind::DuplicateWindow { made: made.duplicate_window, seen: seen.duplicate_window });
         }
-        if made.subjects != seen.subjects {
+        if made.subjects != seen.subjects && !promoted {
             add(Kind::Subjects { made: made.subjects.clone(), seen: seen.subjects.clone() });
         }
     }
     if seen.sealed && !made.sealed {
         add(Kind::Sealed);
     }
-    let names = |config: &StreamConfig| {
-        config.sources.iter().map(|origin| origin.name.clone()).collect::<Vec<_>>().join(", ")
+    // What a copy takes from is compared as its origin.
+    let names = |config: &StreamConfig| match made.origin() {
+        Some(_) => String::new(),
+        None => {
+            config.sources.iter().map(|origin| origin.name.clone()).collect::<Vec<_>>().join(", ")
+        }
     };
     let flag = |truth: bool| truth.to_string();
     for (name, made, seen) in [

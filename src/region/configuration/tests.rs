@@ -240,3 +240,36 @@ fn servers_configurations_are_read_and_written() {
     assert_eq!((config.ack_wait, config.max_deliver), (5_000_000_000, -1));
     assert_eq!(config.filters().count(), 0);
 }
+
+/// Zone b with a copy by `sources` in place of the mirror.
+fn copy() -> Configuration {
+    let mut made = zone_b();
+    let config = &mut stream(&mut made).config;
+    config.sources = config.mirror.take().into_iter().collect();
+    config.duplicate_window = 600_000_000_000;
+    made
+}
+
+#[test]
+fn every_damage_to_a_copy_by_sources_has_its_own_name() {
+    let made = copy();
+    assert_eq!(after(&made, |_| ()), []);
+    let one = |change: &dyn Fn(&mut StreamConfig)| {
+        let mut kinds = after(&made, |seen| change(&mut stream(seen).config));
+        assert_eq!(kinds.len(), 1, "{kinds:?}");
+        kinds.remove(0).1
+    };
+    assert_eq!(
+        one(&|c| {
+            c.sources.clear();
+            c.subjects = vec!["x".into()];
+        }),
+        Kind::Promoted
+    );
+    assert_eq!(one(&|c| c.sources[0].filter_subject = "x".into()), Kind::OtherOrigin);
+    assert_eq!(one(&|c| c.sources.push(Origin::default())), Kind::OtherOrigin);
+    assert_eq!(one(&|c| c.mirror = c.sources.pop()), Kind::OtherOrigin);
+    // A shorter window keeps what a longer one would drop.
+    assert!(matches!(one(&|c| c.duplicate_window = 9), Kind::DuplicateWindow { seen: 9, .. }));
+    assert!(matches!(one(&|c| c.subjects = vec!["x".into()]), Kind::Subjects { .. }));
+}

@@ -29,6 +29,12 @@ impl Difference {
         }
     }
 
+    /// The same, and what mends it.
+    #[must_use]
+    pub fn told(&self, zone: &ZoneName) -> String {
+        format!("{}; {}", self.describe(zone), self.remedy(zone).told())
+    }
+
     /// The command that mends it.
     #[must_use]
     pub fn remedy(&self, zone: &ZoneName) -> Remedy {
@@ -43,7 +49,7 @@ impl Differing {
         let what = self.difference.describe(zone);
         let age = span(at.saturating_sub(self.since_at_ms));
         let by = self.by.as_ref().map(|by| format!("; {by}")).unwrap_or_default();
-        format!("{what} (for {age}{by}); `{}` mends it", self.difference.remedy(zone))
+        format!("{what} (for {age}{by}); {}", self.difference.remedy(zone).told())
     }
 }
 

@@ -28,9 +28,10 @@ impl State {
                 }
                 self.failed(why)
             }
-            Input::Servers { version, mirror_kind } => {
+            Input::Servers { version, mirror_kind, copy_kind } => {
                 self.server_version(version);
                 self.mirror_kind(mirror_kind);
+                self.copy_kind(copy_kind);
                 Vec::new()
             }
             Input::StepStarted { title } => self.step_started(&title),
@@ -39,6 +40,7 @@ impl State {
             Input::StepFailed { title, why } => self.step_failed(&title, &why),
             Input::ZoneAdded(plan) => self.zone_added(now, &plan),
             Input::ZoneReady(zone) => self.zone_ready(now, &zone),
+            Input::Promoted(zone) => self.promoted(&zone),
             Input::ZoneRemoving(zone) => self.zone_removing(&zone),
             Input::ZoneRemoved(zone) => self.zone_removed(now, &zone),
             Input::TaskStarted(task) => self.task_started(task),
@@ -73,6 +75,12 @@ impl State {
             Input::CutFailed { zone } => self.cut_failed(now, &zone),
             Input::Severed { zone, after_ms } => self.severed(&zone, after_ms),
             Input::CutProved { zone, after_ms } => self.cut_proved(now, &zone, after_ms),
+            Input::ImpairBegun { zone, condition, heals_after_ms } => {
+                let heals_at_ms = heals_after_ms.map(|after| now.saturating_add(after));
+                self.impair_begun(now, &zone, condition, heals_at_ms)
+            }
+            Input::Impaired { zone, .. } => self.impaired(now, &zone),
+            Input::ImpairFailed { zone, condition } => self.impair_failed(now, &zone, condition),
             Input::HealFailed { zone, kind } => self.heal_failed(now, &zone, kind),
             Input::HealBegun { zone, acked } => self.heal_begun(now, &zone, acked),
             Input::Nudged { zone } => self.nudged(&zone),

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::flow::Counted;
 use crate::region::{
     UnixMs,
+    condition::measured::{LinkCount, Seen},
     deliveries::Elsewhere,
     names::{NodeName, ZoneName},
     observation::{Deliveries, NodeReport, ProcessState, ProcessTruth},
@@ -76,6 +77,41 @@ pub(super) struct ZoneBook {
     pub offenders: Offenders,
     pub alarms: [Alarm; 5],
     pub elsewhere: Elsewhere,
+    #[serde(default)]
+    pub carried: Carried,
+}
+
+/// What is remembered of a link's traffic.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Carried {
+    /// The last looks, oldest first.
+    pub looks: VecDeque<Look>,
+    /// When the condition was commanded, and when its carrier had it.
+    pub asked_at_ms: UnixMs,
+    pub in_effect_at_ms: Option<UnixMs>,
+    /// The connections of before: (server, connection).
+    pub before: Vec<(String, u64)>,
+    pub seen: Seen,
+    /// Since when the line to the zone is full without a break, and what its servers had taken in then.
+    pub full_since: Option<(UnixMs, u64)>,
+    /// The last request over the link was not answered.
+    pub unanswered: bool,
+    /// How long the last answer took.
+    pub last_echo_us: Option<u64>,
+}
+
+/// One look at a link's traffic.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Look {
+    pub at_ms: UnixMs,
+    pub count: LinkCount,
+    /// The last sequences of the source's stream and the mirror's.
+    pub source: Option<u64>,
+    pub mirror: Option<u64>,
+    /// Bytes that the zone's servers have taken in over the link; `None` if one did not say so after
+    /// the look before.
+    pub taken: Option<u64>,
 }
 
 /// What is remembered of one node.
@@ -85,7 +121,7 @@ pub(super) struct NodeBook {
     pub truth: Option<ProcessTruth>,
     /// Has answered since its process started.
     pub answered: bool,
-    pub seen: Option<Seen>,
+    pub seen: Option<NodeSeen>,
     /// Since when it is off the network of the links, though nobody cut its zone.
     pub astray_ms: Option<UnixMs>,
     /// A round trip that began before the link was healed, in microseconds: its server tells it
@@ -121,7 +157,7 @@ impl NodeBook {
 
 /// What a node last said, as far as it is needed again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Seen {
+pub(super) struct NodeSeen {
     pub at_ms: UnixMs,
     pub server_id: String,
     /// Its JetStream is off.
@@ -132,13 +168,16 @@ pub(super) struct Seen {
     /// The connections, and the zones at their other ends.
     pub leafs_of: Vec<(u64, Option<ZoneName>)>,
     pub rtt_us: Option<u64>,
+    /// Bytes that came over all of them.
+    #[serde(default)]
+    pub leaf_bytes: Option<u64>,
     /// Numbers of the nodes it takes for the leaders.
     pub leader: Option<u8>,
     pub consumer_leader: Option<u8>,
     pub meta_leader: Option<u8>,
 }
 
-impl Seen {
+impl NodeSeen {
     pub fn of(report: &NodeReport, zone: &ZoneName, consumer: &str, at_ms: UnixMs) -> Self {
         let number = |leader: &Option<String>| {
             let node: NodeName = leader.as_deref()?.parse().ok()?;
@@ -155,6 +194,7 @@ impl Seen {
             leafs: u32::try_from(report.leafs.len()).unwrap_or(u32::MAX),
             leafs_of,
             rtt_us: report.leafs.iter().filter_map(|leaf| leaf.rtt_us).min(),
+            leaf_bytes: report.leafs.iter().map(|leaf| leaf.in_bytes).sum(),
             leader: stream.and_then(|stream| number(&stream.leader)),
             consumer_leader: stream
                 .and_then(|stream| stream.consumers.iter().find(|c| c.name == consumer))

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::{State, fresh, set_quietly};
+use super::{State, book::ZoneBook, fresh, set_quietly};
 use crate::region::{
     UnixMs,
     observation::Deliveries,
@@ -65,7 +65,8 @@ impl State {
             let (zone, book) = (&mut self.status.zones[i], &mut self.books[i]);
             let stream = zone.stream.as_ref().filter(|stream| fresh(now, stream.told_at_ms));
             let stored = stream.map(|stream| (stream.told_at_ms, stream.last_seq));
-            let processed = book.processed.filter(|_| consumes(zone)).map(|count| (now, count));
+            let paused = zone.consumer.as_ref().is_some_and(|consumer| consumer.paused);
+            let processed = processed(zone, book, now).filter(|_| !paused);
             let flow = Flow {
                 publish_rate: book.stored.rate(stored),
                 consume_rate: book.consumed.rate(processed),
@@ -80,9 +81,7 @@ impl State {
     /// `due` and nobody looked at.
     pub(super) fn remember(&mut self, now: UnixMs, due: (u64, UnixMs)) {
         let seconds = self.status.zones.iter().zip(&mut self.books).map(|(zone, book)| {
-            let works = zone.consumer.as_ref().is_some_and(|c| c.running && c.told_at_ms.is_some());
-            let processed = book.processed.filter(|_| works).map(|count| (now, count));
-            book.processed_each.rate(processed);
+            book.processed_each.rate(processed(zone, book, now));
             Second {
                 published: book.stored.newest(LONGEST_SECOND_MS),
                 consumed: book.processed_each.newest(LONGEST_SECOND_MS),
@@ -111,9 +110,23 @@ impl State {
     }
 }
 
-/// The room's consumer is at work on the zone's durable one.
-fn consumes(zone: &Zone) -> bool {
-    zone.consumer.as_ref().is_some_and(|c| c.running && !c.paused && c.told_at_ms.is_some())
+/// How many messages the zone's consumer has processed, while that is known.
+fn processed(zone: &Zone, book: &ZoneBook, now: UnixMs) -> Option<(UnixMs, u64)> {
+    let consumer = zone.consumer.as_ref()?;
+    let told = consumer.told_at_ms?;
+    if zone.of_others() {
+        // Who acknowledges has processed.
+        return fresh(now, told).then_some((told, consumer.ack_floor?));
+    }
+    consumer.running.then_some((now, book.processed?))
+}
+
+/// Somebody is at work on the zone's durable consumer, as far as is known.
+fn consumes(zone: &Zone, now: UnixMs) -> bool {
+    zone.consumer.as_ref().is_some_and(|consumer| match consumer.told_at_ms {
+        Some(told) if zone.of_others() => fresh(now, told),
+        told => consumer.running && !consumer.paused && told.is_some(),
+    })
 }
 
 /// Makes unknown what a zone's stream and consumer do not do at this moment.
@@ -121,7 +134,7 @@ pub(super) fn expire(zone: &mut Zone, now: UnixMs) {
     if !zone.stream.as_ref().is_some_and(|stream| fresh(now, stream.told_at_ms)) {
         zone.flow.publish_rate = None;
     }
-    if !consumes(zone) {
+    if !consumes(zone, now) {
         zone.flow = Flow { publish_rate: zone.flow.publish_rate, ..Flow::default() };
     }
 }

@@ -11,7 +11,7 @@ use crate::region::{
         Consumer, Drill, Ledger, Link, MarkKind, Mirror, Node, NodeState, Phase, Producer, Screen,
         Task, Zone, ZoneState,
     },
-    topology::{MirrorKind, Role, ZonePlan},
+    topology::{CopyKind, MirrorKind, Role, ZonePlan},
 };
 
 /// A growing alarm is repeated at most this often.
@@ -45,6 +45,11 @@ impl State {
     }
 
     /// How mirrors pull, once decided.
+    pub(super) fn copy_kind(&mut self, kind: CopyKind) {
+        let change = set(&mut self.status.copy_kind, kind);
+        self.changed(change);
+    }
+
     pub(super) fn mirror_kind(&mut self, kind: MirrorKind) {
         let change = set(&mut self.status.mirror_kind, Some(kind));
         self.changed(change);
@@ -61,7 +66,9 @@ impl State {
         if self.status.phase == Phase::Up && alone {
             self.status.steps.clear();
         }
-        let mirror = plan.role == Role::Mirror;
+        let (source, mirror) = (plan.role == Role::Source, plan.role == Role::Mirror);
+        // What others run is shown as far as it is told.
+        let ours = !plan.nodes.is_empty();
         let zone = Zone {
             nodes: plan
                 .nodes
@@ -82,16 +89,16 @@ impl State {
                     answered_at_ms: None,
                 })
                 .collect(),
-            consumer: Some(Consumer { name: plan.consumer(), ..Consumer::default() }),
+            consumer: ours.then(|| Consumer { name: plan.consumer(), ..Consumer::default() }),
             mirror: mirror.then(Mirror::default),
-            link: mirror.then(|| Link { since_at_ms: now, ..Link::default() }),
+            link: (!source && ours).then(|| Link { since_at_ms: now, ..Link::default() }),
             ..Zone::new(plan.name.clone(), plan.role)
         };
         // The source first, then in the order of their ports.
         let zones = &mut self.status.zones;
         let place = (zones.iter().zip(&self.books))
             .position(|(other, book)| {
-                other.role == Role::Mirror && (!mirror || book.slot > plan.slot)
+                other.role != Role::Source && (source || book.slot > plan.slot)
             })
             .unwrap_or(zones.len());
         zones.insert(place, zone);
@@ -110,6 +117,17 @@ impl State {
     }
 
     /// A zone is being removed.
+    pub(super) fn promoted(&mut self, zone: &ZoneName) -> Vec<EventKind> {
+        let Some(i) = self.index(zone) else { return Vec::new() };
+        let zone = &mut self.status.zones[i];
+        zone.role = Role::Promoted;
+        (zone.mirror, zone.recovery) = (None, None);
+        self.books[i].clock = None;
+        self.books[i].source_pending = None;
+        self.touch();
+        Vec::new()
+    }
+
     pub(super) fn zone_removing(&mut self, zone: &ZoneName) -> Vec<EventKind> {
         self.zone_state(zone, ZoneState::Removing);
         Vec::new()

@@ -40,6 +40,9 @@ impl State {
         let target = &mut self.status.zones[i];
         let Some(link) = &mut target.link else { return Vec::new() };
         link.state = LinkState::Cut;
+        // A cut takes the place of whatever was asked of the link.
+        link.condition = None;
+        link.stuck = None;
         link.kind = Some(kind);
         link.effective = false;
         link.severed_in_ms = None;
@@ -53,6 +56,7 @@ impl State {
         book.clock = None;
         book.link_speaks_after = now;
         book.proved_ms = now;
+        book.carried = super::book::Carried::default();
         self.push_mark(now, MarkKind::Cut, Some(zone.clone()), format!("cut {zone}"));
         Vec::new()
     }
@@ -108,7 +112,8 @@ impl State {
         zone: &ZoneName,
         acked: Option<u64>,
     ) -> Vec<EventKind> {
-        if !self.end_cut(now, zone) {
+        let impaired = self.index(zone).is_some_and(|i| self.end_condition(now, i));
+        if !self.end_cut(now, zone) && !impaired {
             return Vec::new();
         }
         if let Some(i) = self.index(zone) {
@@ -287,9 +292,11 @@ impl State {
         let up = here.seen > 0 && there.seen > 0;
         let down = here.all == Some(0) || there.all == Some(0);
         let hushed = self.hushed(i);
+        let stuck = if up && !cut { self.stuck(now, i) } else { None };
+        let mut change = self.note_stuck(i, stuck, events);
 
         let Some(link) = &mut self.status.zones[i].link else { return };
-        let mut change = set(&mut link.leafs_here, here.all);
+        change = change.max(set(&mut link.leafs_here, here.all));
         change = change.max(set(&mut link.leafs_there, there.all));
         change = change.max(set_quietly(&mut link.rtt_us, rtt));
         if cut {
@@ -307,6 +314,8 @@ impl State {
             }
         } else {
             let state = match (up, down) {
+                (true, _) if stuck.is_some() => LinkState::Stuck,
+                (true, _) if link.condition.is_some() => LinkState::Impaired,
                 (true, _) => LinkState::Up,
                 (false, true) => LinkState::Down,
                 (false, false) => link.state,

@@ -93,13 +93,16 @@ impl State {
                 || mirror < source && there.saturating_sub(here) > OUTRUN_MS && behind == Some(0)
         });
         let true_lag = true_lag.filter(|_| !outrun);
+        let silent_ms = (mirror.heard_at_ms.zip(mirror.told_at_ms))
+            .map(|(heard, told)| told.saturating_sub(heard));
+        // Of a link that nobody sees, the source's heartbeat is all that is known.
+        let hears = silent_ms.is_some_and(|silent| silent <= SILENT_MS);
         let view = View {
             now,
             mirror_fresh: mirror.told_at_ms.is_some_and(|told| fresh(now, told)),
-            silent_ms: (mirror.heard_at_ms.zip(mirror.told_at_ms))
-                .map(|(heard, told)| told.saturating_sub(heard)),
+            silent_ms,
             behind,
-            link_up: zone.link.as_ref().is_some_and(|link| link.state == LinkState::Up),
+            link_up: zone.link.as_ref().map_or(hears, |link| link.state.connected()),
             severed: zone.link.as_ref().is_some_and(|l| l.state == LinkState::Cut && l.effective),
             link_since: zone.link.as_ref().map_or(0, |link| link.since_at_ms),
         };
@@ -177,7 +180,7 @@ impl State {
         let sight = Sight {
             now,
             zone: &zone.name,
-            link_up: zone.link.as_ref().is_some_and(|link| link.state == LinkState::Up),
+            link_up: zone.link.as_ref().is_some_and(|link| link.state.connected()),
             mirror: zone
                 .stream
                 .as_ref()

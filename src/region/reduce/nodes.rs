@@ -1,6 +1,6 @@
 //! Nodes: what their processes do, what they answer, and whom they take for leaders.
 
-use super::{SILENT_MS, State, book::Seen, set, set_quietly};
+use super::{SILENT_MS, State, book::NodeSeen, set, set_quietly};
 use crate::region::{
     UnixMs,
     event::EventKind,
@@ -29,7 +29,7 @@ impl RaftGroup {
         }
     }
 
-    fn vote(self, seen: &Seen) -> Option<u8> {
+    fn vote(self, seen: &NodeSeen) -> Option<u8> {
         match self {
             Self::Stream => seen.leader,
             Self::Consumer => seen.consumer_leader,
@@ -92,7 +92,7 @@ impl State {
         }
         self.changed(change);
         if self.books[i].nodes[n].ended() {
-            self.foreign(node, Vec::new(), events);
+            self.foreign(now, node, Vec::new(), events);
         }
         self.node_state(now, i, n, state, events);
         self.elect(i, events);
@@ -170,7 +170,7 @@ impl State {
         if !book.nodes[n].runs() || older {
             return;
         }
-        let seen = Seen::of(&report, &node.zone, &book.consumer, at_ms);
+        let seen = NodeSeen::of(&report, &node.zone, &book.consumer, at_ms);
         let before = book.nodes[n].seen.as_ref();
         let before = before.filter(|before| before.server_id == seen.server_id);
         // Said once, it may be a server that is ending in order.
@@ -189,7 +189,10 @@ impl State {
             self.node_state(now, i, n, state, events);
         }
         if let Some(foreign) = report.foreign {
-            self.foreign(node, foreign, events);
+            self.foreign(now, node, foreign, events);
+        }
+        if report.foreign_unlisted > 0 {
+            self.strangers.leave_out(now, report.foreign_unlisted);
         }
         self.elect(i, events);
         let leads = self.books[i].leader.now == Some(node.number);
@@ -199,7 +202,7 @@ impl State {
             self.server_version(report.version);
         }
         match &report.stream {
-            Some(stream) => self.stream_told(now, (i, n), at_ms, stream),
+            Some(stream) => self.stream_told(now, (i, Some(n)), at_ms, stream),
             None => self.stream_missing(i),
         }
     }

@@ -1,6 +1,6 @@
 //! Numbers: what a leader tells of its own stream, mirror and consumer.
 
-use super::{Change, State, flow, fresh, note, set, set_quietly};
+use super::{Change, State, book::Group, flow, fresh, note, set, set_quietly};
 use crate::region::{
     EventKind, Severity, UnixMs,
     deliveries::fetched_elsewhere,
@@ -14,34 +14,41 @@ const HEARD_JITTER_MS: u64 = 100;
 
 impl State {
     /// Takes over the numbers a leader tells of its own stream and consumer; a follower's are
-    /// behind by nature and its view of the others is wrong.
+    /// behind by nature and its view of the others is wrong. Without a node it is the leader's
+    /// answer.
     pub(super) fn stream_told(
         &mut self,
         now: UnixMs,
-        (i, n): (usize, usize),
+        (i, n): (usize, Option<usize>),
         at_ms: UnixMs,
         report: &StreamReport,
     ) {
         let current = self.current_replicas(i, report);
         let zone = &mut self.status.zones[i];
         let book = &mut self.books[i];
-        let node = &zone.nodes[n].name;
-        let number = Some(node.number);
-        let name = node.to_string();
-        let is_me = |leader: &Option<String>| leader.as_deref() == Some(name.as_str());
+        let node = n.map(|n| zone.nodes[n].name.clone());
+        let name = node.as_ref().map(ToString::to_string);
+        let is_me = |leader: &Option<String>| node.is_none() || *leader == name;
+        let leads = |known: &Group| node.as_ref().is_none_or(|node| known.now == Some(node.number));
+        if node.is_none() && zone.consumer.is_none() {
+            zone.consumer = report.consumers.first().map(|consumer| {
+                book.consumer.clone_from(&consumer.name);
+                Consumer { name: consumer.name.clone(), ..Consumer::default() }
+            });
+        }
         let mut change = Change::None;
         let mut source_replaced = false;
         let newest = zone.stream.as_ref().is_none_or(|stream| stream.told_at_ms <= at_ms);
-        let leads = newest && book.leader.now == number && is_me(&report.leader);
-        let first = leads && zone.stream.is_none();
-        if leads {
+        let first_hand = newest && leads(&book.leader) && is_me(&report.leader);
+        let first = first_hand && zone.stream.is_none();
+        if first_hand {
             let told = Stream {
                 messages: report.messages,
                 bytes: report.bytes,
                 first_seq: report.first_seq,
                 last_seq: report.last_seq,
                 num_deleted: report.num_deleted,
-                leader: Some(name.clone()),
+                leader: report.leader.clone(),
                 replicas: u32::try_from(report.peers.len()).unwrap_or(u32::MAX).saturating_add(1),
                 replicas_current: Some(current),
                 told_at_ms: at_ms,
@@ -102,7 +109,7 @@ impl State {
         if let Some(report) = report_of
             && let Some(shown) = &mut zone.consumer
             && shown.told_at_ms.is_none_or(|told| told <= at_ms)
-            && book.consumer_leader.now == number
+            && leads(&book.consumer_leader)
             && is_me(&report.leader)
         {
             let mut told = Consumer {
@@ -111,7 +118,7 @@ impl State {
                 pending: Some(report.pending),
                 unacked: Some(report.unacked),
                 redelivered: Some(report.redelivered),
-                leader: Some(name.clone()),
+                leader: report.leader.clone(),
                 told_at_ms: Some(at_ms),
                 ..shown.clone()
             };
@@ -129,7 +136,7 @@ impl State {
                     source_replaced && holds && zone.role == Role::Mirror;
                 let durable = report.consumers.iter().find(|c| c.name == book.mirror_consumer);
                 match durable {
-                    None if leads => book.source_pending = None,
+                    None if first_hand => book.source_pending = None,
                     Some(durable) if is_me(&durable.leader) => {
                         book.source_pending = Some(durable.pending);
                     }

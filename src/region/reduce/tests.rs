@@ -14,6 +14,7 @@ use crate::region::{
 };
 
 mod book;
+mod carried;
 mod flow;
 mod foreign;
 mod late;
@@ -128,6 +129,7 @@ impl Lab {
             meta_leader: Some(lead.clone()),
             jetstream_off: false,
             foreign: None,
+            foreign_unlisted: 0,
             leafs: if self.linked { vec![leaf] } else { Vec::new() },
             stream: Some(StreamReport {
                 messages: seq,

@@ -1,6 +1,6 @@
 //! What is wrong with a region now, the worst first, and the one word for it.
 
-use super::{LinkState, MirrorState, NodeState, Phase, Status, Zone, ZoneState};
+use super::{EXTERNAL, Link, LinkState, MirrorState, NodeState, Phase, Status, Zone, ZoneState};
 use crate::region::{
     UnixMs,
     configuration::gone_at_source,
@@ -16,6 +16,8 @@ words! {
     /// What kind of thing is wrong. The order is that of the region's word: the worst comes first.
     #[derive(PartialOrd, Ord)]
     pub enum AlarmKind {
+        /// Two zones take messages that producers write.
+        SplitBrain = "SPLIT BRAIN",
         /// Messages are lost, duplicate, out of order, corrupt or nobody's.
         Loss = "LOSS",
         /// A zone no longer follows the source.
@@ -28,12 +30,16 @@ words! {
         Trouble = "TROUBLE",
         /// A link is down, and no command cut it.
         Down = "DOWN",
+        /// A link is connected, and nothing moves that should.
+        Stuck = "STUCK",
         /// A link was cut by a command.
         Cut = "CUT",
         /// A node does not answer, or has ended.
         Degraded = "DEGRADED",
         /// A zone has not caught up, or hears nothing from the source.
         Behind = "BEHIND",
+        /// A link was made worse by a command.
+        Impaired = "IMPAIRED",
         /// Somebody who may change something is connected.
         Stranger = "STRANGER",
         /// Something is not known that `OK` would claim.
@@ -75,7 +81,34 @@ impl Status {
         for zone in &self.zones {
             self.zone_alarms(zone, &mut found);
         }
-        found.sorted()
+        self.split_brain(&mut found);
+        self.mendable(found.sorted())
+    }
+
+    /// In a region of others nothing is mended from here.
+    fn mendable(&self, mut alarms: Vec<Alarm>) -> Vec<Alarm> {
+        if self.platform == EXTERNAL {
+            for alarm in &mut alarms {
+                alarm.remedy = None;
+            }
+        }
+        alarms
+    }
+
+    /// A promoted zone beside a source, or another promoted one, that has a majority to take messages
+    /// with.
+    fn split_brain(&self, found: &mut Found) {
+        let takes = |zone: &&Zone| {
+            let up = zone.nodes.iter().filter(|node| node.state == NodeState::Up).count();
+            zone.role != Role::Mirror && 2 * up > zone.nodes.len()
+        };
+        let writable: Vec<&Zone> = self.zones.iter().filter(takes).collect();
+        let [first, .., last] = writable[..] else { return };
+        let cause = format!(
+            "zones {} and {} both take messages: each has what the other lacks; `zone remove {}` ends the second with its data",
+            first.name, last.name, last.name
+        );
+        found.add(AlarmKind::SplitBrain, Some(&last.name), None, cause, None);
     }
 
     /// What is wrong with a zone, the worst first.
@@ -85,17 +118,21 @@ impl Status {
         if self.phase == Phase::Up {
             self.zone_alarms(zone, &mut found);
         }
-        found.sorted()
+        self.mendable(found.sorted())
     }
 
     /// The word for the region: `OK`, or that of its worst alarm, with the zone where one link is
     /// meant.
     #[must_use]
     pub fn word(alarms: &[Alarm]) -> String {
-        use AlarmKind::{Behind, Cut, Down};
+        use AlarmKind::{Behind, Cut, Down, Impaired, Stuck};
         match alarms.first() {
             None => "OK".into(),
-            Some(Alarm { kind: kind @ (Cut | Down | Behind), zone: Some(zone), .. }) => {
+            Some(Alarm {
+                kind: kind @ (Cut | Down | Stuck | Behind | Impaired),
+                zone: Some(zone),
+                ..
+            }) => {
                 format!("{kind} {zone}")
             }
             Some(alarm) => alarm.kind.to_string(),
@@ -163,8 +200,11 @@ impl Status {
         if zone.recorded.is_none() {
             let told = zone.stream.as_ref().map(|stream| stream.told_at_ms);
             self.must_be_fresh(zone, "stream", told, found);
-            let told = zone.consumer.as_ref().and_then(|consumer| consumer.told_at_ms);
-            self.must_be_fresh(zone, "consumer", told, found);
+            // In a zone of others nobody has to name one.
+            if zone.consumer.is_some() || !zone.of_others() {
+                let told = zone.consumer.as_ref().and_then(|consumer| consumer.told_at_ms);
+                self.must_be_fresh(zone, "consumer", told, found);
+            }
         }
     }
 
@@ -200,6 +240,21 @@ impl Status {
                 );
                 found.add(AlarmKind::Down, here, since, cause, Remedy::Doctor);
             }
+            Some((LinkState::Impaired, proved)) => {
+                let asked = link.and_then(|link| link.condition).unwrap_or_default();
+                let proof = if proved { "as measured" } else { "not measured yet" };
+                let cause =
+                    format!("the link of zone {name} is made worse by a command: {asked}, {proof}");
+                found.add(AlarmKind::Impaired, here, since, cause, Remedy::Heal(name.clone()));
+            }
+            Some((LinkState::Stuck, _)) => {
+                let why = link.and_then(Link::why_stuck).unwrap_or_default();
+                let cause =
+                    format!("the link of zone {name} is connected and nothing moves: {why}");
+                let asked = link.is_some_and(|link| link.condition.is_some());
+                let remedy = if asked { Remedy::Heal(name.clone()) } else { Remedy::Doctor };
+                found.add(AlarmKind::Stuck, here, since, cause, remedy);
+            }
             Some((LinkState::Up, _)) | None => {}
         }
         let Some(mirror) = &zone.mirror else { return };
@@ -218,14 +273,15 @@ impl Status {
                 (AlarmKind::Behind, cause, Some(Remedy::Nudge(name.clone())))
             }
             _ if zone.recovery.as_ref().is_some_and(|clock| clock.caught_up_after_ms.is_none())
-                && link.is_some_and(|link| link.state == LinkState::Up) =>
+                && link.is_some_and(|link| link.state.connected()) =>
             {
                 let cause = format!("zone {name} is catching up after a heal, {lag} behind");
                 (AlarmKind::Behind, cause, None)
             }
             MirrorState::Streaming | MirrorState::CatchingUp => return,
             // A link that does not carry has its own alarm.
-            _ if link.is_none_or(|link| link.state != LinkState::Up) => return,
+            _ if link.is_some_and(|link| !link.state.connected() || link.stuck.is_some()) => return,
+            _ if link.is_none() && !zone.of_others() => return,
             MirrorState::Unknown => {
                 let cause = format!("what the mirror of zone {name} does is not known");
                 (AlarmKind::Unknown, cause, Some(Remedy::Doctor))
@@ -234,8 +290,9 @@ impl Status {
             | MirrorState::NeverLinked
             | MirrorState::DurableMissing
             | MirrorState::DurablePaused => {
+                let link = if link.is_some() { " though its link is up" } else { "" };
                 let cause = format!(
-                    "the mirror of zone {name} is {} though its link is up, {lag} messages behind",
+                    "the mirror of zone {name} is {}{link}, {lag} messages behind",
                     mirror.state
                 );
                 (AlarmKind::Behind, cause, Some(Remedy::Doctor))

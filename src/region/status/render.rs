@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 use page::{GAP, Page};
 
 use super::{
-    Consumer, Flow, Latency, Link, LinkState, Mirror, NodeState, Phase, Producer, Recovery, Status,
-    StepState, Stream, Verdict, Zone, ZoneState,
+    Consumer, EXTERNAL, Flow, Latency, Link, LinkState, Mirror, NodeState, Phase, Producer,
+    Recovery, Status, StepState, Stream, Verdict, Zone, ZoneState,
 };
 use crate::region::{
     UnixMs,
@@ -30,6 +30,9 @@ pub fn render(status: &Status) -> String {
     for zone in &status.zones {
         page.blank();
         block(&mut page, zone, status);
+    }
+    if status.platform == EXTERNAL {
+        return page.text;
     }
     page.blank();
     producer(&mut page, &status.producer);
@@ -64,7 +67,7 @@ pub fn render(status: &Status) -> String {
 
 fn head(page: &mut Page, status: &Status) {
     let version = status.server_version.as_deref().unwrap_or("version unknown");
-    let kind = status.mirror_kind.map(|kind| format!("{} mirrors", kind.as_str()));
+    let kind = status.mirror_kind.map(|via| status.copy_kind.several(Some(via)));
     let mut facts = vec![
         match status.phase {
             Phase::Failed => format!("region {} did not start", status.region),
@@ -76,7 +79,10 @@ fn head(page: &mut Page, status: &Status) {
     facts.extend(kind);
     facts.extend(status.open.then(|| "open: admin may change everything".to_owned()));
     let age = status.at_ms.saturating_sub(status.started_at_ms);
-    facts.push(format!("room {} old", span(age)));
+    facts.push(match status.platform.as_str() {
+        EXTERNAL => format!("looked at for {}", span(age)),
+        _ => format!("room {} old", span(age)),
+    });
     page.flow("", &facts, GAP);
     if let Some(why) = &status.failure {
         page.prose("  why", why);
@@ -140,7 +146,7 @@ fn block(page: &mut Page, zone: &Zone, status: &Status) {
             .consumer
             .as_ref()
             .filter(|consumer| consumer.told_at_ms.is_some() || consumer.running))
-        .map_or_else(unknown, |consumer| consumer_facts(consumer, at)),
+        .map_or_else(unknown, |consumer| consumer_facts(consumer, zone.of_others(), at)),
     );
     page.row("last 10 s", &flow_facts(zone.flow));
     if let Some(why) = zone.consumer.as_ref().and_then(|consumer| consumer.trouble.as_ref()) {
@@ -174,6 +180,9 @@ fn block(page: &mut Page, zone: &Zone, status: &Status) {
         if let Some(stall) = &recovery.stall {
             page.prose("", stall);
         }
+    }
+    if zone.of_others() {
+        return;
     }
     let ledger = &zone.ledger;
     let mut facts = vec![
@@ -224,20 +233,21 @@ fn stream_facts(stream: &Stream, at: UnixMs) -> Vec<String> {
     facts
 }
 
-fn consumer_facts(consumer: &Consumer, at: UnixMs) -> Vec<String> {
+fn consumer_facts(consumer: &Consumer, of_others: bool, at: UnixMs) -> Vec<String> {
     let mut facts = vec![
         format!("delivered {}", or_unknown(consumer.delivered)),
         format!("floor {}", or_unknown(consumer.ack_floor)),
         format!("pending {}", or_unknown(consumer.pending)),
         format!("unacked {}", or_unknown(consumer.unacked)),
         format!("redelivered {}", or_unknown(consumer.redelivered)),
-        format!(
-            "deliveries {} ({} here)",
-            or_unknown(consumer.deliveries),
-            or_unknown(consumer.deliveries_here)
-        ),
-        rate(consumer.rate),
     ];
+    let deliveries = format!("deliveries {}", or_unknown(consumer.deliveries));
+    if of_others {
+        facts.push(deliveries);
+    } else {
+        facts.push(format!("{deliveries} ({} here)", or_unknown(consumer.deliveries_here)));
+        facts.push(rate(consumer.rate));
+    }
     if consumer.elsewhere > 0 {
         facts.push(format!("fetched by somebody else {}", count(consumer.elsewhere)));
     }
@@ -299,6 +309,22 @@ fn link_facts(link: &Link, at: UnixMs) -> Vec<String> {
             None => facts.push("until healed".into()),
         }
     }
+    if let Some(asked) = link.condition {
+        facts.push(asked.to_string());
+        facts.push(match &link.measured {
+            _ if link.effective => "measured at both ends and on the line".into(),
+            Some(measured) if !measured.unproved.is_empty() => {
+                let what: Vec<&str> = measured.unproved.iter().map(|one| one.as_str()).collect();
+                format!("not measured yet: {}", what.join(", "))
+            }
+            _ => "not measured yet".into(),
+        });
+        if let Some(heals) = link.heals_at_ms {
+            facts.push(format!("heals in {}", span(heals.saturating_sub(at))));
+        }
+        facts.extend(link.traffic());
+    }
+    facts.extend(link.why_stuck());
     facts.push(format!(
         "leafs {} here, {} at the source",
         leafs(link.leafs_here),

@@ -55,6 +55,20 @@ pub fn is_comparable(path: &str) -> bool {
     leaf.get("properties").is_none() && leaf.get("items").is_none()
 }
 
+/// What a field is, in the words of its type; names of zones are left out of the path
+/// (`zones.consumer.ack_floor`).
+#[must_use]
+pub fn meaning(path: &str) -> Option<&'static str> {
+    let root = schema().as_value();
+    let mut here = root;
+    for part in path.split('.') {
+        let object = resolved(root, here);
+        let object = object.get("items").map_or(object, |items| resolved(root, items));
+        here = object["properties"].get(part)?;
+    }
+    here["description"].as_str()
+}
+
 /// What stands at a path of a document; nothing for `null`. Zones are found by name.
 #[must_use]
 pub fn value_at(document: &Value, path: &str) -> Option<Value> {

@@ -89,6 +89,7 @@ fn sample() -> Status {
         leafs_here: None,
         leafs_there: Some(0),
         rtt_us: None,
+        ..Link::default()
     });
     b.mirror = Some(Mirror {
         true_lag: None,
@@ -112,6 +113,7 @@ fn sample() -> Status {
         leafs_here: Some(3),
         leafs_there: Some(3),
         rtt_us: Some(431),
+        ..Link::default()
     });
     c.mirror = Some(Mirror {
         true_lag: Some(200),
@@ -347,4 +349,32 @@ fn what_lies_before_a_stream_is_passed_over() {
     assert_eq!(zone.passed_over(), Some(10));
     zone.consumer = Some(Consumer { ack_floor: Some(12), ..Consumer::default() });
     assert_eq!(zone.passed_over(), Some(12));
+}
+
+#[test]
+fn metrics_hold_what_is_known_and_nothing_else() {
+    let gone = metrics("r", None).unwrap();
+    assert!(gone.contains("zonedrill_seen{region=\"r\"} 0"), "{gone}");
+    assert!(!gone.contains("lag"), "{gone}");
+    let mut status = sample();
+    let b = status.zones[1].mirror.as_mut().unwrap();
+    (b.true_lag, b.state) = (Some(4_281), MirrorState::Silent);
+    let text = metrics("r", Some(&status)).unwrap();
+    for line in [
+        "zonedrill_copy_lag_messages{region=\"r\",zone=\"b\"} 4281.0\n",
+        "zonedrill_copy_state{region=\"r\",zone=\"b\",state=\"silent\"} 1.0\n",
+        "zonedrill_copy_state{region=\"r\",zone=\"b\",state=\"streaming\"} 0.0\n",
+        "zonedrill_consumer_ack_floor_sequence{region=\"r\",zone=\"a\",consumer=\"consumer-a\"} 1204250.0\n",
+        "zonedrill_nodes_up{region=\"r\",zone=\"a\"} 3.0\n",
+    ] {
+        assert!(text.contains(line), "{line}{text}");
+    }
+    assert!(text.ends_with("# EOF\n"), "{text}");
+    status.zones[1].mirror.as_mut().unwrap().true_lag = None;
+    let text = metrics("r", Some(&status)).unwrap();
+    assert!(!text.contains("zonedrill_copy_lag_messages{region=\"r\",zone=\"b\"}"), "{text}");
+    // Of a zone of others nobody here has an account.
+    status.zones[0].nodes.clear();
+    let text = metrics("r", Some(&status)).unwrap();
+    assert!(!text.contains("zonedrill_faults{region=\"r\",zone=\"a\""), "{text}");
 }

@@ -55,6 +55,12 @@ pub struct Zone {
 }
 
 impl Zone {
+    /// Somebody else runs it: its servers are nobody's of the room, which consumes nothing there.
+    #[must_use]
+    pub fn of_others(&self) -> bool {
+        self.nodes.is_empty() && self.recorded.is_none()
+    }
+
     /// Every stream sequence up to here is acknowledged by its consumer.
     #[must_use]
     pub fn ack_floor(&self) -> Option<u64> {
@@ -157,7 +163,7 @@ pub struct Stream {
     pub leader: Option<String>,
     /// Replicas, the leader included.
     pub replicas: u32,
-    /// Of them, those that are current, as the leader sees it (leader included); `null` while
+    /// Replicas that are current, as the leader sees it (leader included); `null` while
     /// nobody leads, or the leader has not reported for a while.
     pub replicas_current: Option<u32>,
     /// When the leader reported.

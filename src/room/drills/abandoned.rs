@@ -1,14 +1,13 @@
 //! What an earlier room left of its drills. Those it went away from while they ran (killed, or a
-//! crash) are ended in their own records by the region's next room, and told as void; those that it
-//! ran last can be reported.
+//! crash) are ended in their own records by the region's next room, and told as void.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, BufRead, BufReader, Write},
+    fs::{self, OpenOptions},
+    io::{self, Write},
     path::Path,
 };
 
-use super::{Ended, RECORD, Recorded};
+use super::{Ended, RECORD};
 use crate::{
     drill::record::{Begin, Entry},
     region::{EventKind, Input, UnixMs, input::Concluded, status::Verdict},
@@ -42,6 +41,7 @@ pub fn end_all(drills: &Path, run: &str) -> Vec<Ended> {
                 folder,
                 untried: false,
                 off_script: begin.sabotage.map(|_| WHY.to_owned()),
+                as_it_must: false,
             };
             Some((begin.at, ended))
         })
@@ -85,35 +85,6 @@ fn end(path: &Path, run: &str) -> io::Result<Option<(Begin, UnixMs)>> {
         file.write_all(&line)?;
     }
     Ok(Some((begin, last)))
-}
-
-/// The drills of the last command that ran any on the ledger's run `run`, in the order in which they
-/// ran: whether their room ended them, wrote their bundle, or neither.
-#[must_use]
-pub fn last(drills: &Path, run: &str) -> Vec<Recorded> {
-    let Ok(folders) = fs::read_dir(drills) else { return Vec::new() };
-    let mut known: Vec<(Begin, Recorded)> = folders
-        .flatten()
-        .filter_map(|folder| {
-            let folder = folder.path();
-            let mut line = String::new();
-            BufReader::new(File::open(folder.join(RECORD)).ok()?).read_line(&mut line).ok()?;
-            match serde_json::from_str(&line) {
-                Ok(Entry::Begin(begin)) if begin.run == run => {
-                    let drill = begin.drill.clone();
-                    Some((*begin, Recorded { drill, folder }))
-                }
-                _ => None,
-            }
-        })
-        .collect();
-    known.sort_by_key(|(begin, _)| begin.at);
-    let Some((newest, _)) = known.last() else { return Vec::new() };
-    let (series, at) = (newest.series, newest.at);
-    known.retain(
-        |(begin, _)| if series.is_some() { begin.series == series } else { begin.at == at },
-    );
-    known.into_iter().map(|(_, recorded)| recorded).collect()
 }
 
 /// Tells them: in the log, and in the strip of the conclusions.
@@ -184,30 +155,6 @@ mod tests {
             ]
         ));
         assert!(end_all(drills, "r1").is_empty());
-    }
-
-    #[test]
-    fn the_last_command_is_known_with_all_its_drills() {
-        let folder = tempfile::tempdir().unwrap();
-        let drills = folder.path();
-        let of = |run: &str, drill: &str, series: Option<UnixMs>, at: UnixMs| {
-            let Entry::Begin(mut begin) = begin(run, at) else { panic!("it begins") };
-            (begin.drill, begin.series) = (drill.into(), series);
-            line(&Entry::Begin(begin))
-        };
-        let names = || -> Vec<String> {
-            last(drills, "r1").into_iter().map(|recorded| recorded.drill).collect()
-        };
-        assert!(names().is_empty());
-        record(drills, "1-grow", &of("r1", "grow", None, 10));
-        record(drills, "2-cut", &of("r1", "cut", None, 20));
-        assert_eq!(names(), ["cut"]);
-        record(drills, "3-heal", &of("r1", "heal", Some(30), 31));
-        record(drills, "11-grow", &of("r1", "grow", Some(90), 95));
-        record(drills, "10-cut", &of("r1", "cut", Some(90), 91));
-        record(drills, "12-heal", &of("r0", "heal", Some(90), 99));
-        assert_eq!(names(), ["cut", "grow"]);
-        assert_eq!(last(drills, "r1")[0].folder, drills.join("10-cut"));
     }
 
     #[test]

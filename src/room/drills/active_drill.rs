@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::{Recorded, by_hand::ByHand};
+use super::by_hand::ByHand;
 use crate::{
     command::Command,
     region::UnixMs,
@@ -32,8 +32,6 @@ pub struct Active {
 #[derive(Debug, Default)]
 pub struct ActiveDrill {
     active: Mutex<Option<Active>>,
-    /// The last ones, for `report`.
-    last: Mutex<Vec<Recorded>>,
 }
 
 impl ActiveDrill {
@@ -168,17 +166,6 @@ impl ActiveDrill {
         if let Some(by_hand) = self.by_hand() {
             by_hand.answered(task, outcome, text, data);
         }
-    }
-
-    /// Remembers the last ones.
-    pub fn remember(&self, runs: Vec<Recorded>) {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = runs;
-    }
-
-    /// The last ones.
-    #[must_use]
-    pub fn last(&self) -> Vec<Recorded> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

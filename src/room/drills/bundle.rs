@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    Recorded,
-    pruning::{self, Pruned},
+    Recorded, latest,
+    pruning::{self, BUNDLES, Most, Pruned},
 };
 use crate::{
     drill::bundle::{self, Parts, RunFolder},
@@ -64,8 +64,11 @@ pub async fn write(
     match writing.await {
         Ok(Ok(folder)) => {
             if unnamed {
-                bound(runtime, folder.clone()).await;
+                let (reports, written) = (runtime.home.folder.join(REPORTS), folder.clone());
+                let pruning = move || pruning::bundles(&reports, &written, BUNDLES);
+                bound(runtime, "bundles", BUNDLES, pruning).await;
             }
+            bound_records(runtime, ended).await;
             Ok(folder)
         }
         Ok(Err(error)) => Err(Failure::Broken(error.to_string())),
@@ -73,26 +76,38 @@ pub async fn write(
     }
 }
 
-/// Removes the oldest bundles that nobody named, where all of them take too much; and says so.
-async fn bound(runtime: &Runtime, written: PathBuf) {
-    let reports = runtime.home.folder.join(REPORTS);
-    let pruning = move || pruning::prune(&reports, &written, pruning::MOST);
-    let (severity, text) = match tokio::task::spawn_blocking(pruning).await {
-        Ok(Ok(Pruned { bundles: 0, .. })) | Err(_) => return,
-        Ok(Ok(Pruned { bundles, bytes: freed })) => (
-            Severity::Warn,
-            format!(
-                "the oldest {bundles} bundles in the region's folder are removed ({}), since all of them may take {}: `report FOLDER` keeps one elsewhere",
-                bytes(freed),
-                bytes(pruning::MOST)
-            ),
-        ),
-        Ok(Err(error)) => (
-            Severity::Warn,
-            format!("the oldest bundles in the region's folder cannot be removed: {error}"),
-        ),
+/// Bounds the records of drills. Those that can still be reported stay.
+async fn bound_records(runtime: &Runtime, reported: &[Recorded]) {
+    let (drills, run) = (runtime.home.folder.join(super::RECORDS), runtime.run.to_string());
+    let mut needed = reported.to_vec();
+    let pruning = move || {
+        needed.extend(latest::of(&drills, &run));
+        let kept: Vec<PathBuf> = needed.into_iter().map(|one| one.folder).collect();
+        pruning::records(&drills, &kept, &run, pruning::RECORDS)
     };
-    runtime.bus.note(severity, text);
+    bound(runtime, "records of drills", pruning::RECORDS, pruning).await;
+}
+
+/// Removes the oldest, where there are too many, and says so.
+async fn bound(
+    runtime: &Runtime,
+    what: &str,
+    most: Most,
+    pruning: impl FnOnce() -> std::io::Result<Pruned> + Send + 'static,
+) {
+    let text = match tokio::task::spawn_blocking(pruning).await {
+        Ok(Ok(Pruned { folders: 0, .. })) | Err(_) => return,
+        Ok(Ok(Pruned { folders, bytes: freed })) => format!(
+            "the oldest {folders} {what} in the region's folder are removed ({}), since at most {} and {} are kept: `report FOLDER` keeps a drill's evidence elsewhere",
+            bytes(freed),
+            most.folders,
+            bytes(most.bytes)
+        ),
+        Ok(Err(error)) => {
+            format!("the oldest {what} in the region's folder cannot be removed: {error}")
+        }
+    };
+    runtime.bus.note(Severity::Warn, text);
 }
 
 /// Copies each node's file of that kind under the node's own name, as a bundle wants it.
@@ -114,20 +129,24 @@ fn lend(home: &Path, lent: &Path, kind: &str) -> Vec<PathBuf> {
     files
 }
 
-/// Writes the bundle of the last drills again.
+/// Writes one bundle of the newest run of every drill since the region's data began, sabotaged ones
+/// beside what they test.
 ///
 /// # Errors
 /// When no drill has ended on this region's data, or it cannot be written.
 pub async fn report(cx: CommandCtx, folder: Option<PathBuf>) -> Result {
-    let last = cx.runtime.active_drill.last();
-    if last.is_empty() {
+    let latest = latest::of(&cx.runtime.home.folder.join(super::RECORDS), cx.runtime.run.as_str());
+    if latest.is_empty() {
         return Err(Failure::Refused(
             "no drill has ended on this region yet: `drill run all` runs the four conclusions"
                 .into(),
         ));
     }
-    let folder = write(&cx.runtime, &last, folder).await?;
-    Ok(Completion::done(format!("evidence: {}", folder.display())))
+    let mut names: Vec<&str> = latest.iter().map(|one| one.drill.as_str()).collect();
+    names.dedup();
+    let what = names.join(", ");
+    let folder = write(&cx.runtime, &latest, folder).await?;
+    Ok(Completion::done(format!("evidence: {} (the newest runs of {what})", folder.display())))
 }
 
 /// A bundle's folder name, by the time: `20261124-165500-cut`.

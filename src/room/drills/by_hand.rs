@@ -148,11 +148,11 @@ pub async fn begin(
         sabotage: None,
         run: runtime.run.to_string(),
         damaged: damaged(&runtime.home.folder, runtime.run.as_str()),
-        series: Some(at),
         region: runtime.home.region.clone(),
         platform: status.platform.clone(),
         server_version: status.server_version.clone().unwrap_or_default(),
         mirror_kind: status.mirror_kind.unwrap_or(MirrorKind::Classic),
+        copy_kind: status.copy_kind,
         source: source.clone(),
         mirror: mirror.clone(),
         new_zone: None,
@@ -254,6 +254,7 @@ fn one(drill: &str, concluded: Conclusion, began: Instant, folder: &std::path::P
         folder: folder.to_owned(),
         untried: false,
         off_script: None,
+        as_it_must: false,
     }
 }
 
@@ -286,7 +287,6 @@ async fn conclude(ctx: &DrillCtx, recorder: &Recorder, name: &str, ended: &[Ende
     let mut text = format!("{}\n{}", super::headline(ended, &[]), super::table(ended));
     let mut data = json!({ "verdict": word, "drills": ended });
     let record = [Recorded { drill: name.to_owned(), folder: ended[0].folder.clone() }];
-    ctx.cx.runtime.active_drill.remember(record.to_vec());
     let mut outcome = outcome;
     match bundle::write(&ctx.cx.runtime, &record, None).await {
         Ok(folder) => {

@@ -14,6 +14,8 @@ use crate::{
 
 /// The word for the four conclusions.
 const ALL: &str = "all";
+/// The word for the program's drills of links that are not whole.
+const CONDITIONS: &str = "conditions";
 /// A folder's own drills, beside the keymap.
 const USERS_DRILLS: &str = "drills";
 
@@ -32,10 +34,14 @@ pub fn chosen(names: &[String]) -> std::result::Result<Vec<Script>, Failure> {
             chosen.extend(four);
             continue;
         }
+        if name == CONDITIONS {
+            chosen.extend(library::builtin().into_iter().filter(|one| one.conclusion.is_none()));
+            continue;
+        }
         let Some(script) = known.iter().find(|script| &script.name == name) else {
             let names: Vec<&str> = known.iter().map(|script| script.name.as_str()).collect();
             return Err(Failure::Refused(format!(
-                "there is no drill `{name}`: the drills are {}, and `all` (your own are read from {})",
+                "there is no drill `{name}`: the drills are {}, `conditions` for those of links that are not whole, and `all` (your own are read from {})",
                 names.join(", "),
                 users_drills().map_or_else(
                     || "~/.config/zonedrill/drills, which is not there".into(),

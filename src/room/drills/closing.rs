@@ -13,7 +13,10 @@ use crate::{
         record::Entry,
         run::Run,
     },
-    nats::{audit, facts, replicas},
+    nats::{
+        audit::{self, Numbers},
+        facts, replicas,
+    },
     region::{Input, NodeName, ZoneName, status::Verdict},
     room::{
         clock::now_ms,
@@ -50,7 +53,7 @@ pub async fn gather(
         for (node, state) in rest {
             unread(recorder, &plan.name, node, format!("it is {}", state.as_str()));
         }
-        let described = match audit::describe(&zone.client).await {
+        let described = match audit::describe(&zone.client, Numbers::Own).await {
             Ok(described) => described,
             Err(error) => {
                 for node in living.nodes {
@@ -102,7 +105,7 @@ async fn end(ctx: &DrillCtx) -> u64 {
     let asked = async {
         let source = ctx.cx.runtime.source_plan().ok()?;
         let client = ctx.cx.runtime.zone(&source.name).ok()?.client.clone();
-        Some(audit::describe(&client).await.ok()?.last_seq)
+        Some(audit::describe(&client, Numbers::Own).await.ok()?.last_seq)
     };
     if let Some(last) = asked.await {
         return last;

@@ -115,7 +115,7 @@ impl CommandIssuer {
     fn note(&mut self, command: &Command) {
         let left = &mut self.left;
         match command.clone() {
-            Command::Cut { zone, .. } => {
+            Command::Cut { zone, .. } | Command::Impair { zone, .. } => {
                 left.cut.insert(zone);
             }
             Command::Heal { zone: Some(zone) } => {

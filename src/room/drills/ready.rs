@@ -3,15 +3,18 @@
 
 use std::time::Duration;
 
+use Obstacle::{Passing, Standing};
+
 use super::DrillCtx;
 use crate::{
+    command::{Command, NodeAct},
     drill::script::Script,
     region::{
         Role, Status, ZoneName,
         remedy::Remedy,
         status::{LinkState, NodeState, Zone, ZoneState},
     },
-    room::configuration::why_nothing_comes,
+    room::{clock::now_ms, configuration::why_nothing_comes, runtime::Runtime},
 };
 
 /// How long a drill waits for what passes by itself.
@@ -40,15 +43,21 @@ pub async fn ready(
 ) -> Result<(ZoneName, ZoneName), String> {
     let mut statuses = ctx.statuses.clone();
     let began = tokio::time::Instant::now();
+    let (mut newest, mut reports) = (now_ms(), 0_u32);
     loop {
-        let found = candidates(&statuses.borrow_and_update().status, only, reads_all(script));
+        let found = {
+            let seen = statuses.borrow_and_update();
+            let stream = seen.status.source().and_then(|source| source.stream.as_ref());
+            if let Some(told) = stream.map(|stream| stream.told_at_ms).filter(|at| *at > newest) {
+                (newest, reports) = (told, reports + 1);
+            }
+            let look = Look { status: &seen.status, runtime: &ctx.cx.runtime, reports };
+            look.candidates(only, reads_all(script))
+        };
         let (obstacle, patience) = match found {
-            Ok((source, mirror)) => match unable(ctx, [&source, &mirror]) {
-                None => return Ok((source, mirror)),
-                Some(why) => (why, PICTURE_WITHIN),
-            },
-            Err(Obstacle::Passing(why)) => (why, READY_WITHIN),
-            Err(Obstacle::Standing(why)) => (why, PICTURE_WITHIN),
+            Ok(zones) => return Ok(zones),
+            Err(Passing(why)) => (why, READY_WITHIN),
+            Err(Standing(why)) => (why, PICTURE_WITHIN),
         };
         tokio::select! {
             () = ctx.cx.stop.cancelled() => return Err(ctx.why_ended()),
@@ -58,50 +67,111 @@ pub async fn ready(
     }
 }
 
-/// Why messages do not come to one of these zones, whatever the drill does.
-fn unable(ctx: &DrillCtx, zones: [&ZoneName; 2]) -> Option<String> {
-    let why = |zone: &ZoneName| why_nothing_comes(&*ctx.cx.runtime.zone(zone).ok()?, false);
-    zones.into_iter().find_map(why)
-}
-
 /// Will the drill be void if a node is not there: does it judge by every replica, without bringing
 /// nodes back itself?
 fn reads_all(script: &Script) -> bool {
-    let revives = |line: &str| line.starts_with("node start") || line.starts_with("node thaw");
-    script.checks().iter().any(|check| check.by_replicas) && !script.lines().any(revives)
+    let revives = |command: Command| {
+        matches!(command, Command::Node { act: NodeAct::Start | NodeAct::Thaw, .. })
+    };
+    script.checks().iter().any(|check| check.by_replicas) && !script.commands().any(revives)
 }
 
-/// The source and the first mirror zone, or the one that is meant, that serves, is linked, has
-/// everything, and consumes.
-fn candidates(
-    status: &Status,
-    only: Option<&ZoneName>,
-    every_node: bool,
-) -> Result<(ZoneName, ZoneName), Obstacle> {
-    use Obstacle::{Passing, Standing};
-    let source = status.source().ok_or_else(|| Standing("the region has no source zone".into()))?;
-    serves(source, every_node)?;
-    consumes(source)?;
-    if status.producer.active {
-        return Err(Passing("messages are being produced: `produce stop` ends that".into()));
-    }
-    let mut first = None;
-    let meant = |zone: &&Zone| only.is_none_or(|only| *only == zone.name);
-    for zone in status.zones.iter().filter(|zone| zone.role == Role::Mirror).filter(meant) {
-        let looked =
-            serves(zone, every_node).and_then(|()| follows(zone)).and_then(|()| consumes(zone));
-        match looked {
-            Ok(()) => return Ok((source.name.clone(), zone.name.clone())),
-            Err(obstacle) => {
-                first.get_or_insert(obstacle);
+/// What was observed last, and what is told to the consumers and producers now: an observation is
+/// older than the command that was just answered.
+struct Look<'a> {
+    status: &'a Status,
+    runtime: &'a Runtime,
+    /// How often the source has reported since the drill was asked for.
+    reports: u32,
+}
+
+impl Look<'_> {
+    /// The source and the first mirror zone, or the one that is meant, that serves, is linked, has
+    /// everything, and consumes.
+    fn candidates(
+        &self,
+        only: Option<&ZoneName>,
+        every_node: bool,
+    ) -> Result<(ZoneName, ZoneName), Obstacle> {
+        let source =
+            self.status.source().ok_or_else(|| Standing("the region has no source zone".into()))?;
+        serves(source, every_node)?;
+        self.consumes(source)?;
+        self.nobody_produces()?;
+        self.figures_are_new(source)?;
+        let mut first = None;
+        let meant = |zone: &&Zone| only.is_none_or(|only| *only == zone.name);
+        let mirrors = self.status.zones.iter().filter(|zone| zone.role == Role::Mirror);
+        for zone in mirrors.filter(meant) {
+            let looked = serves(zone, every_node)
+                .and_then(|()| follows(zone, source))
+                .and_then(|()| self.consumes(zone));
+            match looked {
+                Ok(()) => return Ok((source.name.clone(), zone.name.clone())),
+                Err(obstacle) => {
+                    first.get_or_insert(obstacle);
+                }
             }
         }
+        let none = || match only {
+            Some(zone) => {
+                Standing(format!("there is no mirror zone {zone}: `status` lists the zones"))
+            }
+            None => Standing("a drill needs a mirror zone: `zone add` adds one".into()),
+        };
+        Err(first.unwrap_or_else(none))
     }
-    let none = || match only {
-        Some(zone) => Standing(format!("there is no mirror zone {zone}: `status` lists the zones")),
-        None => Standing("a drill needs a mirror zone: `zone add` adds one".into()),
-    };
-    Err(first.unwrap_or_else(none))
+
+    fn nobody_produces(&self) -> Result<(), Obstacle> {
+        let why = || format!("messages are being produced: {}", Remedy::StopProducing.told());
+        let jobs = self.runtime.jobs.borrow();
+        if jobs.values().any(|job| job.endless) {
+            return Err(Standing(why()));
+        }
+        if self.status.producer.active || !jobs.is_empty() {
+            return Err(Passing(why()));
+        }
+        Ok(())
+    }
+
+    /// What was acknowledged before the drill must not count as the drill's: its first message
+    /// comes after all that the source is known to have.
+    fn figures_are_new(&self, source: &Zone) -> Result<(), Obstacle> {
+        let acked = self.runtime.producer().ok().and_then(|producer| producer.last_seq());
+        let stream = source.stream.as_ref();
+        // A stream that was made anew has fewer than were acknowledged. The first report may have been
+        // under way already: the second was asked for since.
+        if stream.is_some_and(|s| Some(s.last_seq) >= acked || self.reports > 1) {
+            return Ok(());
+        }
+        Err(Passing(format!(
+            "zone {} has not reported the messages that were acknowledged last",
+            source.name
+        )))
+    }
+
+    fn consumes(&self, zone: &Zone) -> Result<(), Obstacle> {
+        let name = &zone.name;
+        let at_work = self.runtime.zone(name).ok();
+        let held = at_work.as_ref().map(|zone| *zone.control.borrow()).unwrap_or_default();
+        if zone.paused() || held.paused {
+            return Err(Standing(format!(
+                "the consumer of zone {name} is paused: {}",
+                Remedy::ResumeConsumer(name.clone()).told()
+            )));
+        }
+        let limit = zone.consumer.as_ref().and_then(|consumer| consumer.limit);
+        if limit.or(held.limit).is_some() {
+            return Err(Standing(format!(
+                "the consumer of zone {name} is held to a rate: {}",
+                Remedy::FreeConsumer(name.clone()).told()
+            )));
+        }
+        match at_work.and_then(|zone| why_nothing_comes(&zone, false)) {
+            Some(why) => Err(Standing(why)),
+            None => Ok(()),
+        }
+    }
 }
 
 fn serves(zone: &Zone, every_node: bool) -> Result<(), Obstacle> {
@@ -115,49 +185,42 @@ fn serves(zone: &Zone, every_node: bool) -> Result<(), Obstacle> {
             }
             (None, _) => continue,
         };
-        return Err(Obstacle::Standing(format!(
+        return Err(Standing(format!(
             "node {name} is {}, and the drill's verdict needs every replica: {cure} brings it back",
             node.state.as_str()
         )));
     }
     match zone.state {
         ZoneState::Ready => Ok(()),
-        _ => Err(Obstacle::Passing(format!("zone {} is not serving", zone.name))),
+        _ => Err(Passing(format!("zone {} is not serving", zone.name))),
     }
 }
 
 /// A mirror zone is linked, and has everything.
-fn follows(zone: &Zone) -> Result<(), Obstacle> {
-    use Obstacle::{Passing, Standing};
+fn follows(zone: &Zone, source: &Zone) -> Result<(), Obstacle> {
     let name = &zone.name;
     match &zone.link {
         Some(link) if link.state == LinkState::Up => {}
         Some(link) if link.state == LinkState::Cut => {
-            let why = format!("zone {name} is cut: `heal {name}` restores its link");
+            let why = format!("zone {name} is cut: {}", Remedy::Heal(name.clone()).told());
             return Err(if link.heals_at_ms.is_some() { Passing(why) } else { Standing(why) });
+        }
+        Some(link) if link.condition.is_some() => {
+            let why = format!(
+                "the link of zone {name} is impaired: {}",
+                Remedy::Heal(name.clone()).told()
+            );
+            return Err(if link.heals_at_ms.is_some() { Passing(why) } else { Standing(why) });
+        }
+        Some(link) if link.state == LinkState::Stuck => {
+            return Err(Passing(format!("nothing moves over the link of zone {name}")));
         }
         _ => return Err(Passing(format!("the link of zone {name} is down"))),
     }
     match zone.mirror.as_ref().and_then(|mirror| mirror.true_lag) {
-        Some(0) => Ok(()),
+        Some(0) if zone.last_seq() >= source.last_seq() => Ok(()),
+        Some(0) => Err(Passing(format!("zone {name} has not reported what the source has"))),
         Some(lag) => Err(Passing(format!("zone {name} is {lag} messages behind the source"))),
         None => Err(Passing(format!("it is not known how far zone {name} is behind the source"))),
     }
-}
-
-fn consumes(zone: &Zone) -> Result<(), Obstacle> {
-    let name = &zone.name;
-    if zone.paused() {
-        return Err(Obstacle::Standing(format!(
-            "the consumer of zone {name} is paused: `{}` goes on",
-            Remedy::ResumeConsumer(name.clone())
-        )));
-    }
-    if zone.consumer.as_ref().is_some_and(|consumer| consumer.limit.is_some()) {
-        return Err(Obstacle::Standing(format!(
-            "the consumer of zone {name} is held to a rate: `{}` lifts it",
-            Remedy::FreeConsumer(name.clone())
-        )));
-    }
-    Ok(())
 }

@@ -84,17 +84,25 @@ impl Recorder {
     }
 
     /// Writes a line of the record.
-    pub fn write(&self, mut entry: Entry) {
-        let mut book = self.book();
+    pub fn write(&self, entry: Entry) {
+        let book = self.book();
+        self.put(book, entry);
+    }
+
+    /// Takes a look and writes it, with nothing between: what is looked at after a phase was written
+    /// belongs to it, however long its writer was kept waiting.
+    fn write_look(&self, look: impl FnOnce() -> Sample) {
+        let book = self.book();
+        let mut sample = look();
         // Two take samples: dated here, the later line is never the earlier moment.
-        let is_sample = if let Entry::Sample(sample) = &mut entry {
-            sample.at = now_ms();
-            sample.mono_ms = Some(book.began.elapsed().as_millis() as u64);
-            true
-        } else {
-            false
-        };
+        sample.at = now_ms();
+        sample.mono_ms = Some(book.began.elapsed().as_millis() as u64);
+        self.put(book, Entry::Sample(Box::new(sample)));
+    }
+
+    fn put(&self, mut book: MutexGuard<'_, Book>, entry: Entry) {
         book.line(&entry);
+        let is_sample = matches!(entry, Entry::Sample(_));
         book.run.push(entry);
         if is_sample && book.glanced.elapsed() < GLANCE_EVERY {
             return;
@@ -174,12 +182,12 @@ impl Recorder {
                 now.at = last.at;
                 recorder.note_elsewhere(&runtime, &statuses, &mut elsewhere);
                 if now != last || written.elapsed() >= SAMPLE_ANYWAY {
-                    last = now.clone();
                     written = Instant::now();
                     if let Some(by_hand) = &by_hand {
                         by_hand.look(&now);
                     }
-                    recorder.write(Entry::Sample(Box::new(now)));
+                    last = now;
+                    recorder.write_look(|| look(&runtime, &statuses));
                 }
                 tokio::select! {
                     () = stop.cancelled() => return,
@@ -215,8 +223,7 @@ impl Recorder {
 
     /// Takes a sample now.
     pub fn sample(&self, runtime: &Runtime, statuses: &Statuses) {
-        let now = look(runtime, statuses);
-        self.write(Entry::Sample(Box::new(now)));
+        self.write_look(|| look(runtime, statuses));
     }
 }
 

@@ -18,6 +18,7 @@ use crate::{
     command::{Command, Produce},
     drill::{
         record::{Begin, Entry, FORMAT},
+        sabotaged,
         script::{Filling, Script, Step},
         scripted,
     },
@@ -71,11 +72,11 @@ pub async fn run(ctx: &DrillCtx, script: &Script, how: How) -> Result<Ended, Fai
         sabotage: how.sabotage,
         run: runtime.run.to_string(),
         damaged: damaged(&runtime.home.folder, runtime.run.as_str()),
-        series: Some(how.series),
         region: runtime.home.region.clone(),
         platform: status.platform.clone(),
         server_version: status.server_version.clone().unwrap_or_default(),
         mirror_kind: status.mirror_kind.unwrap_or(MirrorKind::Classic),
+        copy_kind: status.copy_kind,
         source: source.clone(),
         mirror: mirror.clone(),
         new_zone,
@@ -156,6 +157,10 @@ pub async fn run(ctx: &DrillCtx, script: &Script, how: How) -> Result<Ended, Fai
         conclusion.verdict = Verdict::Void;
         conclusion.evidence = format!("the drill's record could not be written: {why}");
     }
+    let off_script = how.sabotage.and_then(|kind| scripted::deviation(&recorder.run(), kind));
+    let as_it_must = how
+        .sabotage
+        .is_some_and(|kind| sabotaged::as_it_must(kind, off_script.as_deref(), &conclusion));
     let result = Ended {
         drill: script.name.clone(),
         sabotage: how.sabotage,
@@ -165,7 +170,8 @@ pub async fn run(ctx: &DrillCtx, script: &Script, how: How) -> Result<Ended, Fai
         took_ms: began.elapsed().as_millis() as u64,
         folder: folder.clone(),
         untried: false,
-        off_script: how.sabotage.and_then(|kind| scripted::deviation(&recorder.run(), kind)),
+        off_script,
+        as_it_must,
     };
     told(ctx, &recorder, &result);
     recorder.end_history(&folder).await;
@@ -255,6 +261,7 @@ fn untried(ctx: &DrillCtx, script: &Script, how: &How, why: &str) -> Ended {
         folder: ctx.cx.runtime.home.folder.clone(),
         untried: true,
         off_script: None,
+        as_it_must: false,
     }
 }
 
@@ -297,11 +304,11 @@ mod tests {
             sabotage: None,
             run: "k3f9q2".into(),
             damaged: None,
-            series: None,
             region: "east".into(),
             platform: "local".into(),
             server_version: "2.15.1".into(),
             mirror_kind: MirrorKind::Classic,
+            copy_kind: crate::region::CopyKind::Mirror,
             source: "a".parse().unwrap(),
             mirror: "b".parse().unwrap(),
             new_zone: None,

@@ -23,7 +23,7 @@ use crate::{
     },
     nats::facts,
     region::{
-        EventKind, Input, Status, UnixMs, ZoneName,
+        EventKind, Input, Status, ZoneName,
         format::seconds,
         status::{DrillStep, Pause, StepState},
     },
@@ -49,8 +49,6 @@ pub struct How {
     pub present: bool,
     /// What comes after it.
     pub queue: Vec<String>,
-    /// When the command was given.
-    pub series: UnixMs,
 }
 
 /// Why a script did not come to its end.

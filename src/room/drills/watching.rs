@@ -69,11 +69,11 @@ impl Watched {
             sabotage: None,
             run: runtime.run.to_string(),
             damaged: None,
-            series: None,
             region: runtime.home.region.clone(),
             platform: status.platform.clone(),
             server_version: status.server_version.clone().unwrap_or_default(),
             mirror_kind: status.mirror_kind.unwrap_or(MirrorKind::Classic),
+            copy_kind: status.copy_kind,
             source,
             mirror,
             new_zone: None,
@@ -126,9 +126,11 @@ fn told(run: &Run, claim: u8) -> Option<Concluded> {
     let (verdict, why, counters) = checks::live_of(run, &of);
     let known = counters.iter().filter(|counter| counter.value != "?");
     let known: Vec<_> = known.map(|one| format!("{} {}", one.label, one.value)).collect();
-    let evidence = match (verdict, known.is_empty()) {
-        (Verdict::Holding, false) => format!("{why}: {}", known.join(", ")),
-        _ => why,
+    let (verdict, evidence) = match (verdict, known.is_empty()) {
+        (Verdict::Holding, false) => (verdict, format!("{why}: {}", known.join(", "))),
+        // Nobody said that this is to show it: what does not is no failed test.
+        (Verdict::Void, _) => (Verdict::Waiting, format!("not shown by hand: {why}")),
+        _ => (verdict, why),
     };
     Some(Concluded { name: name.into(), verdict, evidence })
 }

@@ -10,11 +10,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use etcetera::BaseStrategy;
-use serde_json::{Value, json};
-
 use super::{Home, HomeError, secrets::write_private};
-use crate::region::{Role, ZoneName, ZonePlan, access::USER};
+use crate::region::{
+    Role, ZoneName, ZonePlan,
+    access::{Secret, USER},
+    nats_context::NatsContext,
+};
+use etcetera::BaseStrategy;
 
 /// What the `nats` command line calls the selected one in.
 const SELECTED: &str = "context.txt";
@@ -46,13 +48,20 @@ impl Home {
         }
         private(&files)?;
         for zone in zones {
-            let context = json!({
-                "description": self.description(&zone.name),
-                "url": zone.urls().join(","),
-                "user": USER,
-                "password": zone.access.secrets.client,
-            });
-            write(&of_zone(zone), &format!("{context:#}\n"))?;
+            let context = NatsContext {
+                description: self.description(&zone.name),
+                url: zone.urls().join(","),
+                user: USER.into(),
+                password: Some(Secret::new(zone.access.secrets.client.clone())),
+                ..NatsContext::default()
+            };
+            let path = of_zone(zone);
+            let text = serde_json::to_string_pretty(&context).map_err(|source| HomeError::Io {
+                doing: "write",
+                path: path.clone(),
+                source: source.into(),
+            })?;
+            write(&path, &format!("{text}\n"))?;
         }
         if select && let Some(source) = zones.iter().find(|zone| zone.role == Role::Source) {
             write(&folder.join(SELECTED), &self.context(&source.name))?;
@@ -90,12 +99,62 @@ impl Home {
     fn made(&self, path: &Path) -> bool {
         let read = || {
             path.symlink_metadata().ok().filter(fs::Metadata::is_file)?;
-            let context: Value = serde_json::from_str(&fs::read_to_string(path).ok()?).ok()?;
+            let context: NatsContext =
+                serde_json::from_str(&fs::read_to_string(path).ok()?).ok()?;
             let zone = path.file_stem()?.to_str()?.rsplit_once('-')?.1.parse().ok()?;
-            Some(context.get("description")?.as_str()? == self.description(&zone))
+            Some(context.description == self.description(&zone))
         };
         read().unwrap_or(false)
     }
+}
+
+/// Why a context cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// There is none of that name.
+    #[error(
+        "there is no nats context `{name}` in {}{}",
+        folder.display(),
+        if known.is_empty() {
+            ", nor any other: `nats context add` makes one".to_owned()
+        } else {
+            format!(": it has {}", known.join(", "))
+        }
+    )]
+    None { name: String, folder: PathBuf, known: Vec<String> },
+    /// The file is damaged.
+    #[error("{} is no nats context: line {line} is not the JSON of one; `nats context edit` mends it", path.display())]
+    Text { path: PathBuf, line: usize },
+}
+
+/// Reads a context, of whomever it is.
+///
+/// # Errors
+/// When there is none of that name, or it cannot be read.
+pub fn read_context(name: &str) -> Result<NatsContext, ReadError> {
+    let folder = folder().ok_or(HomeError::NoHome)?.join("context");
+    let path = folder.join(format!("{name}.json"));
+    let unknown = || {
+        let mut known: Vec<String> = fs::read_dir(&folder)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix(".json")?.to_owned()))
+            .collect();
+        known.sort();
+        ReadError::None { name: name.to_owned(), folder: folder.clone(), known }
+    };
+    if name.is_empty() || name.contains('/') || name.contains("..") {
+        return Err(unknown());
+    }
+    let text = fs::read_to_string(&path).map_err(|source| match source.kind() {
+        ErrorKind::NotFound => unknown(),
+        _ => HomeError::Io { doing: "read", path: path.clone(), source }.into(),
+    })?;
+    // Not the reader's own words, which may quote a password.
+    serde_json::from_str(&text).map_err(|error| ReadError::Text { path, line: error.line() })
 }
 
 /// Where the `nats` command line has its files.

@@ -101,7 +101,7 @@ impl Connection {
             screen: place.as_ref().map_or(self.number, |place| place.seat),
             drives: caller.may_act(place.as_ref()).is_ok(),
             returned: place.as_ref().is_some_and(|place| place.returned),
-            events: if caller.sits() { past } else { Vec::new() },
+            events: if caller.kind == ClientKind::Shell { Vec::new() } else { past },
         };
         self.send(&hello).await?;
         let mut statuses = shared.statuses.clone();

@@ -19,9 +19,9 @@ use crate::{
     room::{
         bringup,
         clock::now_ms,
-        configuration, doctor, drills, inspect, links,
+        configuration, doctor, drills, impair, inspect, links,
         mailbox::CommandRequest,
-        nodes, produce,
+        nodes, produce, promote,
         protocol::{Message, Outcome},
         repair,
         task::{self, CommandCtx},
@@ -212,6 +212,14 @@ impl StateActor {
                 let cut = links::Cut { zone, kind, heal_after, statuses, given };
                 task::spawn(cx, |cx| links::cut(cx, cut));
             }
+            Command::Impair { zone, what, heal_after } => {
+                // `sensible` has refused what cannot be.
+                let before = self.asked_of(&zone);
+                let condition = impair::check(&self.runtime, &what, before.unwrap_or_default());
+                let Ok(condition) = condition else { return };
+                let asked = impair::Impair { zone, condition, before, heal_after, given };
+                task::spawn(cx, |cx| impair::impair(cx, asked));
+            }
             Command::Heal { zone } => {
                 let zones = zone.map_or_else(|| self.cut_zones(), |zone| vec![zone]);
                 let heal = |zone| links::Heal {
@@ -249,7 +257,12 @@ impl StateActor {
                 let cut = self.cut_zones();
                 task::spawn(cx, |cx| repair::repair(cx, zone, cut));
             }
-            Command::Verify { zone, json } => {
+            Command::Promote { zone, rebuild_dedup, force } => {
+                let statuses = self.publish.subscribe();
+                let asked = promote::Asked { zone, rebuild_dedup, force };
+                task::spawn(cx, |cx| promote::promote(cx, asked, statuses));
+            }
+            Command::Verify { zone, json, .. } => {
                 let statuses = self.publish.subscribe();
                 task::spawn(cx, move |cx| verify::verify(cx, zone, json, statuses));
             }
@@ -305,6 +318,10 @@ impl StateActor {
         self.apply(Input::TaskEnded { id: task });
         let Some(running) = self.running.remove(&task) else { return };
         self.tell_producer();
+        // Who takes this for the beginning of a phase looks at what is so by then.
+        if self.state.changed_since(self.published) {
+            self.publish();
+        }
         self.runtime.active_drill.answered(task, outcome, said, data.as_ref());
         let took = running.began.elapsed().as_millis() as u64;
         self.done(&running.given, outcome, said, data, took);

@@ -3,13 +3,15 @@
 
 use super::{ENDING, StateActor};
 use crate::{
-    command::{Command, Drill, DrillRun, Inspect, NodeAct, Produce},
+    command::{Command, Drill, DrillRun, Extent, Inspect, NodeAct, Produce},
     platform::choose_cut,
     region::{
         Role, ZoneName,
+        condition::LinkCondition,
+        remedy::Remedy,
         status::{LinkState, NodeState, Phase},
     },
-    room::{failure::Failure, task::Lease},
+    room::{failure::Failure, impair, task::Lease},
 };
 
 impl StateActor {
@@ -17,6 +19,9 @@ impl StateActor {
     pub(super) fn possible(&self, command: &Command) -> Result<(), String> {
         let phase = &self.state.peek().phase;
         match (command, phase) {
+            (Command::Verify { extent, .. }, _) if *extent != Extent::default() => Err(
+                "`--from`, `--to` and `--max-rate` are for a region that somebody else runs: they go with --region-file; this one is verified whole".into(),
+            ),
             (
                 Command::Status { .. }
                 | Command::Doctor
@@ -53,8 +58,9 @@ impl StateActor {
     ) -> Result<Vec<Lease>, Failure> {
         Ok(match command {
             Command::Up | Command::Repair { zone: None } => vec![Lease::Region],
-            Command::Cut { zone, .. } => vec![Lease::Link(self.runtime.mirror_plan(zone)?.name)],
-            Command::Heal { zone: Some(zone) } => {
+            Command::Cut { zone, .. }
+            | Command::Impair { zone, .. }
+            | Command::Heal { zone: Some(zone) } => {
                 vec![Lease::Link(self.runtime.mirror_plan(zone)?.name)]
             }
             Command::Heal { zone: None } => self.cut_zones().into_iter().map(Lease::Link).collect(),
@@ -62,6 +68,11 @@ impl StateActor {
             Command::Repair { zone: Some(zone) } => {
                 self.runtime.zone(zone)?;
                 vec![Lease::Zone(zone.clone())]
+            }
+            Command::Promote { zone, .. } => {
+                let plan = self.runtime.mirror_plan(zone)?;
+                self.runtime.zone(zone)?;
+                vec![Lease::Zone(plan.name)]
             }
             Command::ZoneRemove { zone } => vec![Lease::Zone(self.runtime.mirror_plan(zone)?.name)],
             Command::Node { node, .. } => {
@@ -101,16 +112,28 @@ impl StateActor {
                             && link.effective =>
                     {
                         Err(format!(
-                            "zone {zone} is cut already ({}): `heal {zone}` restores the link",
-                            kind.as_str()
+                            "zone {zone} is cut already ({}): {}",
+                            kind.as_str(),
+                            Remedy::Heal(zone.clone()).told()
                         ))
                     }
                     _ => Ok(()),
                 }
             }
+            Command::Impair { zone, what, .. } => match link(zone) {
+                Some(link) if link.state == LinkState::Cut => {
+                    Err(format!("zone {zone} is cut: {}", Remedy::Heal(zone.clone()).told()))
+                }
+                link => {
+                    let now = link.and_then(|link| link.condition).unwrap_or_default();
+                    let can = impair::check(&self.runtime, what, now);
+                    can.map(drop).map_err(|why| why.to_string())
+                }
+            },
             Command::Heal { zone: Some(zone) } => match link(zone) {
+                Some(link) if link.condition.is_some() => Ok(()),
                 // One that is down, though nobody cut it, may lack what a heal makes anew.
-                Some(link) if link.state != LinkState::Up => Ok(()),
+                Some(link) if !link.state.connected() => Ok(()),
                 Some(_) if self.state.astray_since(zone).is_some() => Ok(()),
                 _ => Err(format!("zone {zone} is not cut: there is nothing to heal")),
             },
@@ -133,7 +156,7 @@ impl StateActor {
                         "{node} runs, with its JetStream off: `node stop {node}` first"
                     )),
                     Some(NodeState::Frozen) => {
-                        Err(format!("{node} is frozen: `node thaw {node}` resumes it"))
+                        Err(format!("{node} is frozen: {}", Remedy::ThawNode(node.clone()).told()))
                     }
                     _ => Ok(()),
                 }
@@ -156,15 +179,23 @@ impl StateActor {
         }
     }
 
-    /// The mirror zones that there is something to heal in: cut, or unplugged by somebody else.
+    /// What is asked of a zone's link.
+    pub(super) fn asked_of(&self, zone: &ZoneName) -> Option<LinkCondition> {
+        self.state.peek().zone(zone)?.link.as_ref()?.condition
+    }
+
+    /// The mirror zones that there is something to heal in: cut, impaired, or unplugged by somebody else.
     pub(super) fn cut_zones(&self) -> Vec<ZoneName> {
         self.state
             .peek()
             .zones
             .iter()
             .filter(|zone| {
-                let cut = zone.link.as_ref().is_some_and(|link| link.state == LinkState::Cut);
-                zone.role == Role::Mirror && (cut || self.state.astray_since(&zone.name).is_some())
+                let cut = zone
+                    .link
+                    .as_ref()
+                    .is_some_and(|link| link.state == LinkState::Cut || link.condition.is_some());
+                zone.role != Role::Source && (cut || self.state.astray_since(&zone.name).is_some())
             })
             .map(|zone| zone.name.clone())
             .collect()

@@ -7,11 +7,11 @@ use async_nats::Client;
 
 use crate::{
     ledger::{
-        audit::StreamAudit,
+        audit::{StreamAudit, compare_copy},
         fingerprint::{Fidelity, Fingerprint, Print, compare_through},
     },
-    nats::audit::{AuditError, read_from},
-    region::NodeName,
+    nats::audit::{AuditError, Numbers, read_from},
+    region::{NodeName, ZonePlan},
 };
 
 /// A stream as it was read from one of its replicas.
@@ -27,12 +27,17 @@ pub(super) struct Read {
 pub(super) struct Side<'a> {
     read: &'a Read,
     client: &'a Client,
+    numbers: Numbers,
 }
 
 impl Read {
     /// With its zone's connection.
-    pub(super) fn side<'a>(&'a self, client: &'a Client) -> Side<'a> {
-        Side { read: self, client }
+    pub(super) fn side<'a>(&'a self, client: &'a Client, zone: &ZonePlan) -> Side<'a> {
+        Side { read: self, client, numbers: Numbers::of(zone) }
+    }
+
+    fn whole(&self) -> (&StreamAudit, u64) {
+        (&self.audit, self.through)
     }
 
     /// What it is compared by.
@@ -45,7 +50,12 @@ impl Read {
 /// of both can still be read as it was.
 pub(super) async fn compare_exactly(source: Side<'_>, mirror: Side<'_>) -> Fidelity {
     let (ours, theirs) = (source.read.audit.fingerprint(), mirror.read.audit.fingerprint());
-    let mut fidelity = compare_through(source.read.condensed(), mirror.read.condensed());
+    let drops_ids = mirror.numbers == Numbers::Source && source.numbers == Numbers::Own;
+    let mut fidelity = if drops_ids {
+        compare_copy(source.read.whole(), mirror.read.whole())
+    } else {
+        compare_through(source.read.condensed(), mirror.read.condensed())
+    };
     for block in fidelity.blocks() {
         match (source.prints(&block).await, mirror.prints(&block).await) {
             (Ok(one), Ok(other)) => fidelity.narrow(&block, (ours, &one), (theirs, &other)),
@@ -66,7 +76,7 @@ impl Side<'_> {
             let range = *block.start()..=last.min(*block.end());
             let sink = |entry: &crate::ledger::audit::Entry<'_>| prints.push(entry.print());
             let replica = self.read.replica.to_string();
-            read_from(self.client, Some(&replica), range, sink, |_| {}).await?;
+            read_from(self.client, Some(&replica), self.numbers, range, sink, |_| {}).await?;
         }
         Ok(prints)
     }

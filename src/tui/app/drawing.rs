@@ -5,7 +5,7 @@ use std::io;
 use ratatui::{Terminal, TerminalOptions, Viewport, backend::CrosstermBackend, layout::Rect};
 use tokio::time::Instant;
 
-use super::{Due, NUMBERS, SOON, Screen};
+use super::{Due, SOON, Screen};
 use crate::{
     command::ScreenSize,
     record::Tap,
@@ -34,7 +34,7 @@ impl Screen {
         match self.due {
             Due::Not => None,
             _ if !self.pace.is_free() => None,
-            Due::Numbers => Some(self.drawn + NUMBERS * self.slower),
+            Due::Numbers => Some(self.drawn + self.refresh * self.slower),
             Due::Soon => Some(self.drawn + SOON * self.slower),
         }
     }
@@ -44,11 +44,16 @@ impl Screen {
         if !terminal::is_taken() {
             return Ok(());
         }
-        self.view.slow_line = self.pace.slow(Instant::now());
-        let Self { terminal, status, view, theme, .. } = self;
+        if let Some(signs) = self.told.tell(&self.status) {
+            self.line.tell(signs);
+        }
+        let at = Instant::now();
+        self.view.slow_line = self.pace.slow(at);
+        let Self { terminal, status, view, theme, held, pace, .. } = self;
+        let status = held.of(status, pace.took, at);
         terminal.draw(|frame| {
             view.size = (frame.area().width, frame.area().height);
-            draw::render(frame, status, view, theme, now());
+            draw::render(frame, &status, view, theme, now());
         })?;
         self.due = Due::Not;
         self.drawn = Instant::now();

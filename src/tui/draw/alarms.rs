@@ -40,12 +40,13 @@ pub fn word(scene: Scene<'_>) -> Option<(String, Style)> {
 /// How an alarm looks.
 fn look(kind: AlarmKind, theme: &Theme) -> Style {
     use AlarmKind::{
-        Behind, Changed, Cut, Degraded, Down, Loss, NoLeader, Split, Stranger, Trouble, Unknown,
+        Behind, Changed, Cut, Degraded, Down, Impaired, Loss, NoLeader, Split, SplitBrain,
+        Stranger, Stuck, Trouble, Unknown,
     };
     match kind {
-        Loss | Split | NoLeader | Changed => theme.alarm(),
-        Trouble | Down | Cut => theme.bad(),
-        Degraded | Behind | Stranger | Unknown => theme.warn(),
+        SplitBrain | Loss | Split | NoLeader | Changed => theme.alarm(),
+        Trouble | Down | Stuck | Cut => theme.bad(),
+        Degraded | Behind | Impaired | Stranger | Unknown => theme.warn(),
     }
 }
 
@@ -137,7 +138,7 @@ fn next_step(number: u8, conclusion: &Conclusion, scene: Scene<'_>) -> String {
     let name = conclusions::required(Some(number)).map_or(&*conclusion.name, |one| one.drill);
     let drill = press(&format!("drill run {name}"));
     match conclusion.verdict {
-        _ if running || status.replay.is_some() => String::new(),
+        _ if running || status.only_shown() => String::new(),
         Verdict::Waiting | Verdict::Holding => {
             format!("{drill} runs the drill that proves or breaks it")
         }
@@ -156,7 +157,7 @@ fn next_step(number: u8, conclusion: &Conclusion, scene: Scene<'_>) -> String {
     }
 }
 
-fn wrapped(text: &str, area: Rect, indent: &str, style: Style) -> Vec<Line<'static>> {
+pub(super) fn wrapped(text: &str, area: Rect, indent: &str, style: Style) -> Vec<Line<'static>> {
     let room = usize::from(area.width.saturating_sub(FRAME)).saturating_sub(indent.len());
     let lines = format::wrap(text, room).into_iter();
     lines

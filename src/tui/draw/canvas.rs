@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_fact_is_shortened_before_it_is_cut() {
-        let theme = Theme::new(false, false);
+        let theme = Theme::new(crate::tui::theme::Colours::Mono, false);
         let fact = Fact::new("held at source", "12,345 (3 s old)", Style::new())
             .or_label("held")
             .or_value("12,345 old");

@@ -117,7 +117,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
 fn proving(scene: Scene<'_>) -> Option<String> {
     let Scene { status, view, .. } = scene;
     let untried = status.conclusions.iter().all(|one| one.verdict == Verdict::Waiting);
-    let begun = status.drill.is_some() || status.replay.is_some() || status.phase != Phase::Up;
+    let begun = status.drill.is_some() || status.only_shown() || status.phase != Phase::Up;
     if !untried || begun || !view.drives {
         return None;
     }
@@ -160,6 +160,9 @@ fn fits(binding: &Binding, scene: Scene<'_>) -> bool {
         let overlaid = view.keymap.get_replaying(binding.key) != Some(binding);
         return !overlaid && binding.action.replays();
     }
+    if status.only_shown() {
+        return binding.when != When::Replay && binding.action.only_shows();
+    }
     if !may(binding, scene) {
         return false;
     }
@@ -168,15 +171,16 @@ fn fits(binding: &Binding, scene: Scene<'_>) -> bool {
         When::Presented => presented,
         _ if own && (presented || view.verdict_card(status)) => false,
         When::Always => true,
-        When::Mirror => view.focused(status).is_some_and(|zone| zone.role == Role::Mirror),
+        When::Mirror => view.focused(status).is_some_and(|zone| zone.role != Role::Source),
         When::Drill => running.is_some() || is_drill_to_see(binding, status),
     }
 }
 
-/// Whether this screen may do what a key does: who only looks is not offered what is not sent.
+/// Whether this screen may do what a key does: who only looks is not offered what is not sent, and
+/// nobody what a region that is not up refuses.
 fn may(binding: &Binding, scene: Scene<'_>) -> bool {
     let Scene { status, view, .. } = scene;
-    if view.drives {
+    if view.drives && status.phase == Phase::Up {
         return true;
     }
     match &binding.action {

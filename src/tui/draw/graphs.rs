@@ -89,7 +89,7 @@ fn draw_of(
     for figure in Figure::ALL {
         // One scale for all zones: what is as high is as much.
         let all = zones.iter().map(|zone| axis.columns(figure.of(zone, view.span, status), figure));
-        let most = all.flatten().filter_map(value).max().map(top);
+        let most = end(all.flatten().filter_map(value).collect(), figure);
         for Band { zone, .. } in bands.iter().filter(|band| band.figure == figure) {
             // The rows that do not divide go to the first bands.
             let height = (each + rest.min(1)).min(most_rows);
@@ -239,6 +239,16 @@ fn value(seen: Seen) -> Option<u64> {
     if let Seen::Value(value) = seen { Some(value) } else { None }
 }
 
+/// Where a figure's scale ends; `None` where nothing is known. A burst of some seconds does not press
+/// the rates of all others flat: it goes beyond the end, and is marked so.
+fn end(mut values: Vec<u64>, figure: Figure) -> Option<u64> {
+    let most = *values.iter().max()?;
+    values.retain(|value| *value > 0);
+    values.sort_unstable();
+    let usual = values.get(values.len() * 9 / 10).copied().filter(|_| !figure.peaks());
+    Some(top(usual.map_or(most, |usual| most.min(usual.saturating_mul(2)))))
+}
+
 /// The end of a scale that reaches so far: 1, 2 or 5 with zeros, so that the scale, and with it
 /// every bar, stays as it is while values change a little.
 fn top(most: u64) -> u64 {
@@ -303,6 +313,9 @@ fn bars(
                     let Some(above) = y.checked_sub(1) else { break };
                     y = above;
                 }
+                if *value > most && !log {
+                    put(buf, band, x, 0, theme.pick("▲", "^"), style);
+                }
             }
         }
     }
@@ -334,6 +347,17 @@ mod tests {
     fn a_scale_ends_at_a_round_number_that_holds_all() {
         let ends = [0, 1, 2, 3, 48, 51, 100, 101, 831, u64::MAX].map(top);
         assert_eq!(ends, [1, 1, 2, 5, 50, 100, 100, 200, 1_000, u64::MAX]);
+    }
+
+    #[test]
+    fn a_burst_goes_beyond_the_scale_of_a_rate_and_of_nothing_else() {
+        let burst = || [[50; 40].as_slice(), &[0; 20], &[1000; 2]].concat();
+        assert_eq!(end(burst(), Figure::Consumed), Some(100));
+        assert_eq!(end(burst(), Figure::Lag), Some(1000));
+        // Half the time is no burst.
+        assert_eq!(end([[50; 40], [1000; 40]].concat(), Figure::Consumed), Some(1000));
+        assert_eq!(end(vec![0; 9], Figure::Consumed), Some(1));
+        assert_eq!(end(Vec::new(), Figure::Consumed), None);
     }
 
     #[test]

@@ -121,8 +121,9 @@ fn parts(scene: Scene<'_>) -> Vec<Part> {
     if view.connection == Connection::Live {
         let version = status.server_version.as_deref().unwrap_or("?");
         add(1, format!("nats {version}"), theme.value());
-        let kind = status.mirror_kind.map_or("?", |kind| kind.as_str());
-        add(2, format!("{kind} mirrors"), theme.value());
+        if !status.only_shown() {
+            add(2, status.copy_kind.several(status.mirror_kind), theme.value());
+        }
         let up = format::uptime(now.saturating_sub(status.started_at_ms));
         add(3, format!("up {up}"), theme.value());
     } else {
@@ -260,7 +261,7 @@ pub fn verdicts(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
     let gap = width.saturating_sub(total(form)) / n + 2;
 
     // What to press, until something was: nobody has to read anything to begin.
-    let idle = running.is_none() && !status.zones.is_empty() && status.replay.is_none();
+    let idle = running.is_none() && status.phase == Phase::Up && !status.only_shown();
     let told = |i: usize, conclusion: &Conclusion| match conclusion.verdict {
         Verdict::Waiting if idle => invitation(i, scene).unwrap_or_default(),
         _ => conclusion.evidence.clone(),

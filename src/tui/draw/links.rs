@@ -5,7 +5,8 @@ use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 use super::{Scene, canvas::put};
 use crate::{
     region::{
-        format::seconds,
+        condition::measured::StuckCause,
+        format::{seconds, short},
         status::{Link, LinkState, Zone, ZoneState},
         topology::Role,
     },
@@ -30,7 +31,7 @@ pub fn draw(buf: &mut Buffer, bus: &Bus, plan: &Plan, scene: Scene<'_>) {
         })
         .collect();
     let last =
-        zones.iter().rev().find(|(_, _, z)| z.role == Role::Mirror).map(|(x, _, _)| x + DROP);
+        zones.iter().rev().find(|(_, _, z)| z.role != Role::Source).map(|(x, _, _)| x + DROP);
     let Some(last) = last else {
         hidden(buf, area, plan, scene);
         return;
@@ -67,7 +68,7 @@ pub fn draw(buf: &mut Buffer, bus: &Bus, plan: &Plan, scene: Scene<'_>) {
             put(buf, area, x, 1, down, style);
             put(buf, area, x + 2, 1, &label, style);
         } else {
-            let carries = zone.link.as_ref().is_some_and(|link| link.state == LinkState::Up);
+            let carries = zone.link.as_ref().is_some_and(|link| link.state.connected());
             put(buf, area, x, 0, if carries { corner } else { down }, style);
             put(buf, area, x + 1, 0, &format!(" {label} "), style);
         }
@@ -103,7 +104,7 @@ fn hidden(buf: &mut Buffer, area: Rect, plan: &Plan, scene: Scene<'_>) {
 }
 
 fn source_label(scene: Scene<'_>) -> String {
-    let mirrors = scene.status.zones.iter().filter(|z| z.role == Role::Mirror).count();
+    let mirrors = scene.status.zones.iter().filter(|z| z.role != Role::Source).count();
     format!("feeds {mirrors} mirror{}", if mirrors == 1 { "" } else { "s" })
 }
 
@@ -117,6 +118,8 @@ fn link(zone: &Zone, room: u16, scene: Scene<'_>) -> (&'static str, String, Styl
     let age = format::age(link.since_at_ms, now);
     let (glyph, forms) = match link.state {
         LinkState::Up => (theme.pick("║", "|"), shortening(&up(link))),
+        LinkState::Impaired => (theme.pick("╫", "%"), impaired(link, now)),
+        LinkState::Stuck => (theme.pick("╫", "%"), stuck(link, &age)),
         LinkState::Cut => (theme.pick("╳", "X"), cut(link, now)),
         LinkState::Down => {
             let mut parts = vec!["down".to_owned(), age];
@@ -146,6 +149,46 @@ fn up(link: &Link) -> Vec<String> {
     // Without its name it could be the time the link has been up.
     parts.extend(link.rtt_us.map(|us| format!("rtt {}", format::round_trip(us))));
     parts
+}
+
+/// A link that is worse than whole, in ever shorter forms: what is asked, whether that was measured,
+/// and what it does. Whether it was measured is said in all but the shortest.
+fn impaired(link: &Link, now: u64) -> Vec<Vec<String>> {
+    let word = "IMPAIRED".to_owned();
+    let proof = if link.effective { "measured" } else { "not measured yet" }.to_owned();
+    let asked = link.condition.map(|asked| asked.to_string()).unwrap_or_default();
+    let traffic = link.traffic();
+    let mut parts = vec![word.clone(), asked.clone(), proof.clone()];
+    parts.extend(traffic.iter().cloned());
+    if let Some(at) = link.heals_at_ms {
+        parts.push(format!("heals in {}", format::age(now, at)));
+    }
+    parts.extend(leafs(link));
+    let mut forms = shortening(&parts);
+    // A backlog says more than what was asked.
+    let least = if traffic.len() > 2 { 4 } else { 3 };
+    forms.truncate(parts.len().saturating_sub(least) + 1);
+    forms.extend(shortening(&[&[word.clone(), proof.clone()], &traffic[..]].concat()));
+    forms.truncate(forms.len() - 1);
+    forms.push(vec![word]);
+    forms
+}
+
+/// A link that is connected and moves nothing, and why.
+fn stuck(link: &Link, age: &str) -> Vec<Vec<String>> {
+    let word = format!("STUCK {age}");
+    let Some(found) = &link.stuck else { return vec![vec![word]] };
+    let cause = match found.cause {
+        StuckCause::OneWay => "one direction silent",
+        StuckCause::Rate => "line too thin",
+        StuckCause::Receiver => "receiver takes nothing",
+        StuckCause::Unknown => "no answer over it",
+    };
+    let short = vec![word.clone(), cause.to_owned(), format!("{} behind", short(found.behind))];
+    let long = vec![word, link.why_stuck().unwrap_or_default()];
+    let mut forms = vec![long];
+    forms.extend(shortening(&short));
+    forms
 }
 
 /// A cut in ever shorter forms; whether it is effective is said in all but the shortest.
@@ -197,6 +240,39 @@ fn leafs(link: &Link) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::region::condition::{
+        LinkCondition,
+        measured::{Measured, Stuck, WayMeasured},
+    };
+
+    #[test]
+    fn a_worse_link_says_whether_it_was_measured_in_all_but_the_shortest_form() {
+        let to_zone = WayMeasured {
+            bytes_per_s: Some(120_000),
+            queued_bytes: 40_000,
+            ..WayMeasured::default()
+        };
+        let mut link = Link {
+            state: LinkState::Impaired,
+            condition: Some(LinkCondition::default()),
+            measured: Some(Measured { to_zone, clears_in_ms: Some(3_200), ..Measured::default() }),
+            ..Link::default()
+        };
+        for word in ["not measured yet", "measured"] {
+            let forms = impaired(&link, 9);
+            let (shortest, others) = forms.split_last().unwrap();
+            assert_eq!(shortest, &["IMPAIRED"]);
+            assert!(others.iter().all(|form| form.iter().any(|part| part == word)), "{forms:?}");
+            let joined: Vec<String> = forms.iter().map(|form| form.join(" · ")).collect();
+            let fits = joined.iter().find(|form| format::width(form) <= 58).unwrap();
+            assert!(fits.contains("clears in 3.2 s"), "{joined:?}");
+            link.effective = true;
+        }
+        let (cause, since_at_ms) = (StuckCause::OneWay, 1);
+        link.stuck = Some(Stuck { cause, behind: 25, since_at_ms, queued_bytes: 0 });
+        let joined: Vec<String> = stuck(&link, "2 s").iter().map(|form| form.join(" · ")).collect();
+        assert_eq!(joined[1], "STUCK 2 s · one direction silent · 25 behind");
+    }
     use crate::region::topology::CutKind;
 
     #[test]
@@ -212,6 +288,7 @@ mod tests {
             leafs_here: Some(3),
             leafs_there: Some(3),
             rtt_us: None,
+            ..Link::default()
         };
         let forms = cut(&link, 14_000);
         assert_eq!(forms[0][1], "servers have not noticed yet: 4.0 s of at most 8.0 s");

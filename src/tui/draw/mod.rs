@@ -4,6 +4,7 @@ mod alarms;
 mod canvas;
 mod card;
 mod drill;
+mod figures;
 mod foot;
 mod graphs;
 mod header;
@@ -19,7 +20,11 @@ mod steps;
 mod zone;
 mod zoom;
 
-use ratatui::{Frame, buffer::Buffer, layout::Rect};
+use ratatui::{
+    Frame,
+    buffer::{Buffer, Cell},
+    layout::Rect,
+};
 
 use super::{
     layout::{Plan, SMALLEST},
@@ -45,8 +50,18 @@ pub fn render(frame: &mut Frame, status: &Status, view: &ViewState, theme: &Them
     let scene = Scene { status, view, theme, now };
     let area = frame.area();
     let cursor = draw(frame.buffer_mut(), area, scene);
+    if theme.ascii {
+        frame.buffer_mut().content.iter_mut().for_each(plain);
+    }
     if let Some((x, y)) = cursor.filter(|at| area.contains((*at).into())) {
         frame.set_cursor_position((x, y));
+    }
+}
+
+/// What the room and people write may hold what this terminal cannot show.
+fn plain(cell: &mut Cell) {
+    if !cell.symbol().is_ascii() {
+        cell.set_symbol(if cell.symbol() == "µ" { "u" } else { "?" });
     }
 }
 

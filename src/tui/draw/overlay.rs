@@ -10,7 +10,7 @@ use ratatui::{
 use super::{
     Scene, alarms,
     canvas::{popup, put_lines},
-    question,
+    figures, question,
 };
 use crate::{
     command::{
@@ -59,6 +59,12 @@ pub fn draw(buf: &mut Buffer, area: Rect, overlay: &Overlay, scene: Scene<'_>) {
         Overlay::Why { scroll } => {
             let lines = alarms::reasons(area, scene);
             scrolled(buf, area, Line::styled(" why ", theme.strong()), &lines, *scroll, theme);
+        }
+        Overlay::Figures { scroll } => {
+            let name = scene.view.focused(scene.status).map(|zone| zone.name.to_string());
+            let title = format!(" figures of zone {} ", name.unwrap_or_default());
+            let lines = figures::list(area, scene);
+            scrolled(buf, area, Line::styled(title, theme.strong()), &lines, *scroll, theme);
         }
         Overlay::Leave => leave(buf, area, scene),
         Overlay::Answer { title, outcome, text, scroll } => {
@@ -174,9 +180,12 @@ fn keys(key: &str, what: &str, theme: &Theme) -> Line<'static> {
 fn help(buf: &mut Buffer, area: Rect, scroll: usize, scene: Scene<'_>) {
     let Scene { view, theme, status, .. } = scene;
     let mut merged: Vec<(String, &Binding)> = Vec::new();
-    let replays = status.replay.is_some();
-    // In a replay only what works there is listed; elsewhere, nothing of a replay.
+    let (replays, shown) = (status.replay.is_some(), status.only_shown());
+    // Where little works only that is listed; elsewhere, nothing of a replay.
     let listed = |binding: &&Binding| {
+        if shown && !replays {
+            return binding.when != When::Replay && binding.action.only_shows();
+        }
         if !replays {
             return binding.when != When::Replay;
         }
@@ -223,7 +232,7 @@ fn help(buf: &mut Buffer, area: Rect, scroll: usize, scene: Scene<'_>) {
         group("the replay", Action::winds);
     }
     group("the screen", |action| matches!(action, Action::Screen(_)));
-    if !replays {
+    if !shown {
         group("the region", |action| matches!(action, Action::Line(_)));
     }
     lines.push(Line::styled("signs", theme.strong()));
@@ -231,6 +240,7 @@ fn help(buf: &mut Buffer, area: Rect, scroll: usize, scene: Scene<'_>) {
     // What limits all of it is read first.
     let limit = match (replays, view.drives) {
         (true, _) => "this is a replay of what happened: only `wind` commands do something",
+        _ if shown => "somebody else runs this region: it is looked at, and no command is sent",
         (false, false) => "you are observing: commands are not sent",
         (false, true) => "",
     };

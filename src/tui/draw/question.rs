@@ -39,6 +39,13 @@ fn what(command: &Command, status: &Status) -> Vec<String> {
                 "Consumption within each zone should go on.".into(),
             ]
         }
+        Command::Impair { zone, what, heal_after } => {
+            let until = heal_after.map_or_else(
+                || format!("until `heal {zone}`"),
+                |time| format!("for {}", seconds(time.as_millis() as u64)),
+            );
+            vec![format!("The link of zone {zone} gets worse ({what}) {until}.")]
+        }
         Command::ZoneRemove { zone } => {
             let held = status.zone(zone).and_then(|zone| zone.stream.as_ref());
             let held = held.map_or_else(
@@ -80,7 +87,7 @@ fn majority(zone: &Zone, node: &str) -> String {
 
 /// What the drills' own scripts do to the region; a user's own scripts are known to the room alone.
 fn drills(names: &[String], scale: u64, zone: Option<&ZoneName>, status: &Status) -> Vec<String> {
-    let mirrors = || status.zones.iter().filter(|zone| zone.role == Role::Mirror);
+    let mirrors = || status.zones.iter().filter(|zone| zone.role != Role::Source);
     let first = mirrors().find(|zone| zone.link_state() == Some(LinkState::Up));
     let mirror = zone.or_else(|| first.map(|zone| &zone.name));
     let (Some(source), Some(mirror)) = (status.source(), mirror) else { return Vec::new() };
@@ -100,6 +107,9 @@ fn drills(names: &[String], scale: u64, zone: Option<&ZoneName>, status: &Status
             let sentence = match command {
                 Command::Cut { zone, .. } => {
                     format!("Zone {zone} is cut from zone {} for some seconds.", source.name)
+                }
+                Command::Impair { zone, .. } => {
+                    format!("The link of zone {zone} gets worse for some seconds.")
                 }
                 Command::ConsumerPause { zone } => {
                     format!("The consumer of zone {zone} is paused for some seconds.")
@@ -140,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_drill_says_which_zone_how_long_and_what_else() {
-        let status = sample::idle(3);
+        let status = sample::status("three");
         let cut = asked("drill run cut --zone c", &status);
         assert_eq!(
             cut,
@@ -160,11 +170,17 @@ mod tests {
 
     #[test]
     fn a_node_says_whether_the_majority_stays() {
-        use crate::region::status::NodeState;
-        let mut status = sample::idle(2);
-        let one = asked("node kill js1-zone-b", &status);
+        use crate::region::{
+            Input,
+            observation::{Observation, ProcessState, ProcessTruth},
+        };
+        let played = sample::at("idle");
+        let one = asked("node kill js1-zone-b", &played.status());
         assert!(one.contains("keeps 2 of 3 servers: it should go on"), "{one}");
-        status.zones[1].nodes[2].state = NodeState::Dead;
+        let truth = ProcessTruth { state: ProcessState::Dead, pid: None };
+        let node = "js3-zone-b".parse().unwrap();
+        let died = Input::Observed(Observation::Process { node, truth });
+        let status = played.then(died).status();
         let two = asked("node freeze js1-zone-b", &status);
         assert!(two.contains("keeps 1 of 3 servers and has no majority"), "{two}");
         assert_eq!(asked("node start js1-zone-b", &status), "");
@@ -172,11 +188,9 @@ mod tests {
 
     #[test]
     fn what_is_lost_and_what_becomes_void_is_told() {
-        let mut status = sample::idle(2);
-        let gone = asked("zone remove b", &status);
-        assert!(gone.contains("12,345 messages") && !gone.contains("void"), "{gone}");
-        status.drill = sample::drilling().drill;
-        let void = asked("cut b --for 30s", &status);
+        let gone = asked("zone remove b", &sample::status("idle"));
+        assert!(gone.contains("1,000 messages") && !gone.contains("void"), "{gone}");
+        let void = asked("cut b --for 30s", &sample::status("drill begun"));
         assert!(void.contains("for 30.0 s") && void.contains("runs, and becomes void"), "{void}");
     }
 }

@@ -92,6 +92,8 @@ pub(super) fn body(zone: &Zone, width: usize, lines: usize, scene: Scene<'_>) ->
             Some(told) => pane.mirror(mirror, told, zone.recorded.is_some()),
             None => pane.section("mirror", &[Fact::new("state", "?", scene.theme.stale())], 1),
         },
+        // Producers publish at the source, and where others run it nobody here counts them.
+        None if zone.of_others() || zone.role != Role::Source => {}
         None => pane.producer(),
     }
     pane.containers(zone);
@@ -225,7 +227,9 @@ impl<'a> Pane<'a> {
             list.push(fact("unacked", consumer.unacked));
             list.push(fact("redelivered", consumer.redelivered).or_label("redeliv"));
         }
-        list.push(consuming(consumer, theme));
+        if !zone.of_others() {
+            list.push(consuming(consumer, theme));
+        }
         if let Some(limit) = consumer.limit {
             list.push(Fact::new("limit", format::rate(limit), theme.warn()));
         }
@@ -257,7 +261,9 @@ impl<'a> Pane<'a> {
             time("p99", |latency| latency.p99_us),
             time("max", |latency| latency.max_us),
         ];
-        self.section("last 10 s", &list, FLOW);
+        // What others consume, nobody here times.
+        let list = if zone.of_others() { &list[..2] } else { &list[..] };
+        self.section("last 10 s", list, FLOW);
     }
 
     /// What a drill's record holds of the stream.

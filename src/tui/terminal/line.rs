@@ -6,7 +6,7 @@
 
 use std::{
     io::{self, Write},
-    sync::{Arc, Mutex, PoisonError, mpsc},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
     thread,
     time::Duration,
 };
@@ -16,11 +16,9 @@ use tokio::{sync::watch, time::Instant};
 
 use super::{is_taken, with_output};
 
-/// Primary device attributes: every terminal answers it, and only when it has drawn what came
-/// before.
+/// Primary device attributes: every terminal answers it, once it has drawn what came before.
 pub const QUESTION: &[u8] = b"\x1b[c";
-/// How much is written at once, in bytes: less than a terminal's buffer, so that little is under
-/// way when the screen ends.
+/// Bytes written at once: few, so that little is under way when the screen ends.
 const PART: usize = 512;
 /// How long a terminal may take for its first answer before it is taken for one that gives none.
 const FIRST_ANSWER: Duration = Duration::from_millis(500);
@@ -28,8 +26,7 @@ const FIRST_ANSWER: Duration = Duration::from_millis(500);
 const ASK_AGAIN: Duration = Duration::from_secs(5);
 /// A terminal that has shown no sign for so long is not there.
 const SILENT: Duration = Duration::from_secs(10);
-/// How long nothing is asked where nothing is drawn. With [`SILENT`], a dead line is noticed within
-/// 15 s.
+/// Where nothing is drawn it is asked this often: a dead line is noticed within 15 s.
 const IDLE: Duration = Duration::from_secs(4);
 /// An answer that takes longer than this is worth a word.
 const SLOW: Duration = Duration::from_secs(1);
@@ -48,7 +45,8 @@ pub struct Progress {
 /// The way to the terminal; what is written at once goes out as a whole. Never waits.
 #[derive(Clone, Debug)]
 pub struct Line {
-    frames: mpsc::Sender<Vec<u8>>,
+    /// What is to be written, and whether it counts as handed over.
+    frames: mpsc::Sender<(Vec<u8>, bool)>,
     /// How many were handed over, and whether each ends with [`QUESTION`].
     handed: Arc<Mutex<(u64, bool)>>,
 }
@@ -59,10 +57,10 @@ impl Line {
     /// # Errors
     /// When the system has no thread left.
     pub fn new() -> io::Result<(Self, watch::Receiver<Progress>)> {
-        let (frames, to_write) = mpsc::channel::<Vec<u8>>();
+        let (frames, to_write) = mpsc::channel::<(Vec<u8>, bool)>();
         let (progress, seen) = watch::channel(Progress::default());
         thread::Builder::new().name("frames".into()).spawn(move || {
-            for frame in to_write {
+            for (frame, counts) in to_write {
                 let whole = frame.chunks(PART).all(|part| {
                     let written = write(part);
                     progress.send_modify(|progress| {
@@ -71,7 +69,7 @@ impl Line {
                     });
                     written.is_ok()
                 });
-                progress.send_modify(|progress| progress.frames += u64::from(whole));
+                progress.send_modify(|progress| progress.frames += u64::from(whole && counts));
             }
         })?;
         Ok((Self { frames, handed: Arc::default() }, seen))
@@ -82,25 +80,26 @@ impl Line {
         self.hand_over(QUESTION.to_vec());
     }
 
+    /// Sends what is no part of a picture, behind what was drawn: nothing waits for it.
+    pub fn tell(&self, signs: Vec<u8>) {
+        let _ = self.frames.send((signs, false));
+    }
+
+    fn state(&self) -> MutexGuard<'_, (u64, bool)> {
+        self.handed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn hand_over(&self, frame: Vec<u8>) {
-        self.handed.lock().unwrap_or_else(PoisonError::into_inner).0 += 1;
+        self.state().0 += 1;
         // The thread lives as long as there is somebody to hand anything over.
-        let _ = self.frames.send(frame);
-    }
-
-    fn set_asks(&self, asks: bool) {
-        self.handed.lock().unwrap_or_else(PoisonError::into_inner).1 = asks;
-    }
-
-    fn handed(&self) -> u64 {
-        self.handed.lock().unwrap_or_else(PoisonError::into_inner).0
+        let _ = self.frames.send((frame, true));
     }
 }
 
 impl Write for Line {
     fn write(&mut self, frame: &[u8]) -> io::Result<usize> {
         let mut whole = frame.to_vec();
-        if self.handed.lock().unwrap_or_else(PoisonError::into_inner).1 {
+        if self.state().1 {
             whole.extend_from_slice(QUESTION);
         }
         self.hand_over(whole);
@@ -154,8 +153,8 @@ pub struct Pace {
     heard: Instant,
     /// When the last frame was handed over, while it is under way.
     drawn: Option<Instant>,
-    /// How long the last frame took.
-    took: Duration,
+    /// How long the last frame took that has arrived.
+    pub took: Duration,
     silent: bool,
 }
 
@@ -163,11 +162,12 @@ impl Pace {
     /// Of a line that was just opened; asks.
     #[must_use]
     pub fn new(line: Line, now: Instant) -> Self {
-        line.set_asks(true);
+        line.state().1 = true;
         line.ask();
+        let handed = line.state().0;
         Self {
-            handed: line.handed(),
             line,
+            handed,
             answers: Answers::NotYet(now),
             progress: Progress::default(),
             open: 1,
@@ -193,7 +193,7 @@ impl Pace {
 
     /// Something was drawn; perhaps nothing had changed, and nothing was sent.
     pub fn drew(&mut self, now: Instant) {
-        let handed = self.line.handed();
+        let handed = self.line.state().0;
         if handed > self.handed {
             self.handed = handed;
             self.drawn = Some(now);
@@ -231,7 +231,7 @@ impl Pace {
     /// The terminal has answered.
     pub fn answered(&mut self, now: Instant) {
         self.answers = Answers::Yes;
-        self.line.set_asks(true);
+        self.line.state().1 = true;
         self.open = self.open.saturating_sub(1);
         self.asked = now;
         if self.open == 0 {
@@ -252,7 +252,7 @@ impl Pace {
         match self.answers {
             Answers::NotYet(since) if now.duration_since(since) >= FIRST_ANSWER => {
                 self.answers = Answers::Never;
-                self.line.set_asks(false);
+                self.line.state().1 = false;
                 self.open = 0;
                 if self.progress.frames >= self.handed {
                     self.arrived(now);
@@ -283,7 +283,7 @@ impl Pace {
 
     fn question(&mut self, now: Instant) {
         self.line.ask();
-        self.handed = self.line.handed();
+        self.handed = self.line.state().0;
         self.asks(now);
     }
 
@@ -320,7 +320,7 @@ impl Pace {
 mod tests {
     use super::*;
 
-    fn pace() -> (Pace, Line, mpsc::Receiver<Vec<u8>>, Instant) {
+    fn pace() -> (Pace, Line, mpsc::Receiver<(Vec<u8>, bool)>, Instant) {
         let (frames, written) = mpsc::channel();
         let line = Line { frames, handed: Arc::default() };
         let now = Instant::now();
@@ -352,7 +352,7 @@ mod tests {
         pace.answered(after(now, 1550));
         assert!(pace.is_free() && !pace.owes());
         assert_eq!(pace.slow(after(now, 1560)), Some(Duration::from_millis(1500)));
-        let frames: Vec<Vec<u8>> = written.try_iter().collect();
+        let frames: Vec<Vec<u8>> = written.try_iter().map(|(frame, _)| frame).collect();
         assert_eq!(frames, [&b"\x1b[c"[..], b"frame\x1b[c", b"frame\x1b[c"]);
     }
 
@@ -371,7 +371,7 @@ mod tests {
         assert!(!pace.is_silent());
         pace.tick(after(now, 10_600));
         assert!(pace.is_silent(), "nothing was taken for 10 s");
-        assert_eq!(written.try_iter().last().unwrap(), b"frame");
+        assert_eq!(written.try_iter().last().unwrap().0, b"frame");
         // A late first answer is one.
         pace.answered(after(now, 11_000));
         assert!(!pace.is_silent() && pace.is_free());
@@ -386,7 +386,7 @@ mod tests {
             at += Duration::from_secs(1);
             pace.tick(at);
             // The kernel takes everything, as it does for a dead line for a while.
-            let frames = pace.line.handed();
+            let frames = pace.line.state().0;
             if frames > pace.progress.frames {
                 pace.wrote(Progress { parts: frames, frames, lost: false }, at);
             }

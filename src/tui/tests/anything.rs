@@ -3,24 +3,17 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::region::status::MarkKind;
 
 prop_compose! {
     /// Regions with anything anywhere.
     fn any_region()(
-        base in 0usize..6,
-        zones in 0u16..14,
+        moment in proptest::sample::select(sample::moments().collect::<Vec<_>>()),
         numbers in proptest::collection::vec(any::<u64>(), 40),
         flags in proptest::collection::vec(any::<bool>(), 40),
         text in "\\PC{0,40}",
     ) -> Status {
-        let mut status = match base {
-            0 => sample::starting(),
-            1 => sample::failed(),
-            2 => sample::troubled(),
-            3 => sample::recovering(),
-            4 => sample::cut(),
-            _ => sample::idle(zones),
-        };
+        let mut status = sample::status(moment);
         let mut number = numbers.iter().copied().cycle();
         let mut flag = flags.iter().copied().cycle();
         let mut n = move || number.next().unwrap_or(0);
@@ -66,9 +59,6 @@ prop_compose! {
             zone.lag_history = numbers.iter().zip(&flags).map(|(n, f)| f.then_some(*n)).collect();
         }
         if f() { status.zones.reverse(); }
-        if f() {
-            status.drill = sample::presented(None).drill;
-        }
         if let Some(drill) = &mut status.drill {
             let pauses = [None, Some(Pause::Predict), Some(Pause::Reveal), Some(Pause::GoOn)];
             drill.waits_for = pauses[usize::try_from(n() % 4).unwrap()];
@@ -94,6 +84,15 @@ prop_compose! {
     }
 }
 
+#[test]
+fn a_heal_before_its_cut_is_drawn() {
+    let (mut status, view) = seen("healed");
+    for mark in status.marks.iter_mut().filter(|mark| mark.kind == MarkKind::Heal) {
+        mark.at_ms -= 20_000;
+    }
+    assert!(screen((120, 40), &status, &view).contains("heal b"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -109,6 +108,6 @@ proptest! {
         if !key.is_empty() {
             press(&mut view, &status, &[key]);
         }
-        buffer((width, height), &status, &view, &Theme::new(true, !unicode));
+        buffer((width, height), &status, &view, &Theme::new(Colours::Default, !unicode));
     }
 }

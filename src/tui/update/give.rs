@@ -26,6 +26,7 @@ pub(super) fn give(
         Ok(Command::Wind(wind)) if status.replay.is_some() => return vec![Effect::Wind(*wind)],
         Ok(Command::Wind(_)) => Some(NOTHING_TO_WIND.into()),
         _ if status.replay.is_some() => Some(in_a_replay(&line)),
+        _ if status.only_shown() => Some(of_others(&line)),
         Ok(command) if view.guest && command.check_for_guests().is_err() => Some(format!(
             "you are a guest here: `{line}` is not for guests, {}",
             command.check_for_guests().err().unwrap_or_default()
@@ -61,6 +62,11 @@ pub(super) fn give(
 /// Why a command is of no use in a replay.
 fn in_a_replay(line: &str) -> String {
     format!("this is a replay of what happened: `{line}` was not sent")
+}
+
+/// Why a command is of no use in a region of others.
+fn of_others(line: &str) -> String {
+    format!("somebody else runs this region, which is only looked at: `{line}` was not sent")
 }
 
 /// How an observer comes to drive.

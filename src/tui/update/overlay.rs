@@ -7,6 +7,7 @@ use crate::{
         keys::{Action, Code, Key, Named, ScreenAction},
     },
     region::{Status, UnixMs},
+    room::home::region_flag,
     tui::{
         Leave,
         graphs::Axis,
@@ -75,6 +76,11 @@ pub(super) fn key(
             let alarms = status.alarms();
             let last = alarms.len().saturating_sub(1);
             let remedy = alarms.get(scroll.min(last)).and_then(|alarm| alarm.remedy.as_ref());
+            if let (Code::Char('y'), Some(remedy)) = (key.code, remedy) {
+                view.overlay = Some(Overlay::Alarms { scroll });
+                let flag = region_flag(&status.region);
+                return screen::copy(view, format!("zonedrill{flag} {remedy}"), now);
+            }
             view.overlay = match remedy.filter(|_| is(Named::Enter)) {
                 // What mends it is given by a second enter, with the line in sight.
                 Some(remedy) => Some(Overlay::Palette(Palette::new(&remedy.to_string(), status))),
@@ -87,6 +93,14 @@ pub(super) fn key(
         Overlay::Why { scroll } => {
             view.overlay = scrolled(key, scroll).map(|scroll| Overlay::Why { scroll });
             Vec::new()
+        }
+        Overlay::Figures { scroll } => {
+            view.overlay = scrolled(key, scroll).map(|scroll| Overlay::Figures { scroll });
+            Vec::new()
+        }
+        Overlay::Answer { title, outcome, text, scroll } if key.code == Code::Char('y') => {
+            view.overlay = Some(Overlay::Answer { title, outcome, text: text.clone(), scroll });
+            screen::copy(view, text, now)
         }
         Overlay::Answer { title, outcome, text, scroll } => {
             view.overlay = scrolled(key, scroll).map(|scroll| Overlay::Answer {
@@ -120,8 +134,9 @@ fn scrolled(key: Key, scroll: usize) -> Option<usize> {
         Code::Named(Named::Down) | Code::Char('j') => Some(scroll + 1),
         Code::Named(Named::PageUp) => Some(scroll.saturating_sub(10)),
         Code::Named(Named::PageDown) | Code::Char(' ') => Some(scroll + 10),
-        Code::Named(Named::Home) => Some(0),
-        Code::Named(Named::Esc | Named::Enter) | Code::Char('q' | '?' | '!' | 'w') => None,
+        Code::Named(Named::Home) | Code::Char('g') => Some(0),
+        Code::Named(Named::End) | Code::Char('G') => Some(usize::MAX / 2),
+        Code::Named(Named::Esc | Named::Enter) | Code::Char('q' | '?' | '!' | 'w' | 'i') => None,
         _ => Some(scroll),
     }
 }
@@ -129,7 +144,7 @@ fn scrolled(key: Key, scroll: usize) -> Option<usize> {
 /// A key over the large graphs; `None` when it closes them.
 fn graphs(view: &mut ViewState, status: &Status, cursor: Cursor, key: Key) -> Option<Cursor> {
     let axis = Axis::new(status, view.span, view.size.0.saturating_sub(GRAPHS_MARGIN + 1));
-    let last = axis.columns - 1;
+    let last = axis.newest(status);
     let at = cursor.at_ms.map(|at| axis.column(at).unwrap_or(0));
     let moved = |to: Option<u16>| Cursor { at_ms: to.map(|to| axis.ends(to)), ..cursor };
     // Beyond the newest column there is nothing to read.
@@ -189,13 +204,21 @@ fn palette_enter(
     now: UnixMs,
 ) -> Vec<Effect> {
     let line = palette.edit.text().trim().to_owned();
-    match line.as_str() {
-        "" => return Vec::new(),
-        "help" => return screen::act(view, status, &ScreenAction::Help, now),
-        "quit" => return screen::act(view, status, &ScreenAction::Quit, now),
-        _ => {}
+    if line.is_empty() {
+        return Vec::new();
     }
-    match line.parse::<Command>() {
+    let parsed = line.parse::<Command>();
+    if parsed.is_err() {
+        if let Some(action) = ScreenAction::typed(&line) {
+            return screen::act(view, status, &action, now);
+        }
+        // It lacks a zone: the focused one is meant, and a second enter gives the line in sight.
+        if let Some(whole) = with_focus(view, status, &line) {
+            view.overlay = Some(Overlay::Palette(Palette::new(&whole, status)));
+            return Vec::new();
+        }
+    }
+    match parsed {
         // Refused here, with the line still in hand: keys typed on would mean other things.
         Ok(command) if command.zone().is_some_and(|zone| status.zone(zone).is_none()) => {
             let zones: Vec<&str> = status.zones.iter().map(|zone| zone.name.as_str()).collect();
@@ -220,4 +243,11 @@ fn palette_enter(
             Vec::new()
         }
     }
+}
+
+/// A line that only lacks its zone, with the focused one.
+fn with_focus(view: &ViewState, status: &Status, line: &str) -> Option<String> {
+    let zone = &view.focused(status)?.name;
+    let whole = format!("{line} {zone}");
+    (whole.parse::<Command>().ok()?.zone() == Some(zone)).then_some(whole)
 }

@@ -3,14 +3,18 @@
 use super::{Effect, asker, give};
 use crate::{
     command::{CastFormat, keys::ScreenAction},
-    region::{Status, UnixMs},
-    room::protocol::Outcome,
+    region::{Status, UnixMs, topology::STREAM},
+    room::{home::region_flag, protocol::Outcome},
     tui::{
         Leave,
         edit::LineEdit,
         state::{Cursor, DrillLook, Overlay, Palette, ViewState},
     },
 };
+
+/// The longest text that terminals take for their clipboard, in bytes: xterm's limit is 100,000 of
+/// base64.
+const LONGEST_COPY: usize = 74_994;
 
 /// Does what a key means to the screen.
 pub(super) fn act(
@@ -23,6 +27,7 @@ pub(super) fn act(
         ScreenAction::Help => view.overlay = Some(Overlay::Help { scroll: 0 }),
         ScreenAction::Alarms => view.overlay = Some(Overlay::Alarms { scroll: 0 }),
         ScreenAction::Why => view.overlay = Some(Overlay::Why { scroll: 0 }),
+        ScreenAction::Figures => view.overlay = Some(Overlay::Figures { scroll: 0 }),
         ScreenAction::Palette(text) => {
             view.overlay = Some(Overlay::Palette(Palette::new(text, status)));
         }
@@ -50,7 +55,7 @@ pub(super) fn act(
         }
         ScreenAction::Back => back(view, status),
         // No region stands behind it that could be asked about.
-        ScreenAction::Quit if status.replay.is_some() => {
+        ScreenAction::Quit if status.only_shown() => {
             return vec![Effect::Leave(Leave::Detach)];
         }
         ScreenAction::Quit => view.overlay = Some(Overlay::Leave),
@@ -70,6 +75,7 @@ pub(super) fn act(
                 view.say("this screen has no large log", None, now);
             }
         }
+        ScreenAction::Theme => return vec![Effect::NextTheme],
         ScreenAction::Redraw => return vec![Effect::Redraw],
         ScreenAction::Suspend if view.guest => {
             view.say("a guest has no shell to go back to", Some(Outcome::Refused), now);
@@ -82,6 +88,16 @@ pub(super) fn act(
         ScreenAction::Record => {
             return vec![Effect::Record { file: None, format: CastFormat::default() }];
         }
+        ScreenAction::Copy => {
+            if let Some(zone) = view.focused(status) {
+                let flag = region_flag(&status.region);
+                let text = format!(
+                    "eval \"$(zonedrill{flag} env {})\"; nats stream info {STREAM}",
+                    zone.name
+                );
+                return copy(view, text, now);
+            }
+        }
         ScreenAction::Control => {
             let what = match (view.drives, asker(view, status)) {
                 (false, _) => "control ask",
@@ -92,6 +108,19 @@ pub(super) fn act(
         }
     }
     Vec::new()
+}
+
+/// Puts a text into the terminal's clipboard, if it takes one that long.
+pub(super) fn copy(view: &mut ViewState, text: String, now: UnixMs) -> Vec<Effect> {
+    if text.len() > LONGEST_COPY {
+        let why =
+            format!("not copied: terminals take {LONGEST_COPY} bytes, this is {}", text.len());
+        view.say(why, Some(Outcome::Refused), now);
+        return Vec::new();
+    }
+    let first = text.lines().next().unwrap_or_default();
+    view.say(format!("copied, if this terminal allows it (OSC 52): {first}"), None, now);
+    vec![Effect::Copy(text)]
 }
 
 /// One step back: zoom, large drill, scrolled log, filter, limit, a drill that is over, in this

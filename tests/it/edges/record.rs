@@ -258,9 +258,16 @@ fn servers_are_untouched_when_two_full_looks_agree() {
 /// numbers than the producers told.
 #[test]
 fn a_trial_by_other_means_is_none() {
-    let (verdict, text) =
-        otherwise("cut", "trial", |played| begin(played).script.push_str("\n# mine\n"));
+    let (verdict, text) = otherwise("cut", "trial", |played| {
+        let begin = begin(played);
+        begin.script = begin.script.replacen("within = \"30s\"", "within = \"31s\"", 1);
+    });
     assert_eq!((verdict, text.contains("not the one")), (Verdict::Void, true), "{text}");
+    // Other words for the same are no other means.
+    let mut told = play("cut", Fault::None, 0, 0);
+    let script = &mut begin(&mut told).script;
+    *script = script.replacen("Both consumers receive", "Each receives", 1) + "# mine";
+    assert_eq!(conclude(&told).verdict, Verdict::Proved);
     let (verdict, text) = otherwise("cut", "trial", |played| {
         use zonedrill::ledger::record::Record;
         played.ledger = ledger_of(played, |record| {

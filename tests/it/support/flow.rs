@@ -30,7 +30,7 @@ use zonedrill::{
     platform::local::ports::{free_base, give_back},
     region::{
         Role, ZonePlan,
-        topology::{STREAM, SUBJECTS},
+        topology::{DEFAULT_PORT_BASE, STREAM, SUBJECTS},
     },
 };
 
@@ -294,12 +294,12 @@ pub fn consume(client: &Client, evidence: &Evidence, zone: &str) -> Consuming {
     let (sender, report) = watch::channel(ConsumerReport::default());
     let task = ConsumerTask::spawn(
         client.clone(),
-        zone.parse().unwrap(),
-        &format!("consumer-{zone}"),
+        &ZonePlan::new(zone.parse().unwrap(), Role::Source, 0, DEFAULT_PORT_BASE),
         run_id(),
         evidence.clone(),
         orders,
         sender,
+        None,
     );
     Consuming { task, control, report }
 }

@@ -7,7 +7,7 @@ use zonedrill::{
         audit::{Entry as Read, StreamAudit},
         message::{MessageId, RunId, encode},
     },
-    region::{MirrorKind, ZoneName},
+    region::{CopyKind, MirrorKind, ZoneName},
 };
 
 /// A message on a replica.
@@ -37,11 +37,11 @@ pub fn begin(drill: &str, script: String, new_zone: Option<ZoneName>, at: u64) -
         sabotage: None,
         run: run_id().to_string(),
         damaged: None,
-        series: None,
         region: "east".into(),
         platform: "local".into(),
         server_version: "2.15.1".into(),
         mirror_kind: MirrorKind::Durable,
+        copy_kind: CopyKind::Mirror,
         source: "a".parse().unwrap(),
         mirror: "b".parse().unwrap(),
         new_zone,

@@ -325,9 +325,10 @@ pub(super) fn kill(pid: i32) {
 
 impl Drop for Region {
     fn drop(&mut self) {
+        // A purge takes the log along.
+        let log = std::fs::read_to_string(self.folder().join("room.log")).unwrap_or_default();
         let ended = self.run(&["down", "--purge"]);
         if std::thread::panicking() {
-            let log = std::fs::read_to_string(self.folder().join("room.log")).unwrap_or_default();
             let tail: Vec<&str> = log.lines().rev().take(40).collect();
             println!("{ended:?}");
             for line in tail.iter().rev() {

@@ -12,6 +12,7 @@ use crate::{
     region::{
         NodeName,
         observation::{ProcessState, ProcessTruth},
+        remedy::Remedy,
         status::Container,
     },
 };
@@ -75,13 +76,13 @@ impl Shared {
         let Some((truth, container)) = news else { return };
         let who = if ours { "" } else { " by somebody else" };
         let way_out = match (ours, state) {
-            (false, ProcessState::Frozen) => format!(": `node thaw {node}` resumes it"),
+            (false, ProcessState::Frozen) => format!(": {}", Remedy::ThawNode(node.clone()).told()),
             // What has no container any more may have no volume either.
             (false, ProcessState::Dead) if word == "removed" => {
                 format!(": `node start {node}` makes a new one")
             }
             (false, ProcessState::Dead) => {
-                format!(": `node start {node}` starts it, with its data")
+                format!(": {}, with its data", Remedy::StartNode(node.clone()).told())
             }
             _ => String::new(),
         };

@@ -26,6 +26,7 @@ use crate::{
     region::{
         NodeName,
         observation::{ProcessState, ProcessTruth},
+        remedy::Remedy,
     },
 };
 
@@ -131,13 +132,12 @@ impl Inside {
         self.look();
         match self.nodes.get(node).map(|known| known.state) {
             Some(ProcessState::Running) => {
-                return Err(state_error(
-                    node,
-                    format!("is running already: `node stop {node}` ends it"),
-                ));
+                let why = format!("is running already: {}", Remedy::StopNode(node.clone()).told());
+                return Err(state_error(node, why));
             }
             Some(ProcessState::Frozen) => {
-                return Err(state_error(node, format!("is frozen: `node thaw {node}` resumes it")));
+                let why = format!("is frozen: {}", Remedy::ThawNode(node.clone()).told());
+                return Err(state_error(node, why));
             }
             Some(ProcessState::Stopped | ProcessState::Dead) | None => {}
         }
@@ -205,13 +205,13 @@ impl Inside {
     fn ask(&mut self, node: &NodeName, ask: Ask, reply: Reply<()>) {
         self.look();
         let Some(Node { state, running: Some(running) }) = self.nodes.get_mut(node) else {
-            let why = format!("is not running: `node start {node}` starts it");
+            let why = format!("is not running: {}", Remedy::StartNode(node.clone()).told());
             let _ = reply.send(Err(state_error(node, why)));
             return;
         };
         let signals: &[Signal] = match (ask, *state) {
             (Ask::Freeze, ProcessState::Frozen) => {
-                let why = format!("is frozen already: `node thaw {node}` resumes it");
+                let why = format!("is frozen already: {}", Remedy::ThawNode(node.clone()).told());
                 let _ = reply.send(Err(state_error(node, why)));
                 return;
             }
@@ -258,7 +258,10 @@ impl Inside {
             let (seen, why) = match stat.map(|stat| stat.state) {
                 Some('T') => (
                     ProcessState::Frozen,
-                    format!("was suspended by somebody else: `node thaw {node}` resumes it"),
+                    format!(
+                        "was suspended by somebody else: {}",
+                        Remedy::ThawNode(node.clone()).told()
+                    ),
                 ),
                 // No such process file here, or it has ended and is about to be reaped.
                 None | Some('Z' | 'X') => continue,
@@ -323,7 +326,8 @@ impl Inside {
             Whose::Ours => why.clone(),
             // A status alone does not tell whether somebody ended it or it gave up.
             Whose::Another => format!(
-                "has ended, and not by a command ({why}): `node start {node}` starts it, with its data"
+                "has ended, and not by a command ({why}): {}, with its data",
+                Remedy::StartNode(node.clone()).told()
             ),
         };
         self.tell(node, &told, whose);

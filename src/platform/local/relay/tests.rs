@@ -2,12 +2,12 @@ use std::time::Instant;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::*;
+use super::{pump::BUFFER, *};
 
-const DEADLINE: Duration = Duration::from_secs(10);
+pub(super) const DEADLINE: Duration = Duration::from_secs(10);
 
 /// A server that sends back what it gets, and its address. Ends with the test's runtime.
-async fn echo() -> SocketAddr {
+pub(super) async fn echo() -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -22,17 +22,17 @@ async fn echo() -> SocketAddr {
     address
 }
 
-async fn relay() -> (Relay, SocketAddr) {
+pub(super) async fn relay() -> (Relay, SocketAddr) {
     let relay = Relay::start(&[echo().await]).await.unwrap();
     let address = relay.addresses()[0];
     (relay, address)
 }
 
-async fn within<T>(future: impl Future<Output = T>) -> T {
+pub(super) async fn within<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(DEADLINE, future).await.expect("took longer than the test's deadline")
 }
 
-async fn eventually(what: &str, mut true_now: impl FnMut() -> bool) {
+pub(super) async fn eventually(what: &str, mut true_now: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !true_now() {
         assert!(begun.elapsed() < DEADLINE, "{what} did not come true");
@@ -40,7 +40,7 @@ async fn eventually(what: &str, mut true_now: impl FnMut() -> bool) {
     }
 }
 
-async fn ask(stream: &mut TcpStream, text: &[u8]) {
+pub(super) async fn ask(stream: &mut TcpStream, text: &[u8]) {
     stream.write_all(text).await.unwrap();
     let mut answer = vec![0; text.len()];
     within(stream.read_exact(&mut answer)).await.unwrap();
@@ -48,7 +48,7 @@ async fn ask(stream: &mut TcpStream, text: &[u8]) {
 }
 
 /// Reads until the connection ends; true if it was reset.
-async fn was_reset(mut stream: TcpStream) -> bool {
+pub(super) async fn was_reset(mut stream: TcpStream) -> bool {
     let mut rest = Vec::new();
     within(stream.read_to_end(&mut rest)).await.is_err()
 }

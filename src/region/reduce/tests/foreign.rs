@@ -28,6 +28,44 @@ fn told(lab: &mut Lab, at: &str, foreign: Option<Vec<Foreign>>) -> Vec<String> {
     new.filter(|one| matches!(one, EventKind::Foreign { .. })).map(ToString::to_string).collect()
 }
 
+/// A hundred come and go in each half second, most of them not even listed.
+#[test]
+fn a_storm_of_connections_has_few_lines_and_all_are_counted() {
+    let mut lab = Lab::new();
+    let mut cid = 0;
+    for _ in 0..50 {
+        let came = (0..10).map(|_| {
+            cid += 1;
+            stranger("js2-zone-b", cid, false)
+        });
+        let report = NodeReport {
+            foreign: Some(came.collect()),
+            foreign_unlisted: 90,
+            ..lab.answer(&node("js2-zone-b"))
+        };
+        let node = node("js2-zone-b");
+        lab.observe(Observation::Node { node, report: Some(Box::new(report)) });
+        lab.pass(500);
+        assert_eq!(lab.state.peek().zones[1].foreign.len(), 10);
+    }
+    lab.pass(7_000);
+    let lines = |begin: &str| -> Vec<String> {
+        let texts = lab.events.iter().map(ToString::to_string);
+        texts.filter(|text| text.starts_with(begin)).collect()
+    };
+    let told = lines("somebody else's hand: client stranger");
+    let said = lines("somebody else's hand: ").into_iter().filter_map(|text| {
+        let (_, rest) = text.split_once(": ")?;
+        rest.split_once(" more connections")?
+            .0
+            .replace([',', ' ', '\u{202f}'], "")
+            .parse::<u64>()
+            .ok()
+    });
+    assert!(told.len() <= 100, "{told:#?}");
+    assert_eq!(told.len() as u64 + said.sum::<u64>(), 5_000);
+}
+
 #[test]
 fn a_foreign_connection_is_told_once_and_shown_while_it_lasts() {
     let mut lab = Lab::new();

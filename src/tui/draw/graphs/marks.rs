@@ -39,7 +39,8 @@ pub(super) fn cuts(zone: &Zone, status: &Status, axis: Axis) -> Vec<(u16, u16)> 
         // One that began before the axis does is seen from its first column on.
         let from = if from < axis.ends(0) { Some(0) } else { axis.column(from) };
         let to = if to < axis.ends(0) { None } else { axis.column(to).or(Some(axis.columns - 1)) };
-        Some((from?, to?))
+        // The clock may have been set back between the two.
+        Some((from?, to?)).filter(|(from, to)| from <= to)
     };
     cuts.into_iter().filter_map(place).collect()
 }

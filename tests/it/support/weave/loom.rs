@@ -1,24 +1,18 @@
 //! The loom: the actors take turns in any order until everything has arrived.
 
+mod seen;
+
 use std::collections::{BTreeSet, VecDeque};
 
 use serde_json::json;
 use zonedrill::{
-    drill::{
-        checks::ReplicaAudit,
-        record::{CommandOutcome, Entry, Sample},
-    },
-    ledger::{audit::StreamAudit, record::Record},
-    region::{
-        Role, Status,
-        status::{Consumer, Ledger, Link, LinkState, Mirror, Producer, Stream, Zone as Seen},
-    },
+    drill::record::{CommandOutcome, Entry},
+    ledger::record::Record,
 };
 
 use super::{
-    Line, Stored, Woven, begin, name,
-    plan::{Fault, Harm, Message, Plan, SLOT},
-    read,
+    Line, Woven, begin, name,
+    plan::{Fault, Message, Plan, SLOT},
     script::{Act, phase, produce, script},
 };
 
@@ -344,99 +338,5 @@ impl<'a> Loom<'a> {
     fn answer(&mut self, id: u64, data: Option<serde_json::Value>) {
         let (outcome, text) = (CommandOutcome::Done, "done".to_owned());
         self.drill(Entry::Answered { id, outcome, text, data, at: self.now });
-    }
-
-    fn look(&mut self) {
-        let last = self.stored.len() as u64;
-        let zones = self.zones.iter().enumerate().map(|(z, zone)| {
-            let mirror = z > 0;
-            let cut = self.cut && z == 1;
-            let holds = if mirror { zone.holds } else { last };
-            let leafs = mirror.then_some(if cut { 0 } else { 3 });
-            let floor = Some(zone.floor);
-            Seen {
-                stream: Some(Stream {
-                    first_seq: u64::from(holds > 0),
-                    last_seq: holds,
-                    messages: holds,
-                    ..Stream::default()
-                }),
-                consumer: Some(Consumer {
-                    delivered: floor,
-                    ack_floor: floor,
-                    ..Consumer::default()
-                }),
-                mirror: mirror
-                    .then(|| Mirror { true_lag: Some(last - holds), ..Mirror::default() }),
-                link: mirror.then(|| Link {
-                    state: if cut { LinkState::Cut } else { LinkState::Up },
-                    effective: cut,
-                    leafs_here: leafs,
-                    leafs_there: leafs,
-                    ..Link::default()
-                }),
-                ledger: Ledger {
-                    acked: last,
-                    received: zone.floor,
-                    behind: last - zone.floor,
-                    ..Ledger::default()
-                },
-                ..Seen::new(name(z), if mirror { Role::Mirror } else { Role::Source })
-            }
-        });
-        let sample = Sample {
-            at: self.now,
-            mono_ms: Some(self.now),
-            status: Status {
-                at_ms: self.now,
-                zones: zones.collect(),
-                producer: Producer {
-                    acked: last,
-                    active: self.producing.is_some(),
-                    ..Producer::default()
-                },
-                ..Status::default()
-            },
-        };
-        self.drill(Entry::Sample(Box::new(sample)));
-        self.looked = self.now;
-        self.looks += 1;
-    }
-
-    /// Everything has arrived: every replica is read.
-    fn finish(mut self) -> Woven {
-        let mut streams = Vec::new();
-        for z in 0..self.plan.zones {
-            for (r, replica) in name(z).nodes().enumerate() {
-                let audit = self.read(z, r);
-                let print = audit.fingerprint();
-                let (messages, ends) =
-                    (print.messages(), print.first().map(|first| (first, print.last())));
-                let file = format!("stream-{replica}.jsonl");
-                let (zone, at) = (name(z), self.now);
-                let node = replica.clone();
-                self.drill(Entry::Stream { zone, replica: node, file, messages, ends, at });
-                streams.push(ReplicaAudit { replica, audit });
-            }
-        }
-        self.drill(Entry::End { at: self.now });
-        Woven { lines: self.lines, streams }
-    }
-
-    fn read(&self, zone: usize, replica: usize) -> StreamAudit {
-        let stored = (1..).zip(self.stored.iter().copied()).filter_map(|(seq, message)| {
-            let altered = match self.plan.fault(message) {
-                Some(Fault::Replica { zone: z, replica: r, harm }) if (z, r) == (zone, replica) => {
-                    match harm {
-                        Harm::Gone => return None,
-                        Harm::Altered => true,
-                    }
-                }
-                _ => false,
-            };
-            let (producer, number) = message;
-            Some(Stored { seq, producer, number, altered })
-        });
-        read(name(zone), stored)
     }
 }

@@ -1,0 +1,342 @@
+//! Reads a stream of others in order, at a bounded rate and in bounded memory, and changes nothing: by
+//! direct gets in batches, or one message at a time from the stream's leader.
+
+pub(in crate::nats) mod message;
+
+use std::{fmt, time::Duration};
+
+use async_nats::Subscriber;
+use futures::{StreamExt, stream};
+use jiff::Timestamp;
+use serde_json::json;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep, sleep_until, timeout},
+};
+
+use self::message::{Answer, Read, direct};
+use super::attach::{Attached, PATIENCE, Unanswered};
+use crate::{
+    ledger::copies::Item,
+    nats::{api::Failure, pace::Pacer, renumbering::sourced},
+    region::{
+        external::Reading,
+        rights::{Dealings, meets},
+    },
+};
+
+/// The most messages of one request.
+const BATCH: u64 = 1000;
+/// The first batch, while nobody knows how large messages are.
+const FIRST_BATCH: u64 = 16;
+/// Bytes of a batch, reckoned by the largest message so far.
+const BATCH_BYTES: u64 = 4 * 1024 * 1024;
+/// With a rate, so many requests a second are made.
+const REQUESTS: f64 = 10.0;
+/// Single messages that are asked for at the same time.
+const AT_ONCE: u64 = 32;
+/// How long a stream is asked again before it is believed that it has no more: a replica may lag.
+const LAGGING: Duration = Duration::from_secs(3);
+/// How long a zone may not answer before the reading has failed.
+const STALLED: Duration = Duration::from_secs(15);
+/// The pause before trying again.
+const PAUSE: Duration = Duration::from_millis(200);
+/// JetStream's "no message found".
+const NO_MESSAGE: u64 = 10037;
+
+/// Why a stream could not be read to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ReadError {
+    pub next: u64,
+    pub why: String,
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "it could not be read past sequence {}: {}", self.next, self.why)
+    }
+}
+
+/// A stream, and how it is read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Source<'a> {
+    pub to: &'a Attached,
+    pub stream: &'a str,
+    pub reading: Reading,
+    /// Only messages that were sourced from the stream of this name, by their sequences there.
+    pub sourced_from: Option<&'a str>,
+    /// Only messages whose subjects one of these has; all if there is none.
+    pub only: &'a [String],
+}
+
+/// What is sent on: messages in order, in small lots.
+pub(super) type Lots = mpsc::Receiver<Result<Vec<Item>, ReadError>>;
+
+impl Source<'_> {
+    fn subject(&self) -> String {
+        let dealings = Dealings {
+            api: self.to.api.clone(),
+            stream: self.stream.to_owned(),
+            direct: self.reading == Reading::Batch,
+            ..Dealings::default()
+        };
+        dealings.get()
+    }
+
+    /// Reads the messages from `from` to `to` and sends them on. Ends when nobody takes them.
+    pub async fn read(
+        &self,
+        from: u64,
+        to: u64,
+        rate: Option<f64>,
+        lots: mpsc::Sender<Result<Vec<Item>, ReadError>>,
+    ) {
+        let mut next = from.max(1);
+        let most = rate.map_or(BATCH, |rate| ((rate / REQUESTS) as u64).clamp(1, BATCH));
+        let per_request = rate.map(|rate| rate / most as f64);
+        let mut pacer = Pacer::per_second(per_request, Instant::now());
+        let (mut batch, mut largest) = (FIRST_BATCH.min(most), 1);
+        let mut source = *self;
+        let (mut moved, mut ended) = (Instant::now(), None);
+        // Messages that were asked for since the pacer was last waited for.
+        let (mut inbox, mut owed) = (None, most);
+        while next <= to {
+            // Small first batches are paid for together.
+            while owed >= most {
+                while pacer.take(Instant::now(), 1) == 0 {
+                    match pacer.next() {
+                        Some(due) => sleep_until(due).await,
+                        None => break,
+                    }
+                }
+                owed -= most;
+            }
+            let left = batch.min(to - next + 1);
+            let (asked, got) = match source.reading {
+                Reading::Batch => (left, source.batch(&mut inbox, next, left).await),
+                Reading::Single => {
+                    let asked = left.min(AT_ONCE);
+                    (asked, source.singles(next, asked).await)
+                }
+            };
+            owed += asked;
+            match got {
+                Ok(got) if got.messages.is_empty() && got.through < next => {
+                    // There is nothing more, or this replica does not have it yet.
+                    let since = *ended.get_or_insert_with(Instant::now);
+                    if since.elapsed() >= LAGGING {
+                        return;
+                    }
+                    sleep(PAUSE).await;
+                }
+                Ok(got) => {
+                    (moved, ended) = (Instant::now(), None);
+                    next = got.through + 1;
+                    largest = got
+                        .messages
+                        .iter()
+                        .map(|one| one.payload.len() as u64)
+                        .fold(largest, u64::max);
+                    batch = (2 * batch).min(BATCH_BYTES / largest).clamp(1, most);
+                    let items: Vec<Item> = got
+                        .messages
+                        .iter()
+                        .filter(|one| one.seq <= to)
+                        .filter_map(|one| self.boiled_down(one))
+                        .collect();
+                    if !items.is_empty() && lots.send(Ok(items)).await.is_err() {
+                        return;
+                    }
+                }
+                Err(Trouble::AnotherAnswers) => source.reading = Reading::Single,
+                Err(why) => {
+                    inbox = None;
+                    if moved.elapsed() >= STALLED || why.is_final() {
+                        let _ = lots.send(Err(ReadError { next, why: why.to_string() })).await;
+                        return;
+                    }
+                    sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn boiled_down(&self, read: &Read) -> Option<Item> {
+        if !self.only.is_empty() && !self.only.iter().any(|only| meets(only, &read.subject)) {
+            return None;
+        }
+        let origin = match self.sourced_from {
+            None => read.seq,
+            Some(stream) => sourced(read.source.as_deref()?, stream)?,
+        };
+        Some(Item::new(read.seq, origin, &read.subject, read.id.as_deref(), &read.payload))
+    }
+
+    /// The first message at or after a sequence, boiled down, with its time.
+    pub async fn at(&self, seq: u64) -> Result<Option<(Item, Option<Timestamp>)>, ReadError> {
+        let mut next = seq;
+        // Of a stream with other messages as well, the first of ours.
+        for _ in 0..BATCH {
+            let failed = |why: Trouble| ReadError { next, why: why.to_string() };
+            let got = match self.reading {
+                Reading::Batch => match self.batch(&mut None, next, 1).await {
+                    Err(Trouble::AnotherAnswers) => self.after(next).await,
+                    got => got,
+                },
+                Reading::Single => self.after(next).await,
+            };
+            let Some(read) = got.map_err(failed)?.messages.into_iter().next() else {
+                return Ok(None);
+            };
+            if let Some(item) = self.boiled_down(&read) {
+                return Ok(Some((item, read.time)));
+            }
+            next = read.seq + 1;
+        }
+        Ok(None)
+    }
+
+    /// One batch of direct gets.
+    async fn batch(
+        &self,
+        inbox: &mut Option<(String, Subscriber, u64)>,
+        next: u64,
+        batch: u64,
+    ) -> Result<Got, Trouble> {
+        let client = &self.to.client;
+        if inbox.is_none() {
+            let name = client.new_inbox();
+            let subscribed = client.subscribe(format!("{name}.*")).await;
+            let subscribed = subscribed.map_err(|error| Trouble::Passing(error.to_string()))?;
+            *inbox = Some((name, subscribed, 0));
+        }
+        let Some((name, messages, number)) = inbox.as_mut() else {
+            return Err(Trouble::Passing("no inbox".into()));
+        };
+        *number += 1;
+        let answers = format!("{name}.{number}");
+        let body = json!({"seq": next, "batch": batch}).to_string();
+        let subject = self.subject();
+        client
+            .publish_with_reply(subject.clone(), answers.clone(), body.into())
+            .await
+            .map_err(|error| Trouble::Passing(error.to_string()))?;
+        let collecting = collect(messages, self.stream, &answers, next);
+        self.to.or_refused(&subject, collecting).await.map_err(Trouble::of)?
+    }
+
+    /// Messages one by one, several under way; after a hole the next one there is.
+    async fn singles(&self, next: u64, count: u64) -> Result<Got, Trouble> {
+        let asked = stream::iter(next..next + count).map(|seq| self.single(json!({"seq": seq})));
+        let answers: Vec<_> = asked.buffered(AT_ONCE as usize).collect().await;
+        let mut messages = Vec::with_capacity(answers.len());
+        for answer in answers {
+            messages.extend(answer?);
+        }
+        if messages.is_empty() {
+            return self.after(next + count).await;
+        }
+        Ok(Got { messages, through: next + count - 1 })
+    }
+
+    /// The first message at or after a sequence.
+    async fn after(&self, seq: u64) -> Result<Got, Trouble> {
+        let message = self.single(json!({"seq": seq, "next_by_subj": ">"})).await?;
+        let through = message.as_ref().map_or(0, |message| message.seq);
+        Ok(Got { messages: message.into_iter().collect(), through })
+    }
+
+    async fn single(&self, body: serde_json::Value) -> Result<Option<Read>, Trouble> {
+        let subject = Source { reading: Reading::Single, ..*self }.subject();
+        match self.to.ask::<Answer>(&subject, &body).await {
+            Ok(answer) => match answer.message.read() {
+                Some(read) => Ok(Some(read)),
+                None => Err(Trouble::Passing("an answer that is no base64".into())),
+            },
+            Err(Unanswered::Other(Failure::Api(error))) if error.err_code == NO_MESSAGE => Ok(None),
+            Err(unanswered) => Err(Trouble::of(unanswered)),
+        }
+    }
+}
+
+/// A lot of messages.
+struct Got {
+    messages: Vec<Read>,
+    /// Up to here everything that there is has been read.
+    through: u64,
+}
+
+/// What kept a lot from being read.
+enum Trouble {
+    /// It may go in a moment.
+    Passing(String),
+    Final(String),
+    /// A mirror of the stream answers for it: only the stream's leader can be believed.
+    AnotherAnswers,
+}
+
+impl Trouble {
+    fn of(unanswered: Unanswered) -> Self {
+        match unanswered {
+            Unanswered::Forbidden(violation) => Self::Final(format!(
+                "it is not permitted to {violation}; `doctor` says what is missing"
+            )),
+            Unanswered::Other(failure) => Self::Passing(failure.words()),
+        }
+    }
+
+    fn is_final(&self) -> bool {
+        matches!(self, Self::Final(_))
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Passing(why) | Self::Final(why) => f.write_str(why),
+            Self::AnotherAnswers => f.write_str("a mirror of it answers in its stead"),
+        }
+    }
+}
+
+/// Takes the messages of one batch, up to the word that it has ended.
+async fn collect(
+    messages: &mut Subscriber,
+    stream: &str,
+    answers: &str,
+    next: u64,
+) -> Result<Got, Trouble> {
+    let mut got = Got { messages: Vec::new(), through: next.saturating_sub(1) };
+    loop {
+        let message = match timeout(PATIENCE, messages.next()).await {
+            Ok(Some(message)) => message,
+            Ok(None) => return Err(Trouble::Passing("the connection was closed".into())),
+            Err(_) => return Err(Trouble::Passing("no answer in time".into())),
+        };
+        // What a batch before this one was late with.
+        if message.subject.as_str() != answers {
+            continue;
+        }
+        match message.status.map(|status| status.as_u16()) {
+            None | Some(200) => {}
+            // The end of the batch; and nothing there.
+            Some(204 | 404) => return Ok(got),
+            Some(503) => return Err(Trouble::Passing("no replica serves direct gets".into())),
+            Some(code) => {
+                let text = message.description.unwrap_or_default();
+                return Err(Trouble::Passing(format!("{text} ({code})")));
+            }
+        }
+        let Some((read, of)) = direct(message) else {
+            return Err(Trouble::Passing("an answer that is no message of a stream".into()));
+        };
+        if of != stream {
+            return Err(Trouble::AnotherAnswers);
+        }
+        if read.seq <= got.through {
+            return Err(Trouble::Passing("messages came out of order".into()));
+        }
+        got.through = read.seq;
+        got.messages.push(read);
+    }
+}

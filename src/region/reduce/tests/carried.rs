@@ -1,0 +1,207 @@
+//! Links that are worse than whole: asked, measured, stuck, healed.
+
+use super::*;
+use crate::region::{
+    Input,
+    condition::{
+        BitRate, Direction, LinkCondition, Way,
+        measured::{Echo, LinkCount, Stuck, StuckCause, WayCount},
+    },
+};
+
+fn delayed(ms: u32) -> LinkCondition {
+    let way = Way { delay_ms: ms, ..Way::default() };
+    LinkCondition::default().with(way, Direction::Both)
+}
+
+fn thin() -> LinkCondition {
+    let way = Way { rate_bps: Some(BitRate(800_000)), ..Way::default() };
+    LinkCondition::default().with(way, Direction::To)
+}
+
+impl Lab {
+    fn impair(&mut self, condition: LinkCondition) {
+        self.apply(Input::ImpairBegun { zone: zone("b"), condition, heals_after_ms: Some(60_000) });
+        self.apply(Input::Impaired { zone: zone("b"), after_ms: 2 });
+    }
+
+    fn apply(&mut self, input: Input) {
+        let events = self.state.apply(self.now, input);
+        self.events.extend(events);
+    }
+
+    fn counted(&mut self, count: LinkCount) {
+        let count = Some(Box::new(count));
+        self.observe(Observation::Link { zone: zone("b"), count, echo: None });
+    }
+
+    fn echoed(&mut self, took_us: Option<u64>) {
+        let echo = Some(Echo { sent_at_ms: self.now, took_us });
+        self.observe(Observation::Link { zone: zone("b"), count: None, echo });
+    }
+
+    fn link(&self) -> crate::region::status::Link {
+        self.shown("b").link.unwrap()
+    }
+}
+
+fn held(condition: LinkCondition, least_us: u64) -> LinkCount {
+    let way =
+        WayCount { held: 2, least_us: Some(least_us), sum_us: 2 * least_us, ..WayCount::default() };
+    LinkCount { condition, to_zone: way, from_zone: way, resets: 0 }
+}
+
+#[test]
+fn what_is_asked_is_effective_once_the_line_and_the_ends_say_so_and_a_heal_ends_it() {
+    let mut lab = Lab::new();
+    let asked = delayed(50);
+    lab.impair(asked);
+    let link = lab.link();
+    assert_eq!(
+        (link.state, link.condition, link.effective),
+        (LinkState::Impaired, Some(asked), false)
+    );
+    assert!(link.heals_at_ms.is_some());
+    lab.half_second();
+    lab.counted(held(asked, 50_000));
+    assert!(!lab.link().effective, "only the line has said so");
+    assert_eq!(lab.link().measured.unwrap().unproved.len(), 1);
+    lab.echoed(Some(101_000));
+    lab.half_second();
+    lab.counted(held(asked, 50_000));
+    let link = lab.link();
+    assert!(link.effective && link.proved_in_ms.is_some(), "{link:?}");
+    assert_eq!(link.measured.unwrap().round_trip_us, Some(101_000));
+    // The line lets something through: not as asked any more, and it is told.
+    lab.counted(held(asked, 2_000));
+    assert!(!lab.link().effective);
+    assert!(lab.lines().iter().any(|line| line.contains("not as asked any more (delay)")));
+    lab.apply(Input::HealBegun { zone: zone("b"), acked: None });
+    lab.half_second();
+    lab.counted(LinkCount::default());
+    let link = lab.link();
+    assert_eq!((link.state, link.condition, link.heals_at_ms), (LinkState::Up, None, None));
+    assert!(!link.effective && lab.shown("b").recovery.is_some());
+}
+
+#[test]
+fn a_request_sent_before_the_condition_proves_nothing_of_it() {
+    let mut lab = Lab::new();
+    let sent_at_ms = lab.now;
+    lab.half_second();
+    lab.impair(delayed(50));
+    lab.half_second();
+    let echo = Some(Echo { sent_at_ms, took_us: Some(500_000) });
+    lab.observe(Observation::Link { zone: zone("b"), count: None, echo });
+    lab.counted(held(delayed(50), 50_000));
+    assert!(!lab.link().effective);
+}
+
+#[test]
+fn the_carrier_that_carries_something_else_is_believed() {
+    let mut lab = Lab::new();
+    lab.impair(delayed(50));
+    lab.half_second();
+    lab.echoed(Some(101_000));
+    lab.counted(held(LinkCondition::default(), 50_000));
+    assert!(!lab.link().effective, "the relay carries out nothing");
+}
+
+#[test]
+fn a_cut_takes_the_place_of_a_condition() {
+    let mut lab = Lab::new();
+    lab.impair(delayed(50));
+    lab.cut(CutKind::Refuse);
+    let link = lab.link();
+    assert_eq!((link.state, link.condition, link.effective), (LinkState::Cut, None, true));
+    lab.counted(held(delayed(50), 50_000));
+    assert!(lab.link().effective, "what the line counts says nothing about a cut");
+}
+
+/// The link carries 100 kB a second and the mirror 100 messages, of a burst of 500.
+#[test]
+fn a_full_line_shows_its_rate_its_queue_and_when_it_is_clear() {
+    let mut lab = Lab::new();
+    lab.impair(thin());
+    lab.source_seq += 500;
+    let mut count = LinkCount { condition: thin(), ..LinkCount::default() };
+    for _ in 0..6 {
+        lab.half_second();
+        lab.mirror_seq += 50;
+        count.to_zone = WayCount {
+            passed: count.to_zone.passed + 49_000,
+            since: count.to_zone.since + 49_000,
+            queued: 40_000,
+            booked_us: 390_000,
+            ..count.to_zone
+        };
+        lab.poll();
+        lab.counted(count);
+    }
+    let measured = lab.link().measured.unwrap();
+    assert_eq!(measured.to_zone.bytes_per_s, Some(98_000));
+    assert_eq!(measured.to_zone.queued_bytes, 40_000);
+    // 200 are left, at 100 a second.
+    assert_eq!(measured.clears_in_ms, Some(2_000), "{measured:?}");
+    assert!(!lab.link().effective, "no server said what it took in");
+    assert_eq!(lab.link().state, LinkState::Impaired);
+}
+
+fn stuck(lab: &Lab) -> Option<Stuck> {
+    lab.link().stuck
+}
+
+#[test]
+fn a_link_that_is_connected_and_moves_nothing_is_stuck_within_three_seconds_and_says_why() {
+    let mut lab = Lab::new();
+    let silent = Way { silent: true, ..Way::default() };
+    let asked = LinkCondition::default().with(silent, Direction::To);
+    lab.impair(asked);
+    lab.source_seq += 40;
+    let began = lab.now;
+    while stuck(&lab).is_none() {
+        lab.half_second();
+        lab.counted(LinkCount { condition: asked, ..LinkCount::default() });
+        assert!(lab.now - began <= 3_000, "not within 3 s");
+    }
+    let link = lab.link();
+    let found = link.stuck.unwrap();
+    assert_eq!((link.state, found.cause, found.behind), (LinkState::Stuck, StuckCause::OneWay, 40));
+    assert!(link.why_stuck().unwrap().contains("nothing arrives in the zone"));
+    let told = lab.lines().iter().filter(|line| line.contains("nothing moves")).count();
+    assert_eq!(told, 1);
+    assert!(lab.state.status(lab.now).alarms()[0].cause.contains("nothing moves"));
+    lab.mirror_seq += 40;
+    lab.half_second();
+    assert_eq!((lab.link().state, lab.link().stuck), (LinkState::Impaired, None));
+}
+
+#[test]
+fn a_mirror_that_stands_still_over_a_link_that_answers_is_not_the_links_doing() {
+    let mut lab = Lab::new();
+    lab.source_seq += 40;
+    for _ in 0..8 {
+        lab.half_second();
+        lab.counted(LinkCount::default());
+        lab.echoed(Some(900));
+    }
+    assert!(lab.state.probed(lab.now).contains(&zone("b")), "it is asked");
+    assert_eq!((lab.link().state, stuck(&lab)), (LinkState::Up, None));
+    assert_eq!(lab.mirror_state(), MirrorState::Stalled);
+    // Nobody answers over it: then it is.
+    lab.echoed(None);
+    lab.half_second();
+    assert_eq!(stuck(&lab).unwrap().cause, StuckCause::Unknown);
+}
+
+#[test]
+fn a_node_that_is_away_explains_a_standstill_otherwise() {
+    let mut lab = Lab::new();
+    lab.process(&node("js3-zone-b"), ProcessTruth { state: ProcessState::Frozen, pid: Some(3) });
+    lab.source_seq += 40;
+    for _ in 0..8 {
+        lab.half_second();
+        lab.echoed(None);
+    }
+    assert_eq!(stuck(&lab), None);
+}

@@ -1,0 +1,215 @@
+//! `promote`: a zone's copy becomes a stream that producers can write to, where the source is lost.
+
+use std::time::{Duration, Instant};
+
+use super::{
+    bringup::{open_promoted, watch_zone},
+    drain::has_quorum,
+    drills::Statuses,
+    failure::Failure,
+    task::{CommandCtx, Completion, Result},
+};
+use crate::{
+    nats::{
+        configuration::wanted,
+        leaders,
+        promote::{Memory, remembers},
+        streams,
+    },
+    platform::version_at_least,
+    region::{
+        Input, Role, Status, ZoneName, ZonePlan, format::seconds, remedy::Remedy, status::NodeState,
+    },
+};
+
+/// How long a restarted node may take until it holds what the others hold.
+const CURRENT_WITHIN: Duration = Duration::from_secs(40);
+/// The pause between two looks at it.
+const LOOK: Duration = Duration::from_millis(50);
+/// How long the source may take to remove what the zone had there; it may be lost.
+const CLEARED_WITHIN: Duration = Duration::from_secs(2);
+
+/// What was asked for.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    pub zone: ZoneName,
+    pub rebuild_dedup: bool,
+    pub force: bool,
+}
+
+/// Promotes a zone; on one that is promoted, makes it know the ids it holds.
+///
+/// # Errors
+/// When that is not possible, or would make a second stream that takes messages; when a server
+/// refuses or does not answer; when the ids are not known after a rebuild.
+pub async fn promote(cx: CommandCtx, asked: Asked, statuses: Statuses) -> Result {
+    let zone = &asked.zone;
+    let plan = cx.runtime.mirror_plan(zone)?;
+    {
+        let published = statuses.borrow();
+        may_be(&published.status, &plan, &asked).map_err(Failure::Refused)?;
+        has_quorum(&published.status, &plan).map_err(Failure::Refused)?;
+    }
+    let mut lines = Vec::new();
+    if plan.role == Role::Mirror {
+        let began = Instant::now();
+        let open = cx.runtime.zone(zone)?;
+        let busy = || Failure::Refused(format!("zone {zone} is being repaired: wait for that"));
+        let made = open.configuration.made().ok_or_else(busy)?;
+        let client = open.client.clone();
+        let plan = ZonePlan { role: Role::Promoted, ..plan.clone() };
+        // What it is made into is no change by another hand.
+        open.configuration.begin_repair();
+        let updated = streams::update(&client, &plan, &wanted::source_stream()).await;
+        if let Err(error) = updated {
+            open.configuration.is_made(made);
+            return Err(error.into());
+        }
+        drop(open);
+        let took = seconds(began.elapsed().as_millis() as u64);
+        cx.runtime.promoted(zone)?;
+        cx.bus().tell(Input::Promoted(zone.clone()));
+        reopen(&cx, &plan, client).await?;
+        lines.push(format!("zone {zone} takes messages of its own since {took} after the command"));
+        clear_source(&cx, &plan).await;
+    }
+    let client = cx.runtime.zone(zone)?.client.clone();
+    if asked.rebuild_dedup {
+        let node = rebuild(&cx, &plan, &client).await?;
+        lines.push(format!("{node} was restarted and leads the stream"));
+    }
+    match remembers(&client, &plan).await? {
+        Memory::Known(id) => lines.push(format!(
+            "it knows its ids: a retry of {id} was answered as a duplicate and not stored"
+        )),
+        Memory::Forgotten(id) if asked.rebuild_dedup => {
+            return Err(Failure::Broken(format!(
+                "{}; it does not know the id {id} after the rebuild: a producer's retry is stored a second time",
+                lines.join("; ")
+            )));
+        }
+        Memory::Forgotten(id) => lines.push(format!(
+            "it does not know its ids ({id} was tried): a producer's retry is stored a second time, until `promote {zone} --rebuild-dedup`"
+        )),
+        Memory::Outdated => lines.push(
+            "its last message is older than the time for which ids are remembered: nothing was tried"
+                .into(),
+        ),
+        Memory::Untested => {
+            lines.push("it holds no drill message: whether it knows ids was not tested".into());
+        }
+    }
+    Ok(Completion::done(lines.join("\n")))
+}
+
+/// Why a zone may not be promoted now, and what to do.
+fn may_be(status: &Status, plan: &ZonePlan, asked: &Asked) -> std::result::Result<(), String> {
+    let zone = &plan.name;
+    if plan.role == Role::Promoted {
+        return if asked.rebuild_dedup {
+            Ok(())
+        } else {
+            Err(format!(
+                "zone {zone} is promoted already; `promote {zone} --rebuild-dedup` makes it know the ids it holds"
+            ))
+        };
+    }
+    let version = status.server_version.as_deref().unwrap_or_default();
+    if !version_at_least(version, (2, 12, 0)) {
+        return Err(format!(
+            "nats-server {version} cannot make a copy a stream of its own, 2.12 and later can: `down`, then `zonedrill up --nats-version 2.15.1`"
+        ));
+    }
+    let linked = status
+        .zone(zone)
+        .and_then(|zone| zone.link.as_ref())
+        .is_some_and(|link| link.state.connected());
+    let alive = status.source().is_some_and(|source| {
+        let up = source.nodes.iter().filter(|node| node.state == NodeState::Up).count();
+        2 * up > source.nodes.len()
+    });
+    if linked && alive && !asked.force {
+        return Err(format!(
+            "the source is alive and zone {zone} is linked to it: both would take messages. `cut {zone}` or the loss of the source comes first; `promote {zone} --force` does it all the same"
+        ));
+    }
+    Ok(())
+}
+
+/// The zone's consumer and watches begin anew, for a zone of another kind.
+async fn reopen(
+    cx: &CommandCtx,
+    plan: &ZonePlan,
+    client: async_nats::Client,
+) -> std::result::Result<(), Failure> {
+    let source = cx.runtime.source_plan()?;
+    let held = *cx.runtime.zone(&plan.name)?.control.borrow();
+    cx.runtime.retire(&plan.name).await;
+    watch_zone(cx, plan);
+    open_promoted(cx, &source, plan, client).await?;
+    cx.runtime.zone(&plan.name)?.control.send_replace(held);
+    Ok(())
+}
+
+/// Removes the zone's durable at the source, if that still answers.
+async fn clear_source(cx: &CommandCtx, plan: &ZonePlan) {
+    let clearing = async {
+        let source = cx.runtime.source_plan().ok()?;
+        let client = cx.runtime.zone(&source.name).ok()?.client.clone();
+        streams::drop_zone(&client, plan).await.ok()
+    };
+    if tokio::time::timeout(CLEARED_WITHIN, clearing).await.ok().flatten().is_none() {
+        tracing::info!("what zone {} had at the source is still there", plan.name);
+    }
+}
+
+/// Restarts a follower of the zone's stream, which reads the ids as it starts, and lets it lead.
+async fn rebuild(
+    cx: &CommandCtx,
+    plan: &ZonePlan,
+    client: &async_nats::Client,
+) -> std::result::Result<String, Failure> {
+    let zone = &plan.name;
+    let until = Instant::now() + CURRENT_WITHIN;
+    let late = |what: &str| {
+        Failure::Broken(format!(
+            "{what} within {} s; `status` tells more, and `promote {zone} --rebuild-dedup` tries again",
+            CURRENT_WITHIN.as_secs()
+        ))
+    };
+    // One that is current is chosen, so that nothing is lost with it.
+    let node = loop {
+        let mut found = None;
+        for node in &plan.nodes {
+            let replica = leaders::replica(client, &node.name.to_string()).await;
+            if replica.is_some_and(|(leader, current)| current && leader != node.name.to_string()) {
+                found = Some(node.name.clone());
+            }
+        }
+        match found {
+            Some(node) => break node,
+            None if Instant::now() >= until => {
+                return Err(late("no follower of the stream was current"));
+            }
+            None => tokio::time::sleep(LOOK).await,
+        }
+    };
+    cx.progress(format!("restarts {node}"));
+    cx.runtime.platform.stop_node(&node).await?;
+    cx.runtime.platform.start_node(&node).await.map_err(|error| {
+        Failure::Broken(format!("{error}; {}", Remedy::StartNode(node.clone()).told()))
+    })?;
+    loop {
+        let replica = leaders::replica(client, &node.to_string()).await;
+        if replica.is_some_and(|(leader, current)| current || leader == node.to_string()) {
+            break;
+        }
+        if Instant::now() >= until {
+            return Err(late(&format!("{node} was restarted and did not catch up")));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    cx.progress(format!("lets {node} lead"));
+    leaders::stepdown_to(client, plan, &node.to_string()).await?;
+    Ok(node.to_string())
+}
