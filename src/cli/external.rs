@@ -11,10 +11,10 @@ use clap::Args;
 use color_eyre::eyre;
 
 use super::{
-    exporter, observed,
+    cut, exporter, observed,
     output::print,
     screen,
-    words::{ScreenArgs, Words},
+    words::{OthersArgs, ScreenArgs, Words},
 };
 use crate::{
     command::{Command, Extent, Rate, grammar::Verb, is_unruly, readable},
@@ -28,7 +28,7 @@ use crate::{
         ZoneName,
         format::{count, seconds},
     },
-    room::{protocol::Outcome, region_file},
+    room::{home::Home, protocol::Outcome, region_file},
 };
 
 /// The words after `region init`.
@@ -84,7 +84,8 @@ pub async fn dispatch(
     file: &Path,
     words: Option<Words>,
     screen_args: &ScreenArgs,
-    name: &str,
+    consent: &OthersArgs,
+    (home, name): (&Home, &str),
 ) -> eyre::Result<u8> {
     let metrics = match words {
         Some(Words::Observe { metrics }) => Some(metrics),
@@ -96,10 +97,14 @@ pub async fn dispatch(
         }
         None | Some(Words::Attach { .. }) => None,
         Some(Words::Verb(
-            verb @ (Verb::Doctor | Verb::Verify { .. } | Verb::Status { schema: false, .. }),
+            verb @ (Verb::Doctor
+            | Verb::Verify { .. }
+            | Verb::Status { schema: false, .. }
+            | Verb::Cut { .. }
+            | Verb::Heal { .. }),
         )) => Some(Command::try_from(verb)?),
         _ => eyre::bail!(
-            "with --region-file, zonedrill looks and changes nothing: `zonedrill --region-file {0}` opens a screen, `… status` prints, `… doctor` says what can be done there, `… verify` compares the copies",
+            "that does not go with --region-file: `zonedrill --region-file {0}` opens a screen, `… status` prints, `… doctor` says what can be done there, `… verify` compares the copies, `… cut ZONE --for 30s` cuts a link",
             file.display()
         ),
     };
@@ -132,14 +137,30 @@ pub async fn dispatch(
             _ => Ok(0),
         };
     }
+    if let Some(problem) = found.problems.first().filter(|_| command != Some(Command::Doctor)) {
+        eyre::bail!("{}", fit_for_a_terminal(&problem.to_string()));
+    }
+    let who = (home.folder.parent().unwrap_or(&home.folder), name);
+    match &command {
+        Some(Command::Cut { zone, kind: None, heal_after }) => {
+            return cut::cut(&region, &opened, zone, *heal_after, consent, who).await;
+        }
+        Some(Command::Heal { zone: Some(zone) }) => {
+            return cut::heal(&region, &opened, zone, consent, who).await;
+        }
+        Some(Command::Cut { .. } | Command::Impair { .. }) => {
+            eyre::bail!(
+                "how a link of others is cut stands in the region file: leave `--kind` and `--direction` out"
+            )
+        }
+        Some(Command::Heal { zone: None }) => eyre::bail!("say which zone: `heal ZONE`"),
+        _ => {}
+    }
     let Some(Command::Verify { zone, json, extent }) = command else {
         print(&fit_for_a_terminal(&found.to_string()));
         let outcome = if found.is_well() { Outcome::Done } else { Outcome::Refused };
         return Ok(outcome.exit_code());
     };
-    if let Some(problem) = found.problems.first() {
-        eyre::bail!("{}", fit_for_a_terminal(&problem.to_string()));
-    }
     if let Some(zone) = &zone {
         let copies: Vec<&str> =
             opened.file.copies().iter().map(|copy| copy.name.as_str()).collect();

@@ -79,7 +79,7 @@ const EXAMPLES: [(&str, &str); 64] = [
 /// Options of a region's start and of a screen: only these commands show them in their help.
 const OF_A_START: [&str; 3] = ["up", "doctor", "drill"];
 /// What looks at clusters that somebody else runs.
-const FOR_OTHERS: [&str; 2] = ["doctor", "verify"];
+const FOR_OTHERS: [&str; 4] = ["doctor", "verify", "cut", "heal"];
 const OF_A_SCREEN: [&str; 5] = ["attach", "guest", "replay", "drill", "shot"];
 
 /// The program's words as they are shown: with examples, and without what a command does not use.

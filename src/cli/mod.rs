@@ -6,6 +6,7 @@
 mod access;
 mod alone;
 mod bundle;
+mod cut;
 mod drill;
 mod exporter;
 mod external;
@@ -36,7 +37,7 @@ use color_eyre::eyre;
 
 use self::{
     output::print,
-    words::{Cli, ConfigWords, PortBase, RegionWords, ScreenArgs, StartArgs, Words},
+    words::{Cli, ConfigWords, OthersArgs, PortBase, RegionWords, ScreenArgs, StartArgs, Words},
 };
 use crate::{
     command::{
@@ -106,8 +107,19 @@ fn dispatch(cli: Cli) -> eyre::Result<u8> {
                 "`{flag}` is for a region that zonedrill starts: it does not go with --region-file"
             );
         }
-        return runtime()?.block_on(external::dispatch(file, cli.words, &cli.screen, &name));
+        return runtime()?.block_on(external::dispatch(
+            file,
+            cli.words,
+            &cli.screen,
+            &cli.others,
+            (&home, &name),
+        ));
     }
+    let OthersArgs { allow, confirm, dry } = &cli.others;
+    eyre::ensure!(
+        allow.is_empty() && confirm.is_none() && !dry,
+        "`--allow`, `--confirm` and `--dry` are for regions of others: they go with `--region-file FILE`"
+    );
     let starts =
         matches!(cli.words, None | Some(Words::Verb(Verb::Up | Verb::Doctor | Verb::Drill(_))));
     let ends = matches!(cli.words, Some(Words::Verb(Verb::Down { .. })));
@@ -118,6 +130,10 @@ fn dispatch(cli: Cli) -> eyre::Result<u8> {
         );
     }
     match cli.words {
+        Some(Words::Healer) => {
+            cut::hook::heal_if_nobody_does()?;
+            Ok(0)
+        }
         Some(Words::Guard { once }) => {
             // The folder may be gone when the room is.
             let identity = home.identity()?;

@@ -171,7 +171,7 @@ pub async fn print_it(
         }
     }
     let write = |status: &Status| -> eyre::Result<bool> {
-        let text = if json { serde_json::to_string(status)? } else { render(status) };
+        let text = if json { status.document().to_string() } else { render(status) };
         Ok(judge(writeln!(std::io::stdout().lock(), "{text}")))
     };
     let listens = write(&status)?;

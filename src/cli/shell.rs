@@ -371,7 +371,7 @@ pub async fn watch(home: &Home, name: &str, json: bool) -> eyre::Result<u8> {
         match message {
             Ok(Message::Status { status }) => {
                 let text = if json {
-                    serde_json::to_string(&status)?
+                    status.document().to_string()
                 } else {
                     format!("{}\n", status::render(&status))
                 };

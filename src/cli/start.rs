@@ -26,7 +26,7 @@ use crate::{
 /// By what name a connection comes that only looks whether a room is there; shown nowhere.
 pub const NOBODY_SEEN: &str = "starter";
 /// How long a new room may take until it listens. It does so before it starts any server.
-const LISTENS_WITHIN: Duration = Duration::from_secs(15);
+const LISTENS_WITHIN: Duration = Duration::from_secs(30);
 /// Which variables of the environment name a folder that the room uses, besides its own.
 const FOLDERS: [&str; 4] =
     ["ZONEDRILL_CACHE", "ZONEDRILL_DRILLS", "DOCKER_CONFIG", "DOCKER_CERT_PATH"];

@@ -6,12 +6,13 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use color_eyre::eyre;
 
-use super::{access, external, invite, replay, start};
+use super::{access, cut, external, invite, replay, start};
 use crate::{
     command::{CastFormat, ScreenSize, grammar::Verb, recording::RECORDED_SIZE},
     platform::identity::{UNMARKED, is_id},
     region::{
         CopyKind, MirrorKind, Settings, ZoneName,
+        file::Act,
         topology::{DEFAULT_NATS_VERSION, DEFAULT_PORT_BASE, MOST_ZONES},
     },
     room::{
@@ -48,15 +49,32 @@ pub struct Cli {
     /// Who you are, for the log and the other screens [default: $USER]
     #[arg(long = "as", global = true, value_name = "NAME")]
     pub name: Option<String>,
-    /// A region that somebody else runs, as this file describes it: `doctor` and `verify` look at it
+    /// A region that somebody else runs, as this file describes it
     #[arg(long, global = true, value_name = "FILE", help_heading = OTHERS)]
     pub region_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub others: OthersArgs,
     #[command(flatten)]
     pub start: StartArgs,
     #[command(flatten)]
     pub screen: ScreenArgs,
     #[command(subcommand)]
     pub words: Option<Words>,
+}
+
+/// What goes with a region file before anything is changed there.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = OTHERS)]
+pub struct OthersArgs {
+    /// Allow it for this command, as `allow` in the file does for all
+    #[arg(long, global = true, value_enum, value_delimiter = ',', value_name = "ACT")]
+    pub allow: Vec<Act>,
+    /// Say that you mean this region, where nobody can be asked
+    #[arg(long, global = true, value_name = "REGION")]
+    pub confirm: Option<String>,
+    /// Say what would be done, and do nothing
+    #[arg(long, global = true)]
+    pub dry: bool,
 }
 
 /// What a region is started with.
@@ -246,6 +264,9 @@ pub enum Words {
         #[arg(long)]
         tethered: bool,
     },
+    /// Heals a cut that nobody else does (started by `cut` with a region file)
+    #[command(hide = true, name = cut::hook::SUBCOMMAND)]
+    Healer,
     /// The room's guard (started by the room)
     #[command(hide = true, name = guard::SUBCOMMAND)]
     Guard {

@@ -1,4 +1,5 @@
-//! Clusters that somebody else runs: attached to and looked at. Nothing here changes anything there.
+//! Clusters that somebody else runs: attached to and looked at. Nothing here changes anything there but
+//! a pause that somebody allowed.
 //!
 //! | file | inside |
 //! |---|---|
@@ -7,12 +8,14 @@
 //! | `look` | who a cluster is, and what it holds |
 //! | [`compare`](mod@compare), `read` | whether copies hold what their origin holds |
 //! | [`watch`] | the numbers of a region, again and again |
+//! | [`link`] | a link from both ends, and the pause of a copy's durable |
 //! | [`survey`] | which region there is in some clusters |
 //! | [`login`] | what a connection logs in with, and why it could not |
 
 pub mod attach;
 pub mod compare;
 pub mod examine;
+pub mod link;
 pub mod login;
 mod look;
 pub(super) mod read;

@@ -1,6 +1,7 @@
 //! A region of clusters that somebody else runs, as they tell of themselves: what fits together, and
 //! what does not.
 
+pub mod cutting;
 mod examination;
 
 use std::fmt;

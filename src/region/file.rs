@@ -20,8 +20,18 @@ pub struct RegionFile {
     pub name: String,
     /// The subject that drills may publish on; without one nothing is ever published.
     pub subject: Option<String>,
+    /// What may be done there besides looking.
+    pub allow: Vec<Act>,
     /// The source first, then the others by name.
     pub zones: Vec<ExternalZone>,
+}
+
+words! {
+    /// What changes something in clusters of others, and is not done unless it is allowed by this word.
+    #[derive(clap::ValueEnum, PartialOrd, Ord)]
+    pub enum Act {
+        Cut = "cut",
+    }
 }
 
 /// One of its zones.
@@ -38,7 +48,7 @@ pub struct ExternalZone {
     pub api_prefix: Option<String>,
     /// Consumers whose progress counts.
     pub consumers: Vec<String>,
-    /// How its link can be cut, kept for drills.
+    /// How its link can be cut.
     pub cut: Option<Cut>,
 }
 

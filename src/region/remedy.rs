@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use serde::{Serialize, Serializer};
+
 use super::{
     names::{NodeName, ZoneName},
     status::NodeState,
@@ -46,6 +48,12 @@ impl fmt::Display for Remedy {
             Self::Status => f.write_str("status"),
             Self::Doctor => f.write_str("doctor"),
         }
+    }
+}
+
+impl Serialize for Remedy {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
     }
 }
 

@@ -2,6 +2,7 @@
 //! kind of login, examined, compared, and left as they were.
 
 mod compared;
+mod cuts;
 mod logins;
 mod observed;
 mod wrong;

@@ -57,7 +57,7 @@ fn a_bundle_of_another_version_is_replayed() {
     let output = Command::new(env!("CARGO_BIN_EXE_zonedrill"))
         .arg("replay")
         .arg(&bundle)
-        .args(["--speed", "10", "--record", "old.cast", "--size", "100x30"])
+        .args(["--speed", "4", "--record", "old.cast", "--size", "100x30"])
         .current_dir(folder.path())
         .env("ZONEDRILL_HOME", folder.path().join("home"))
         .env("LANG", "C.UTF-8")

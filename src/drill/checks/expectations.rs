@@ -50,7 +50,7 @@ fn status(sample: &Sample, ledger: Option<&Ledger>) -> Value {
         zone.ledger.received = received;
     }
     let old = status.zones.iter().any(|zone| zone.recorded.is_some());
-    let mut value = serde_json::to_value(status).unwrap_or(Value::Null);
+    let mut value = status.document();
     if let Some(zones) = value["zones"].as_array_mut().filter(|_| old && ledger.is_none()) {
         // A record of format 1 or 2 holds no other count.
         for zone in zones {

@@ -62,6 +62,18 @@ pub(in crate::nats) enum Unanswered {
     Other(Failure),
 }
 
+impl Unanswered {
+    /// The reason.
+    pub(in crate::nats) fn words(&self) -> String {
+        match self {
+            Self::Forbidden(violation) => {
+                format!("it is not permitted to {violation}; `doctor` says what is missing")
+            }
+            Self::Other(failure) => failure.words(),
+        }
+    }
+}
+
 /// A cluster that is attached to.
 #[derive(Debug)]
 pub struct Attached {

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// The name of the connections.
-const NAME: &str = "zonedrill external";
+pub(super) const NAME: &str = "zonedrill external";
 
 /// A region that was attached to and examined: what was found, and the way back to each zone's stream.
 #[derive(Debug)]

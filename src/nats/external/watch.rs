@@ -11,7 +11,6 @@ use tokio::{
 };
 
 use super::{
-    attach::Unanswered,
     examine::{Region, Zone},
     read::Source,
 };
@@ -85,17 +84,11 @@ fn changed(zone: &Zone, before: Option<&str>, now: Option<&str>) -> Option<Input
 }
 
 /// What the stream's leader tells, and its consumers' leaders.
-async fn report(zone: &Zone) -> Result<StreamReport, String> {
-    let words = |unanswered: Unanswered| match unanswered {
-        Unanswered::Forbidden(violation) => {
-            format!("it is not permitted to {violation}; `doctor` says what is missing")
-        }
-        Unanswered::Other(failure) => failure.words(),
-    };
+pub(super) async fn report(zone: &Zone) -> Result<StreamReport, String> {
     let stream = &zone.site.zone.stream;
     let asked = format!("STREAM.INFO.{stream}");
     let told = zone.to.ask_api::<system::Stream>(&asked, &Value::Null).await;
-    let mut report = told.map_err(words)?.report();
+    let mut report = told.map_err(|unanswered| unanswered.words())?.report();
     by_the_sources_numbers(zone, &mut report).await?;
     for consumer in zone.site.zone.consumers.iter().take(CONSUMERS) {
         let asked = format!("CONSUMER.INFO.{stream}.{consumer}");

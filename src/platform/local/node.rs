@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// How long a new node has until it answers (measured: well under a second).
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a node with data has: it reads all of it before it listens.
 const PATIENCE_WITH_DATA: Duration = Duration::from_secs(60);
 /// How often a starting node is asked.

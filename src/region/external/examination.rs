@@ -34,6 +34,12 @@ impl Ability {
         matches!(self, Self::Yes { .. })
     }
 
+    /// It can be done, or nothing is known that stands against it.
+    #[must_use]
+    pub fn may_be(&self) -> bool {
+        matches!(self, Self::Yes { .. } | Self::Unknown { .. })
+    }
+
     fn lacks(&self) -> &[Line] {
         match self {
             Self::No { lacks } => lacks,

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, str::FromStr};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Cut, ExternalZone, FileError, Reach, RegionFile, Wrong, is_stream_name};
+use super::{Act, Cut, ExternalZone, FileError, Reach, RegionFile, Wrong, is_stream_name};
 use crate::region::{
     ZoneName,
     endpoint::{Api, Credential, Endpoint, SecretSource, TlsFiles, without_credentials},
@@ -18,6 +18,8 @@ struct Text {
     source: Spanned<ZoneName>,
     stream: Spanned<String>,
     subject: Option<Spanned<String>>,
+    #[serde(default)]
+    allow: Vec<Act>,
     #[serde(default)]
     zone: BTreeMap<ZoneName, Spanned<ZoneText>>,
 }
@@ -126,7 +128,8 @@ impl FromStr for RegionFile {
             zones.push(zone.map_err(|wrong| at(begins, wrong))?);
         }
         zones.sort_by_key(|zone| zone.name != source);
-        Ok(Self { name, subject: read.subject.map(Spanned::into_inner), zones })
+        let subject = read.subject.map(Spanned::into_inner);
+        Ok(Self { name, subject, allow: read.allow, zones })
     }
 }
 

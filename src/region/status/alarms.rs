@@ -1,5 +1,8 @@
 //! What is wrong with a region now, the worst first, and the one word for it.
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use super::{EXTERNAL, Link, LinkState, MirrorState, NodeState, Phase, Status, Zone, ZoneState};
 use crate::region::{
     UnixMs,
@@ -48,7 +51,7 @@ words! {
 }
 
 /// Something that is wrong, and what to do about it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Alarm {
     pub kind: AlarmKind,
     /// The zone it is about, if one.
@@ -57,7 +60,8 @@ pub struct Alarm {
     pub cause: String,
     /// Since when, where that is known.
     pub since_at_ms: Option<UnixMs>,
-    /// What mends it or tells more; `None` where the cause says it.
+    /// The command that mends it or tells more; `null` where the cause says it.
+    #[schemars(with = "Option<String>")]
     pub remedy: Option<Remedy>,
 }
 

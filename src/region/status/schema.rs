@@ -2,10 +2,33 @@
 
 use std::sync::LazyLock;
 
-use schemars::{Schema, generate::SchemaSettings};
+use schemars::{JsonSchema, Schema, generate::SchemaSettings};
+use serde::Serialize;
 use serde_json::Value;
 
-use super::Status;
+use super::{Alarm, Phase, Status};
+
+/// What `status --json` prints: the document, and what follows from it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Status")]
+struct Document<'a> {
+    #[serde(flatten)]
+    status: &'a Status,
+    /// The word for the region: `OK`, or that of its worst alarm; `null` while it is not up.
+    word: Option<String>,
+    /// What is wrong now, the worst first.
+    alarms: Vec<Alarm>,
+}
+
+impl Status {
+    /// The status as JSON, as it is printed and as conditions read it.
+    #[must_use]
+    pub fn document(&self) -> Value {
+        let alarms = self.alarms();
+        let word = (self.phase == Phase::Up).then(|| Self::word(&alarms));
+        serde_json::to_value(Document { status: self, word, alarms }).unwrap_or(Value::Null)
+    }
+}
 
 /// Ages that are computed from moments of the document: the age, its moment, and whether the moment
 /// is still to come.
@@ -21,7 +44,7 @@ const AGES: [(&str, &[&str], bool); 4] = [
 pub fn schema() -> &'static Schema {
     static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
         let settings = SchemaSettings::draft2020_12().for_serialize();
-        settings.into_generator().into_root_schema_for::<Status>()
+        settings.into_generator().into_root_schema_for::<Document<'_>>()
     });
     &SCHEMA
 }

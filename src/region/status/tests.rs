@@ -275,6 +275,7 @@ fn paths_are_those_of_the_schema() {
         "zones.b.mirror.silent_ms",
         "zones.b.recovery.stall",
         "drill.verdict",
+        "word",
     ] {
         assert!(is_comparable(path), "{path}");
     }
@@ -377,4 +378,21 @@ fn metrics_hold_what_is_known_and_nothing_else() {
     status.zones[0].nodes.clear();
     let text = metrics("r", Some(&status)).unwrap();
     assert!(!text.contains("zonedrill_faults{region=\"r\",zone=\"a\""), "{text}");
+}
+
+#[test]
+fn the_printed_document_says_what_is_wrong_and_what_mends_it() {
+    let mut status = sample();
+    status.phase = Phase::Starting;
+    assert_eq!(status.document()["word"], serde_json::Value::Null);
+    status.phase = Phase::Up;
+    status.zones[1].nodes[0].state = NodeState::Dead;
+    let document = status.document();
+    let alarms = document["alarms"].as_array().unwrap();
+    assert_eq!(document["word"], alarms[0]["kind"]);
+    let dead = format!("node start {}", status.zones[1].nodes[0].name);
+    assert!(
+        alarms.iter().any(|alarm| alarm["kind"] == "DEGRADED" && alarm["remedy"] == dead.as_str())
+    );
+    assert_eq!(serde_json::from_value::<Status>(document).unwrap(), status);
 }

@@ -12,7 +12,7 @@ use super::{
     ready::ready,
     recorder::Recorder,
     sabotage::Saboteur,
-    steps::{Halt, How, StepRunner, document},
+    steps::{Halt, How, StepRunner},
 };
 use crate::{
     command::{Command, Produce},
@@ -121,7 +121,7 @@ pub async fn run(ctx: &DrillCtx, script: &Script, how: How) -> Result<Ended, Fai
         hand,
         saboteur,
         pending: Vec::new(),
-        start: document(&status),
+        start: status.document(),
         drill: script.name.clone(),
     };
     play.servers().await;

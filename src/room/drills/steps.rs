@@ -23,7 +23,7 @@ use crate::{
     },
     nats::facts,
     region::{
-        EventKind, Input, Status, ZoneName,
+        EventKind, Input, ZoneName,
         format::seconds,
         status::{DrillStep, Pause, StepState},
     },
@@ -263,7 +263,7 @@ impl StepRunner<'_> {
         let began = Instant::now();
         self.detail(&format!("waits for {condition}"));
         loop {
-            let now = document(&statuses.borrow_and_update().status);
+            let now = statuses.borrow_and_update().status.document();
             let held = condition.holds(&now, &self.start);
             let over = began.elapsed() >= within || self.stop().is_cancelled();
             if held.met || over {
@@ -322,10 +322,4 @@ fn good(line: &str, answer: &Answer) -> Result<(), String> {
     }
     let first = answer.text.lines().next().unwrap_or_default();
     Err(format!("`{line}`: {first}"))
-}
-
-/// The status of a moment, as conditions read it.
-#[must_use]
-pub fn document(status: &Status) -> Value {
-    serde_json::to_value(status).unwrap_or(Value::Null)
 }

@@ -54,12 +54,9 @@ impl StateActor {
             }
             Command::Status { json, .. } => {
                 let status = self.state.status(now_ms());
-                let data = serde_json::to_value(&status).ok();
-                let text = match (&data, json) {
-                    (Some(data), true) => format!("{data:#}"),
-                    _ => status::render(&status),
-                };
-                answer(&given, Outcome::Done, &text, data);
+                let data = status.document();
+                let text = if json { format!("{data:#}") } else { status::render(&status) };
+                answer(&given, Outcome::Done, &text, Some(data));
             }
             Command::Mark { text } => {
                 self.apply_by(&given.actor, Input::Mark { text });

@@ -140,7 +140,7 @@ pub fn list(area: Rect, scene: Scene<'_>) -> Vec<Line<'static>> {
     let Some(zone) = view.focused(status) else {
         return wrapped("no zone is there yet", area, "", Style::new());
     };
-    let Ok(document) = serde_json::to_value(status) else { return Vec::new() };
+    let document = status.document();
     let mut lines = Vec::new();
     for group in &GROUPS {
         let (place, kind) = match group.at {

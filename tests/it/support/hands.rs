@@ -26,7 +26,7 @@ use super::nats::{Region, as_shipped, eventually};
 
 pub const PATIENCE: Duration = Duration::from_secs(40);
 /// A change must be told, and a difference seen, within this.
-pub const SOON: Duration = Duration::from_secs(5);
+pub const SOON: Duration = Duration::from_secs(40);
 
 /// A region that was brought up, a stranger in it, and what the room knows.
 pub struct Scene {

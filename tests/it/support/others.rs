@@ -97,6 +97,11 @@ impl Others {
         server.wait().unwrap();
     }
 
+    /// The process of a zone's server.
+    pub fn pid(&self, zone: usize) -> u32 {
+        self.servers[zone].id()
+    }
+
     pub fn url(&self, zone: usize) -> String {
         format!("127.0.0.1:{}", self.ports[zone])
     }

@@ -1,0 +1,440 @@
+//! `cut` and `heal` with `--region-file`: a link that is not ours is cut for a while, if its file and a
+//! person allow it, and heals whatever happens. What shows the cut is told with its strength.
+
+pub mod hook;
+
+use std::{
+    io::{BufRead, IsTerminal, Write},
+    path::Path,
+    time::Duration,
+};
+
+use color_eyre::eyre::{self, ContextCompat, WrapErr};
+use jiff::Timestamp;
+use serde_json::json;
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    task::spawn_blocking,
+    time::{Instant, MissedTickBehavior, interval, sleep},
+};
+
+use self::hook::{Audit, Healer, Hook, audit_file};
+use super::{output::print, words::OthersArgs};
+use crate::{
+    command::readable,
+    nats::external::{examine::Region, link::ExternalLink},
+    region::{
+        ZoneName,
+        external::cutting::{Look, Proof, is_caught_up, is_healed, proof},
+        file::{Act, Cut},
+        format::{count, seconds, span},
+        rights::Purpose,
+    },
+    room::{clock::now_ms, protocol::Outcome, region_file::Opened},
+};
+
+/// The longest cut of a link that is not ours.
+const LONGEST: Duration = Duration::from_secs(3600);
+/// How often both ends are looked at.
+const EVERY: Duration = Duration::from_secs(1);
+/// How long a healed link may take to be as before, and a copy to catch up, before that is told.
+const HEALED_WITHIN: Duration = Duration::from_secs(60);
+/// How often a heal is tried before it is left to the guard.
+const TRIES: usize = 3;
+
+/// A link that may be cut: everything that was asked for is there.
+struct Cutting<'a> {
+    zone: &'a ZoneName,
+    how: &'a Cut,
+    link: ExternalLink<'a>,
+    audit: Audit,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+struct Told {
+    proved: Option<Proof>,
+    /// The link was seen to carry after the command, and no proof came.
+    carried: bool,
+    /// The most that the copy lacked, in messages.
+    missed: u64,
+}
+
+/// Cuts, waits, heals.
+///
+/// # Errors
+/// When it is not allowed, cannot be done, or the record cannot be written: nothing is cut then.
+pub async fn cut(
+    region: &Region,
+    opened: &Opened,
+    zone: &ZoneName,
+    time: Option<Duration>,
+    consent: &OthersArgs,
+    who: (&Path, &str),
+) -> eyre::Result<u8> {
+    let time = time.wrap_err_with(|| {
+        format!("say how long: `zonedrill --region-file FILE cut {zone} --for 30s`; it heals then, whatever happens")
+    })?;
+    eyre::ensure!(
+        time <= LONGEST,
+        "a link of others is cut for an hour at most: `--for {}` is longer",
+        span(time.as_millis() as u64)
+    );
+    let mut cutting = Cutting::new(region, opened, zone, consent, who).await?;
+    cutting.permitted(region)?;
+    let before = cutting.link.look().await;
+    eyre::ensure!(
+        before.paused != Some(true),
+        "the durable of zone {zone} is paused already, by somebody else: nothing is cut"
+    );
+    print(&cutting.plan(time, &before));
+    if consent.dry {
+        return Ok(Outcome::Done.exit_code());
+    }
+    confirmed(&opened.file.name, consent)?;
+    let mut hurry = Hurry::new()?;
+    let until_ms = now_ms() + time.as_millis() as u64;
+    let healer = cutting.begin(until_ms).await?;
+    let told = cutting.watch(&before, time, &mut hurry).await;
+    let healed = cutting.end().await;
+    if let (Ok(()), Some(healer)) = (&healed, healer) {
+        healer.dismiss();
+    }
+    if let Err(why) = healed {
+        print(&format!("zone {zone} may still be cut: {why}"));
+        return Ok(Outcome::Broken.exit_code());
+    }
+    let well = cutting.heals(&before, told.missed, &mut hurry).await;
+    Ok(told.outcome(well).exit_code())
+}
+
+/// Undoes what a cut has left: resumes the durable, or runs the heal command.
+///
+/// # Errors
+/// When it is not allowed, or cannot be done.
+pub async fn heal(
+    region: &Region,
+    opened: &Opened,
+    zone: &ZoneName,
+    consent: &OthersArgs,
+    who: (&Path, &str),
+) -> eyre::Result<u8> {
+    let mut cutting = Cutting::new(region, opened, zone, consent, who).await?;
+    cutting.end().await.map_err(eyre::Report::msg)?;
+    let look = cutting.link.look().await;
+    let (paused, well) = match look.paused {
+        Some(true) => ("its durable is still paused", false),
+        _ => ("nothing of a cut is left that could be seen", true),
+    };
+    print(&format!("zone {zone}: {paused}"));
+    Ok(if well { Outcome::Done } else { Outcome::Broken }.exit_code())
+}
+
+/// A confirmation that names the region: typed, or given with the command.
+fn confirmed(name: &str, consent: &OthersArgs) -> eyre::Result<()> {
+    let given = match &consent.confirm {
+        Some(given) => given.clone(),
+        None if std::io::stdin().is_terminal() => {
+            let _ = write!(std::io::stderr().lock(), "type the region's name to cut: ");
+            let mut line = String::new();
+            std::io::stdin().lock().read_line(&mut line)?;
+            line.trim().to_owned()
+        }
+        None => eyre::bail!("nothing is cut without a word: add `--confirm {name}`"),
+    };
+    eyre::ensure!(given == name, "`{}` is not this region: it is `{name}`", readable(&given));
+    Ok(())
+}
+
+impl<'a> Cutting<'a> {
+    async fn new(
+        region: &'a Region,
+        opened: &'a Opened,
+        zone: &'a ZoneName,
+        consent: &OthersArgs,
+        (root, by): (&Path, &str),
+    ) -> eyre::Result<Self> {
+        let file = &opened.file;
+        let copies: Vec<&str> = file.copies().iter().map(|copy| copy.name.as_str()).collect();
+        let copy = file.copies().iter().find(|copy| copy.name == *zone).wrap_err_with(|| {
+            format!(
+                "zone {zone} holds no copy in this region: those that do are {}",
+                copies.join(", ")
+            )
+        })?;
+        let how = copy.cut.as_ref().wrap_err_with(|| {
+            format!("the region file does not say how zone {zone} is cut: give [zone.{zone}] a `cut`, \"pause\" or a hook")
+        })?;
+        eyre::ensure!(
+            file.allow.contains(&Act::Cut) || consent.allow.contains(&Act::Cut),
+            "nothing is cut in a region of others unless it is allowed: add `allow = [\"cut\"]` to its file, or `--allow cut`"
+        );
+        let link = region.link(zone).await.wrap_err("it is not known what zone's copy copies")?;
+        let audit = Audit {
+            file: audit_file(root, &file.name),
+            region: file.name.clone(),
+            by: by.to_owned(),
+        };
+        Ok(Self { zone, how, link, audit })
+    }
+
+    /// Whether the rights suffice, as far as that can be told.
+    fn permitted(&self, region: &Region) -> eyre::Result<()> {
+        if *self.how != Cut::Pause {
+            return Ok(());
+        }
+        eyre::ensure!(
+            self.link.durable.is_some(),
+            "the copy in zone {} copies over no durable that could be paused: give it a hook",
+            self.zone
+        );
+        let source = region.examination.zones.iter().find(|zone| zone.is_source);
+        let lacks = source.map(|zone| zone.ability(Purpose::Cut)).filter(|able| !able.may_be());
+        if let Some(lacks) = lacks {
+            eyre::bail!("the source does not permit it: {lacks}; `doctor` prints what to add");
+        }
+        Ok(())
+    }
+
+    fn hook(&self, line: &str) -> Hook {
+        Hook { line: line.into(), zone: self.zone.to_string(), audit: self.audit.clone() }
+    }
+
+    /// What will be done, and what can show it.
+    fn plan(&self, time: Duration, before: &Look) -> String {
+        let (zone, time) = (self.zone, span(time.as_millis() as u64));
+        let what = match self.how {
+            Cut::Pause => {
+                let asked = self.link.pause(None).map(|(subject, _)| subject).unwrap_or_default();
+                format!(
+                    "the copy of zone {zone} is paused for {time} ({asked} at the source; the server itself ends it)"
+                )
+            }
+            Cut::Hook { cut, heal, .. } => format!(
+                "zone {zone} is cut for {time} by `{}`, and healed by `{}`",
+                readable(cut),
+                readable(heal)
+            ),
+        };
+        let known = |known: bool, what: &'static str| known.then_some(what);
+        let both = |ends: crate::region::external::cutting::Ends| {
+            ends.source.is_some_and(|n| n > 0) && ends.copy.is_some_and(|n| n > 0)
+        };
+        let ways: Vec<&str> = [
+            known(both(before.listed), "the connections that both ends list"),
+            known(both(before.counted), "the account's connections at both ends"),
+            known(before.crossed == Some(true), "a question over the link"),
+            known(before.paused.is_some(), "the durable's state"),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        let ways = if ways.is_empty() {
+            "nothing but that the copy stands still, which proves no cut".into()
+        } else {
+            ways.join(", ")
+        };
+        format!("{what}\n  what can show it: {ways}\n  recorded in {}", self.audit.file.display())
+    }
+
+    /// Begins the cut; with a guard where the servers do not end it themselves.
+    async fn begin(&self, until_ms: u64) -> eyre::Result<Option<Healer>> {
+        let (line, heal) = match self.how {
+            Cut::Pause => {
+                let until = Timestamp::from_millisecond(until_ms.try_into()?)?;
+                self.asked("pause", Some(until))?;
+                let paused = self.link.set_pause(Some(until)).await;
+                self.audit.note("paused", &json!({"answer": paused}))?;
+                eyre::ensure!(
+                    paused.map_err(eyre::Report::msg)?,
+                    "the source took the pause, and says that the durable is not paused: is its clock right?"
+                );
+                return Ok(None);
+            }
+            Cut::Hook { cut, heal, .. } => (cut, heal),
+        };
+        let healer = Healer::start(&self.hook(heal), until_ms)
+            .wrap_err("no guard could be started, so nothing is cut")?;
+        let hook = self.hook(line);
+        match spawn_blocking(move || hook.run("cut")).await? {
+            Ok(said) => self.said("the cut command", &said),
+            Err(why) => print(&format!(
+                "the cut command: {}; it is healed all the same at the end",
+                readable(&why)
+            )),
+        }
+        Ok(Some(healer))
+    }
+
+    fn asked(&self, what: &str, until: Option<Timestamp>) -> eyre::Result<()> {
+        let request = self.link.pause(until);
+        Ok(self.audit.note(what, &json!({"request": request}))?)
+    }
+
+    fn said(&self, who: &str, text: &str) {
+        if !text.is_empty() {
+            print(&format!("{who} says: {}", readable(text)));
+        }
+    }
+
+    /// What the user's own command says of the link: it is told, and proves nothing.
+    async fn ask_status(&self) {
+        let Cut::Hook { status: Some(status), .. } = self.how else { return };
+        let hook = self.hook(status);
+        match spawn_blocking(move || hook.run("status")).await {
+            Ok(Ok(said)) => self.said("the status command", &said),
+            Ok(Err(why)) => print(&format!("the status command: {}", readable(&why))),
+            Err(_) => {}
+        }
+    }
+
+    /// Looks at both ends until the time is over, or somebody is in a hurry.
+    async fn watch(&mut self, before: &Look, time: Duration, hurry: &mut Hurry) -> Told {
+        let (zone, began) = (self.zone.clone(), Instant::now());
+        self.ask_status().await;
+        let mut looks: Vec<Look> = Vec::new();
+        let mut told = Told::default();
+        let mut tick = interval(EVERY);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while began.elapsed() < time {
+            tokio::select! {
+                _ = tick.tick() => {}
+                () = sleep(time.saturating_sub(began.elapsed())) => break,
+                () = hurry.asked() => {
+                    print("it heals now, because it was asked to end");
+                    break;
+                }
+            }
+            looks.push(self.link.look().await);
+            // What was longer ago than a minute shows nothing more.
+            if looks.len() > 60 {
+                looks.remove(0);
+            }
+            let now = proof(before, &looks);
+            let missing = looks.last().and_then(Look::missing).unwrap_or_default();
+            told.missed = told.missed.max(missing);
+            told.carried |=
+                now.is_none() && looks.last().is_some_and(|look| look.crossed == Some(true));
+            let better = match (now, told.proved) {
+                (Some(now), Some(before)) => {
+                    now < before && std::mem::discriminant(&now) != std::mem::discriminant(&before)
+                }
+                (Some(_), None) => true,
+                _ => false,
+            };
+            if let (true, Some(proof)) = (better, now) {
+                let after = seconds(began.elapsed().as_millis() as u64);
+                print(&format!("zone {zone}, after {after}: {proof}"));
+                told.proved = now;
+            }
+        }
+        match told.proved {
+            None if told.carried => print(&format!("zone {zone} was not cut: the link carried on")),
+            None => print(&format!("nothing showed that zone {zone} was cut")),
+            Some(_) => {}
+        }
+        told
+    }
+
+    /// Heals.
+    async fn end(&self) -> Result<(), String> {
+        let mut why = String::new();
+        for _ in 0..TRIES {
+            let done = match self.how {
+                Cut::Pause => {
+                    self.asked("resume", None).map_err(|error| error.to_string())?;
+                    match self.link.set_pause(None).await {
+                        Ok(false) => Ok(String::new()),
+                        Ok(true) => Err("the source says that the durable is still paused".into()),
+                        Err(why) => {
+                            Err(format!("{why}; the server resumes it at the time that was set"))
+                        }
+                    }
+                }
+                Cut::Hook { heal, .. } => {
+                    let hook = self.hook(heal);
+                    let ran = spawn_blocking(move || hook.run("heal")).await;
+                    ran.unwrap_or_else(|error| Err(error.to_string())).map_err(|why| {
+                        format!("{}; the guard goes on trying for ten minutes", readable(&why))
+                    })
+                }
+            };
+            match done {
+                Ok(said) => {
+                    self.said("the heal command", &said);
+                    return Ok(());
+                }
+                Err(error) => why = error,
+            }
+            sleep(EVERY).await;
+        }
+        Err(why)
+    }
+
+    /// Waits until the link is as before, and the copy holds what the source held at the heal.
+    async fn heals(&mut self, before: &Look, missed: u64, hurry: &mut Hurry) -> bool {
+        let (zone, began) = (self.zone.clone(), Instant::now());
+        let (mut goal, mut healed) = (None, false);
+        while began.elapsed() < HEALED_WITHIN {
+            let look = self.link.look().await;
+            let after = seconds(began.elapsed().as_millis() as u64);
+            goal = goal.or(look.origin);
+            if !healed && is_healed(before, &look) {
+                healed = true;
+                print(&format!("zone {zone} is healed: both ends tell as before, after {after}"));
+                self.ask_status().await;
+            }
+            if healed && goal.is_some_and(|goal| is_caught_up(goal, &look)) {
+                print(&format!(
+                    "zone {zone} has caught up, after {after}; it lacked {} at most",
+                    count(missed)
+                ));
+                return true;
+            }
+            tokio::select! {
+                () = sleep(EVERY / 4) => {}
+                () = hurry.asked() => break,
+            }
+        }
+        let what = if healed { "has not caught up" } else { "is not as before the cut" };
+        print(&format!(
+            "zone {zone} {what} {} after the heal: look at it",
+            seconds(began.elapsed().as_millis() as u64)
+        ));
+        false
+    }
+}
+
+impl Told {
+    /// 0 only for a cut that was shown, and that healed; a copy that merely stood still shows none.
+    fn outcome(&self, well: bool) -> Outcome {
+        match self.proved {
+            _ if !well => Outcome::Broken,
+            Some(proof) if proof.is_of_a_cut() => Outcome::Done,
+            _ => Outcome::Void,
+        }
+    }
+}
+
+/// Somebody wants it to end: with ^C, by a signal, or by closing the terminal.
+struct Hurry([Signal; 3]);
+
+impl Hurry {
+    fn new() -> std::io::Result<Self> {
+        let of = |kind| signal(kind);
+        Ok(Self([
+            of(SignalKind::interrupt())?,
+            of(SignalKind::terminate())?,
+            of(SignalKind::hangup())?,
+        ]))
+    }
+
+    async fn asked(&mut self) {
+        let [interrupt, terminate, hangup] = &mut self.0;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    }
+}

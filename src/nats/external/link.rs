@@ -1,0 +1,237 @@
+//! A link between clusters of others, looked at from both ends, and the pause of a copy's durable.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use bytes::Bytes;
+use futures::StreamExt;
+use jiff::Timestamp;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+use tokio::time::{Instant, timeout_at};
+
+use super::{
+    attach::{Attached, attach_to},
+    examine::{NAME, Region, Zone},
+    watch::report,
+};
+use crate::{
+    nats::wire::now_ms,
+    region::{
+        ZoneName,
+        external::{
+            Cluster,
+            cutting::{Ends, Look},
+        },
+        rights::STATZ,
+    },
+};
+
+/// Asks every server of a cluster for its leafnode connections, over the system account.
+const LEAFZ: &str = "$SYS.REQ.SERVER.PING.LEAFZ";
+/// How long answers are gathered: nobody knows how many servers there are.
+const GATHERED: Duration = Duration::from_millis(700);
+
+/// One end of a link.
+#[derive(Debug)]
+struct End<'a> {
+    zone: &'a Zone,
+    /// The way into the system account.
+    system: Option<Attached>,
+    /// The servers that ever answered: fewer of them tell nothing of their sum.
+    servers: BTreeSet<String>,
+}
+
+/// The link of a copy's zone.
+#[derive(Debug)]
+pub struct ExternalLink<'a> {
+    source: End<'a>,
+    copy: End<'a>,
+    /// The copy's durable at the source.
+    pub durable: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Answer<T> {
+    server: Server,
+    data: T,
+}
+
+#[derive(Deserialize)]
+#[serde(default)]
+#[derive(Default)]
+struct Server {
+    id: String,
+    name: String,
+    cluster: String,
+    domain: String,
+}
+
+#[derive(Deserialize)]
+struct Statz {
+    #[serde(default)]
+    account_statz: Vec<Account>,
+}
+
+#[derive(Deserialize)]
+struct Account {
+    #[serde(default)]
+    leafnodes: u64,
+}
+
+#[derive(Deserialize)]
+struct Leafz {
+    leafs: Option<Vec<Leaf>>,
+}
+
+#[derive(Deserialize)]
+struct Leaf {
+    #[serde(default)]
+    name: String,
+}
+
+impl Region {
+    /// The link of a copy's zone; `None` for a zone that is none, or whose copy is not understood.
+    pub async fn link(&self, name: &ZoneName) -> Option<ExternalLink<'_>> {
+        let (source, copies) = self.zones.split_first()?;
+        let copy = copies.iter().find(|zone| zone.site.zone.name == *name)?;
+        let (_, from) = copy.copied.as_ref()?;
+        let durable = from.consumer.as_ref().map(|consumer| consumer.name.clone());
+        Some(ExternalLink { source: End::of(source).await, copy: End::of(copy).await, durable })
+    }
+}
+
+impl<'a> End<'a> {
+    async fn of(zone: &'a Zone) -> Self {
+        let mut system = None;
+        if let Some(endpoint) = &zone.site.system {
+            match attach_to(&zone.to.zone, endpoint, NAME).await {
+                Ok(attached) => system = Some(attached),
+                Err(error) => tracing::warn!(%error, "the system account is not asked"),
+            }
+        }
+        Self { zone, system, servers: BTreeSet::new() }
+    }
+
+    /// The answers of the servers of this end, and whether the other's answered.
+    async fn asked<T: DeserializeOwned>(
+        &self,
+        to: &Attached,
+        subject: &'static str,
+        other: &Cluster,
+    ) -> Option<(Vec<Answer<T>>, bool)> {
+        let answers = to.or_refused(subject, gathered::<T>(to, subject)).await.ok()??;
+        let of = |answer: &Answer<T>| Cluster {
+            server_id: answer.server.id.clone(),
+            name: answer.server.cluster.clone(),
+            domain: answer.server.domain.clone(),
+            ..Cluster::default()
+        };
+        let crossed = answers.iter().any(|answer| other.is(&of(answer)));
+        let own = &self.zone.presence.cluster;
+        let answers: Vec<_> = answers.into_iter().filter(|answer| own.is(&of(answer))).collect();
+        // Whoever is not heard by its own servers is cut off itself.
+        (!answers.is_empty()).then_some((answers, crossed))
+    }
+
+    /// How many leafnode connections the account has here, and whether the other end answered.
+    async fn counted(&mut self, other: &Cluster) -> (Option<u64>, Option<bool>) {
+        let Some((answers, crossed)) = self.asked::<Statz>(&self.zone.to, STATZ, other).await
+        else {
+            return (None, None);
+        };
+        let here: BTreeSet<&str> =
+            answers.iter().map(|answer| answer.server.name.as_str()).collect();
+        let whole = self.servers.iter().all(|known| here.contains(known.as_str()));
+        self.servers.extend(here.into_iter().map(str::to_owned));
+        let accounts = answers.iter().flat_map(|answer| &answer.data.account_statz);
+        (whole.then(|| accounts.map(|account| account.leafnodes).sum()), Some(crossed))
+    }
+
+    /// How many connections to those servers the servers here list to the system account.
+    async fn listed(&self, other: &Cluster, names: &BTreeSet<String>) -> Option<u64> {
+        let system = self.system.as_ref()?;
+        let (answers, _) = self.asked::<Leafz>(system, LEAFZ, other).await?;
+        let whole = answers.len() >= self.servers.len() && !names.is_empty();
+        let leafs = answers.iter().flat_map(|answer| answer.data.leafs.iter().flatten());
+        whole.then(|| leafs.filter(|leaf| names.contains(&leaf.name)).count() as u64)
+    }
+}
+
+/// What comes in answer within [`GATHERED`].
+async fn gathered<T: DeserializeOwned>(to: &Attached, subject: &str) -> Option<Vec<Answer<T>>> {
+    let inbox = to.client.new_inbox();
+    let mut answers = to.client.subscribe(inbox.clone()).await.ok()?;
+    to.client.publish_with_reply(subject.to_owned(), inbox, Bytes::new()).await.ok()?;
+    let until = Instant::now() + GATHERED;
+    let mut told = Vec::new();
+    while let Ok(Some(message)) = timeout_at(until, answers.next()).await {
+        told.extend(serde_json::from_slice::<Answer<T>>(&message.payload).ok());
+    }
+    Some(told)
+}
+
+impl ExternalLink<'_> {
+    /// What both ends tell now. It changes nothing.
+    pub async fn look(&mut self) -> Look {
+        let (source_zone, copy_zone) = (self.source.zone, self.copy.zone);
+        let (here, there) = (&source_zone.presence.cluster, &copy_zone.presence.cluster);
+        let (source, copy, origin, held, paused) = tokio::join!(
+            self.source.counted(there),
+            self.copy.counted(here),
+            report(source_zone),
+            report(copy_zone),
+            is_paused(source_zone, self.durable.as_deref()),
+        );
+        let (leafs_source, leafs_copy) = tokio::join!(
+            self.source.listed(there, &self.copy.servers),
+            self.copy.listed(here, &self.source.servers),
+        );
+        let crossed = match (source.1, copy.1) {
+            (Some(one), Some(other)) => Some(one || other),
+            // Of an end that does not hear its own servers it is not known what it would hear.
+            (one, other) => one.or(other).filter(|crossed| *crossed),
+        };
+        Look {
+            at_ms: now_ms(),
+            listed: Ends { source: leafs_source, copy: leafs_copy },
+            counted: Ends { source: source.0, copy: copy.0 },
+            crossed,
+            origin: origin.ok().map(|report| report.last_seq),
+            copy: held.ok().map(|report| report.last_seq),
+            paused,
+        }
+    }
+
+    /// What is asked to pause or resume the durable, and its body.
+    #[must_use]
+    pub fn pause(&self, until: Option<Timestamp>) -> Option<(String, Value)> {
+        let (stream, durable) = (&self.source.zone.site.zone.stream, self.durable.as_ref()?);
+        let body = until.map_or(json!({}), |until| json!({"pause_until": until}));
+        Some((format!("{}.CONSUMER.PAUSE.{stream}.{durable}", self.source.zone.to.api), body))
+    }
+
+    /// Pauses the durable until then, or resumes it; whether it is paused now, as the server says.
+    ///
+    /// # Errors
+    /// Why not, in words.
+    pub async fn set_pause(&self, until: Option<Timestamp>) -> Result<bool, String> {
+        #[derive(Deserialize)]
+        struct Paused {
+            #[serde(default)]
+            paused: bool,
+        }
+        let (subject, body) = self.pause(until).ok_or("it copies over no durable")?;
+        let told = self.source.zone.to.ask::<Paused>(&subject, &body).await;
+        told.map(|told| told.paused).map_err(|unanswered| unanswered.words())
+    }
+}
+
+async fn is_paused(source: &Zone, durable: Option<&str>) -> Option<bool> {
+    #[derive(Deserialize)]
+    struct Info {
+        #[serde(default)]
+        paused: bool,
+    }
+    let asked = format!("CONSUMER.INFO.{}.{}", source.site.zone.stream, durable?);
+    Some(source.to.ask_api::<Info>(&asked, &Value::Null).await.ok()?.paused)
+}
