@@ -1,24 +1,23 @@
 //! `cut` and `heal` with `--region-file`: a link that is not ours is cut for a while, if its file and a
 //! person allow it, and heals whatever happens. What shows the cut is told with its strength.
 
+mod consent;
 pub mod hook;
 
-use std::{
-    io::{BufRead, IsTerminal, Write},
-    path::Path,
-    time::Duration,
-};
+use std::{path::Path, time::Duration};
 
 use color_eyre::eyre::{self, ContextCompat, WrapErr};
 use jiff::Timestamp;
 use serde_json::json;
 use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
     task::spawn_blocking,
     time::{Instant, MissedTickBehavior, interval, sleep},
 };
 
-use self::hook::{Audit, Healer, Hook, audit_file};
+use self::{
+    consent::{Hurry, confirmed},
+    hook::{Audit, Healer, Hook, audit_file},
+};
 use super::{output::print, words::OthersArgs};
 use crate::{
     command::readable,
@@ -128,22 +127,6 @@ pub async fn heal(
     };
     print(&format!("zone {zone}: {paused}"));
     Ok(if well { Outcome::Done } else { Outcome::Broken }.exit_code())
-}
-
-/// A confirmation that names the region: typed, or given with the command.
-fn confirmed(name: &str, consent: &OthersArgs) -> eyre::Result<()> {
-    let given = match &consent.confirm {
-        Some(given) => given.clone(),
-        None if std::io::stdin().is_terminal() => {
-            let _ = write!(std::io::stderr().lock(), "type the region's name to cut: ");
-            let mut line = String::new();
-            std::io::stdin().lock().read_line(&mut line)?;
-            line.trim().to_owned()
-        }
-        None => eyre::bail!("nothing is cut without a word: add `--confirm {name}`"),
-    };
-    eyre::ensure!(given == name, "`{}` is not this region: it is `{name}`", readable(&given));
-    Ok(())
 }
 
 impl<'a> Cutting<'a> {
@@ -412,29 +395,6 @@ impl Told {
             _ if !well => Outcome::Broken,
             Some(proof) if proof.is_of_a_cut() => Outcome::Done,
             _ => Outcome::Void,
-        }
-    }
-}
-
-/// Somebody wants it to end: with ^C, by a signal, or by closing the terminal.
-struct Hurry([Signal; 3]);
-
-impl Hurry {
-    fn new() -> std::io::Result<Self> {
-        let of = |kind| signal(kind);
-        Ok(Self([
-            of(SignalKind::interrupt())?,
-            of(SignalKind::terminate())?,
-            of(SignalKind::hangup())?,
-        ]))
-    }
-
-    async fn asked(&mut self) {
-        let [interrupt, terminate, hangup] = &mut self.0;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
         }
     }
 }

@@ -132,12 +132,24 @@ async fn a_command_that_ends_well_and_cuts_nothing_is_no_cut() {
     let ran = others.run(&region, &cut("6s", &CONSENT)).expect_code(2);
     says(&ran.out, "zone b was not cut: the link carried on");
     producing.end().await;
-    // A heal that fails is told, and its exit code is never 0.
-    let broken = "cut = { hook = \"true\", heal = \"echo no such host; exit 1\" }\n";
-    let region = others.region("admin", broken);
+    // A heal that fails is told, its exit code is never 0, and the guard goes on.
+    let repaired = others.home.path().join("repaired");
+    let heal = format!("test -e {} || {{ echo no such host; exit 1; }}", repaired.display());
+    let broken = format!("cut = {{ hook = \"true\", heal = \"{heal}\" }}\n");
+    let region = others.region("admin", &broken);
     let ran = others.run(&region, &cut("1s", &CONSENT)).expect_code(1);
     says(&ran.out, "zone b may still be cut");
     says(&ran.out, "no such host; the guard goes on trying");
+    std::fs::write(repaired, "").unwrap();
+    healed_by_the_guard(&others).await;
+}
+
+async fn healed_by_the_guard(others: &Others) {
+    eventually("it is recorded", PATIENCE, async || {
+        let last = audit(others).pop().unwrap_or_default();
+        (last["what"] == "heal, by the guard" && last["about"]["well"] == true).then_some(())
+    })
+    .await;
 }
 
 fn start(others: &Others, region: &str, words: &[&str]) -> Child {
@@ -162,11 +174,7 @@ async fn a_cut_heals_when_who_cut_is_killed() {
     cutting.kill().unwrap();
     cutting.wait().unwrap();
     eventually("the guard heals", PATIENCE, async || linked(&clients[1]).await.then_some(())).await;
-    let last = || audit(&others).pop().unwrap_or_default();
-    eventually("it is recorded", PATIENCE, async || {
-        (last()["what"] == "heal, by the guard" && last()["about"]["well"] == true).then_some(())
-    })
-    .await;
+    healed_by_the_guard(&others).await;
 }
 
 /// The copy as a mirror over a durable consumer at the source.
