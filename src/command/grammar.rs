@@ -11,7 +11,7 @@ use std::{fmt, str::FromStr};
 
 use clap::{CommandFactory, FromArgMatches, Parser};
 
-pub use self::words::{ConsumerWords, NodeWords, RecordWords, Verb, ZoneWords};
+pub use self::words::{ConsumerWords, NodeWords, ProducerWords, RecordWords, Verb, ZoneWords};
 use super::{
     CastFormat, Command, CutKind, Extent, Impair, NodeAct, ParseError, Record,
     impair::check_length,
@@ -97,8 +97,11 @@ impl TryFrom<Verb> for Command {
             },
             Verb::Nudge { zone } => Self::Nudge { zone },
             Verb::Repair { zone } => Self::Repair { zone: zone.0 },
-            Verb::Promote { zone, rebuild_dedup, force } => {
-                Self::Promote { zone, rebuild_dedup, force }
+            Verb::Promote { zone, rebuild_dedup, force, follow } => {
+                Self::Promote { zone, rebuild_dedup, force, follow }
+            }
+            Verb::Producer(ProducerWords::Move { zone, resend }) => {
+                Self::ProducerMove { zone, resend }
             }
             Verb::Verify { zone, json, from, to, max_rate } => {
                 Self::Verify { zone, json, extent: Extent { from, to, max_rate } }
@@ -221,9 +224,14 @@ impl fmt::Display for Command {
             Self::Nudge { zone } => write!(f, "nudge {zone}"),
             Self::Repair { zone: Some(zone) } => write!(f, "repair {zone}"),
             Self::Repair { zone: None } => f.write_str("repair all"),
-            Self::Promote { zone, rebuild_dedup, force } => {
+            Self::Promote { zone, rebuild_dedup, force, follow } => {
                 let rebuild = flag(*rebuild_dedup, " --rebuild-dedup");
-                write!(f, "promote {zone}{rebuild}{}", flag(*force, " --force"))
+                let force = flag(*force, " --force");
+                write!(f, "promote {zone}{rebuild}{force}{}", flag(*follow, " --follow"))
+            }
+            Self::ProducerMove { zone, resend: 0 } => write!(f, "producer move {zone}"),
+            Self::ProducerMove { zone, resend } => {
+                write!(f, "producer move {zone} --resend {resend}")
             }
             Self::Verify { zone, json, extent } => {
                 f.write_str("verify")?;

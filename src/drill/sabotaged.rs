@@ -9,9 +9,11 @@ use crate::{command::Sabotage, ledger::finding::fault::Kind, region::status::Ver
 /// The verdict that a sabotage must come to.
 fn verdict_of(kind: Sabotage) -> Verdict {
     match kind {
-        Sabotage::Leak | Sabotage::NoPause | Sabotage::Unimpaired | Sabotage::Nothing => {
-            Verdict::Void
-        }
+        Sabotage::Leak
+        | Sabotage::NoPause
+        | Sabotage::NoRetry
+        | Sabotage::Unimpaired
+        | Sabotage::Nothing => Verdict::Void,
         Sabotage::Lose
         | Sabotage::Duplicate
         | Sabotage::Corrupt
@@ -44,6 +46,7 @@ fn notices(kind: Sabotage, reason: &Reason) -> bool {
         Sabotage::Unimpaired => {
             matches!(reason, Reason::ImpairmentNotMeasured { .. } | Reason::ImpairmentLost { .. })
         }
+        Sabotage::NoRetry => matches!(reason, Reason::NotRetried { .. }),
         Sabotage::Nothing => {
             matches!(reason, Reason::NothingProduced | Reason::NothingAcked { .. })
         }

@@ -21,6 +21,7 @@ use super::{
     failure::Failure,
     impair, links,
     mailbox::Mail,
+    produce,
     runtime::{Runtime, ZoneRuntime},
     task::{CommandCtx, Completion, Result},
     work,
@@ -181,6 +182,13 @@ async fn bring_up(
         }
     }));
     tokio::try_join!(raise_source, raise_mirrors)?;
+    if let Some(zone) = runtime.produces_in() {
+        let plan = runtime.plan(&zone).ok().filter(|plan| plan.role == Role::Promoted);
+        match plan {
+            Some(plan) => produce::target(cx, &plan, 0).await?,
+            None => runtime.producer_moved(None)?,
+        }
+    }
     for plan in plans.iter().filter(|plan| runtime.platform.is_cut(&plan.name)) {
         // Found so: it is shown as a cut, and proved like one.
         let Some(kind) = runtime.platform.cut_kinds().first().copied() else { continue };

@@ -85,6 +85,8 @@ pub struct Runtime {
     plans: Mutex<Vec<ZonePlan>>,
     mirror: Mutex<Option<MirrorKind>>,
     producer: Mutex<Option<Arc<Producer>>>,
+    /// The zone that the producer was moved to; the source if none.
+    produces_in: Mutex<Option<ZoneName>>,
     /// Running produces by producer number.
     pub jobs: watch::Sender<BTreeMap<u32, Job>>,
     last_producer: AtomicU32,
@@ -127,7 +129,10 @@ impl Runtime {
     /// Nothing runs yet.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
+        // What cannot be read was told before.
+        let kept = parts.home.kept().ok().flatten();
         Self {
+            produces_in: Mutex::new(kept.and_then(|kept| kept.producer)),
             home: parts.home,
             settings: Mutex::new(parts.settings),
             platform: parts.platform,
@@ -243,7 +248,8 @@ impl Runtime {
 
     fn keep(&self, plans: &[ZonePlan]) -> Result<(), HomeError> {
         let settings = locked(&self.settings).clone();
-        self.home.keep(&Kept { settings, zones: plans.to_vec() })
+        let producer = self.produces_in();
+        self.home.keep(&Kept { settings, producer, zones: plans.to_vec() })
     }
 
     /// What the other zones hold of the source's stream.
@@ -329,6 +335,21 @@ impl Runtime {
         locked(&self.producer).clone().ok_or_else(|| {
             Failure::Refused("the source zone is not serving: `up` brings the region up".into())
         })
+    }
+
+    /// The zone that the producer was moved to; the source if none.
+    #[must_use]
+    pub fn produces_in(&self) -> Option<ZoneName> {
+        locked(&self.produces_in).clone()
+    }
+
+    /// Notes where the producer was moved to, and writes all down.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn producer_moved(&self, zone: Option<ZoneName>) -> Result<(), Failure> {
+        *locked(&self.produces_in) = zone;
+        self.keep_plans()
     }
 
     /// Installs the producer.

@@ -72,14 +72,25 @@ fn drill() -> impl Strategy<Value = Drill> {
     let folder = proptest::option::of("[a-z /]{0,9}[a-z]");
     let pace = proptest::option::of(duration());
     let zone = proptest::option::of(zone());
+    let kind = (kind, any::<bool>());
     let run = (names(), zone, 1..=LARGEST_SCALE, kind, pace, any::<bool>(), folder);
     prop_oneof![
-        run.prop_map(|(mut names, zone, scale, sabotage, pace, present, folder)| {
+        run.prop_map(|(mut names, zone, scale, kind, pace, present, folder)| {
+            let (sabotage, rebuild_dedup) = kind;
             if sabotage.is_some() {
                 names = vec!["cut".into()];
             }
             let report = folder.map(PathBuf::from);
-            Drill::Run(DrillRun { names, zone, scale, sabotage, pace, present, report })
+            Drill::Run(DrillRun {
+                names,
+                zone,
+                scale,
+                sabotage,
+                rebuild_dedup,
+                pace,
+                present,
+                report,
+            })
         }),
         names().prop_map(|names| Drill::Sabotage { names }),
         Just(Drill::Sabotage { names: Vec::new() }),
@@ -159,9 +170,12 @@ fn command() -> impl Strategy<Value = Command> {
         (act, node()).prop_map(|(act, node)| Command::Node { act, node }),
         (zone(), group).prop_map(|(zone, group)| Command::Stepdown { zone, group }),
         zone().prop_map(|zone| Command::Nudge { zone }),
-        (zone(), any::<bool>(), any::<bool>()).prop_map(|(zone, rebuild_dedup, force)| {
-            Command::Promote { zone, rebuild_dedup, force }
-        }),
+        (zone(), any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
+            |(zone, rebuild_dedup, force, follow)| {
+                Command::Promote { zone, rebuild_dedup, force, follow }
+            }
+        ),
+        (zone(), 0u64..9).prop_map(|(zone, resend)| Command::ProducerMove { zone, resend }),
         (proptest::option::of(zone()), any::<bool>(), extent())
             .prop_map(|(zone, json, extent)| Command::Verify { zone, json, extent }),
         "[ -~äöü漢]{0,30}[a-z!]".prop_map(|text| Command::Mark { text }),
@@ -288,6 +302,9 @@ fn odd_word() -> impl Strategy<Value = String> {
         "stepdown",
         "nudge",
         "promote",
+        "producer",
+        "move",
+        "--resend",
         "verify",
         "mark",
         "drill",

@@ -22,7 +22,13 @@ actions = [
 
 fn filling(scale: u64) -> Filling {
     let zone = |name: &str| name.parse().unwrap();
-    Filling { scale, source: zone("a"), mirror: zone("b"), new_zone: Some(zone("c")) }
+    Filling {
+        scale,
+        source: zone("a"),
+        mirror: zone("b"),
+        new_zone: Some(zone("c")),
+        rebuild_dedup: false,
+    }
 }
 
 #[track_caller]

@@ -39,6 +39,11 @@ impl Window {
         self.waiting += 1;
     }
 
+    /// The oldest number that is not settled, or the next one to be sent.
+    pub(super) fn base(&self) -> u64 {
+        self.base
+    }
+
     /// How many numbers it spans.
     pub(super) fn len(&self) -> usize {
         self.slots.len()

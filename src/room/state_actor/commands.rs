@@ -257,9 +257,13 @@ impl StateActor {
                 let cut = self.cut_zones();
                 task::spawn(cx, |cx| repair::repair(cx, zone, cut));
             }
-            Command::Promote { zone, rebuild_dedup, force } => {
+            Command::ProducerMove { zone, resend } => {
                 let statuses = self.publish.subscribe();
-                let asked = promote::Asked { zone, rebuild_dedup, force };
+                task::spawn(cx, move |cx| produce::move_to(cx, zone, resend, statuses));
+            }
+            Command::Promote { zone, rebuild_dedup, force, follow } => {
+                let statuses = self.publish.subscribe();
+                let asked = promote::Asked { zone, rebuild_dedup, force, follow };
                 task::spawn(cx, |cx| promote::promote(cx, asked, statuses));
             }
             Command::Verify { zone, json, .. } => {

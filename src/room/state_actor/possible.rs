@@ -74,6 +74,10 @@ impl StateActor {
                 self.runtime.zone(zone)?;
                 vec![Lease::Zone(plan.name)]
             }
+            Command::ProducerMove { zone, .. } => {
+                self.runtime.zone(zone)?;
+                vec![Lease::Zone(zone.clone())]
+            }
             Command::ZoneRemove { zone } => vec![Lease::Zone(self.runtime.mirror_plan(zone)?.name)],
             Command::Node { node, .. } => {
                 self.runtime.check_node(node)?;

@@ -315,8 +315,9 @@ impl<'a> Pane<'a> {
             list.push(Fact::new("reconnects", format::count(producer.reconnects), theme.warn()));
         }
         if let Some(domain) = &producer.acked_by {
-            let source = status.source().map(|z| z.name.long());
-            let style = if source.as_ref() == Some(domain) { theme.value() } else { theme.bad() };
+            let zone = producer.zone.as_ref().or_else(|| status.source().map(|zone| &zone.name));
+            let meant = zone.is_some_and(|zone| zone.long() == *domain);
+            let style = if meant { theme.value() } else { theme.bad() };
             list.push(Fact::new("acked by", domain.clone(), style));
         }
         self.section("producer", &list, 1);
