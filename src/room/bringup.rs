@@ -182,13 +182,7 @@ async fn bring_up(
         }
     }));
     tokio::try_join!(raise_source, raise_mirrors)?;
-    if let Some(zone) = runtime.produces_in() {
-        let plan = runtime.plan(&zone).ok().filter(|plan| plan.role == Role::Promoted);
-        match plan {
-            Some(plan) => produce::target(cx, &plan, 0).await?,
-            None => runtime.producer_moved(None)?,
-        }
-    }
+    produce::where_it_was(cx).await?;
     for plan in plans.iter().filter(|plan| runtime.platform.is_cut(&plan.name)) {
         // Found so: it is shown as a cut, and proved like one.
         let Some(kind) = runtime.platform.cut_kinds().first().copied() else { continue };

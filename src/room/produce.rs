@@ -67,6 +67,18 @@ pub async fn move_to(cx: CommandCtx, zone: ZoneName, resend: u64, statuses: Stat
     Ok(Completion { data: Some(data), ..Completion::done(text) })
 }
 
+/// Leads the producer to where it was moved in an earlier life, if that zone takes messages still.
+///
+/// # Errors
+/// When that zone does not let it in.
+pub async fn where_it_was(cx: &CommandCtx) -> std::result::Result<(), Failure> {
+    let Some(zone) = cx.runtime.produces_in() else { return Ok(()) };
+    match cx.runtime.plan(&zone).ok().filter(|plan| plan.role == Role::Promoted) {
+        Some(plan) => target(cx, &plan, 0).await,
+        None => cx.runtime.producer_moved(None),
+    }
+}
+
 /// Leads the producer to a zone, over a connection of its own.
 ///
 /// # Errors

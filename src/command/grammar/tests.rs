@@ -1,11 +1,14 @@
+mod looking;
+
 use std::{path::PathBuf, time::Duration};
 
+use self::looking::{inspect, wind};
 use super::*;
-use crate::command::{Inspect, impair};
+use crate::command::impair;
 use crate::{
     command::{
         Control, CutKind, Drill, DrillMatrix, DrillRun, Group, MirrorKind, Point, Produce, Rate,
-        Sabotage, Size, Wind, wind::Speed,
+        Sabotage, Size, wind::Speed,
     },
     ledger::message::{LARGEST_SIZE, SMALLEST_SIZE},
     region::{NodeName, ZoneName},
@@ -112,19 +115,6 @@ fn drill() -> impl Strategy<Value = Drill> {
     ]
 }
 
-fn inspect() -> impl Strategy<Value = Inspect> {
-    prop_oneof![
-        node().prop_map(|node| Inspect::Node { node }),
-        zone().prop_map(|zone| Inspect::Stream { zone }),
-        zone().prop_map(|zone| Inspect::Consumer { zone }),
-        zone().prop_map(|zone| Inspect::Durable { zone }),
-        zone().prop_map(|zone| Inspect::Link { zone }),
-        proptest::option::of(zone()).prop_map(|zone| Inspect::Faults { zone }),
-        "[1-9][0-9]{0,9}|[a-z0-9]{6}-p[1-9]-[1-9][0-9]{0,3}"
-            .prop_map(|which| Inspect::Message { which: which.parse().unwrap() }),
-    ]
-}
-
 fn command() -> impl Strategy<Value = Command> {
     let act = prop_oneof![
         Just(NodeAct::Kill),
@@ -184,23 +174,6 @@ fn command() -> impl Strategy<Value = Command> {
             .prop_map(|folder| Command::Report { folder: folder.map(PathBuf::from) }),
         recording(),
         wind().prop_map(Command::Wind),
-    ]
-}
-
-fn wind() -> impl Strategy<Value = Wind> {
-    prop_oneof![
-        proptest::sample::select(vec![
-            Wind::Pause,
-            Wind::On,
-            Wind::Faster,
-            Wind::Slower,
-            Wind::Next,
-            Wind::Back,
-            Wind::Start,
-            Wind::End,
-        ]),
-        speed().prop_map(|speed| Wind::Speed { speed }),
-        duration().prop_map(|time| Wind::To { time }),
     ]
 }
 

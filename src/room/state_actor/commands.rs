@@ -344,7 +344,6 @@ impl StateActor {
         took_ms: u64,
     ) {
         let command = given.command.to_string();
-        // The log gets the first line; a table belongs to who asked for it.
         let first = said.lines().next().unwrap_or_default().to_owned();
         let event = match outcome {
             Outcome::Done => EventKind::CommandDone { command, said: first, took_ms },
