@@ -317,7 +317,12 @@ fn whatever_is_not_so_is_not_proved() {
         (World { written: false, ..FINE }, "recovery-point", "void", "was not promoted"),
         (World { source_back: true, ..FINE }, "recovery-time", "void", "came back"),
         (World { floor_back: true, ..FINE }, "floors", "broken", "went back"),
-        (World { stood_still: true, ..FINE }, "recovery-time", "void", "looked"),
+        (
+            World { stood_still: true, first_ack: Some(5_900), ..FINE },
+            "recovery-time",
+            "void",
+            "looked",
+        ),
         (World { first_ack: None, ..FINE }, "recovery-time", "void", "not known"),
         (World { first_ack: Some(90_000), ..FINE }, "recovery-time", "broken", "at most 60 s"),
         (World { drained: false, ..FINE }, "floors", "void", "done everything"),
