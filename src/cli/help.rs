@@ -47,7 +47,7 @@ const EXAMPLES: [(&str, &str); 65] = [
     ("nudge", "zonedrill nudge b"),
     ("repair", "zonedrill repair all"),
     ("promote", "zonedrill promote b --rebuild-dedup"),
-    ("producer move", "zonedrill producer move b --resend 50"),
+    ("produce move", "zonedrill produce move b --resend 50"),
     ("verify", "zonedrill verify b"),
     ("inspect node", "zonedrill inspect node js2-zone-b"),
     ("inspect stream", "zonedrill inspect stream b"),

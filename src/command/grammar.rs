@@ -11,7 +11,7 @@ use std::{fmt, str::FromStr};
 
 use clap::{CommandFactory, FromArgMatches, Parser};
 
-pub use self::words::{ConsumerWords, NodeWords, ProducerWords, RecordWords, Verb, ZoneWords};
+pub use self::words::{ConsumerWords, NodeWords, RecordWords, Verb, ZoneWords};
 use super::{
     CastFormat, Command, CutKind, Extent, Impair, NodeAct, ParseError, Record,
     impair::check_length,
@@ -60,7 +60,10 @@ impl TryFrom<Verb> for Command {
             Verb::Down { purge } => Self::Down { purge },
             Verb::Status { json, watch, schema } => Self::Status { json, watch, schema },
             Verb::Doctor => Self::Doctor,
-            Verb::Produce(words) => Self::Produce(words.try_into()?),
+            Verb::Produce(words) => match words.moves() {
+                Some((zone, resend)) => Self::ProducerMove { zone, resend },
+                None => Self::Produce(words.try_into()?),
+            },
             Verb::Cut { zone, kind, direction, heal_after } => {
                 check_length(heal_after, "cut")?;
                 match (direction, kind) {
@@ -99,9 +102,6 @@ impl TryFrom<Verb> for Command {
             Verb::Repair { zone } => Self::Repair { zone: zone.0 },
             Verb::Promote { zone, rebuild_dedup, force, follow } => {
                 Self::Promote { zone, rebuild_dedup, force, follow }
-            }
-            Verb::Producer(ProducerWords::Move { zone, resend }) => {
-                Self::ProducerMove { zone, resend }
             }
             Verb::Verify { zone, json, from, to, max_rate } => {
                 Self::Verify { zone, json, extent: Extent { from, to, max_rate } }
@@ -229,9 +229,9 @@ impl fmt::Display for Command {
                 let force = flag(*force, " --force");
                 write!(f, "promote {zone}{rebuild}{force}{}", flag(*follow, " --follow"))
             }
-            Self::ProducerMove { zone, resend: 0 } => write!(f, "producer move {zone}"),
+            Self::ProducerMove { zone, resend: 0 } => write!(f, "produce move {zone}"),
             Self::ProducerMove { zone, resend } => {
-                write!(f, "producer move {zone} --resend {resend}")
+                write!(f, "produce move {zone} --resend {resend}")
             }
             Self::Verify { zone, json, extent } => {
                 f.write_str("verify")?;

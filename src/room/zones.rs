@@ -108,7 +108,7 @@ pub async fn remove(cx: CommandCtx, zone: ZoneName) -> Result {
     if cx.runtime.produces_in().as_ref() == Some(&zone) {
         let source = cx.runtime.source_plan()?.name;
         return Err(Failure::Refused(format!(
-            "the producer publishes into zone {zone}: `producer move {source}` first"
+            "the producer publishes into zone {zone}: `produce move {source}` first"
         )));
     }
     cx.bus().tell(Input::ZoneRemoving(zone.clone()));

@@ -1,4 +1,4 @@
-//! A region that loses its source: the producer moves, and the drill that proves what becomes of every
+//! A region that loses its source: the produce moves, and the drill that proves what becomes of every
 //! message.
 
 mod judged;
@@ -54,9 +54,9 @@ fn the_producer_moves_with_its_window_and_stays_there() {
         let told = flowing(&region.run(&words).expect_code(3).err);
         assert!(told.contains(why), "{line}: {told}");
     };
-    refused("producer move b", "`promote b` makes it a stream that does");
-    refused("producer move a", "publishes into zone a already");
-    refused("producer move x", "there is no zone x");
+    refused("produce move b", "`promote b` makes it a stream that does");
+    refused("produce move a", "publishes into zone a already");
+    refused("produce move x", "there is no zone x");
     let producing = region.program().args(["produce", "--rate", "50/s"]).spawn().unwrap();
     region.wait_zone("b", "messages flow", SOON, |zone| {
         zone["ledger"]["received"].as_u64() >= Some(50)
@@ -89,7 +89,7 @@ fn the_producer_moves_with_its_window_and_stays_there() {
     assert!(region.ok("status").contains("SPLIT BRAIN"), "{status:#}");
     region.ok("produce --count 10");
     assert_eq!(region.status()["producer"]["acked_by"], "zone-b");
-    region.ok("producer move a");
+    region.ok("produce move a");
     region.ok("produce --count 10");
     assert_eq!(region.status()["producer"]["acked_by"], "zone-a");
 }

@@ -275,7 +275,6 @@ fn odd_word() -> impl Strategy<Value = String> {
         "stepdown",
         "nudge",
         "promote",
-        "producer",
         "move",
         "--resend",
         "verify",

@@ -102,9 +102,6 @@ pub enum Verb {
         #[arg(long)]
         follow: bool,
     },
-    /// Publish into another zone from now on
-    #[command(subcommand)]
-    Producer(ProducerWords),
     /// Account for every message: lost, duplicated, reordered, corrupt
     Verify {
         /// Only this zone
@@ -169,19 +166,6 @@ pub enum ZoneWords {
     Remove {
         /// Which
         zone: ZoneName,
-    },
-}
-
-/// The words after `producer`.
-#[derive(Clone, Debug, Subcommand)]
-pub enum ProducerWords {
-    /// Publish into another zone; what has no clear answer is sent again there, under the same ids
-    Move {
-        /// Which: the source, or a promoted zone
-        zone: ZoneName,
-        /// Send so many acknowledged messages again as well, as a producer does whose acks were lost
-        #[arg(long, value_name = "N", default_value_t = 0)]
-        resend: u64,
     },
 }
 

@@ -210,13 +210,14 @@ fn record(world: World, end: u64) -> Vec<Entry> {
         let answer = |id: u64, line: &str, at: u64| {
             let produced =
                 |producer: u32, acked: u64| json!({"producer": producer, "acked": acked});
+            let moves = line.starts_with("produce move");
             let data = match (line.split(' ').next().unwrap(), index) {
+                _ if moves => {
+                    world.first_ack.map(|ms| json!({"first_ack_at_ms": START + 2000 + ms}))
+                }
                 ("produce", 0) => Some(produced(1, 50)),
                 ("produce", 1) => Some(produced(2, LOAD + 100)),
                 ("produce", 5) if line != "produce stop" => Some(produced(3, 25)),
-                ("producer", _) => {
-                    world.first_ack.map(|ms| json!({"first_ack_at_ms": START + 2000 + ms}))
-                }
                 _ => None,
             };
             let (outcome, text) = (CommandOutcome::Done, String::new());

@@ -22,7 +22,7 @@ impl Reason {
                 let ms = ms.map_or_else(|| "more than is remembered".to_owned(), |ms| format!("{ms} ms"));
                 write!(f, "RPO {count} messages ({ms}): zone {source} had acknowledged them and zone {zone} did not hold them ({}); the producer sent them again, and none is missing", ids.join(", "))
             }
-            Self::NoFirstAck { zone } => write!(f, "when zone {zone} acknowledged its first message is not known: nothing was being produced when the producer moved"),
+            Self::NoFirstAck { zone } => write!(f, "when zone {zone} acknowledged its first message is not known: nothing was being produced when the produce moved"),
             Self::TookTooLong { zone, ms, limit_ms } => write!(f, "zone {zone} acknowledged its first message {} after the loss was detected: at most {} are allowed", seconds(*ms), seconds(*limit_ms)),
             Self::RecoveryTime { zone, total_ms, detect_ms, decide_ms, promote_ms, first_ack_ms } => write!(f, "RTO {}: {} until the loss was detected, {} until the promotion was commanded, {} to promote zone {zone}, {} until it acknowledged its first message", seconds(*total_ms), seconds(*detect_ms), seconds(*decide_ms), seconds(*promote_ms), seconds(*first_ack_ms)),
             Self::NotRetried { zone, resent, held, needed } => write!(f, "no retry was tried: after the promotion of zone {zone} {resent} messages were sent again, {held} of them ones that it held; at least {needed} are needed"),
