@@ -172,10 +172,13 @@ async fn reopen(
     client: async_nats::Client,
 ) -> std::result::Result<(), Failure> {
     let source = cx.runtime.source_plan()?;
-    let held = *cx.runtime.zone(&plan.name)?.control.borrow();
+    let before = cx.runtime.zone(&plan.name)?;
+    let held = *before.control.borrow();
     cx.runtime.retire(&plan.name).await;
+    let came = before.report.borrow().deliveries;
+    drop(before);
     watch_zone(cx, plan);
-    open_promoted(cx, &source, plan, client).await?;
+    open_promoted(cx, &source, plan, client, came).await?;
     cx.runtime.zone(&plan.name)?.control.send_replace(held);
     Ok(())
 }
