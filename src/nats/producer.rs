@@ -9,7 +9,7 @@
 //!   sent; what is under way is waited for; and the unknown ones are sent again under their ids,
 //!   one at a time in ascending order (`Resent` first), until acknowledged or [`GIVE_UP`] is over.
 //!   What is left then stays `Unknown`.
-//! - When the produce moves to another zone, everything under way becomes `Unknown` and is sent again
+//! - When the producer moves to another zone, everything under way becomes `Unknown` and is sent again
 //!   there; the last acknowledged messages too, if that is asked for (`Resent`, then `Acked`).
 //! - A definite refusal becomes `Failed`.
 //! - A future that is dropped before its end, or evidence that cannot be written, leaves the last

@@ -1,4 +1,4 @@
-//! A region that loses its source: the produce moves, and the drill that proves what becomes of every
+//! A region that loses its source: the producer moves, and the drill that proves what becomes of every
 //! message.
 
 mod judged;

@@ -331,7 +331,7 @@ fn whatever_is_not_so_is_not_proved() {
             "looked",
         ),
         (World { first_ack: None, ..FINE }, "recovery-time", "void", "not known"),
-        (World { first_ack: Some(90_000), ..FINE }, "recovery-time", "broken", "at most 60 s"),
+        (World { first_ack: Some(90_000), ..FINE }, "recovery-time", "broken", "at most 60.0 s"),
         (World { drained: false, ..FINE }, "floors", "void", "done everything"),
         (World { replica: Replica::Unread, ..FINE }, "order", "void", "was not read"),
         (

@@ -16,13 +16,13 @@ impl Reason {
             Self::NotLost { zone } => write!(f, "zone {zone} was not seen to be lost"),
             Self::SourceBack { zone } => write!(f, "zone {zone} came back during the drill: two streams took messages"),
             Self::NothingBeforeLoss { acked, needed } => write!(f, "{acked} messages were acknowledged under load before the loss, at least {needed} are needed"),
-            Self::AckedLost { zone, source, count, of, ids } => write!(f, "{count} messages that zone {source} acknowledged are lost: zone {zone} did not hold {of} of them at its promotion, and these were not sent again ({})", ids.join(", ")),
+            Self::AckedLost { zone, source, count, of, ids } => write!(f, "acknowledged by zone {source} and lost: {count} of the {of} that zone {zone} did not hold at its promotion, because nobody sent them again ({})", ids.join(", ")),
             Self::RecoveryPoint { zone, source, count: 0, .. } => write!(f, "RPO 0: zone {zone} held every message that zone {source} had acknowledged, and none is missing"),
             Self::RecoveryPoint { zone, source, count, ms, ids } => {
                 let ms = ms.map_or_else(|| "more than is remembered".to_owned(), |ms| format!("{ms} ms"));
-                write!(f, "RPO {count} messages ({ms}): zone {source} had acknowledged them and zone {zone} did not hold them ({}); the producer sent them again, and none is missing", ids.join(", "))
+                write!(f, "RPO {count} ({ms}): so many messages had zone {source} acknowledged and zone {zone} did not hold ({}); the producer sent them again, and none is missing", ids.join(", "))
             }
-            Self::NoFirstAck { zone } => write!(f, "when zone {zone} acknowledged its first message is not known: nothing was being produced when the produce moved"),
+            Self::NoFirstAck { zone } => write!(f, "when zone {zone} acknowledged its first message is not known: nothing was being produced when the producer moved"),
             Self::TookTooLong { zone, ms, limit_ms } => write!(f, "zone {zone} acknowledged its first message {} after the loss was detected: at most {} are allowed", seconds(*ms), seconds(*limit_ms)),
             Self::RecoveryTime { zone, total_ms, detect_ms, decide_ms, promote_ms, first_ack_ms } => write!(f, "RTO {}: {} until the loss was detected, {} until the promotion was commanded, {} to promote zone {zone}, {} until it acknowledged its first message", seconds(*total_ms), seconds(*detect_ms), seconds(*decide_ms), seconds(*promote_ms), seconds(*first_ack_ms)),
             Self::NotRetried { zone, resent, held, needed } => write!(f, "no retry was tried: after the promotion of zone {zone} {resent} messages were sent again, {held} of them ones that it held; at least {needed} are needed"),

@@ -38,7 +38,7 @@ impl Running {
         self.again = (from < end).then_some(Again { next: from, end, sent: None });
         if self.again.is_some() || self.window.unknown() > 0 {
             self.recovery = None;
-            self.recover_from(format!("the produce moved to {}", self.target.told()));
+            self.recover_from(format!("the producer moved to {}", self.target.told()));
             if let Some(recovery) = &mut self.recovery {
                 recovery.retry_at = Instant::now();
             }
