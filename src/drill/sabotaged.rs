@@ -61,7 +61,16 @@ pub fn as_it_must(kind: Sabotage, off_script: Option<&str>, conclusion: &Conclus
     let right = |found: &Finding| {
         found.verdict == verdict && found.reason.as_ref().is_some_and(|why| notices(kind, why))
     };
-    off_script.is_none() && conclusion.verdict == verdict && conclusion.findings.iter().any(right)
+    // What is not sent again may be lost as well, where the copy did not hold it.
+    let lost = |found: &Finding| {
+        found.verdict != Verdict::Broken || matches!(found.reason, Some(Reason::AckedLost { .. }))
+    };
+    let worse = kind == Sabotage::NoRetry
+        && conclusion.verdict == Verdict::Broken
+        && conclusion.findings.iter().all(lost);
+    off_script.is_none()
+        && (conclusion.verdict == verdict || worse)
+        && conclusion.findings.iter().any(right)
 }
 
 #[cfg(test)]

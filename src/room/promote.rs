@@ -80,6 +80,7 @@ pub async fn promote(cx: CommandCtx, asked: Asked, statuses: Statuses) -> Result
         cx.bus().tell(Input::Promoted(zone.clone()));
         reopen(&cx, &plan, client).await?;
         lines.push(format!("zone {zone} takes messages of its own since {took} after the command"));
+        lines.extend(left_behind(&cx, zone).await);
         if has_quorum(&statuses.borrow().status, &cx.runtime.source_plan()?).is_ok() {
             clear_source(&cx, &plan).await;
         }
@@ -163,6 +164,20 @@ async fn note_promotion(
     let record = Record::Promoted { z: plan.name.clone(), s: described.last_seq, at: now_ms() };
     let written = cx.runtime.evidence.write(vec![record]).await;
     written.map_err(|lost| Failure::Broken(lost.to_string()))
+}
+
+/// What the source acknowledged and the zone does not hold, in a sentence.
+async fn left_behind(cx: &CommandCtx, zone: &ZoneName) -> Option<String> {
+    let asked = zone.clone();
+    let told = cx.runtime.ledger_query.ask(move |ledger| ledger.promotion(&asked)).await??;
+    let (count, ids) = (told.owed.count, told.owed.ids.join(", "));
+    let ms = told.owed_ms.map_or_else(String::new, |ms| format!(" in the last {}", seconds(ms)));
+    let what = "acknowledged by the source and not in it";
+    (count > 0).then(|| {
+        format!(
+            "left behind{ms}: {count} {what} ({ids}); lost, unless their producer sends them again"
+        )
+    })
 }
 
 /// The zone's consumer and watches begin anew, for a zone of another kind.
