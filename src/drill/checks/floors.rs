@@ -39,7 +39,7 @@ fn judge(case: &Case<'_>) -> Result<Finding, Reason> {
         let reason = Reason::FloorWentBack { zone, from: before, to: lowest };
         return Ok(Finding::broken(CHECK.id, reason));
     }
-    let last = floors(promoting.from, end).last().ok_or_else(unknown)?;
+    let last = floors(promoting.from, end).next_back().ok_or_else(unknown)?;
     if !case.is_drained(&zone) {
         return Err(Reason::NotDrained { zone });
     }
