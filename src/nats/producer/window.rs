@@ -39,9 +39,11 @@ impl Window {
         self.waiting += 1;
     }
 
-    /// The oldest number that is not settled, or the next one to be sent.
-    pub(super) fn base(&self) -> u64 {
-        self.base
+    /// A number's outcome is open.
+    pub(super) fn is_open(&self, number: u64) -> bool {
+        let at = number.checked_sub(self.base).and_then(|at| usize::try_from(at).ok());
+        let slot = at.and_then(|at| self.slots.get(at));
+        slot.is_some_and(|slot| *slot != Slot::Settled)
     }
 
     /// How many numbers it spans.

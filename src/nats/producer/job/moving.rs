@@ -33,7 +33,8 @@ impl Running {
         for span in self.window.expire(Instant::now()) {
             self.notes.unknown(span);
         }
-        let end = self.window.base();
+        // Those in between that have no answer are sent again anyway.
+        let end = self.next;
         let from = end.saturating_sub(self.target.resend).max(self.first).max(self.refused_to + 1);
         self.again = (from < end).then_some(Again { next: from, end, sent: None });
         if self.again.is_some() || self.window.unknown() > 0 {
@@ -48,7 +49,14 @@ impl Running {
 
     /// Sends the next acknowledged number again; whether one is still to be sent.
     pub(super) async fn send_acknowledged(&mut self) -> Result<bool, ProduceError> {
-        let Some(again) = self.again else { return Ok(false) };
+        let Some(mut again) = self.again else { return Ok(false) };
+        while again.sent.is_none() && again.next < again.end && self.window.is_open(again.next) {
+            again.next += 1;
+        }
+        self.again = Some(again).filter(|again| again.next < again.end);
+        if self.again.is_none() {
+            return Ok(false);
+        }
         match self.again_due() {
             Some(due) if Instant::now() < due => return Ok(true),
             Some(_) => self.liveness.ask(&self.client).await,
