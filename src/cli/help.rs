@@ -9,7 +9,7 @@ use super::words::{Cli, OTHERS};
 use crate::region::topology::DEFAULT_NATS_VERSION;
 
 /// A line to type for each command.
-const EXAMPLES: [(&str, &str); 64] = [
+const EXAMPLES: [(&str, &str); 65] = [
     ("attach", "zonedrill attach --observe"),
     ("observe", "zonedrill observe --metrics 127.0.0.1:9555"),
     ("guest", "zonedrill guest --as tom"),
@@ -47,6 +47,7 @@ const EXAMPLES: [(&str, &str); 64] = [
     ("nudge", "zonedrill nudge b"),
     ("repair", "zonedrill repair all"),
     ("promote", "zonedrill promote b --rebuild-dedup"),
+    ("produce move", "zonedrill produce move b --resend 50"),
     ("verify", "zonedrill verify b"),
     ("inspect node", "zonedrill inspect node js2-zone-b"),
     ("inspect stream", "zonedrill inspect stream b"),

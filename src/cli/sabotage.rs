@@ -43,8 +43,9 @@ pub async fn all(name: &str, asked: &StartArgs, names: &[String]) -> eyre::Resul
     let mut order = Vec::new();
     let (mut together, mut each) = (VecDeque::new(), VecDeque::new());
     for script in &scripts {
-        // A drill that adds a zone leaves it there: the next one gets a region without it.
-        let grows = script.commands().any(|line| matches!(line, Command::ZoneAdd { .. }));
+        // A drill that adds or promotes a zone leaves it so: the next one gets a region of its own.
+        let lasts = |line| matches!(line, Command::ZoneAdd { .. } | Command::Promote { .. });
+        let grows = script.commands().any(lasts);
         for kind in &script.sabotages {
             let case = Case { drill: script.name.clone(), kind: *kind };
             order.push((case.drill.clone(), *kind));
@@ -118,6 +119,8 @@ async fn run(alone: &Alone, name: &str, case: &Case) -> eyre::Result<Ended> {
         zone: None,
         scale: 1,
         sabotage: Some(case.kind),
+        // Without it a mirror's failover is broken anyway.
+        rebuild_dedup: case.drill == "failover",
         pace: None,
         present: false,
         report: None,

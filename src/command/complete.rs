@@ -313,7 +313,10 @@ mod tests {
         assert_eq!(words("node kill js2"), ["js2-zone-a", "js2-zone-b"]);
         assert_eq!(words("node stepdown b m"), ["mirror", "meta"]);
         assert_eq!(words("zone add "), Vec::<String>::new());
-        assert_eq!(words("produce "), ["stop", "--interval", "--count", "--rate", "--size"]);
+        assert_eq!(
+            words("produce "),
+            ["stop", "move", "--interval", "--count", "--rate", "--size"]
+        );
         assert_eq!(words("prodcue "), Vec::<String>::new());
         assert_eq!(words("drill s"), ["sabotage", "stop"]);
         assert_eq!(words("drill run h"), ["heal", "halfopen"]);

@@ -18,11 +18,12 @@ pub const LARGEST_SCALE: u64 = 100_000;
 
 /// The drills zonedrill comes with, and what each is about. A user's own are known to the room
 /// only.
-pub(super) const DRILLS: [(&str, &str); 8] = [
+pub(super) const DRILLS: [(&str, &str); 9] = [
     ("cut", "both zones go on consuming while the link is cut"),
     ("heal", "nothing lost, duplicated or reordered after a heal"),
     ("independent", "the zones' consumers move independently"),
     ("grow", "a zone joins and the producer notices nothing"),
+    ("failover", "the source is lost, a copy takes over; the region stays so"),
     ("slow", "a thin line under a backlog that clears as forecast"),
     ("halfopen", "one direction is silent until the servers notice"),
     ("flap", "the link comes and goes while messages flow"),
@@ -67,6 +68,8 @@ pub struct DrillRun {
     pub scale: u64,
     /// A deliberate fault, which must turn the verdict.
     pub sabotage: Option<Sabotage>,
+    /// A drill that promotes a zone makes it know the ids it holds.
+    pub rebuild_dedup: bool,
     /// Pause between steps, for an audience.
     pub pace: Option<Duration>,
     /// Every step waits for `drill next`.
@@ -120,6 +123,8 @@ pub enum Sabotage {
     RestartProducer,
     /// The producer's configuration changes while the zone joins.
     Reconfigure,
+    /// After a failover the producer sends nothing again that was acknowledged.
+    NoRetry,
     /// The link is secretly whole while it is said to be impaired.
     Unimpaired,
     /// Nothing is produced.
@@ -128,7 +133,7 @@ pub enum Sabotage {
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Leak,
         Self::Lose,
         Self::Duplicate,
@@ -137,6 +142,7 @@ impl Sabotage {
         Self::NoPause,
         Self::RestartProducer,
         Self::Reconfigure,
+        Self::NoRetry,
         Self::Unimpaired,
         Self::Nothing,
     ];
@@ -153,6 +159,7 @@ impl Sabotage {
             Self::NoPause => "no-pause",
             Self::RestartProducer => "restart-producer",
             Self::Reconfigure => "reconfigure",
+            Self::NoRetry => "no-retry",
             Self::Unimpaired => "unimpaired",
             Self::Nothing => "nothing",
         }
@@ -164,7 +171,7 @@ impl Sabotage {
 pub enum DrillWords {
     /// Run drills, one after the other; the exit code is the verdict
     Run {
-        /// cut, heal, independent, grow, slow, halfopen, flap, unnoticed, your own; `all` (the first four), `conditions` (the others)
+        /// cut, heal, independent, grow, failover, slow, halfopen, flap, unnoticed, your own; `all` (the first four), `conditions` (the last four)
         #[arg(required = true)]
         names: Vec<String>,
         /// The mirror zone they are about [default: the first that can be drilled]
@@ -176,6 +183,9 @@ pub enum DrillWords {
         /// A deliberate fault in the experiment, which must turn the verdict
         #[arg(long, value_enum)]
         sabotage: Option<Sabotage>,
+        /// With failover: the promoted zone is made to know the ids it holds
+        #[arg(long)]
+        rebuild_dedup: bool,
         /// Pause between steps, for an audience (2s)
         #[arg(long, value_name = "TIME", value_parser = parse_duration)]
         pace: Option<Duration>,
@@ -235,7 +245,17 @@ impl TryFrom<DrillWords> for Drill {
             None => Ok(()),
         };
         Ok(match words {
-            DrillWords::Run { names, zone, scale, sabotage, pace, present, report, size } => {
+            DrillWords::Run {
+                names,
+                zone,
+                scale,
+                sabotage,
+                rebuild_dedup,
+                pace,
+                present,
+                report,
+                size,
+            } => {
                 check(&names)?;
                 // The shell takes it out before; anywhere else it would be forgotten silently.
                 if size.is_some() {
@@ -248,7 +268,16 @@ impl TryFrom<DrillWords> for Drill {
                         "--sabotage goes with one drill; `drill sabotage` runs them all".into(),
                     ));
                 }
-                Self::Run(DrillRun { names, zone, scale, sabotage, pace, present, report })
+                Self::Run(DrillRun {
+                    names,
+                    zone,
+                    scale,
+                    sabotage,
+                    rebuild_dedup,
+                    pace,
+                    present,
+                    report,
+                })
             }
             DrillWords::Sabotage { names } => {
                 check(&names)?;
@@ -300,6 +329,7 @@ impl fmt::Display for Drill {
                 if let Some(kind) = run.sabotage {
                     write!(f, " --sabotage {}", kind.as_str())?;
                 }
+                f.write_str(flag(run.rebuild_dedup, " --rebuild-dedup"))?;
                 if let Some(pace) = run.pace {
                     write!(f, " --pace {}", format_duration(pace))?;
                 }

@@ -60,7 +60,10 @@ impl TryFrom<Verb> for Command {
             Verb::Down { purge } => Self::Down { purge },
             Verb::Status { json, watch, schema } => Self::Status { json, watch, schema },
             Verb::Doctor => Self::Doctor,
-            Verb::Produce(words) => Self::Produce(words.try_into()?),
+            Verb::Produce(words) => match words.moves() {
+                Some((zone, resend)) => Self::ProducerMove { zone, resend },
+                None => Self::Produce(words.try_into()?),
+            },
             Verb::Cut { zone, kind, direction, heal_after } => {
                 check_length(heal_after, "cut")?;
                 match (direction, kind) {
@@ -97,8 +100,8 @@ impl TryFrom<Verb> for Command {
             },
             Verb::Nudge { zone } => Self::Nudge { zone },
             Verb::Repair { zone } => Self::Repair { zone: zone.0 },
-            Verb::Promote { zone, rebuild_dedup, force } => {
-                Self::Promote { zone, rebuild_dedup, force }
+            Verb::Promote { zone, rebuild_dedup, force, follow } => {
+                Self::Promote { zone, rebuild_dedup, force, follow }
             }
             Verb::Verify { zone, json, from, to, max_rate } => {
                 Self::Verify { zone, json, extent: Extent { from, to, max_rate } }
@@ -221,9 +224,14 @@ impl fmt::Display for Command {
             Self::Nudge { zone } => write!(f, "nudge {zone}"),
             Self::Repair { zone: Some(zone) } => write!(f, "repair {zone}"),
             Self::Repair { zone: None } => f.write_str("repair all"),
-            Self::Promote { zone, rebuild_dedup, force } => {
+            Self::Promote { zone, rebuild_dedup, force, follow } => {
                 let rebuild = flag(*rebuild_dedup, " --rebuild-dedup");
-                write!(f, "promote {zone}{rebuild}{}", flag(*force, " --force"))
+                let force = flag(*force, " --force");
+                write!(f, "promote {zone}{rebuild}{force}{}", flag(*follow, " --follow"))
+            }
+            Self::ProducerMove { zone, resend: 0 } => write!(f, "produce move {zone}"),
+            Self::ProducerMove { zone, resend } => {
+                write!(f, "produce move {zone} --resend {resend}")
             }
             Self::Verify { zone, json, extent } => {
                 f.write_str("verify")?;

@@ -134,6 +134,14 @@ pub enum Command {
         rebuild_dedup: bool,
         /// Also while the source takes messages.
         force: bool,
+        /// The producer publishes there then.
+        follow: bool,
+    },
+    /// Publish into another zone from now on.
+    ProducerMove {
+        zone: ZoneName,
+        /// How many acknowledged messages are sent again there.
+        resend: u64,
     },
     /// Account for every message.
     Verify {
@@ -182,6 +190,7 @@ impl Command {
             | Self::ConsumerRate { zone, .. }
             | Self::Stepdown { zone, .. }
             | Self::Nudge { zone }
+            | Self::ProducerMove { zone, .. }
             | Self::Promote { zone, .. } => Some(zone),
             Self::Node { node, .. } => Some(&node.zone),
             Self::Heal { zone } | Self::Repair { zone } | Self::Verify { zone, .. } => {
@@ -224,8 +233,12 @@ impl Command {
             Self::Drill(
                 Drill::Run(DrillRun { sabotage: Some(_), .. }) | Drill::Sabotage { .. },
             ) => Err("it spoils an experiment"),
+            Self::Drill(Drill::Run(run)) if run.names.iter().any(|name| name == "failover") => {
+                Err("it ends the source")
+            }
             Self::ZoneRemove { .. } => Err("it removes data"),
             Self::Promote { .. } => Err("it makes a second stream that takes messages"),
+            Self::ProducerMove { .. } => Err("it decides which stream takes messages"),
             Self::Kick { .. } | Self::Control(Control::Take | Control::Hold) => {
                 Err("only the region's owner does it")
             }
@@ -302,6 +315,7 @@ impl Command {
                 | Self::Nudge { .. }
                 | Self::Repair { .. }
                 | Self::Promote { .. }
+                | Self::ProducerMove { .. }
                 // Somebody else's messages would count as the drill's where receipts are counted.
                 | Self::Produce(_)
         )

@@ -8,7 +8,10 @@ use super::{
     ParseError, Rate, Size,
     units::{format_duration, parse_duration},
 };
-use crate::ledger::message::{LARGEST_SIZE, SMALLEST_SIZE};
+use crate::{
+    ledger::message::{LARGEST_SIZE, SMALLEST_SIZE},
+    region::ZoneName,
+};
 
 /// Bytes of a message when nothing else is said.
 pub const DEFAULT_SIZE: Size = Size(128);
@@ -90,10 +93,28 @@ pub struct ProduceWords {
     size: Option<Size>,
 }
 
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 enum ProduceAct {
     /// End every running produce
     Stop,
+    /// Publish into another zone; what has no clear answer is sent again there, under the same ids
+    Move {
+        /// Which: the source, or a promoted zone
+        zone: ZoneName,
+        /// Send so many acknowledged messages again as well, as a producer does whose acks were lost
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        resend: u64,
+    },
+}
+
+impl ProduceWords {
+    /// Where the producer is to move, and how many acknowledged messages it sends again there.
+    pub(super) fn moves(&self) -> Option<(ZoneName, u64)> {
+        match &self.act {
+            Some(ProduceAct::Move { zone, resend }) => Some((zone.clone(), *resend)),
+            _ => None,
+        }
+    }
 }
 
 impl TryFrom<ProduceWords> for Produce {

@@ -1,4 +1,4 @@
-//! The four conclusions: what each claims and requires, and how findings add up to a verdict.
+//! The conclusions: what each claims and requires, and how findings add up to a verdict.
 //!
 //! The program owns them. A script only drives: whatever `checks` it names, those that its
 //! conclusion requires are made, and a script without the phases they need is refused.
@@ -15,7 +15,7 @@ use crate::region::status::Verdict;
 /// What one of the conclusions claims and requires.
 #[derive(Debug)]
 pub struct Requirement {
-    /// 1 to 4.
+    /// 1 to 4, or of [`FURTHER`].
     pub number: u8,
     /// The built-in drill that tests it.
     pub drill: &'static str,
@@ -29,7 +29,7 @@ pub struct Requirement {
     phases: &'static [&'static str],
 }
 
-/// The conclusions, in their order.
+/// The user's four conclusions, in their order.
 pub static REQUIREMENTS: [Requirement; 4] = [
     Requirement {
         number: 1,
@@ -73,10 +73,20 @@ pub static REQUIREMENTS: [Requirement; 4] = [
     },
 ];
 
+/// Conclusions after the user's four. Their drills leave the region in another state.
+pub static FURTHER: [Requirement; 1] = [Requirement {
+    number: 5,
+    drill: "failover",
+    claim: "The region survives the loss of its source: what was acknowledged is in the promoted zone, once and in order, and its consumers go on where they were.",
+    takes_s: 20,
+    checks: &["recovery-point", "recovery-time", "retries", "floors", "order"],
+    phases: &["before", "load", "lost", "promoting", "moving", "after"],
+}];
+
 /// What a conclusion requires; nothing of a drill that claims none.
 #[must_use]
 pub fn required(conclusion: Option<u8>) -> Option<&'static Requirement> {
-    REQUIREMENTS.iter().find(|requirement| Some(requirement.number) == conclusion)
+    REQUIREMENTS.iter().chain(&FURTHER).find(|requirement| Some(requirement.number) == conclusion)
 }
 
 impl Requirement {

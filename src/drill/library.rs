@@ -9,11 +9,12 @@ use super::{
 };
 
 /// The scripts compiled in, by file.
-const BUILTIN: [(&str, &str); 8] = [
+const BUILTIN: [(&str, &str); 9] = [
     ("cut.toml", include_str!("../../config/drills/cut.toml")),
     ("heal.toml", include_str!("../../config/drills/heal.toml")),
     ("independent.toml", include_str!("../../config/drills/independent.toml")),
     ("grow.toml", include_str!("../../config/drills/grow.toml")),
+    ("failover.toml", include_str!("../../config/drills/failover.toml")),
     ("slow.toml", include_str!("../../config/drills/slow.toml")),
     ("halfopen.toml", include_str!("../../config/drills/halfopen.toml")),
     ("flap.toml", include_str!("../../config/drills/flap.toml")),
@@ -52,6 +53,7 @@ pub fn is_ours(begin: &Begin) -> bool {
         source: begin.source.clone(),
         mirror: begin.mirror.clone(),
         new_zone: begin.new_zone.clone(),
+        rebuild_dedup: begin.rebuild_dedup,
     };
     let ran = Script::recorded(&begin.script, &begin.drill);
     script.fill(&filling).is_ok_and(|ours| ran.is_ok_and(|ran| ran.acts_as(&ours)))

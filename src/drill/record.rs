@@ -216,6 +216,9 @@ pub struct Begin {
     pub scale: u64,
     /// The deliberate fault, if one.
     pub sabotage: Option<Sabotage>,
+    /// A zone that is promoted is made to know the ids it holds.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rebuild_dedup: bool,
     /// The ledger's run id.
     pub run: String,
     /// What an earlier drill damaged on purpose in the same data: `lose in 1-cut`.

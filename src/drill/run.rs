@@ -149,6 +149,12 @@ impl Run {
         run
     }
 
+    /// A zone was promoted by a command of the run.
+    #[must_use]
+    pub fn has_promoted(&self) -> bool {
+        self.done(|command| matches!(command, Command::Promote { .. })).is_some()
+    }
+
     /// When somebody looked last; zero before the first look.
     #[must_use]
     pub fn looked_at(&self) -> UnixMs {

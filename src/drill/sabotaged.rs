@@ -9,9 +9,11 @@ use crate::{command::Sabotage, ledger::finding::fault::Kind, region::status::Ver
 /// The verdict that a sabotage must come to.
 fn verdict_of(kind: Sabotage) -> Verdict {
     match kind {
-        Sabotage::Leak | Sabotage::NoPause | Sabotage::Unimpaired | Sabotage::Nothing => {
-            Verdict::Void
-        }
+        Sabotage::Leak
+        | Sabotage::NoPause
+        | Sabotage::NoRetry
+        | Sabotage::Unimpaired
+        | Sabotage::Nothing => Verdict::Void,
         Sabotage::Lose
         | Sabotage::Duplicate
         | Sabotage::Corrupt
@@ -44,6 +46,7 @@ fn notices(kind: Sabotage, reason: &Reason) -> bool {
         Sabotage::Unimpaired => {
             matches!(reason, Reason::ImpairmentNotMeasured { .. } | Reason::ImpairmentLost { .. })
         }
+        Sabotage::NoRetry => matches!(reason, Reason::NotRetried { .. }),
         Sabotage::Nothing => {
             matches!(reason, Reason::NothingProduced | Reason::NothingAcked { .. })
         }
@@ -58,7 +61,16 @@ pub fn as_it_must(kind: Sabotage, off_script: Option<&str>, conclusion: &Conclus
     let right = |found: &Finding| {
         found.verdict == verdict && found.reason.as_ref().is_some_and(|why| notices(kind, why))
     };
-    off_script.is_none() && conclusion.verdict == verdict && conclusion.findings.iter().any(right)
+    // What is not sent again may be lost as well, where the copy did not hold it.
+    let lost = |found: &Finding| {
+        found.verdict != Verdict::Broken || matches!(found.reason, Some(Reason::AckedLost { .. }))
+    };
+    let worse = kind == Sabotage::NoRetry
+        && conclusion.verdict == Verdict::Broken
+        && conclusion.findings.iter().all(lost);
+    off_script.is_none()
+        && (conclusion.verdict == verdict || worse)
+        && conclusion.findings.iter().any(right)
 }
 
 #[cfg(test)]

@@ -115,7 +115,7 @@ impl Ledger {
         };
         for producer in &self.producers {
             totals.intended += producer.intended.len();
-            totals.acked += producer.acked.len();
+            totals.acked += producer.count_acked();
             totals.failed += producer.refused().len();
             totals.unknown += producer.unsettled().len();
             totals.in_flight += producer.count_open();
@@ -128,16 +128,17 @@ impl Ledger {
     /// Messages of one producer that were acknowledged.
     #[must_use]
     pub fn acked_of(&self, producer: u32) -> u64 {
-        self.place_in_list(producer).map_or(0, |p| self.producers[p].acked.len())
+        self.place_in_list(producer).map_or(0, |p| self.producers[p].count_acked())
     }
 
     /// Acknowledged messages of one producer that a zone has processed.
     #[must_use]
     pub fn received_of(&self, zone: &ZoneName, producer: u32) -> u64 {
-        let Some(p) = self.place_in_list(producer) else { return 0 };
-        let known = self.zones.iter().find(|known| known.name == *zone);
+        let ledger = self.line(zone);
+        let Some(p) = ledger.place_in_list(producer) else { return 0 };
+        let known = ledger.zones.iter().find(|known| known.name == *zone);
         let receipts = known.and_then(|known| known.producers.get(p));
-        receipts.map_or(0, |receipts| receipts.received.common_len(&self.producers[p].acked))
+        receipts.map_or(0, |receipts| receipts.received.common_len(&ledger.producers[p].acked))
     }
 
     /// The account of a zone. `floor` is its consumer's ack floor as a stream sequence, if known:
@@ -146,10 +147,11 @@ impl Ledger {
     /// Takes microseconds while nothing is wrong: sets are counted, not walked.
     #[must_use]
     pub fn account(&self, name: &ZoneName, floor: Option<u64>) -> Account {
-        match self.zones.iter().find(|zone| zone.name == *name) {
-            Some(zone) => self.account_of(zone, floor),
+        let ledger = self.line(name);
+        match ledger.zones.iter().find(|zone| zone.name == *name) {
+            Some(zone) => ledger.account_of(zone, floor),
             // Nothing heard of it yet: everything is missing.
-            None => self.account_of(&Zone::new(name.clone(), self.acked_seqs.clone()), floor),
+            None => ledger.account_of(&Zone::new(name.clone(), self.acked_seqs.clone()), floor),
         }
     }
 
@@ -194,6 +196,7 @@ impl Ledger {
         account.first.behind = ahead.take(FIRST_OFFENDERS).collect();
         missing.retain(|seq| *seq <= floor);
         for (p, producer) in self.producers.iter().enumerate() {
+            account.lost += self.owed(zone, p).len();
             for (number, seq) in &producer.unplaced {
                 if zone.has(p, *number) {
                 } else if *seq <= floor && self.is_unsure(*seq) {
@@ -264,6 +267,15 @@ impl Ledger {
 }
 
 impl Ledger {
+    /// What others acknowledged of a producer, and neither the zone nor its consumer has.
+    fn owed(&self, zone: &Zone, p: usize) -> NumberSet {
+        let owed = self.only_others_acked(p);
+        match zone.producers.get(p) {
+            Some(receipts) if !owed.is_empty() => owed.without(&receipts.received),
+            _ => owed,
+        }
+    }
+
     /// Was it acknowledged before lines went missing that may have told of it?
     fn is_unsure(&self, seq: u64) -> bool {
         self.gap.as_ref().is_some_and(|gap| gap.unsure.contains(seq))

@@ -80,6 +80,8 @@ pub(super) struct Missing {
     pub(super) seqs: NumberSet,
     /// Acknowledged sequences of messages that stand at another one.
     pub(super) misplaced: NumberSet,
+    /// Messages that only others acknowledged and that are owed here, and are nowhere on it.
+    pub(super) owed: u64,
 }
 
 impl StreamAudit {
@@ -197,7 +199,7 @@ impl StreamAudit {
     pub(super) fn missing(&self, ledger: &Ledger) -> Missing {
         let mut missing = Missing::default();
         let nothing = Held::default();
-        for producer in &ledger.producers {
+        for (p, producer) in ledger.producers.iter().enumerate() {
             let held = self.producers.get(&producer.id).unwrap_or(&nothing);
             for (mut number, mut seq, mut left) in producer.places.runs() {
                 while left > 0 {
@@ -206,8 +208,13 @@ impl StreamAudit {
                         // Not all of a run need have been acknowledged.
                         for acked in producer.acked.stretches(number, piece.count) {
                             let at = seq + (acked.first - number);
+                            // One that a promoted zone holds twice is told as such.
+                            let twice = || {
+                                ledger.is_line
+                                    && held.moved.count(acked.first, acked.count) == acked.count
+                            };
                             match piece.seq {
-                                _ if !acked.member => {}
+                                _ if !acked.member || twice() => {}
                                 Some(_) => drop(missing.misplaced.insert(at, acked.count)),
                                 None => {
                                     missing.seqs.insert_absent(&self.corrupt, at, acked.count);
@@ -221,6 +228,7 @@ impl StreamAudit {
                     seq = seq.wrapping_add(piece.count);
                 }
             }
+            missing.owed += ledger.only_others_acked(p).without(&held.numbers).len();
             for (number, seq) in &producer.unplaced {
                 if !held.numbers.contains(*number) {
                     missing.seqs.insert(*seq, 1);

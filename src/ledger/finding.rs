@@ -139,6 +139,7 @@ pub struct Evidence<'a> {
 /// Judges a zone.
 #[must_use]
 pub fn judge(ledger: &Ledger, name: &ZoneName, evidence: &Evidence<'_>) -> ZoneFinding {
+    let ledger = ledger.line(name);
     match ledger.zones.iter().find(|zone| zone.name == *name) {
         Some(zone) => look(ledger, zone, evidence),
         None => look(ledger, &Zone::new(name.clone(), ledger.acked_seqs.clone()), evidence),
@@ -154,6 +155,7 @@ pub fn judge_replica(
     fidelity: Option<&Fidelity>,
     drained: bool,
 ) -> ZoneFinding {
+    let ledger = ledger.line(stream.zone());
     let nothing_received = Zone::new(stream.zone().clone(), NumberSet::default());
     let totals = ledger.totals();
     let account = Account {
@@ -185,7 +187,8 @@ fn look(ledger: &Ledger, zone: &Zone, evidence: &Evidence<'_>) -> ZoneFinding {
         let count =
             if drained { missing.seqs.len() } else { missing.seqs.count_up_to(print.last()) };
         behind = behind.max(missing.seqs.len() - count);
-        lost = Lost::split(&missing.seqs, count, there);
+        // What the source acknowledged alone would stand at the end.
+        lost = Lost::split(&missing.seqs, count + missing.owed, there);
         lost_seqs =
             missing.seqs.first(FIRST_OFFENDERS.min(usize::try_from(count).unwrap_or(usize::MAX)));
         mismatched = mismatched.with(&missing.misplaced);

@@ -8,18 +8,19 @@
 //! In memory, with two zones: next to nothing for long runs, a byte a message for records of one
 //! message each, five where producers alternate as well (`benches/ledger.rs` measures it).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use super::{
     damage::Damage,
     message::RunId,
     objection::Objection,
     producer::{Producer, Run},
+    promotion::Line,
     record::Record,
     set::NumberSet,
     zone::Zone,
 };
-use crate::region::ZoneName;
+use crate::region::{UnixMs, ZoneName};
 
 /// A record of more messages than this is not believed: producers announce at most
 /// [`crate::nats::producer::CHUNK`] at once.
@@ -56,7 +57,13 @@ pub struct Ledger {
     /// Sequences that acknowledgements named for two messages.
     pub(super) clashed: NumberSet,
     /// Acknowledgements, by the domain that gave them.
-    acked_by: BTreeMap<String, u64>,
+    pub(super) acked_by: BTreeMap<String, u64>,
+    /// The promoted zones, each with a ledger of its own.
+    pub(super) lines: Vec<Line>,
+    /// It is such a line itself.
+    pub(super) is_line: bool,
+    /// When the last acknowledgements came: first sequence, moment.
+    pub(super) times: VecDeque<(u64, UnixMs)>,
     /// Records that cannot be true: of another run, past the end of numbers, sequence zero.
     pub(super) impossible: u64,
     /// Messages that did not fit, taken one by one so far.
@@ -98,6 +105,9 @@ impl Ledger {
             second: NumberSet::default(),
             clashed: NumberSet::default(),
             acked_by: BTreeMap::new(),
+            lines: Vec::new(),
+            is_line: false,
+            times: VecDeque::new(),
             impossible: 0,
             exceptions: 0,
             searched: 0,
@@ -125,7 +135,8 @@ impl Ledger {
     #[must_use]
     pub fn plain_after(&self, seq: u64) -> u64 {
         let all = self.zones.iter().fold(NumberSet::default(), |all, zone| all.with(&zone.plain));
-        all.len() - all.count_up_to(seq)
+        let here = all.len() - all.count_up_to(seq);
+        here + self.lines.iter().map(|line| line.ledger.plain_after(seq)).sum::<u64>()
     }
 
     /// The run whose messages are kept here.
@@ -142,7 +153,7 @@ impl Ledger {
 
     /// The zones that have received anything, and have not been removed.
     pub fn zones(&self) -> impl Iterator<Item = &ZoneName> {
-        self.zones.iter().map(|zone| &zone.name)
+        self.zones.iter().map(|zone| &zone.name).chain(self.promoted())
     }
 
     /// How many acknowledgements each domain has given: a message that was sent again may have
@@ -162,7 +173,8 @@ impl Ledger {
     /// processed nothing.
     #[must_use]
     pub fn has_received(&self, zone: &ZoneName, seq: u64) -> Option<bool> {
-        Some(self.zones.iter().find(|known| known.name == *zone)?.seen.contains(seq))
+        let mut zones = self.line(zone).zones.iter();
+        Some(zones.find(|known| known.name == *zone)?.seen.contains(seq))
     }
 
     /// The sequence at which a message stands, if it was acknowledged or received.
@@ -194,8 +206,11 @@ impl Ledger {
             self.impossible += 1;
             return;
         }
+        if self.take_in_lines(record) {
+            return;
+        }
         match record {
-            Record::Run { .. } => {}
+            Record::Run { .. } | Record::Promoted { .. } => {}
             Record::Intend { p, n, c, .. } => self.intend(*p, *n, *c),
             Record::Withdrawn { p, n, c, .. } => self.withdraw(*p, *n, *c),
             Record::Acked { p, n, c, s, d, .. } => {
@@ -268,6 +283,9 @@ impl Ledger {
             }
             (Some(first), _) => first,
         };
+        for line in &mut self.lines {
+            line.ledger.damaged(damage.clone());
+        }
         self.gap = Some(Gap { damage, unsure });
     }
 
@@ -312,7 +330,7 @@ impl Ledger {
     }
 
     /// The zone's index; it is made when first heard of.
-    fn zone(&mut self, name: &ZoneName) -> usize {
+    pub(super) fn zone(&mut self, name: &ZoneName) -> usize {
         self.zones.iter().position(|zone| zone.name == *name).unwrap_or_else(|| {
             self.zones_ever += 1;
             self.zones.push(Zone::new(name.clone(), self.acked_seqs.clone()));
@@ -321,7 +339,7 @@ impl Ledger {
     }
 
     /// The producer, of whose numbers a record speaks.
-    fn spoken_of(&mut self, id: u32, n: u64, c: u64) -> &mut Producer {
+    pub(super) fn spoken_of(&mut self, id: u32, n: u64, c: u64) -> &mut Producer {
         let p = self.index(id);
         self.producers[p].spoken_of(n, c);
         &mut self.producers[p]

@@ -37,6 +37,7 @@ pub mod objection;
 mod placing;
 mod producer;
 pub mod progress;
+pub mod promotion;
 pub mod record;
 pub mod replay;
 mod sequence_index;

@@ -86,7 +86,9 @@ impl Ledger {
                 .or_else(|| to_run(*s, *c))
                 .or_else(|| self.to_producer(*p))
                 .or_else(|| self.to_zone(z)),
-            Record::Corrupt { z, .. } | Record::Foreign { z, .. } => self.to_zone(z),
+            Record::Corrupt { z, .. } | Record::Foreign { z, .. } | Record::Promoted { z, .. } => {
+                self.to_zone(z)
+            }
             Record::CutShort { .. } | Record::ZoneRemoved { .. } => None,
         }
     }

@@ -10,6 +10,8 @@ pub(super) struct Producer {
     pub(super) id: u32,
     pub(super) intended: NumberSet,
     pub(super) acked: NumberSet,
+    /// Acknowledged by another line: a promoted zone, or, in a promoted zone's own, the source.
+    pub(super) elsewhere: NumberSet,
     /// Refused, whether or not an acknowledgement contradicts it.
     pub(super) failed: NumberSet,
     /// Once without answer, whatever is known of them by now.
@@ -32,12 +34,23 @@ impl Producer {
 
     /// Without answer, and neither acknowledged nor refused.
     pub(super) fn unsettled(&self) -> NumberSet {
-        self.unknown.without(&self.acked).without(&self.failed)
+        self.unknown.without(&self.acked).without(&self.failed).without(&self.elsewhere)
     }
 
     /// Announced, and neither acknowledged, refused nor doubted.
     pub(super) fn open(&self) -> NumberSet {
-        self.intended.without(&self.acked).without(&self.failed).without(&self.unknown)
+        let open = self.intended.without(&self.acked).without(&self.failed).without(&self.unknown);
+        open.without(&self.elsewhere)
+    }
+
+    /// How many were acknowledged, by whomever.
+    pub(super) fn count_acked(&self) -> u64 {
+        self.acked.len() + self.only_elsewhere()
+    }
+
+    /// How many were acknowledged by another line alone.
+    pub(super) fn only_elsewhere(&self) -> u64 {
+        self.elsewhere.len() - self.elsewhere.common_len(&self.acked)
     }
 
     /// Messages not acknowledged before are.
@@ -50,7 +63,7 @@ impl Producer {
     /// counting will do.
     pub(super) fn count_open(&self) -> u64 {
         if self.unannounced.is_empty() && self.failed.is_empty() && self.unknown.is_empty() {
-            self.intended.len() - self.acked.len()
+            self.intended.len() - self.count_acked()
         } else {
             self.open().len()
         }

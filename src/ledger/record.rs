@@ -91,6 +91,9 @@ pub enum Record {
         /// When the last line that was left was written: all that is later is in doubt.
         at: UnixMs,
     },
+    /// A zone was promoted: up to `s`, by the source's sequences, it holds what the source holds;
+    /// what it acknowledges and receives after that has sequences of its own.
+    Promoted { z: ZoneName, s: u64, at: UnixMs },
     /// A zone left the region; what its consumer received counts no longer.
     ZoneRemoved { z: ZoneName, at: UnixMs },
 }
@@ -112,6 +115,7 @@ impl Record {
             | Self::Foreign { at, .. }
             | Self::Baseline { at, .. }
             | Self::CutShort { at, .. }
+            | Self::Promoted { at, .. }
             | Self::ZoneRemoved { at, .. } => *at,
         }
     }

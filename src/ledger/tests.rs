@@ -6,6 +6,7 @@ mod finding;
 mod gap;
 mod limits;
 mod placing;
+mod promotion;
 mod replaying;
 mod words;
 mod zones;

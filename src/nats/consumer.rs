@@ -209,6 +209,8 @@ impl Worker {
             if !batch.is_empty() {
                 self.process(batch).await?;
             } else if leaving && (!self.pull.is_open() || !is_connected(&self.client)) {
+                // Whoever consumes here next goes on from that.
+                self.report.send_replace(self.state.clone());
                 return Ok(());
             }
             self.watch_silence().await;

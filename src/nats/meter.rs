@@ -190,6 +190,13 @@ impl Meter {
         Metered { readings, paces }
     }
 
+    /// The acknowledgements that are remembered say nothing of what is processed from now on.
+    pub fn forget(&self) {
+        for slot in self.slots.get().into_iter().flat_map(|slots| slots.iter()) {
+            slot.store(0, Ordering::Relaxed);
+        }
+    }
+
     /// The source acknowledged the message at `seq`.
     pub fn acked(&self, seq: u64) {
         if self.on.load(Ordering::Relaxed)

@@ -9,6 +9,8 @@
 //!   sent; what is under way is waited for; and the unknown ones are sent again under their ids,
 //!   one at a time in ascending order (`Resent` first), until acknowledged or [`GIVE_UP`] is over.
 //!   What is left then stays `Unknown`.
+//! - When the producer moves to another zone, everything under way becomes `Unknown` and is sent again
+//!   there; the last acknowledged messages too, if that is asked for (`Resent`, then `Acked`).
 //! - A definite refusal becomes `Failed`.
 //! - A future that is dropped before its end, or evidence that cannot be written, leaves the last
 //!   numbers intended without a fate, as after a crash: the ledger's keeper must be told that the
@@ -23,14 +25,14 @@ use std::{
     fmt::Write,
     sync::{
         Arc,
-        atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
 use async_nats::Client;
 use sha2::{Digest, Sha256};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::evidence::{Evidence, EvidenceLost};
@@ -38,9 +40,10 @@ use crate::{
     command::Produce,
     ledger::message::RunId,
     region::{
-        ZonePlan,
+        Role, ZoneName, ZonePlan,
         access::USER,
         input::Connection,
+        renumbering::Renumbering,
         topology::{DRILL_SUBJECT, STREAM},
     },
 };
@@ -99,6 +102,8 @@ pub struct JobReport {
     /// Messages refused for certain, by the server's reason.
     pub refusals: BTreeMap<String, u64>,
     pub resent: u64,
+    /// Acknowledged messages that were sent again after a move, and how many were called duplicates.
+    pub retried: (u64, u64),
     /// Messages announced but never sent.
     pub not_sent: u64,
     /// From the first message to the last answer.
@@ -131,15 +136,43 @@ pub enum ProduceError {
     NothingToDo,
 }
 
-/// Publishes to the source stream over one connection.
+/// Publishes to one zone's stream over one connection.
 #[derive(Clone, Debug)]
 pub struct Producer {
-    client: Client,
+    /// Where to; running jobs follow.
+    target: watch::Sender<Target>,
     run: RunId,
     evidence: Evidence,
-    /// Where it may connect to, in this order.
-    servers: Vec<String>,
     shared: Arc<Shared>,
+}
+
+/// Where messages are published.
+#[derive(Clone, Debug)]
+pub struct Target {
+    pub client: Client,
+    /// The zone's servers, in this order.
+    servers: Vec<String>,
+    zone: Option<ZoneName>,
+    /// It is the region's source.
+    source: bool,
+    /// How its sequences are read by the source's, if it counts by itself.
+    map: Option<watch::Receiver<Renumbering>>,
+    /// How many acknowledged messages jobs send again when they come here.
+    resend: u64,
+}
+
+impl Target {
+    /// A zone, over this connection.
+    #[must_use]
+    pub fn new(client: Client, zone: &ZonePlan, map: Option<watch::Receiver<Renumbering>>) -> Self {
+        let (servers, source) = (zone.urls(), zone.role == Role::Source);
+        Self { client, servers, zone: Some(zone.name.clone()), source, map, resend: 0 }
+    }
+
+    fn told(&self) -> String {
+        let zone = self.zone.as_ref().filter(|_| !self.source);
+        zone.map_or_else(|| "the source zone".into(), |zone| format!("zone {zone}"))
+    }
 }
 
 /// What running jobs look at.
@@ -148,8 +181,12 @@ struct Shared {
     window: AtomicUsize,
     /// A [`Fault`] to be put in, once.
     fault: AtomicU8,
-    /// The highest stream sequence acknowledged; 0 before the first.
+    /// The highest stream sequence the source acknowledged; 0 before the first.
     last_seq: AtomicU64,
+    /// When the first acknowledgement came after the last move.
+    first_ack: watch::Sender<Option<Instant>>,
+    /// Sabotage: acknowledged messages are not sent again after a move.
+    forgetful: AtomicBool,
 }
 
 /// Deliberate faults of a drill's producer, each put into one message.
@@ -174,19 +211,48 @@ impl Producer {
     /// A producer of this run on the source zone's connection.
     #[must_use]
     pub fn new(client: Client, run: RunId, evidence: Evidence) -> Self {
+        let servers = Vec::new();
+        let target = Target { client, servers, zone: None, source: true, map: None, resend: 0 };
         let shared = Shared {
             window: AtomicUsize::new(WINDOW),
             fault: AtomicU8::new(0),
             last_seq: AtomicU64::new(0),
+            first_ack: watch::channel(None).0,
+            forgetful: AtomicBool::new(false),
         };
-        Self { client, run, evidence, servers: Vec::new(), shared: Arc::new(shared) }
+        Self { target: watch::channel(target).0, run, evidence, shared: Arc::new(shared) }
     }
 
     /// Says which servers its connection may go to: part of its configuration.
     #[must_use]
-    pub fn at(mut self, zone: &ZonePlan) -> Self {
-        self.servers = zone.urls();
+    pub fn at(self, zone: &ZonePlan) -> Self {
+        self.target.send_modify(|to| *to = Target::new(to.client.clone(), zone, None));
         self
+    }
+
+    /// The zone it publishes into.
+    #[must_use]
+    pub fn zone(&self) -> Option<ZoneName> {
+        self.target.borrow().zone.clone()
+    }
+
+    /// Publishes elsewhere from now on. Jobs that run send what has no clear answer again there,
+    /// under the same ids, and before that the last `resend` messages that were acknowledged.
+    pub fn move_to(&self, target: Target, resend: u64) {
+        let resend = if self.shared.forgetful.load(Ordering::Relaxed) { 0 } else { resend };
+        self.shared.first_ack.send_replace(None);
+        self.target.send_replace(Target { resend, ..target });
+    }
+
+    /// When the first acknowledgement came after the last move.
+    #[must_use]
+    pub fn first_ack(&self) -> watch::Receiver<Option<Instant>> {
+        self.shared.first_ack.subscribe()
+    }
+
+    /// Sabotage: after a move acknowledged messages are not sent again; or are, as before.
+    pub fn forget_retries(&self, so: bool) {
+        self.shared.forgetful.store(so, Ordering::Relaxed);
     }
 
     /// A hash over all it is configured with: servers, user, stream, subject, window and times.
@@ -194,7 +260,8 @@ impl Producer {
         let window = self.shared.window.load(Ordering::Relaxed);
         let text = format!(
             "servers {:?} user {} stream {STREAM} subject {DRILL_SUBJECT} window {window} chunk {CHUNK} flush {FLUSH:?} patience {PATIENCE:?} give-up {GIVE_UP:?}",
-            self.servers, USER
+            self.target.borrow().servers,
+            USER
         );
         Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hash, byte| {
             let _ = write!(hash, "{byte:02x}");
@@ -213,7 +280,8 @@ impl Producer {
 
     /// Sabotage: its connection is made anew.
     pub async fn restart(&self) {
-        super::wire::reconnect(&self.client).await;
+        let client = self.target.borrow().client.clone();
+        super::wire::reconnect(&client).await;
     }
 
     /// Sabotage: the next message gets that fault.
@@ -237,12 +305,14 @@ impl Producer {
     /// All of it unchanged is what "the producer was not touched" means.
     #[must_use]
     pub fn connection(&self) -> Connection {
-        let made = self.client.statistics().connects.load(Ordering::Relaxed);
+        let client = self.target.borrow().client.clone();
+        let made = client.statistics().connects.load(Ordering::Relaxed);
         Connection {
-            id: self.client.server_info().client_id,
+            id: client.server_info().client_id,
             reconnects: made.saturating_sub(1),
-            server_id: self.client.try_server_info().map(|info| info.server_id),
+            server_id: client.try_server_info().map(|info| info.server_id),
             config_hash: self.config_hash(),
+            zone: self.zone(),
         }
     }
 

@@ -200,6 +200,9 @@ pub struct Connection {
     pub server_id: Option<String>,
     /// A hash over everything the producer is configured with.
     pub config_hash: String,
+    /// The zone that it leads to.
+    #[serde(default)]
+    pub zone: Option<ZoneName>,
 }
 
 impl Connection {
@@ -209,6 +212,7 @@ impl Connection {
         shown.reconnects = self.reconnects;
         shown.server_id = self.server_id;
         shown.config_hash = Some(self.config_hash);
+        shown.zone = self.zone;
     }
 }
 

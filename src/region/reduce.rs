@@ -53,6 +53,9 @@ pub const MARKS: usize = 64;
 /// The four conclusions, in the order they are shown.
 pub const CONCLUSIONS: [&str; 4] = ["cut", "heal", "independent", "grow"];
 
+/// Those after them, shown once their drill was tried.
+pub const FURTHER_CONCLUSIONS: [&str; 1] = ["failover"];
+
 /// The picture of a region and what must be remembered to keep it true.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct State {

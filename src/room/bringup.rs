@@ -21,6 +21,7 @@ use super::{
     failure::Failure,
     impair, links,
     mailbox::Mail,
+    produce,
     runtime::{Runtime, ZoneRuntime},
     task::{CommandCtx, Completion, Result},
     work,
@@ -162,10 +163,8 @@ async fn bring_up(
         .await?;
         note_baseline(cx, &client).await?;
         source_ready.send_replace(true);
-        // The source itself mirrors nothing.
-        let kind = MirrorKind::Classic;
-        let reader = Reader { here: client, source: None, zone: source.clone(), kind };
-        open_zone(cx, source, reader).await
+        // The source itself mirrors nothing, as a zone that was promoted.
+        open_promoted(cx, source, source, client, None).await
     };
     let raise_mirrors = try_join_all(mirrors.iter().map(|plan| {
         let mut wait = wait.clone();
@@ -175,12 +174,13 @@ async fn bring_up(
             // An error here means that the source failed, which ends everything anyway.
             let _ = wait.wait_for(|ready| *ready).await;
             if plan.role == Role::Promoted {
-                return open_promoted(cx, source, plan, client).await;
+                return open_promoted(cx, source, plan, client, None).await;
             }
             open_mirror(cx, source, plan, client).await
         }
     }));
     tokio::try_join!(raise_source, raise_mirrors)?;
+    produce::where_it_was(cx).await?;
     for plan in plans.iter().filter(|plan| runtime.platform.is_cut(&plan.name)) {
         // Found so: it is shown as a cut, and proved like one.
         let Some(kind) = runtime.platform.cut_kinds().first().copied() else { continue };
@@ -274,7 +274,7 @@ pub(super) async fn open_mirror(
         make_mirror(cx, source, &source_client, plan, &client, kind).await?;
     }
     let reader = Reader { here: client, source: Some(source_client), zone: plan.clone(), kind };
-    open_zone(cx, source, reader).await
+    open_zone(cx, source, reader, None).await
 }
 
 /// The part of a zone that was promoted: its own stream, consumer.
@@ -283,11 +283,11 @@ pub(super) async fn open_promoted(
     source: &ZonePlan,
     plan: &ZonePlan,
     client: async_nats::Client,
+    came: Option<Deliveries>,
 ) -> std::result::Result<(), Failure> {
-    // It copies nothing.
     let kind = MirrorKind::Classic;
     let reader = Reader { here: client, source: None, zone: plan.clone(), kind };
-    open_zone(cx, source, reader).await
+    open_zone(cx, source, reader, came).await
 }
 
 /// Makes the mirror, and proves that the zone is isolated from the source's streams.
@@ -323,6 +323,7 @@ async fn open_zone(
     cx: &CommandCtx,
     source: &ZonePlan,
     reader: Reader,
+    came: Option<Deliveries>,
 ) -> std::result::Result<(), Failure> {
     let runtime = &cx.runtime;
     let (plan, client) = (&reader.zone, &reader.here);
@@ -335,7 +336,9 @@ async fn open_zone(
     let made = configuration.made();
     if let Some(consumer) = made.as_ref().and_then(|made| made.consumer.there()) {
         let count = consumer.delivered;
-        let before = Deliveries { count, here: count, at_ms: now_ms() };
+        let told = Deliveries { count, here: count, at_ms: now_ms() };
+        // The server's word may be older than what came to the consumer that was here before.
+        let before = came.filter(|came| came.count >= count).unwrap_or(told);
         report.send_modify(|report| report.deliveries = Some(before));
     }
     if plan.role == Role::Source {

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     platform::identity::LOCK,
-    region::{Settings, ZonePlan, topology},
+    region::{Settings, ZoneName, ZonePlan, topology},
 };
 
 /// The longest path a Unix socket can have on every platform we know (macOS: 104 with the NUL).
@@ -116,6 +116,9 @@ pub struct Home {
 pub struct Kept {
     /// What it was brought up with.
     pub settings: Settings,
+    /// The zone that the producer was moved to; the source if none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub producer: Option<ZoneName>,
     /// Its zones, source first, those added later included.
     pub zones: Vec<ZonePlan>,
 }

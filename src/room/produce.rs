@@ -6,6 +6,9 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    clock::now_ms,
+    drain::has_quorum,
+    drills::Statuses,
     failure::Failure,
     protocol::{Message, Outcome},
     runtime::Job,
@@ -14,9 +17,85 @@ use super::{
 };
 use crate::{
     command::{Produce, units::format_duration},
-    nats::producer::{Job as Work, JobProgress, JobReport},
-    region::{Input, format::seconds},
+    nats::{
+        connect::{Login, zone_client},
+        producer::{Job as Work, JobProgress, JobReport, Target},
+    },
+    region::{Input, Role, ZoneName, ZonePlan, format::seconds},
 };
+
+/// How long the first acknowledgement may take after a move.
+const FIRST_ACK: Duration = Duration::from_secs(20);
+
+/// Publishes into another zone from now on; waits until that has acknowledged something, if
+/// anything is being produced.
+///
+/// # Errors
+/// When that zone takes no messages; when it acknowledges nothing.
+pub async fn move_to(cx: CommandCtx, zone: ZoneName, resend: u64, statuses: Statuses) -> Result {
+    let plan = cx.runtime.plan(&zone)?;
+    let producer = cx.runtime.producer()?;
+    if plan.role == Role::Mirror {
+        return Err(Failure::Refused(format!(
+            "zone {zone} is a copy and takes no messages: `promote {zone}` makes it a stream that does"
+        )));
+    }
+    if producer.zone().as_ref() == Some(&zone) {
+        return Err(Failure::Refused(format!("the producer publishes into zone {zone} already")));
+    }
+    has_quorum(&statuses.borrow().status, &plan).map_err(Failure::Refused)?;
+    let given = tokio::time::Instant::now();
+    target(&cx, &plan, resend).await?;
+    cx.runtime.producer_moved((plan.role != Role::Source).then(|| zone.clone()))?;
+    let moved = format!("the producer publishes into zone {zone}");
+    if cx.runtime.jobs.borrow().is_empty() {
+        let idle = "; nothing is being produced, so nothing was sent again";
+        return Ok(Completion::done(format!("{moved}{}", if resend > 0 { idle } else { "" })));
+    }
+    let mut first = producer.first_ack();
+    let answered = tokio::time::timeout(FIRST_ACK, first.wait_for(Option::is_some)).await;
+    let Some(at) = answered.ok().and_then(|answered| *answered.ok()?) else {
+        return Err(Failure::Broken(format!(
+            "{moved}, and that acknowledged nothing for {} s: `status` tells more",
+            FIRST_ACK.as_secs()
+        )));
+    };
+    let after = at.saturating_duration_since(given).as_millis() as u64;
+    let at_ms = now_ms().saturating_sub(at.elapsed().as_millis() as u64);
+    let data = serde_json::json!({"zone": zone, "first_ack_ms": after, "first_ack_at_ms": at_ms});
+    let text = format!("{moved}: it acknowledged the first message after {}", seconds(after));
+    Ok(Completion { data: Some(data), ..Completion::done(text) })
+}
+
+/// Leads the producer to where it was moved in an earlier life, if that zone takes messages still.
+///
+/// # Errors
+/// When that zone does not let it in.
+pub async fn where_it_was(cx: &CommandCtx) -> std::result::Result<(), Failure> {
+    let Some(zone) = cx.runtime.produces_in() else { return Ok(()) };
+    match cx.runtime.plan(&zone).ok().filter(|plan| plan.role == Role::Promoted) {
+        Some(plan) => target(cx, &plan, 0).await,
+        None => cx.runtime.producer_moved(None),
+    }
+}
+
+/// Leads the producer to a zone, over a connection of its own.
+///
+/// # Errors
+/// When that zone does not let it in.
+pub async fn target(
+    cx: &CommandCtx,
+    plan: &ZonePlan,
+    resend: u64,
+) -> std::result::Result<(), Failure> {
+    let producer = cx.runtime.producer()?;
+    let client = zone_client(plan, Login::App, "zonedrill producer").await?;
+    let map = plan.renumbers().then(|| cx.runtime.renumbering(&plan.name).subscribe());
+    // The same sequences are other messages there.
+    cx.runtime.evidence.meter().forget();
+    producer.move_to(Target::new(client, plan, map), resend);
+    Ok(())
+}
 
 /// Runs a produce to its end, or, if it has none, until it is stopped.
 ///
@@ -97,7 +176,7 @@ pub async fn produce(cx: CommandCtx, produce: Produce) -> Result {
             "answered as duplicates when first sent: another message has their ids, and they are not stored",
         ),
         count(end.unknown, "of unknown outcome"),
-    );
+    ) + &retried(report.retried);
     let early = total.filter(|total| end.sent < *total).map(|total| total - end.sent);
     let text = match early {
         Some(rest) => format!("ended early, {rest} not sent: {text}"),
@@ -109,6 +188,7 @@ pub async fn produce(cx: CommandCtx, produce: Produce) -> Result {
         "producer": number, "first_number": first_number, "sent": end.sent,
         "acked": end.acked, "failed": end.failed, "unknown": end.unknown,
         "duplicates": report.duplicates, "resent": report.resent,
+        "retried": report.retried.0, "retried_duplicates": report.retried.1,
         "ids_taken": report.ids_taken, "refusals": report.refusals, "not_sent": report.not_sent,
         "last_seq": end.last_seq, "took_ms": report.took.as_millis() as u64,
     });
@@ -131,6 +211,12 @@ fn refusals(report: &JobReport) -> String {
     };
     let failed = count(report.progress.failed, "refused");
     if reasons.is_empty() { failed } else { format!("{failed} ({})", reasons.join("; ")) }
+}
+
+/// What became of acknowledged messages that were sent again.
+fn retried((all, known): (u64, u64)) -> String {
+    let what = format!("acknowledged ones sent again ({known} of them answered as duplicates)");
+    count(all, &what)
 }
 
 fn count(number: u64, what: &str) -> String {

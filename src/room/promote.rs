@@ -4,13 +4,17 @@ use std::time::{Duration, Instant};
 
 use super::{
     bringup::{open_promoted, watch_zone},
+    clock::now_ms,
     drain::has_quorum,
     drills::Statuses,
     failure::Failure,
+    produce,
     task::{CommandCtx, Completion, Result},
 };
 use crate::{
+    ledger::record::Record,
     nats::{
+        audit::{self, Numbers},
         configuration::wanted,
         leaders,
         promote::{Memory, remembers},
@@ -29,12 +33,16 @@ const LOOK: Duration = Duration::from_millis(50);
 /// How long the source may take to remove what the zone had there; it may be lost.
 const CLEARED_WITHIN: Duration = Duration::from_secs(2);
 
+/// The first servers that make a copy a stream of its own.
+pub const PROMOTES_FROM: (u32, u32, u32) = (2, 12, 0);
+
 /// What was asked for.
 #[derive(Clone, Debug)]
 pub struct Asked {
     pub zone: ZoneName,
     pub rebuild_dedup: bool,
     pub force: bool,
+    pub follow: bool,
 }
 
 /// Promotes a zone; on one that is promoted, makes it know the ids it holds.
@@ -66,14 +74,20 @@ pub async fn promote(cx: CommandCtx, asked: Asked, statuses: Statuses) -> Result
             return Err(error.into());
         }
         drop(open);
+        note_promotion(&cx, &plan, &client).await?;
         let took = seconds(began.elapsed().as_millis() as u64);
         cx.runtime.promoted(zone)?;
         cx.bus().tell(Input::Promoted(zone.clone()));
         reopen(&cx, &plan, client).await?;
         lines.push(format!("zone {zone} takes messages of its own since {took} after the command"));
-        clear_source(&cx, &plan).await;
+        lines.extend(left_behind(&cx, zone).await);
+        if has_quorum(&statuses.borrow().status, &cx.runtime.source_plan()?).is_ok() {
+            clear_source(&cx, &plan).await;
+        }
     }
     let client = cx.runtime.zone(zone)?.client.clone();
+    // Before anybody asks what it knows: that takes as long as it takes.
+    let follow = asked.follow && cx.runtime.producer()?.zone().as_ref() != Some(zone);
     if asked.rebuild_dedup {
         let node = rebuild(&cx, &plan, &client).await?;
         lines.push(format!("{node} was restarted and leads the stream"));
@@ -99,6 +113,9 @@ pub async fn promote(cx: CommandCtx, asked: Asked, statuses: Statuses) -> Result
             lines.push("it holds no drill message: whether it knows ids was not tested".into());
         }
     }
+    if follow {
+        lines.push(produce::move_to(cx, zone.clone(), 0, statuses).await?.text);
+    }
     Ok(Completion::done(lines.join("\n")))
 }
 
@@ -115,7 +132,7 @@ fn may_be(status: &Status, plan: &ZonePlan, asked: &Asked) -> std::result::Resul
         };
     }
     let version = status.server_version.as_deref().unwrap_or_default();
-    if !version_at_least(version, (2, 12, 0)) {
+    if !version_at_least(version, PROMOTES_FROM) {
         return Err(format!(
             "nats-server {version} cannot make a copy a stream of its own, 2.12 and later can: `down`, then `zonedrill up --nats-version 2.15.1`"
         ));
@@ -136,6 +153,33 @@ fn may_be(status: &Status, plan: &ZonePlan, asked: &Asked) -> std::result::Resul
     Ok(())
 }
 
+/// Writes down from where on the zone's sequences are its own.
+async fn note_promotion(
+    cx: &CommandCtx,
+    plan: &ZonePlan,
+    client: &async_nats::Client,
+) -> std::result::Result<(), Failure> {
+    let described = audit::describe(client, Numbers::of(plan)).await;
+    let described = described.map_err(|error| Failure::Broken(error.to_string()))?;
+    let record = Record::Promoted { z: plan.name.clone(), s: described.last_seq, at: now_ms() };
+    let written = cx.runtime.evidence.write(vec![record]).await;
+    written.map_err(|lost| Failure::Broken(lost.to_string()))
+}
+
+/// What the source acknowledged and the zone does not hold, in a sentence.
+async fn left_behind(cx: &CommandCtx, zone: &ZoneName) -> Option<String> {
+    let asked = zone.clone();
+    let told = cx.runtime.ledger_query.ask(move |ledger| ledger.promotion(&asked)).await??;
+    let (count, ids) = (told.owed.count, told.owed.ids.join(", "));
+    let ms = told.owed_ms.map_or_else(String::new, |ms| format!(" in the last {}", seconds(ms)));
+    let what = "acknowledged by the source and not in it";
+    (count > 0).then(|| {
+        format!(
+            "left behind{ms}: {count} {what} ({ids}); lost, unless their producer sends them again"
+        )
+    })
+}
+
 /// The zone's consumer and watches begin anew, for a zone of another kind.
 async fn reopen(
     cx: &CommandCtx,
@@ -143,10 +187,13 @@ async fn reopen(
     client: async_nats::Client,
 ) -> std::result::Result<(), Failure> {
     let source = cx.runtime.source_plan()?;
-    let held = *cx.runtime.zone(&plan.name)?.control.borrow();
+    let before = cx.runtime.zone(&plan.name)?;
+    let held = *before.control.borrow();
     cx.runtime.retire(&plan.name).await;
+    let came = before.report.borrow().deliveries;
+    drop(before);
     watch_zone(cx, plan);
-    open_promoted(cx, &source, plan, client).await?;
+    open_promoted(cx, &source, plan, client, came).await?;
     cx.runtime.zone(&plan.name)?.control.send_replace(held);
     Ok(())
 }

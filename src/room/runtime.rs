@@ -1,6 +1,7 @@
 //! What is running: the platform, the connections, the zones at work. Commands act on it; what is
 //! *known* is the state actor's state, not this.
 
+mod producing;
 mod zone;
 
 use std::{
@@ -8,7 +9,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicU32, AtomicU64},
     },
     time::Duration,
 };
@@ -85,6 +86,8 @@ pub struct Runtime {
     plans: Mutex<Vec<ZonePlan>>,
     mirror: Mutex<Option<MirrorKind>>,
     producer: Mutex<Option<Arc<Producer>>>,
+    /// The zone that the producer was moved to; the source if none.
+    produces_in: Mutex<Option<ZoneName>>,
     /// Running produces by producer number.
     pub jobs: watch::Sender<BTreeMap<u32, Job>>,
     last_producer: AtomicU32,
@@ -127,7 +130,10 @@ impl Runtime {
     /// Nothing runs yet.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
+        // What cannot be read was told before.
+        let kept = parts.home.kept().ok().flatten();
         Self {
+            produces_in: Mutex::new(kept.and_then(|kept| kept.producer)),
             home: parts.home,
             settings: Mutex::new(parts.settings),
             platform: parts.platform,
@@ -243,7 +249,8 @@ impl Runtime {
 
     fn keep(&self, plans: &[ZonePlan]) -> Result<(), HomeError> {
         let settings = locked(&self.settings).clone();
-        self.home.keep(&Kept { settings, zones: plans.to_vec() })
+        let producer = self.produces_in();
+        self.home.keep(&Kept { settings, producer, zones: plans.to_vec() })
     }
 
     /// What the other zones hold of the source's stream.
@@ -319,57 +326,6 @@ impl Runtime {
         let names: Vec<ZoneName> = locked(&self.zones).keys().cloned().collect();
         futures::future::join_all(names.iter().map(|name| self.retire(name))).await;
         locked(&self.watches).clear();
-    }
-
-    /// The producer.
-    ///
-    /// # Errors
-    /// When the region does not serve.
-    pub fn producer(&self) -> Result<Arc<Producer>, Failure> {
-        locked(&self.producer).clone().ok_or_else(|| {
-            Failure::Refused("the source zone is not serving: `up` brings the region up".into())
-        })
-    }
-
-    /// Installs the producer.
-    pub fn set_producer(&self, producer: Producer) {
-        *locked(&self.producer) = Some(Arc::new(producer));
-    }
-
-    /// The next producer number.
-    pub fn next_producer(&self) -> u32 {
-        self.last_producer.fetch_add(1, Ordering::Relaxed) + 1
-    }
-
-    /// The highest message number used.
-    #[must_use]
-    pub fn last_number(&self) -> u64 {
-        self.last_number.load(Ordering::Relaxed)
-    }
-
-    /// Reserves the next `count` numbers and returns the first.
-    pub fn reserve_numbers(&self, count: u64) -> u64 {
-        self.last_number.fetch_add(count, Ordering::Relaxed) + 1
-    }
-
-    /// Notes that numbers up to `number` are used.
-    pub fn used_number(&self, number: u64) {
-        self.last_number.fetch_max(number, Ordering::Relaxed);
-    }
-
-    /// Stops every produce and waits until they have ended. Returns their titles.
-    pub async fn stop_jobs(&self) -> Vec<String> {
-        let titles = {
-            let jobs = self.jobs.borrow();
-            for job in jobs.values() {
-                job.stop.cancel();
-            }
-            jobs.values().map(|job| job.title.clone()).collect()
-        };
-        let mut jobs = self.jobs.subscribe();
-        let _ =
-            tokio::time::timeout(Duration::from_secs(5), jobs.wait_for(BTreeMap::is_empty)).await;
-        titles
     }
 
     /// Counts a cut of a link; the number tells later whether it is still the same cut.

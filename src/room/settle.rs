@@ -19,7 +19,7 @@ pub(super) fn settle(
         ZonePlan::new(name, role, slot, asked.port_base).at(asked.publish).reached_at(reached)
     };
     let held = asked.copy.unwrap_or_default();
-    let Some(Kept { settings: kept, zones }) = home.kept()? else {
+    let Some(Kept { settings: kept, zones, .. }) = home.kept()? else {
         let plans = asked
             .zones
             .iter()
@@ -108,7 +108,7 @@ mod tests {
             open: false,
         };
         let (_, zones) = settle(&home, kept.clone(), None).unwrap();
-        home.keep(&Kept { settings: kept.clone(), zones }).unwrap();
+        home.keep(&Kept { settings: kept.clone(), producer: None, zones }).unwrap();
         let why = |asked: Settings| settle(&home, asked, None).unwrap_err().to_string();
         std::fs::write(home.ledger(), "nonsense\nnonsense\n").unwrap();
         for said in [

@@ -105,6 +105,12 @@ pub async fn add(cx: CommandCtx, plan: ZonePlan) -> Result {
 /// When something of it cannot be removed.
 pub async fn remove(cx: CommandCtx, zone: ZoneName) -> Result {
     let plan = cx.runtime.mirror_plan(&zone)?;
+    if cx.runtime.produces_in().as_ref() == Some(&zone) {
+        let source = cx.runtime.source_plan()?.name;
+        return Err(Failure::Refused(format!(
+            "the producer publishes into zone {zone}: `produce move {source}` first"
+        )));
+    }
     cx.bus().tell(Input::ZoneRemoving(zone.clone()));
     take_down(&cx, &plan).await?;
     Ok(Completion::done(format!(

@@ -56,6 +56,7 @@ mod sharing;
 mod shell;
 mod ssh;
 mod storm;
+mod survives;
 mod tampering;
 mod verdicts;
 mod verify;

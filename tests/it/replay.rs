@@ -25,6 +25,7 @@ fn made(folder: &Path) -> PathBuf {
         source: "a".parse().unwrap(),
         mirror: "b".parse().unwrap(),
         new_zone: None,
+        rebuild_dedup: false,
     };
     let script = script.fill(&filling).unwrap();
     let record = parts.runs[0].folder.join("drill.jsonl");

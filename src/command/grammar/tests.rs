@@ -1,11 +1,14 @@
+mod looking;
+
 use std::{path::PathBuf, time::Duration};
 
+use self::looking::{inspect, wind};
 use super::*;
-use crate::command::{Inspect, impair};
+use crate::command::impair;
 use crate::{
     command::{
         Control, CutKind, Drill, DrillMatrix, DrillRun, Group, MirrorKind, Point, Produce, Rate,
-        Sabotage, Size, Wind, wind::Speed,
+        Sabotage, Size, wind::Speed,
     },
     ledger::message::{LARGEST_SIZE, SMALLEST_SIZE},
     region::{NodeName, ZoneName},
@@ -72,14 +75,25 @@ fn drill() -> impl Strategy<Value = Drill> {
     let folder = proptest::option::of("[a-z /]{0,9}[a-z]");
     let pace = proptest::option::of(duration());
     let zone = proptest::option::of(zone());
+    let kind = (kind, any::<bool>());
     let run = (names(), zone, 1..=LARGEST_SCALE, kind, pace, any::<bool>(), folder);
     prop_oneof![
-        run.prop_map(|(mut names, zone, scale, sabotage, pace, present, folder)| {
+        run.prop_map(|(mut names, zone, scale, kind, pace, present, folder)| {
+            let (sabotage, rebuild_dedup) = kind;
             if sabotage.is_some() {
                 names = vec!["cut".into()];
             }
             let report = folder.map(PathBuf::from);
-            Drill::Run(DrillRun { names, zone, scale, sabotage, pace, present, report })
+            Drill::Run(DrillRun {
+                names,
+                zone,
+                scale,
+                sabotage,
+                rebuild_dedup,
+                pace,
+                present,
+                report,
+            })
         }),
         names().prop_map(|names| Drill::Sabotage { names }),
         Just(Drill::Sabotage { names: Vec::new() }),
@@ -98,19 +112,6 @@ fn drill() -> impl Strategy<Value = Drill> {
                 cuts,
                 out
             })),
-    ]
-}
-
-fn inspect() -> impl Strategy<Value = Inspect> {
-    prop_oneof![
-        node().prop_map(|node| Inspect::Node { node }),
-        zone().prop_map(|zone| Inspect::Stream { zone }),
-        zone().prop_map(|zone| Inspect::Consumer { zone }),
-        zone().prop_map(|zone| Inspect::Durable { zone }),
-        zone().prop_map(|zone| Inspect::Link { zone }),
-        proptest::option::of(zone()).prop_map(|zone| Inspect::Faults { zone }),
-        "[1-9][0-9]{0,9}|[a-z0-9]{6}-p[1-9]-[1-9][0-9]{0,3}"
-            .prop_map(|which| Inspect::Message { which: which.parse().unwrap() }),
     ]
 }
 
@@ -159,9 +160,12 @@ fn command() -> impl Strategy<Value = Command> {
         (act, node()).prop_map(|(act, node)| Command::Node { act, node }),
         (zone(), group).prop_map(|(zone, group)| Command::Stepdown { zone, group }),
         zone().prop_map(|zone| Command::Nudge { zone }),
-        (zone(), any::<bool>(), any::<bool>()).prop_map(|(zone, rebuild_dedup, force)| {
-            Command::Promote { zone, rebuild_dedup, force }
-        }),
+        (zone(), any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
+            |(zone, rebuild_dedup, force, follow)| {
+                Command::Promote { zone, rebuild_dedup, force, follow }
+            }
+        ),
+        (zone(), 0u64..9).prop_map(|(zone, resend)| Command::ProducerMove { zone, resend }),
         (proptest::option::of(zone()), any::<bool>(), extent())
             .prop_map(|(zone, json, extent)| Command::Verify { zone, json, extent }),
         "[ -~äöü漢]{0,30}[a-z!]".prop_map(|text| Command::Mark { text }),
@@ -170,23 +174,6 @@ fn command() -> impl Strategy<Value = Command> {
             .prop_map(|folder| Command::Report { folder: folder.map(PathBuf::from) }),
         recording(),
         wind().prop_map(Command::Wind),
-    ]
-}
-
-fn wind() -> impl Strategy<Value = Wind> {
-    prop_oneof![
-        proptest::sample::select(vec![
-            Wind::Pause,
-            Wind::On,
-            Wind::Faster,
-            Wind::Slower,
-            Wind::Next,
-            Wind::Back,
-            Wind::Start,
-            Wind::End,
-        ]),
-        speed().prop_map(|speed| Wind::Speed { speed }),
-        duration().prop_map(|time| Wind::To { time }),
     ]
 }
 
@@ -288,6 +275,8 @@ fn odd_word() -> impl Strategy<Value = String> {
         "stepdown",
         "nudge",
         "promote",
+        "move",
+        "--resend",
         "verify",
         "mark",
         "drill",

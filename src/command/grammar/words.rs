@@ -98,6 +98,9 @@ pub enum Verb {
         /// Also while the source is alive and linked: then there are two
         #[arg(long)]
         force: bool,
+        /// The producer publishes there then
+        #[arg(long)]
+        follow: bool,
     },
     /// Account for every message: lost, duplicated, reordered, corrupt
     Verify {

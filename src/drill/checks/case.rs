@@ -13,7 +13,7 @@ use crate::{
     },
     ledger::{Ledger, finding::fault::Kind},
     region::{
-        UnixMs, ZoneName,
+        Role, UnixMs, ZoneName,
         status::{Verdict, Zone},
     },
 };
@@ -205,8 +205,9 @@ impl Case<'_> {
         let done = || {
             let (here, there) = (self.run.last(zone)?, self.run.last(&self.begin.source)?);
             let last = here.last_seq()?;
+            // A promoted zone has an end of its own.
             Some(
-                last >= there.last_seq()?
+                (here.role == Role::Promoted || last >= there.last_seq()?)
                     && here.ack_floor()? >= last
                     && !self.run.samples.last()?.status.producer.active,
             )

@@ -12,6 +12,7 @@
 //! | [`reason`] | why a check found what it found, as types |
 //! | `words` | the one place that puts a reason into a sentence |
 //! | `live` | the counters while a drill runs |
+//! | `promoted` | what the checks of a failover share |
 //! | `trial`, `script_completed`, `expectations` | made of every run, whatever its script names |
 //! | the others | a check each |
 
@@ -19,18 +20,24 @@ mod backfill;
 mod case;
 mod drain;
 mod expectations;
+mod floors;
 mod forecast;
 mod impaired;
 mod in_zone;
 mod latency;
 mod live;
 mod no_loss_no_duplicate;
+mod order;
 mod producer;
 mod progress;
 mod progress_independent;
+mod promoted;
 pub mod reason;
 mod recovery;
+mod recovery_point;
+mod recovery_time;
 mod replicas_identical;
+mod retries;
 mod script_completed;
 mod servers;
 mod severed;
@@ -80,7 +87,7 @@ pub struct Check {
 }
 
 /// All checks, in the order they are judged and told.
-pub static ALL: [&Check; 15] = [
+pub static ALL: [&Check; 20] = [
     &severed::CHECK,
     &impaired::CHECK,
     &forecast::CHECK,
@@ -94,6 +101,11 @@ pub static ALL: [&Check; 15] = [
     &backfill::CHECK,
     &recovery::CHECK,
     &progress::CHECK,
+    &recovery_point::CHECK,
+    &recovery_time::CHECK,
+    &retries::CHECK,
+    &floors::CHECK,
+    &order::CHECK,
     &no_loss_no_duplicate::CHECK,
     &replicas_identical::CHECK,
 ];

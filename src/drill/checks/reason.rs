@@ -7,7 +7,7 @@ use crate::{
     command::Sabotage,
     drill::{latency::Quantile, record::CommandOutcome, run::Contradiction},
     ledger::{damage::Damage, finding::fault::Fault},
-    region::{NodeName, ZoneName, condition::Feature},
+    region::{CopyKind, NodeName, ZoneName, condition::Feature},
 };
 
 /// What a finding says.
@@ -136,6 +136,24 @@ pub enum Reason {
     BackfillTooLittle { zone: ZoneName, received: u64 },
     Backfilled { zone: ZoneName, first: u64, last: u64, source: ZoneName, before: u64, received: u64 },
 
+    // The loss of the source.
+    NotPromoted { zone: ZoneName },
+    NotLost { zone: ZoneName },
+    SourceBack { zone: ZoneName },
+    NothingBeforeLoss { acked: u64, needed: u64 },
+    AckedLost { zone: ZoneName, source: ZoneName, count: u64, of: u64, ids: Vec<String> },
+    RecoveryPoint { zone: ZoneName, source: ZoneName, count: u64, ms: Option<u64>, ids: Vec<String> },
+    NoFirstAck { zone: ZoneName },
+    TookTooLong { zone: ZoneName, ms: u64, limit_ms: u64 },
+    RecoveryTime { zone: ZoneName, total_ms: u64, detect_ms: u64, decide_ms: u64, promote_ms: u64, first_ack_ms: u64 },
+    NotRetried { zone: ZoneName, resent: u64, held: u64, needed: u64 },
+    StoredTwice { zone: ZoneName, count: u64, of: u64, ids: Vec<String>, copy: CopyKind, rebuilt: bool },
+    RetriesKnown { zone: ZoneName, known: u64, resent: u64 },
+    FloorUnknown { zone: ZoneName },
+    FloorWentBack { zone: ZoneName, from: u64, to: u64 },
+    FloorKept { zone: ZoneName, before: u64, lowest: u64, last: u64 },
+    InOrder { zone: ZoneName, replicas: usize, messages: u64, acked: u64, late: u64 },
+
     // Messages.
     /// Reports of before had sentences instead of faults, which are not read again.
     Damaged { place: Place, #[serde(default)] faults: Vec<Fault> },
@@ -182,6 +200,7 @@ pub enum When {
     Pause,
     Joining,
     Recovery,
+    Failover,
 }
 
 /// What is not known.

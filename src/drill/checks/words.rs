@@ -1,5 +1,7 @@
 //! The one place that puts a [`Reason`] into a sentence.
 
+mod failover;
+
 use std::fmt;
 
 use super::reason::{
@@ -24,6 +26,7 @@ impl fmt::Display for Reason {
             .or_else(|| self.of_consumption(f))
             .or_else(|| self.of_independence(f))
             .or_else(|| self.of_growing(f))
+            .or_else(|| self.of_the_loss(f))
             .or_else(|| self.of_messages(f));
         none.unwrap_or(Ok(()))
     }
@@ -246,6 +249,7 @@ impl fmt::Display for When {
             Self::Cut => f.write_str("during the cut"),
             Self::Pause => f.write_str("during the pause"),
             Self::Joining => f.write_str("while the zone joined"),
+            Self::Failover => f.write_str("between the loss and the first acknowledgement"),
             Self::Recovery => f.write_str("between the heal and the end of the catch-up"),
         }
     }

@@ -30,7 +30,7 @@ use crate::{
 pub struct Script {
     /// What it is called: `cut`.
     pub name: String,
-    /// Which of the four conclusions it tests (1 to 4), if one.
+    /// Which of the conclusions it tests (1 to 5), if one.
     pub conclusion: Option<u8>,
     /// What it claims, in a sentence.
     pub claim: String,
@@ -107,13 +107,16 @@ pub struct Filling {
     pub source: ZoneName,
     pub mirror: ZoneName,
     pub new_zone: Option<ZoneName>,
+    /// A zone that is promoted is made to know the ids it holds.
+    pub rebuild_dedup: bool,
 }
 
 impl Filling {
     /// Zones that a script is tried with before its own are known.
     fn example() -> Option<Self> {
         let [source, mirror, new] = ["a", "b", "c"].map(|name| name.parse().ok());
-        Some(Self { scale: 1, source: source?, mirror: mirror?, new_zone: Some(new?) })
+        let (source, mirror, new_zone) = (source?, mirror?, Some(new?));
+        Some(Self { scale: 1, source, mirror, new_zone, rebuild_dedup: false })
     }
 }
 

@@ -104,8 +104,8 @@ impl Reader<'_> {
             return Err(self.wrong(&raw.name.span(), why));
         }
         let conclusion = match &raw.conclusion {
-            Some(number) if !(1..=4).contains(number.get_ref()) => {
-                return Err(self.wrong(&number.span(), "`conclusion` is a number from 1 to 4"));
+            Some(number) if conclusions::required(Some(*number.get_ref())).is_none() => {
+                return Err(self.wrong(&number.span(), "`conclusion` is a number from 1 to 5"));
             }
             number => number.as_ref().map(|number| *number.get_ref()),
         };

@@ -22,7 +22,13 @@ actions = [
 
 fn filling(scale: u64) -> Filling {
     let zone = |name: &str| name.parse().unwrap();
-    Filling { scale, source: zone("a"), mirror: zone("b"), new_zone: Some(zone("c")) }
+    Filling {
+        scale,
+        source: zone("a"),
+        mirror: zone("b"),
+        new_zone: Some(zone("c")),
+        rebuild_dedup: false,
+    }
 }
 
 #[track_caller]
@@ -55,7 +61,7 @@ fn mistakes_are_refused_with_their_line() {
         12,
         "cannot do that",
     );
-    refused("claim =", "conclusion = 7\nclaim =", 2, "from 1 to 4");
+    refused("claim =", "conclusion = 7\nclaim =", 2, "from 1 to 5");
     refused("claim = \"it holds\"\n", "", 1, "add `claim`");
     refused("claim =", "conclusion = 1\nclaim =", 2, "there is no `before` in its turn");
     refused("checks =", "sabotages = [\"fire\"]\nchecks =", 4, "not a sabotage");
@@ -175,9 +181,9 @@ fn the_four_conclusions_are_there_at_any_scale() {
     let scripts = library::builtin();
     let names: Vec<&str> = scripts.iter().map(|script| script.name.as_str()).collect();
     assert_eq!(names[..4], ["cut", "heal", "independent", "grow"]);
-    assert_eq!(names[4..], ["slow", "halfopen", "flap", "unnoticed"]);
+    assert_eq!(names[4..], ["failover", "slow", "halfopen", "flap", "unnoticed"]);
     for (number, script) in (1..).zip(&scripts) {
-        assert_eq!(script.conclusion, Some(number).filter(|number| *number <= 4));
+        assert_eq!(script.conclusion, Some(number).filter(|number| *number <= 5));
         for scale in [1, 3, 1000] {
             let filled = script.fill(&filling(scale)).unwrap();
             for line in filled.lines() {
@@ -191,11 +197,11 @@ fn the_four_conclusions_are_there_at_any_scale() {
 #[test]
 fn a_folder_of_ones_own_adds_and_replaces_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    assert_eq!(library::load(Some(&folder.path().join("none"))).unwrap().len(), 8);
+    assert_eq!(library::load(Some(&folder.path().join("none"))).unwrap().len(), 9);
     std::fs::write(folder.path().join("mine.toml"), GOOD).unwrap();
     let scripts = library::load(Some(folder.path())).unwrap();
-    assert_eq!(scripts.len(), 9);
-    assert_eq!(scripts[8].about, "a try");
+    assert_eq!(scripts.len(), 10);
+    assert_eq!(scripts[9].about, "a try");
     // A name is taken once, by the program first.
     for name in ["cut", "grow", "mine"] {
         let text = format!("# another\n{}", GOOD.replace("mine", name));

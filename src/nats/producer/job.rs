@@ -4,6 +4,7 @@
 //! subscription: cheaper than a one-time request for each message, and an answer that comes late
 //! still finds its message.
 
+mod moving;
 mod replies;
 mod send;
 
@@ -19,10 +20,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use self::replies::Recovery;
+use self::{moving::Again, replies::Recovery};
 use super::{
     CHUNK, Ended, FLUSH, GIVE_UP, JobProgress, JobReport, PATIENCE, Plan, ProduceError, Producer,
-    Schedule, Shared, WINDOW, notes::Notes, window::Window,
+    Schedule, Shared, Target, WINDOW, notes::Notes, window::Window,
 };
 use crate::{
     ledger::message::MessageId,
@@ -43,6 +44,12 @@ type Announcing = JoinHandle<Result<(), EvidenceLost>>;
 
 pub(super) struct Running {
     client: Client,
+    /// Where it publishes, and where it is to publish from now on.
+    target: Target,
+    targets: watch::Receiver<Target>,
+    /// The first acknowledgement from there was told.
+    greeted: bool,
+    first: u64,
     evidence: Evidence,
     shared: Arc<Shared>,
     id: MessageId,
@@ -60,6 +67,11 @@ pub(super) struct Running {
     window: Window,
     notes: Notes,
     recovery: Option<Recovery>,
+    /// Acknowledged numbers that are sent again after a move.
+    again: Option<Again>,
+    retried: (u64, u64),
+    /// The highest number that was refused.
+    refused_to: u64,
     /// Numbers sent again, and where they were stored (0 as long as that is not known).
     resent: BTreeMap<u64, u64>,
     duplicates: u64,
@@ -78,7 +90,9 @@ impl Running {
         number: u32,
         progress: watch::Sender<JobProgress>,
     ) -> Result<Self, ProduceError> {
-        let client = producer.client.clone();
+        let mut targets = producer.target.subscribe();
+        let target = targets.borrow_and_update().clone();
+        let client = target.client.clone();
         let inbox = client.new_inbox();
         let replies =
             client.subscribe(format!("{inbox}.*")).await.map_err(|_| ProduceError::Closed)?;
@@ -106,6 +120,13 @@ impl Running {
             window: Window::new(plan.first),
             notes: Notes::new(number),
             recovery: None,
+            again: None,
+            retried: (0, 0),
+            refused_to: 0,
+            target,
+            targets,
+            greeted: false,
+            first: plan.first,
             resent: BTreeMap::new(),
             duplicates: 0,
             ids_taken: 0,
@@ -143,6 +164,9 @@ impl Running {
             while let Some(message) = self.replies.next().now_or_never() {
                 self.on_reply(&message.ok_or(ProduceError::Closed)?);
             }
+            if self.targets.has_changed().unwrap_or(false) {
+                self.follow().await?;
+            }
             self.expire_overdue().await;
             if self.notes.messages() >= WINDOW
                 || self.notes.since().is_some_and(|since| since.elapsed() >= FLUSH)
@@ -153,7 +177,8 @@ impl Running {
             if stop.is_cancelled() {
                 return Ok(Ended::Stopped);
             }
-            if self.end.is_some_and(|end| self.next >= end) && self.window.is_empty() {
+            let sent = self.end.is_some_and(|end| self.next >= end);
+            if sent && self.window.is_empty() && self.again.is_none() {
                 return Ok(Ended::Complete);
             }
             if let Some(recovery) = &self.recovery {
@@ -190,7 +215,8 @@ impl Running {
             self.recovery
                 .as_ref()
                 .map(|r| r.retry_at)
-                .filter(|_| connected && self.window.waiting() == 0),
+                .filter(|_| connected && self.window.waiting() == 0 && self.again_due().is_none()),
+            self.again_due(),
             self.pacer.next().filter(|_| self.recovery.is_none() && connected && room),
         ];
         let wake = wake.into_iter().flatten().min().unwrap_or(now + Duration::from_secs(1));
@@ -199,6 +225,7 @@ impl Running {
         select! {
             message = self.replies.next() => self.on_reply(&message.ok_or(ProduceError::Closed)?),
             () = sleep_until(wake) => {}
+            _ = self.targets.changed() => self.targets.mark_changed(),
             () = stop.cancelled() => {}
         }
         Ok(())
@@ -241,6 +268,7 @@ impl Running {
             ids_taken: self.ids_taken,
             refusals: self.refusals,
             resent: self.resent.len() as u64,
+            retried: self.retried,
             not_sent,
             took,
             ended,
@@ -249,7 +277,7 @@ impl Running {
 
     fn trouble(&self) -> Option<String> {
         if !is_connected(&self.client) {
-            return Some("not connected to the source zone".into());
+            return Some(format!("not connected to {}", self.target.told()));
         }
         self.recovery.as_ref().map(|recovery| {
             format!("{}; {} in doubt, to be sent again", recovery.why, self.window.unknown())

@@ -39,6 +39,13 @@ impl Window {
         self.waiting += 1;
     }
 
+    /// A number's outcome is open.
+    pub(super) fn is_open(&self, number: u64) -> bool {
+        let at = number.checked_sub(self.base).and_then(|at| usize::try_from(at).ok());
+        let slot = at.and_then(|at| self.slots.get(at));
+        slot.is_some_and(|slot| *slot != Slot::Settled)
+    }
+
     /// How many numbers it spans.
     pub(super) fn len(&self) -> usize {
         self.slots.len()

@@ -1,6 +1,8 @@
 //! The room's own doings: phases, steps, zones, tasks, marks, producer, consumers, ledger, screens.
 
-use super::{Change, State, ZoneBook, book::Offenders, flow, note, set, set_quietly};
+use super::{
+    Change, FURTHER_CONCLUSIONS, State, ZoneBook, book::Offenders, flow, note, set, set_quietly,
+};
 use crate::region::{
     UnixMs,
     event::{EventKind, Severity},
@@ -8,8 +10,8 @@ use crate::region::{
     names::ZoneName,
     observation::Consuming,
     status::{
-        Consumer, Drill, Ledger, Link, MarkKind, Mirror, Node, NodeState, Phase, Producer, Screen,
-        Task, Zone, ZoneState,
+        Conclusion, Consumer, Drill, Ledger, Link, MarkKind, Mirror, Node, NodeState, Phase,
+        Producer, Screen, Task, Verdict, Zone, ZoneState,
     },
     topology::{CopyKind, MirrorKind, Role, ZonePlan},
 };
@@ -227,9 +229,14 @@ impl State {
             events.push(note(Severity::Warn, "the producer's connection was made anew"));
         }
         let domain = self.status.source().map(|source| source.name.long());
+        let moved = |by: &String| {
+            let mut zones = self.status.zones.iter();
+            zones.any(|zone| zone.role == Role::Promoted && zone.name.long() == *by)
+        };
         if let (Some(by), Some(domain)) = (&producer.acked_by, domain)
             && old.acked_by.as_ref() != Some(by)
             && *by != domain
+            && !moved(by)
         {
             events.push(note(
                 Severity::Error,
@@ -349,6 +356,14 @@ impl State {
     /// What has been shown about one of the [`super::CONCLUSIONS`].
     pub(super) fn conclude(&mut self, told: &Concluded) -> Vec<EventKind> {
         self.watched.remove(&told.name);
+        // One after the four stands on the strip once its drill was tried.
+        if FURTHER_CONCLUSIONS.contains(&told.name.as_str())
+            && !self.status.conclusions.is_empty()
+            && !self.status.conclusions.iter().any(|known| known.name == told.name)
+        {
+            let (name, evidence) = (told.name.clone(), String::new());
+            self.status.conclusions.push(Conclusion { name, verdict: Verdict::Waiting, evidence });
+        }
         let mut known = self.status.conclusions.iter_mut();
         if let Some(known) = known.find(|known| known.name == told.name) {
             let change = set(&mut known.verdict, told.verdict);

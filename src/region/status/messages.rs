@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::region::UnixMs;
+use crate::region::{UnixMs, names::ZoneName};
 
 /// What the producer has done.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -41,7 +41,10 @@ pub struct Producer {
     pub config_hash: Option<String>,
     /// How often it reconnected.
     pub reconnects: u64,
-    /// The domain that acknowledged last; anything but the source's is alarming.
+    /// The zone it publishes into: the source, or a promoted zone that it was moved to.
+    #[serde(default)]
+    pub zone: Option<ZoneName>,
+    /// The domain that acknowledged last; anything but that zone's is alarming.
     pub acked_by: Option<String>,
     /// Why it cannot publish just now; `null` when it can.
     pub trouble: Option<String>,

@@ -3,8 +3,8 @@
 use std::{fmt::Write, path::PathBuf};
 
 use crate::{
-    command::{DrillRun, Sabotage},
-    drill::{library, script::Script},
+    command::{Command, DrillRun, Sabotage},
+    drill::{conclusions::REQUIREMENTS, library, script::Script},
     room::{
         failure::Failure,
         protocol::Outcome,
@@ -29,7 +29,7 @@ pub fn chosen(names: &[String]) -> std::result::Result<Vec<Script>, Failure> {
     for name in names {
         if name == ALL {
             let mut four: Vec<_> =
-                known.iter().filter(|script| script.conclusion.is_some()).cloned().collect();
+                known.iter().filter(|script| is_of_the_four(script)).cloned().collect();
             four.sort_by_key(|script| script.conclusion);
             chosen.extend(four);
             continue;
@@ -54,12 +54,24 @@ pub fn chosen(names: &[String]) -> std::result::Result<Vec<Script>, Failure> {
     Ok(chosen)
 }
 
+fn is_of_the_four(script: &Script) -> bool {
+    script.conclusion.is_some_and(|number| REQUIREMENTS.iter().any(|one| one.number == number))
+}
+
 /// Checks that there are such drills, and that the sabotage is one of theirs.
 ///
 /// # Errors
 /// When that is not so, or a script has a mistake.
 pub fn check(asked: &DrillRun) -> std::result::Result<(), Failure> {
     let scripts = chosen(&asked.names)?;
+    let promotes =
+        |script: &Script| script.commands().any(|line| matches!(line, Command::Promote { .. }));
+    if asked.rebuild_dedup && !scripts.iter().any(promotes) {
+        return Err(Failure::Refused(format!(
+            "`--rebuild-dedup` goes with a drill that promotes a zone, and {} does not: `drill run failover --rebuild-dedup`",
+            asked.names.join(", ")
+        )));
+    }
     asked.sabotage.map_or(Ok(()), |kind| fits(kind, &scripts))
 }
 

@@ -17,10 +17,10 @@ use crate::{
         audit::{self, Numbers},
         facts, replicas,
     },
-    region::{Input, NodeName, ZoneName, status::Verdict},
+    region::{Input, NodeName, Role, ZoneName, ZonePlan, status::Verdict},
     room::{
         clock::now_ms,
-        drain::{drain, living},
+        drain::{drain, has_quorum, living},
     },
 };
 
@@ -37,6 +37,7 @@ pub async fn gather(
     let last = end(ctx).await;
     let last = saboteur.duplicate(last).await.unwrap_or(last);
     for plan in runtime.plans() {
+        let last = through(ctx, &plan, last).await;
         // What does not come is in the last sample: the checks see it there.
         if let Some(outlook) = drain(&ctx.cx, &plan, last, &ctx.statuses, |_| {}).await {
             tracing::info!("zone {} is not done at the drill's end: {outlook:?}", plan.name);
@@ -53,6 +54,12 @@ pub async fn gather(
         for (node, state) in rest {
             unread(recorder, &plan.name, node, format!("it is {}", state.as_str()));
         }
+        if 2 * living.nodes.len() <= plan.nodes.len() {
+            for node in living.nodes {
+                unread(recorder, &plan.name, node.name, "its zone has no quorum".into());
+            }
+            continue;
+        }
         let described = match audit::describe(&zone.client, Numbers::Own).await {
             Ok(described) => described,
             Err(error) => {
@@ -63,6 +70,7 @@ pub async fn gather(
             }
         };
         let (client, run) = (&zone.client, &runtime.run);
+        let last = through(ctx, &plan, last).await;
         let read =
             replicas::read_replicas(client, &living, &described, run, 1..=last, |_| {}).await;
         for replica in read {
@@ -90,6 +98,22 @@ pub async fn gather(
     streams
 }
 
+/// Up to which sequence a zone is waited for and read: a promoted one has its own.
+async fn through(ctx: &DrillCtx, plan: &ZonePlan, last: u64) -> u64 {
+    if plan.role != Role::Promoted {
+        return last;
+    }
+    let asked = async {
+        let client = ctx.cx.runtime.zone(&plan.name).ok()?.client.clone();
+        let own = audit::describe(&client, Numbers::Own).await.ok()?.last_seq;
+        // What it took from producers counts on from what it copied.
+        let map = ctx.cx.runtime.renumbering(&plan.name);
+        let last = map.borrow().origin(own);
+        Some(if plan.renumbers() { last } else { own })
+    };
+    asked.await.unwrap_or(last)
+}
+
 fn unread(recorder: &Recorder, zone: &ZoneName, replica: NodeName, why: String) {
     recorder.write(Entry::Unread { zone: zone.clone(), replica, why, at: now_ms() });
 }
@@ -104,6 +128,7 @@ fn write(path: &Path, audit: &crate::ledger::audit::StreamAudit) -> std::io::Res
 async fn end(ctx: &DrillCtx) -> u64 {
     let asked = async {
         let source = ctx.cx.runtime.source_plan().ok()?;
+        has_quorum(&ctx.statuses.borrow().status, &source).ok()?;
         let client = ctx.cx.runtime.zone(&source.name).ok()?.client.clone();
         Some(audit::describe(&client, Numbers::Own).await.ok()?.last_seq)
     };

@@ -157,7 +157,9 @@ impl CommandIssuer {
     pub async fn undo(&mut self) {
         let left = std::mem::take(&mut self.left);
         let mut commands = Vec::new();
-        for (act, node) in left.nodes {
+        // Once another zone took its place, a source that came back would take messages, too.
+        let nodes = if self.recorder.run().has_promoted() { Vec::new() } else { left.nodes };
+        for (act, node) in nodes {
             commands.push(Command::Node { act, node });
         }
         for zone in left.cut {

@@ -9,12 +9,15 @@ use super::DrillCtx;
 use crate::{
     command::{Command, NodeAct},
     drill::script::Script,
+    platform::version_at_least,
     region::{
         Role, Status, ZoneName,
         remedy::Remedy,
         status::{LinkState, NodeState, Zone, ZoneState},
     },
-    room::{clock::now_ms, configuration::why_nothing_comes, runtime::Runtime},
+    room::{
+        clock::now_ms, configuration::why_nothing_comes, promote::PROMOTES_FROM, runtime::Runtime,
+    },
 };
 
 /// How long a drill waits for what passes by itself.
@@ -41,6 +44,7 @@ pub async fn ready(
     script: &Script,
     only: Option<&ZoneName>,
 ) -> Result<(ZoneName, ZoneName), String> {
+    may_promote(&ctx.statuses.borrow().status, script)?;
     let mut statuses = ctx.statuses.clone();
     let began = tokio::time::Instant::now();
     let (mut newest, mut reports) = (now_ms(), 0_u32);
@@ -65,6 +69,25 @@ pub async fn ready(
             changed = statuses.changed() => if changed.is_err() { return Err(obstacle) },
         }
     }
+}
+
+/// A region in which a zone was promoted has no source and copies to drill any more; and not every
+/// server can promote one.
+fn may_promote(status: &Status, script: &Script) -> Result<(), String> {
+    if let Some(zone) = status.zones.iter().find(|zone| zone.role == Role::Promoted) {
+        return Err(format!(
+            "zone {name} is promoted: `zone remove {name}` and `zone add {name}` make it a copy again once the source is back, `down --purge` and `up` begin anew",
+            name = zone.name
+        ));
+    }
+    let version = status.server_version.as_deref().unwrap_or_default();
+    let promotes = script.commands().any(|command| matches!(command, Command::Promote { .. }));
+    if promotes && !version_at_least(version, PROMOTES_FROM) {
+        return Err(format!(
+            "nats-server {version} cannot make a copy a stream of its own, 2.12 and later can: `down --purge`, then `zonedrill up --nats-version 2.15.1`"
+        ));
+    }
+    Ok(())
 }
 
 /// Will the drill be void if a node is not there: does it judge by every replica, without bringing

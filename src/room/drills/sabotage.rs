@@ -117,6 +117,12 @@ impl Saboteur {
             {
                 self.meddle(kind);
             }
+            (Sabotage::NoRetry, Command::ProducerMove { .. }) => {
+                if let Ok(producer) = self.runtime.producer() {
+                    producer.forget_retries(true);
+                    self.tell("the producer secretly sends no acknowledged message again");
+                }
+            }
             (Sabotage::Unimpaired, Command::Impair { .. }) => self.impaired = true,
             (Sabotage::Unimpaired, _) if produces && self.impaired && !self.done => {
                 self.make_whole();
@@ -278,6 +284,7 @@ impl Saboteur {
         if let Ok(producer) = self.runtime.producer() {
             producer.clear_fault();
             producer.configure_back();
+            producer.forget_retries(false);
         }
         for zone in self.runtime.zones() {
             zone.control.send_if_modified(|held| std::mem::take(&mut held.defiant));

@@ -53,6 +53,7 @@ pub async fn run(ctx: &DrillCtx, script: &Script, how: How) -> Result<Ended, Fai
         source: source.clone(),
         mirror: mirror.clone(),
         new_zone: free.clone(),
+        rebuild_dedup: how.rebuild_dedup,
     };
     let filled = script.fill(&filling).map_err(|error| Failure::Refused(error.to_string()))?;
     let new_zone = filled
@@ -70,6 +71,7 @@ pub async fn run(ctx: &DrillCtx, script: &Script, how: How) -> Result<Ended, Fai
         script: filled.text.clone(),
         scale: how.scale,
         sabotage: how.sabotage,
+        rebuild_dedup: how.rebuild_dedup,
         run: runtime.run.to_string(),
         damaged: damaged(&runtime.home.folder, runtime.run.as_str()),
         region: runtime.home.region.clone(),
@@ -302,6 +304,7 @@ mod tests {
             script: String::new(),
             scale: 1,
             sabotage: None,
+            rebuild_dedup: false,
             run: "k3f9q2".into(),
             damaged: None,
             region: "east".into(),

@@ -254,9 +254,13 @@ impl StateActor {
                 let cut = self.cut_zones();
                 task::spawn(cx, |cx| repair::repair(cx, zone, cut));
             }
-            Command::Promote { zone, rebuild_dedup, force } => {
+            Command::ProducerMove { zone, resend } => {
                 let statuses = self.publish.subscribe();
-                let asked = promote::Asked { zone, rebuild_dedup, force };
+                task::spawn(cx, move |cx| produce::move_to(cx, zone, resend, statuses));
+            }
+            Command::Promote { zone, rebuild_dedup, force, follow } => {
+                let statuses = self.publish.subscribe();
+                let asked = promote::Asked { zone, rebuild_dedup, force, follow };
                 task::spawn(cx, |cx| promote::promote(cx, asked, statuses));
             }
             Command::Verify { zone, json, .. } => {
@@ -337,7 +341,6 @@ impl StateActor {
         took_ms: u64,
     ) {
         let command = given.command.to_string();
-        // The log gets the first line; a table belongs to who asked for it.
         let first = said.lines().next().unwrap_or_default().to_owned();
         let event = match outcome {
             Outcome::Done => EventKind::CommandDone { command, said: first, took_ms },

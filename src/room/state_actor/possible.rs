@@ -65,7 +65,7 @@ impl StateActor {
             }
             Command::Heal { zone: None } => self.cut_zones().into_iter().map(Lease::Link).collect(),
             Command::ZoneAdd { .. } => added.cloned().map(Lease::Zone).into_iter().collect(),
-            Command::Repair { zone: Some(zone) } => {
+            Command::Repair { zone: Some(zone) } | Command::ProducerMove { zone, .. } => {
                 self.runtime.zone(zone)?;
                 vec![Lease::Zone(zone.clone())]
             }

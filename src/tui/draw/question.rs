@@ -4,7 +4,7 @@
 use crate::{
     command::{Command, Drill, NodeAct},
     drill::{
-        conclusions::REQUIREMENTS,
+        conclusions::{FURTHER, REQUIREMENTS, Requirement},
         library,
         script::{Filling, Script},
     },
@@ -96,9 +96,13 @@ fn drills(names: &[String], scale: u64, zone: Option<&ZoneName>, status: &Status
         source: source.name.clone(),
         mirror: mirror.clone(),
         new_zone: "new".parse().ok(),
+        rebuild_dedup: false,
     };
     let all = names.iter().any(|name| name == "all");
-    let chosen = || REQUIREMENTS.iter().filter(|one| all || names.iter().any(|n| n == one.drill));
+    let named = |one: &&Requirement| names.iter().any(|name| name == one.drill);
+    let chosen = || {
+        REQUIREMENTS.iter().filter(move |one| all || named(one)).chain(FURTHER.iter().filter(named))
+    };
     let scripts = library::builtin();
     let mut told: Vec<String> = Vec::new();
     for script in scripts.iter().filter(|script| chosen().any(|one| one.drill == script.name)) {
@@ -116,6 +120,12 @@ fn drills(names: &[String], scale: u64, zone: Option<&ZoneName>, status: &Status
                 }
                 Command::ConsumerRate { zone, rate: Some(_) } => {
                     format!("The consumer of zone {zone} is slowed down for some seconds.")
+                }
+                Command::Promote { zone, .. } => {
+                    format!(
+                        "Zone {} is killed and stays so; zone {zone} takes its place.",
+                        source.name
+                    )
                 }
                 Command::ZoneAdd { .. } => "A zone is added, and stays.".into(),
                 _ => continue,

@@ -92,8 +92,8 @@ pub(super) fn body(zone: &Zone, width: usize, lines: usize, scene: Scene<'_>) ->
             Some(told) => pane.mirror(mirror, told, zone.recorded.is_some()),
             None => pane.section("mirror", &[Fact::new("state", "?", scene.theme.stale())], 1),
         },
-        // Producers publish at the source, and where others run it nobody here counts them.
-        None if zone.of_others() || zone.role != Role::Source => {}
+        // Where others run it nobody here counts what is published.
+        None if zone.of_others() || !publishes_here(zone, scene) => {}
         None => pane.producer(),
     }
     pane.containers(zone);
@@ -106,6 +106,12 @@ pub(super) fn body(zone: &Zone, width: usize, lines: usize, scene: Scene<'_>) ->
         pane.titled("lag", vec![spark], 4);
     }
     pane.rows
+}
+
+/// Producers publish at the source, or in the zone that they were moved to.
+fn publishes_here(zone: &Zone, scene: Scene<'_>) -> bool {
+    let moved = scene.status.producer.zone.as_ref();
+    moved.map_or(zone.role == Role::Source, |to| *to == zone.name)
 }
 
 /// A pane's rows as they are put together.
@@ -315,8 +321,9 @@ impl<'a> Pane<'a> {
             list.push(Fact::new("reconnects", format::count(producer.reconnects), theme.warn()));
         }
         if let Some(domain) = &producer.acked_by {
-            let source = status.source().map(|z| z.name.long());
-            let style = if source.as_ref() == Some(domain) { theme.value() } else { theme.bad() };
+            let zone = producer.zone.as_ref().or_else(|| status.source().map(|zone| &zone.name));
+            let meant = zone.is_some_and(|zone| zone.long() == *domain);
+            let style = if meant { theme.value() } else { theme.bad() };
             list.push(Fact::new("acked by", domain.clone(), style));
         }
         self.section("producer", &list, 1);

@@ -38,6 +38,16 @@ impl Running {
         let Some(number) = number_of(&message.subject) else { return };
         match read_reply(message) {
             Reply::Stored { seq, domain, duplicate } => {
+                let seq = self.target.map.as_ref().map_or(seq, |map| map.borrow().origin(seq));
+                self.greet();
+                if self.is_again(number) {
+                    self.evidence.meter().acked(seq);
+                    self.note_again(Ack { number, seq, domain: &domain, duplicate });
+                    if self.state.acked_by.as_deref() != Some(&*domain) {
+                        self.state.acked_by = Some(domain.into_owned());
+                    }
+                    return;
+                }
                 if self.window.settle(number) {
                     if let Some(stored) = self.resent.get_mut(&number) {
                         *stored = seq;
@@ -49,7 +59,9 @@ impl Running {
                 // Also a second copy at another sequence, if that should ever happen: the ledger
                 // must know.
                 self.evidence.meter().acked(seq);
-                self.shared.last_seq.fetch_max(seq, Ordering::Relaxed);
+                if self.target.source {
+                    self.shared.last_seq.fetch_max(seq, Ordering::Relaxed);
+                }
                 self.notes.acked(Ack { number, seq, domain: &domain, duplicate });
                 self.state.acked += 1;
                 self.duplicates += u64::from(duplicate);
@@ -64,6 +76,7 @@ impl Running {
                     recovery.timeouts = 0;
                 }
             }
+            Reply::Refused(_) if self.is_again(number) => self.acknowledged_again(number, false),
             Reply::Refused(why) => {
                 if self.window.settle(number) {
                     self.refused(number, why);
@@ -76,7 +89,8 @@ impl Running {
                 }
             }
         }
-        if self.recovery.is_some() && self.window.unknown() == 0 && self.window.waiting() == 0 {
+        let settled = self.window.unknown() == 0 && self.window.waiting() == 0;
+        if self.recovery.is_some() && settled && self.again.is_none() {
             self.recovery = None;
         }
     }
@@ -84,6 +98,7 @@ impl Running {
     /// A message is not stored, for certain.
     pub(super) fn refused(&mut self, number: u64, why: String) {
         self.state.failed += 1;
+        self.refused_to = self.refused_to.max(number);
         *self.refusals.entry(why.clone()).or_default() += 1;
         self.notes.failed((number, 1), why);
     }

@@ -19,7 +19,7 @@ use crate::{
 const TURN: u64 = 128;
 
 /// What became of an attempt to send.
-enum Sent {
+pub(super) enum Sent {
     Yes,
     /// There was no room; nothing was sent.
     Blocked,
@@ -117,6 +117,9 @@ impl Running {
         if !due || self.window.waiting() > 0 || !is_connected(&self.client) {
             return Ok(());
         }
+        if self.send_acknowledged().await? {
+            return Ok(());
+        }
         let Some(number) = self.window.first_unknown() else {
             self.recovery = None;
             return Ok(());
@@ -136,7 +139,7 @@ impl Running {
         Ok(())
     }
 
-    async fn publish(&mut self, number: u64) -> Result<Sent, ProduceError> {
+    pub(super) async fn publish(&mut self, number: u64) -> Result<Sent, ProduceError> {
         self.id.number = number;
         let mut payload = encode(&self.id, steady_us(), self.size);
         if self.shared.takes(Fault::Corrupt) {

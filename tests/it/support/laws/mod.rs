@@ -156,6 +156,7 @@ fn script(drill: &str) -> Script {
         source: name("a"),
         mirror: name("b"),
         new_zone: (drill == "grow").then(|| name("c")),
+        rebuild_dedup: false,
     };
     all.iter().find(|script| script.name == drill).unwrap().fill(&filling).unwrap()
 }

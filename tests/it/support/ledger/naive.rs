@@ -43,6 +43,7 @@ impl Naive {
                 Record::Run { .. }
                 | Record::Baseline { .. }
                 | Record::CutShort { .. }
+                | Record::Promoted { .. }
                 | Record::ZoneRemoved { .. } => {}
             }
         }

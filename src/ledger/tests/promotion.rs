@@ -1,0 +1,140 @@
+//! A promoted zone has a line of its own.
+
+use crate::{
+    ledger::{Ledger, account::Account, record::Record},
+    region::{UnixMs, ZoneName},
+};
+
+const AT: UnixMs = 9;
+
+fn zone(name: &str) -> ZoneName {
+    name.parse().unwrap()
+}
+
+fn acked(domain: &str, n: u64, c: u64, s: u64, dup: bool, at: UnixMs) -> Record {
+    Record::Acked { p: 1, n, c, s, d: domain.into(), dup, at }
+}
+
+fn received(z: &str, n: u64, c: u64, s: u64) -> Record {
+    Record::Received { z: zone(z), p: 1, n, s, c, r: 1, at: AT }
+}
+
+/// The source acknowledged 10 messages, zone b was promoted with 8 of them.
+fn promoted() -> Ledger {
+    let records = [
+        Record::Intend { p: 1, n: 1, c: 20, at: AT },
+        acked("zone-a", 1, 8, 1, false, 100),
+        received("a", 1, 10, 1),
+        received("b", 1, 8, 1),
+        acked("zone-a", 9, 2, 9, false, 130),
+        Record::Promoted { z: zone("b"), s: 8, at: 200 },
+    ];
+    apply(Ledger::new("k3f9q2".parse().unwrap(), "east"), &records)
+}
+
+fn apply(mut ledger: Ledger, records: &[Record]) -> Ledger {
+    for record in records {
+        assert_eq!(ledger.objection(record), None);
+        ledger.apply(record);
+    }
+    ledger
+}
+
+fn b(ledger: &Ledger, floor: u64) -> Account {
+    ledger.account(&zone("b"), Some(floor))
+}
+
+#[test]
+fn what_the_source_acknowledged_alone_is_lost_until_it_is_sent_again() {
+    let ledger = promoted();
+    let told = ledger.promotion(&zone("b")).unwrap();
+    assert_eq!((told.after, told.owed.count, told.owed_ms), (8, 2, Some(30)));
+    assert_eq!(
+        (told.missing.count, &told.missing.ids[..]),
+        (2, &["k3f9q2-p1-9..10".to_owned()][..])
+    );
+    assert_eq!((b(&ledger, 8).lost, b(&ledger, 8).received), (2, 8));
+    assert!(ledger.promotion(&zone("a")).is_none());
+    // Its first new message takes the sequence that another one has at the source.
+    let resent = Record::Resent { p: 1, n: 9, c: 2, at: AT };
+    let again = [resent, acked("zone-b", 9, 2, 9, false, AT), received("b", 9, 2, 9)];
+    let more = [acked("zone-b", 11, 5, 11, false, AT), received("b", 11, 5, 11)];
+    let ledger = apply(apply(ledger, &again), &more);
+    let told = ledger.promotion(&zone("b")).unwrap();
+    assert_eq!((told.owed.count, told.missing.count, told.acked), (2, 0, 5));
+    assert_eq!((told.resent, told.known, told.stored_twice.count), (2, 0, 0));
+    let account = b(&ledger, 15);
+    assert!(account.is_clean(), "{account:?}");
+    assert_eq!((account.acked, account.received, account.behind), (15, 15, 0));
+    // The source's own account is what it was.
+    let a = ledger.account(&zone("a"), Some(10));
+    assert!(a.is_clean(), "{a:?}");
+    assert_eq!((a.received, a.acked, ledger.acked_of(1)), (10, 15, 15));
+    assert_eq!((ledger.acked_by()["zone-a"], ledger.acked_by()["zone-b"]), (10, 7));
+    assert_eq!((ledger.totals().acked, ledger.totals().in_flight), (15, 5));
+}
+
+#[test]
+fn what_a_promoted_zone_alone_had_is_lost_with_it() {
+    let more = [acked("zone-b", 11, 5, 9, false, AT), Record::ZoneRemoved { z: zone("b"), at: AT }];
+    let ledger = apply(promoted(), &more[..1]);
+    assert_eq!(ledger.account(&zone("a"), Some(10)).lost, 0);
+    let ledger = apply(ledger, &more[1..]);
+    assert_eq!(ledger.account(&zone("a"), Some(10)).lost, 5);
+    assert!(ledger.promotion(&zone("b")).is_none());
+}
+
+#[test]
+fn a_retry_that_is_stored_a_second_time_is_told_and_a_known_one_is_not() {
+    let retry = |n: u64, s: u64, dup: bool| {
+        [Record::Resent { p: 1, n, c: 1, at: AT }, acked("zone-b", n, 1, s, dup, AT)]
+    };
+    let known = apply(promoted(), &retry(7, 7, true));
+    let told = known.promotion(&zone("b")).unwrap();
+    assert_eq!((told.resent, told.known, told.stored_twice.count), (1, 1, 0));
+    assert_eq!((b(&known, 8).duplicates, told.acked), (0, 0));
+
+    let twice = apply(apply(promoted(), &retry(7, 9, false)), &[received("b", 7, 1, 9)]);
+    let told = twice.promotion(&zone("b")).unwrap();
+    assert_eq!((told.resent, told.known, told.stored_twice.count), (1, 0, 1));
+    assert_eq!(told.stored_twice.ids, ["k3f9q2-p1-7"]);
+    assert_eq!(b(&twice, 9).duplicates, 1);
+    assert!(twice.account(&zone("a"), Some(10)).is_clean());
+}
+
+/// Its acknowledgement was lost with the source, the copy had it: nobody but the zone's consumer
+/// knows that it was held.
+#[test]
+fn a_message_that_nobody_acknowledged_and_the_copy_held_is_stored_twice_as_well() {
+    let records = [
+        Record::Intend { p: 1, n: 1, c: 3, at: AT },
+        acked("zone-a", 1, 2, 1, false, AT),
+        received("b", 1, 3, 1),
+        Record::Unknown { p: 1, n: 3, c: 1, at: AT },
+        Record::Promoted { z: zone("b"), s: 3, at: AT },
+        Record::Resent { p: 1, n: 3, c: 1, at: AT },
+        acked("zone-b", 3, 1, 4, false, AT),
+        received("b", 3, 1, 4),
+    ];
+    let ledger = apply(Ledger::new("k3f9q2".parse().unwrap(), "east"), &records);
+    let told = ledger.promotion(&zone("b")).unwrap();
+    assert_eq!((told.owed.count, told.owed_ms, told.stored_twice.count), (0, Some(0), 1));
+    assert_eq!(ledger.totals().unknown, 0);
+}
+
+#[test]
+fn acknowledgements_that_are_written_late_count_where_they_belong() {
+    // Written after the promotion, though the copy has one of them.
+    let records = [
+        Record::Intend { p: 1, n: 1, c: 20, at: AT },
+        acked("zone-a", 1, 8, 1, false, 100),
+        Record::Promoted { z: zone("b"), s: 9, at: 200 },
+        acked("zone-a", 9, 2, 9, false, 130),
+    ];
+    let ledger = apply(Ledger::new("k3f9q2".parse().unwrap(), "east"), &records);
+    let told = ledger.promotion(&zone("b")).unwrap();
+    assert_eq!((told.owed.count, told.missing.ids[0].as_str()), (1, "k3f9q2-p1-10"));
+    let ledger = apply(promoted(), &[acked("zone-a", 11, 2, 11, false, 150)]);
+    let told = ledger.promotion(&zone("b")).unwrap();
+    assert_eq!((told.owed.count, told.owed_ms, told.missing.count), (4, Some(50), 4));
+}
