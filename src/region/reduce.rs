@@ -39,7 +39,7 @@ use super::{
     past,
     status::{Conclusion, EXTERNAL, Mark, MarkKind, Phase, Status, Verdict, Zone, ZoneState},
     storm::Storm,
-    topology::Role,
+    topology::{Network, Role},
 };
 
 pub use self::book::Offenders;
@@ -117,6 +117,13 @@ impl State {
     #[must_use]
     pub fn open(mut self, open: bool) -> Self {
         self.status.open = open;
+        self
+    }
+
+    /// Says what carries the links, where the platform has a choice.
+    #[must_use]
+    pub fn over(mut self, network: Option<Network>) -> Self {
+        self.status.network = network;
         self
     }
 

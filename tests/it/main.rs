@@ -60,3 +60,4 @@ mod tampering;
 mod verdicts;
 mod verify;
 mod versions;
+mod wire;

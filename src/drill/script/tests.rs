@@ -175,7 +175,7 @@ fn the_four_conclusions_are_there_at_any_scale() {
     let scripts = library::builtin();
     let names: Vec<&str> = scripts.iter().map(|script| script.name.as_str()).collect();
     assert_eq!(names[..4], ["cut", "heal", "independent", "grow"]);
-    assert_eq!(names[4..], ["slow", "halfopen", "flap", "unnoticed"]);
+    assert_eq!(names[4..], ["slow", "halfopen", "flap", "unnoticed", "blackhole"]);
     for (number, script) in (1..).zip(&scripts) {
         assert_eq!(script.conclusion, Some(number).filter(|number| *number <= 4));
         for scale in [1, 3, 1000] {
@@ -191,11 +191,11 @@ fn the_four_conclusions_are_there_at_any_scale() {
 #[test]
 fn a_folder_of_ones_own_adds_and_replaces_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    assert_eq!(library::load(Some(&folder.path().join("none"))).unwrap().len(), 8);
+    assert_eq!(library::load(Some(&folder.path().join("none"))).unwrap().len(), 9);
     std::fs::write(folder.path().join("mine.toml"), GOOD).unwrap();
     let scripts = library::load(Some(folder.path())).unwrap();
-    assert_eq!(scripts.len(), 9);
-    assert_eq!(scripts[8].about, "a try");
+    assert_eq!(scripts.len(), 10);
+    assert_eq!(scripts[9].about, "a try");
     // A name is taken once, by the program first.
     for name in ["cut", "grow", "mine"] {
         let text = format!("# another\n{}", GOOD.replace("mine", name));
