@@ -183,7 +183,7 @@ impl State {
                 }
             }
             Observation::Link { zone, count, echo } => {
-                self.carried(now, &zone, count.map(|count| *count), echo, &mut events);
+                self.carried(now, &zone, count.as_deref(), echo, &mut events);
             }
             Observation::SourcePending { zone, pending } => {
                 if let Some(i) = self.index(&zone) {

@@ -118,7 +118,7 @@ impl State {
         &mut self,
         now: UnixMs,
         zone: &ZoneName,
-        count: Option<LinkCount>,
+        count: Option<&LinkCount>,
         echo: Option<Echo>,
         events: &mut Vec<EventKind>,
     ) {
@@ -133,7 +133,7 @@ impl State {
             .iter()
             .map(|node| node.seen.as_ref().filter(|seen| fresh(now, seen.at_ms))?.leaf_bytes);
         let taken = bytes.sum();
-        let look = count.map(|count| Look { at_ms: now, count, source, mirror, taken });
+        let look = count.map(|count| Look { at_ms: now, count: *count, source, mirror, taken });
         let book = &mut self.books[i];
         let carried = &mut book.carried;
         let Some(link) = &mut self.status.zones[i].link else { return };

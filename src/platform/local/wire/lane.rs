@@ -89,7 +89,9 @@ impl Lane {
         self.queue(bytes as u64, false);
         if passes {
             self.line.pass(bytes);
-            travelled.into_iter().for_each(|time| self.line.held(time));
+            if let Some(time) = travelled {
+                self.line.held(time);
+            }
         } else {
             self.packets.silenced += 1;
         }

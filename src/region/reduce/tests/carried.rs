@@ -30,6 +30,8 @@ impl Lab {
         self.events.extend(events);
     }
 
+    // A test says what was counted where it asks.
+    #[allow(clippy::large_types_passed_by_value)]
     fn counted(&mut self, count: LinkCount) {
         let count = Some(Box::new(count));
         self.observe(Observation::Link { zone: zone("b"), count, echo: None });
