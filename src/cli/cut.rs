@@ -38,7 +38,7 @@ const LONGEST: Duration = Duration::from_secs(3600);
 const EVERY: Duration = Duration::from_secs(1);
 /// How long a healed link may take to be as before, and a copy to catch up, before that is told.
 const HEALED_WITHIN: Duration = Duration::from_secs(60);
-/// How often a heal is tried before it is left to the guard.
+/// Heals that are tried before it is left to the guard.
 const TRIES: usize = 3;
 
 /// A link that may be cut: everything that was asked for is there.
@@ -161,7 +161,7 @@ impl<'a> Cutting<'a> {
         Ok(Self { zone, how, link, audit })
     }
 
-    /// Whether the rights suffice, as far as that can be told.
+    /// Whether the rights suffice.
     fn permitted(&self, region: &Region) -> eyre::Result<()> {
         if *self.how != Cut::Pause {
             return Ok(());
@@ -240,7 +240,7 @@ impl<'a> Cutting<'a> {
             .wrap_err("no guard could be started, so nothing is cut")?;
         let hook = self.hook(line);
         match spawn_blocking(move || hook.run("cut")).await? {
-            Ok(said) => self.said("the cut command", &said),
+            Ok(text) => said("the cut command", &text),
             Err(why) => print(&format!(
                 "the cut command: {}; it is healed all the same at the end",
                 readable(&why)
@@ -254,18 +254,12 @@ impl<'a> Cutting<'a> {
         Ok(self.audit.note(what, &json!({"request": request}))?)
     }
 
-    fn said(&self, who: &str, text: &str) {
-        if !text.is_empty() {
-            print(&format!("{who} says: {}", readable(text)));
-        }
-    }
-
     /// What the user's own command says of the link: it is told, and proves nothing.
     async fn ask_status(&self) {
         let Cut::Hook { status: Some(status), .. } = self.how else { return };
         let hook = self.hook(status);
         match spawn_blocking(move || hook.run("status")).await {
-            Ok(Ok(said)) => self.said("the status command", &said),
+            Ok(Ok(text)) => said("the status command", &text),
             Ok(Err(why)) => print(&format!("the status command: {}", readable(&why))),
             Err(_) => {}
         }
@@ -343,8 +337,8 @@ impl<'a> Cutting<'a> {
                 }
             };
             match done {
-                Ok(said) => {
-                    self.said("the heal command", &said);
+                Ok(text) => {
+                    said("the heal command", &text);
                     return Ok(());
                 }
                 Err(error) => why = error,
@@ -356,8 +350,7 @@ impl<'a> Cutting<'a> {
 
     /// Waits until the link is as before, and the copy holds what the source held at the heal.
     async fn heals(&mut self, before: &Look, missed: u64, hurry: &mut Hurry) -> bool {
-        let (zone, began) = (self.zone.clone(), Instant::now());
-        let (mut goal, mut healed) = (None, false);
+        let (zone, began, mut goal, mut healed) = (self.zone, Instant::now(), None, false);
         while began.elapsed() < HEALED_WITHIN {
             let look = self.link.look().await;
             let after = seconds(began.elapsed().as_millis() as u64);
@@ -396,5 +389,12 @@ impl Told {
             Some(proof) if proof.is_of_a_cut() => Outcome::Done,
             _ => Outcome::Void,
         }
+    }
+}
+
+/// What one of the user's commands said last.
+fn said(who: &str, text: &str) {
+    if !text.is_empty() {
+        print(&format!("{who} says: {}", readable(text)));
     }
 }

@@ -39,6 +39,8 @@ use self::{
     output::print,
     words::{Cli, ConfigWords, OthersArgs, PortBase, RegionWords, ScreenArgs, StartArgs, Words},
 };
+#[cfg(target_os = "linux")]
+use crate::platform::local::wire;
 use crate::{
     command::{
         Command, Record,
@@ -56,6 +58,12 @@ use crate::{
 #[must_use]
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
+    #[cfg(target_os = "linux")]
+    if arguments.get(1).is_some_and(|word| word == wire::helper::SUBCOMMAND) {
+        // Before there is any thread: only a process of one can make a user namespace.
+        wire::helper::run();
+        return ExitCode::SUCCESS;
+    }
     let done = match bundle::asked(&arguments) {
         Some(asked) => bundle::verify(&asked),
         None => match parse(arguments) {

@@ -13,7 +13,7 @@ use crate::{
     region::{
         CopyKind, MirrorKind, Settings, ZoneName,
         file::Act,
-        topology::{DEFAULT_NATS_VERSION, DEFAULT_PORT_BASE, MOST_ZONES},
+        topology::{DEFAULT_NATS_VERSION, DEFAULT_PORT_BASE, MOST_ZONES, Network},
     },
     room::{
         guard,
@@ -110,6 +110,9 @@ pub struct StartArgs {
     /// Where the servers run: `local` or `docker` [default: local]
     #[arg(long, global = true)]
     pub platform: Option<String>,
+    /// What carries the links (local): `relay` connections, or a `wire` packets, for faults as real lines have them (Linux) [default: relay]
+    #[arg(long, global = true, value_enum)]
+    pub network: Option<Network>,
     /// The address at which containers publish their ports (docker) [default: 127.0.0.1]
     #[arg(long, global = true, value_name = "ADDRESS", value_parser = an_address)]
     pub publish: Option<IpAddr>,
@@ -288,6 +291,7 @@ impl StartArgs {
             ("--port-base", self.port_base.is_some()),
             ("--zones", !self.zones.is_empty()),
             ("--platform", self.platform.is_some()),
+            ("--network", self.network.is_some()),
             ("--publish", self.publish.is_some()),
             ("--adopt", self.adopt),
             ("--open", self.open),
@@ -307,6 +311,7 @@ impl StartArgs {
         let kept = kept.unwrap_or_else(|| Settings {
             region: home.region.clone(),
             platform: "local".into(),
+            network: Network::default(),
             nats_version: DEFAULT_NATS_VERSION.into(),
             nats_server: None,
             mirror: None,
@@ -342,9 +347,16 @@ impl StartArgs {
             self.publish.is_none() || platform == "docker",
             "`--publish` is for containers: it goes with `--platform docker`; the {platform} platform listens at 127.0.0.1"
         );
+        let local = platform == "local";
+        let network = self.network.unwrap_or(if local { kept.network } else { Network::Relay });
+        eyre::ensure!(
+            local || network == Network::Relay,
+            "`--network wire` is of the local platform: the {platform} platform has its own network"
+        );
         Ok(Settings {
             region: home.region.clone(),
             platform,
+            network,
             publish: self.publish.or(kept.publish),
             nats_version: self.nats_version.clone().unwrap_or(kept.nats_version),
             nats_server,

@@ -18,7 +18,7 @@ pub const LARGEST_SCALE: u64 = 100_000;
 
 /// The drills zonedrill comes with, and what each is about. A user's own are known to the room
 /// only.
-pub(super) const DRILLS: [(&str, &str); 9] = [
+pub(super) const DRILLS: [(&str, &str); 10] = [
     ("cut", "both zones go on consuming while the link is cut"),
     ("heal", "nothing lost, duplicated or reordered after a heal"),
     ("independent", "the zones' consumers move independently"),
@@ -28,6 +28,7 @@ pub(super) const DRILLS: [(&str, &str); 9] = [
     ("halfopen", "one direction is silent until the servers notice"),
     ("flap", "the link comes and goes while messages flow"),
     ("unnoticed", "a silence shorter than the servers' pings"),
+    ("blackhole", "large packets vanish on the way (up --network wire)"),
 ];
 
 /// What can be done with drills.
@@ -171,7 +172,7 @@ impl Sabotage {
 pub enum DrillWords {
     /// Run drills, one after the other; the exit code is the verdict
     Run {
-        /// cut, heal, independent, grow, failover, slow, halfopen, flap, unnoticed, your own; `all` (the first four), `conditions` (the last four)
+        /// cut, heal, independent, grow, failover, slow, halfopen, flap, unnoticed, blackhole, your own; `all` (the first four), `conditions` (the last five)
         #[arg(required = true)]
         names: Vec<String>,
         /// The mirror zone they are about [default: the first that can be drilled]

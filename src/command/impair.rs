@@ -89,7 +89,7 @@ impl LinkCondition {
 pub struct ImpairWords {
     /// The mirror zone
     zone: ZoneName,
-    /// A link that has a name: satellite, transpacific, thin, flapping, halfopen, or one of your own
+    /// A link that has a name: satellite, transpacific, thin, lossy, flapping, halfopen, blackhole, or one of your own
     preset: Option<String>,
     /// What is sent arrives so much later (100ms), in each direction that is meant
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
@@ -103,12 +103,21 @@ pub struct ImpairWords {
     /// Nothing arrives; names a direction
     #[arg(long)]
     silent: bool,
-    /// So much is lost (5%); not over a relay
+    /// So much is lost (5%); this and the next four only over a wire (`up --network wire`)
     #[arg(long, value_name = "SHARE")]
     loss: Option<Share>,
-    /// Larger packets are dropped; not over a relay
+    /// Larger packets are dropped
     #[arg(long, value_name = "BYTES")]
     mtu: Option<u16>,
+    /// So many of the packets are overtaken by later ones
+    #[arg(long, value_name = "SHARE")]
+    reorder: Option<Share>,
+    /// So many arrive twice
+    #[arg(long, value_name = "SHARE")]
+    duplicate: Option<Share>,
+    /// Of so many a bit is changed
+    #[arg(long, value_name = "SHARE")]
+    corrupt: Option<Share>,
     /// Up and down again and again (5s/2s)
     #[arg(long, value_name = "UP/DOWN")]
     flap: Option<Flap>,
@@ -144,6 +153,7 @@ impl TryFrom<ImpairWords> for (ZoneName, Impair, Option<Duration>) {
     fn try_from(words: ImpairWords) -> Result<Self, ParseError> {
         let ImpairWords { delay, jitter, rate, silent, loss, mtu, flap, reset, direction, .. } =
             words;
+        let (reorder, duplicate, corrupt) = (words.reorder, words.duplicate, words.corrupt);
         check_length(words.heal_after, "impair")?;
         let way = Way {
             delay_ms: ms(delay).unwrap_or(0),
@@ -152,6 +162,9 @@ impl TryFrom<ImpairWords> for (ZoneName, Impair, Option<Duration>) {
             silent,
             loss,
             mtu,
+            reorder,
+            duplicate,
+            corrupt,
         };
         let said =
             !way.is_whole() || flap.is_some() || reset.is_some() || direction != Direction::Both;
@@ -185,7 +198,9 @@ impl fmt::Display for Impair {
         say("delay", (way.delay_ms > 0).then(|| time(way.delay_ms)));
         say("jitter", (way.jitter_ms > 0).then(|| time(way.jitter_ms)));
         say("rate", way.rate_bps.map(|rate| rate.to_string()));
-        say("loss", way.loss.map(|loss| loss.to_string()));
+        for (feature, share) in way.shares() {
+            say(feature.as_str(), share.map(|share| share.to_string()));
+        }
         say("mtu", way.mtu.map(|mtu| mtu.to_string()));
         say("flap", flap.map(|flap| flap.to_string()));
         say("reset", reset.map(time));
@@ -206,6 +221,8 @@ pub(super) mod tests {
             delay_ms,
             jitter_ms: jitter.min(delay_ms),
             rate_bps: rate.map(BitRate),
+            corrupt: rate.map(|rate| Share((rate % 999) as u16 + 1)),
+            reorder: rate.map(|rate| Share((rate % 99) as u16 + 1)),
             ..Way::default()
         };
         let words = (
@@ -254,6 +271,8 @@ pub(super) mod tests {
             ("impair b --flap 5s/2s --direction to", "of the whole link"),
             ("impair b --flap 5s/2s --reset 5s", "leave --reset out"),
             ("impair b --mtu 100 --direction to", "an mtu of 100"),
+            ("impair b --corrupt 100%", "a corrupt of 100% is not"),
+            ("impair b --reorder 0%", "a reorder of 0% is not"),
             ("impair b --delay 5ms --silent --direction to", "delay says nothing"),
             ("impair b thin --for 0s", "would impair nothing"),
             ("cut b --direction to --kind refuse", "one direction"),

@@ -9,7 +9,7 @@ use super::{
 };
 
 /// The scripts compiled in, by file.
-const BUILTIN: [(&str, &str); 9] = [
+const BUILTIN: &[(&str, &str)] = &[
     ("cut.toml", include_str!("../../config/drills/cut.toml")),
     ("heal.toml", include_str!("../../config/drills/heal.toml")),
     ("independent.toml", include_str!("../../config/drills/independent.toml")),
@@ -19,6 +19,7 @@ const BUILTIN: [(&str, &str); 9] = [
     ("halfopen.toml", include_str!("../../config/drills/halfopen.toml")),
     ("flap.toml", include_str!("../../config/drills/flap.toml")),
     ("unnoticed.toml", include_str!("../../config/drills/unnoticed.toml")),
+    ("blackhole.toml", include_str!("../../config/drills/blackhole.toml")),
 ];
 
 /// The drills that come with the program: the four conclusions in their order, then the others.

@@ -318,13 +318,14 @@ pub fn check_condition(
         return Ok(());
     };
     let (name, have) = (platform.name(), can.iter().map(|one| one.as_str()).collect::<Vec<_>>());
-    let why = if !missing.needs_packets() {
-        "it does not carry the links itself; the local platform does: `zonedrill up --platform local`".into()
-    } else if can.is_empty() {
-        "it does not carry packets, and neither does any other platform of this version".into()
+    let why = if can.is_empty() {
+        let network = if missing.needs_packets() { " --network wire" } else { "" };
+        format!(
+            "it does not carry the links itself; the local platform does: `zonedrill up --platform local{network}`"
+        )
     } else {
         format!(
-            "its links are TCP relays, and TCP repairs what happens to packets before a server sees it; no platform of this version carries packets. It can do {}",
+            "its links are TCP relays, and TCP repairs what happens to packets before a server sees it; a wire carries packets: `zonedrill up --network wire`. It can do {}",
             have.join(", ")
         )
     };

@@ -62,6 +62,9 @@ words! {
         Reset = "reset",
         Loss = "loss",
         Mtu = "mtu",
+        Reorder = "reorder",
+        Duplicate = "duplicate",
+        Corrupt = "corrupt",
     }
 }
 
@@ -69,7 +72,7 @@ impl Feature {
     /// Only what carries packets can do it: between a relay and a server, TCP repairs it unseen.
     #[must_use]
     pub const fn needs_packets(self) -> bool {
-        matches!(self, Self::Loss | Self::Mtu)
+        matches!(self, Self::Loss | Self::Mtu | Self::Reorder | Self::Duplicate | Self::Corrupt)
     }
 }
 
@@ -89,6 +92,12 @@ pub struct Way {
     pub loss: Option<Share>,
     /// Larger packets are dropped; bytes.
     pub mtu: Option<u16>,
+    /// So many of the packets are held back, so that later ones overtake them.
+    pub reorder: Option<Share>,
+    /// So many of the packets arrive twice.
+    pub duplicate: Option<Share>,
+    /// Of so many of the packets a bit is changed.
+    pub corrupt: Option<Share>,
 }
 
 /// What is asked of a link, in each direction.
@@ -110,7 +119,7 @@ pub struct LinkCondition {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConditionError {
     #[error(
-        "nothing is asked of the link: give a preset or one of --delay, --rate, --silent, --flap, --reset, --loss, --mtu (`heal` ends what there is)"
+        "nothing is asked of the link: give a preset or one of --delay, --rate, --silent, --flap, --reset, --loss, --mtu, --reorder, --duplicate, --corrupt (`heal` ends what there is)"
     )]
     Nothing,
     #[error(
@@ -131,8 +140,8 @@ pub enum ConditionError {
     SilentAnd(Feature),
     #[error("silent in both directions is a cut: `cut ZONE --kind silent`")]
     SilentBoth,
-    #[error("a loss of {0} is not between 0.1% and 99.9%: nothing at all is `--silent`")]
-    Loss(Share),
+    #[error("a {0} of {1} is not between 0.1% and 99.9%: nothing at all is `--silent`")]
+    Share(Feature, Share),
     #[error("an mtu of {0} is not between {LEAST_MTU} and {MOST_MTU} bytes")]
     Mtu(u16),
     #[error("{0} is not between 200ms and 1h, for how long a link is up, down, or not reset")]
@@ -171,14 +180,30 @@ impl Way {
         if self.delay_ms > LONGEST_DELAY_MS {
             return Err(ConditionError::Delay(time(self.delay_ms)));
         }
-        match (self.rate_bps, self.loss, self.mtu) {
-            (Some(rate), _, _) if rate.0 < LEAST_RATE => Err(ConditionError::Rate(rate)),
-            (_, Some(loss), _) if !(1..1000).contains(&loss.0) => Err(ConditionError::Loss(loss)),
-            (_, _, Some(mtu)) if !(LEAST_MTU..=MOST_MTU).contains(&mtu) => {
+        let mut shares = self.shares().into_iter();
+        if let Some((feature, share)) = shares
+            .find_map(|(one, share)| Some((one, share.filter(|s| !(1..1000).contains(&s.0))?)))
+        {
+            return Err(ConditionError::Share(feature, share));
+        }
+        match (self.rate_bps, self.mtu) {
+            (Some(rate), _) if rate.0 < LEAST_RATE => Err(ConditionError::Rate(rate)),
+            (_, Some(mtu)) if !(LEAST_MTU..=MOST_MTU).contains(&mtu) => {
                 Err(ConditionError::Mtu(mtu))
             }
             _ => Ok(()),
         }
+    }
+
+    /// What happens to a share of the packets.
+    #[must_use]
+    pub fn shares(&self) -> [(Feature, Option<Share>); 4] {
+        [
+            (Feature::Loss, self.loss),
+            (Feature::Reorder, self.reorder),
+            (Feature::Duplicate, self.duplicate),
+            (Feature::Corrupt, self.corrupt),
+        ]
     }
 
     /// What is asked of it.
@@ -190,6 +215,9 @@ impl Way {
             (self.silent, Feature::Silence),
             (self.loss.is_some(), Feature::Loss),
             (self.mtu.is_some(), Feature::Mtu),
+            (self.reorder.is_some(), Feature::Reorder),
+            (self.duplicate.is_some(), Feature::Duplicate),
+            (self.corrupt.is_some(), Feature::Corrupt),
         ]
         .into_iter()
         .filter_map(|(asked, feature)| asked.then_some(feature))
@@ -262,7 +290,9 @@ impl fmt::Display for Way {
             (delay, jitter) => parts.push(format!("{} ±{}", time(delay), time(jitter))),
         }
         parts.extend(self.rate_bps.map(|rate| format!("{rate}/s")));
-        parts.extend(self.loss.map(|loss| format!("{loss} lost")));
+        let words = ["lost", "reordered", "doubled", "corrupted"];
+        let shares = self.shares().into_iter().zip(words);
+        parts.extend(shares.filter_map(|((_, share), word)| Some(format!("{} {word}", share?))));
         parts.extend(self.mtu.map(|mtu| format!("mtu {mtu}")));
         if self.silent {
             parts.push("silent".into());

@@ -39,7 +39,7 @@ use super::{
     past,
     status::{Conclusion, EXTERNAL, Mark, MarkKind, Phase, Status, Verdict, Zone, ZoneState},
     storm::Storm,
-    topology::Role,
+    topology::{Network, Role},
 };
 
 pub use self::book::Offenders;
@@ -123,6 +123,13 @@ impl State {
         self
     }
 
+    /// Says what carries the links, where the platform has a choice.
+    #[must_use]
+    pub fn over(mut self, network: Option<Network>) -> Self {
+        self.status.network = network;
+        self
+    }
+
     /// The picture as of the last input, to look something up without copying it.
     #[must_use]
     pub fn peek(&self) -> &Status {
@@ -179,7 +186,7 @@ impl State {
                 }
             }
             Observation::Link { zone, count, echo } => {
-                self.carried(now, &zone, count.map(|count| *count), echo, &mut events);
+                self.carried(now, &zone, count.as_deref(), echo, &mut events);
             }
             Observation::SourcePending { zone, pending } => {
                 if let Some(i) = self.index(&zone) {

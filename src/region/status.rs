@@ -43,7 +43,7 @@ use super::{
     actor::Person,
     configuration::Kind,
     names::ZoneName,
-    topology::{CopyKind, MirrorKind, Role},
+    topology::{CopyKind, MirrorKind, Network, Role},
 };
 
 /// One consistent picture of a region: the whole of `status --json`.
@@ -52,6 +52,9 @@ pub struct Status {
     pub region: String,
     /// Where its servers run: `local`, `docker`, `external`.
     pub platform: String,
+    /// What carries the links on the local platform; `null` on others.
+    #[serde(default)]
+    pub network: Option<Network>,
     /// The nats-server version, once a server has said it.
     pub server_version: Option<String>,
     /// How mirrors pull, once decided.
@@ -109,6 +112,15 @@ pub struct Late {
 pub const EXTERNAL: &str = "external";
 
 impl Status {
+    /// The platform, with what carries its links if that is not the usual: `local, wire`.
+    #[must_use]
+    pub fn where_it_runs(&self) -> String {
+        match self.network {
+            Some(Network::Wire) => format!("{}, wire", self.platform),
+            Some(Network::Relay) | None => self.platform.clone(),
+        }
+    }
+
     /// Nothing can be commanded here: it is the record of a region, or a region of others.
     #[must_use]
     pub fn only_shown(&self) -> bool {

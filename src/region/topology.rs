@@ -111,6 +111,27 @@ impl CutKind {
     }
 }
 
+words! {
+    /// What carries the links of the local platform.
+    #[derive(Default, clap::ValueEnum)]
+    pub enum Network {
+        /// Relays of TCP connections; everywhere.
+        #[default]
+        Relay = "relay",
+        /// Packets between network namespaces; Linux, without root.
+        Wire = "wire",
+    }
+}
+
+impl Network {
+    /// As the region's settings keep it: what is usual is not said.
+    #[must_use]
+    #[allow(clippy::trivially_copy_pass_by_ref)]
+    pub fn is_relay(&self) -> bool {
+        *self == Self::Relay
+    }
+}
+
 /// What a region is brought up with. Kept beside its data, so that a later `up` is the same.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -119,6 +140,9 @@ pub struct Settings {
     pub region: String,
     /// Where the servers run: `local` or `docker`.
     pub platform: String,
+    /// What carries the links of the local platform.
+    #[serde(default, skip_serializing_if = "Network::is_relay")]
+    pub network: Network,
     /// The server version to fetch when none is named by path.
     pub nats_version: String,
     /// A server binary to use instead of looking for one.

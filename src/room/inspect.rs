@@ -169,6 +169,33 @@ async fn link(cx: &CommandCtx, zone: &ZoneName) -> Result {
                     maybe(Some(way.held)),
                     way.least_us.map_or_else(|| "?".into(), |us| format!("{} ms", us / 1000)),
                 );
+                let packets = way.packets;
+                let told = [
+                    (packets.came, "packets came"),
+                    (packets.silenced, "silenced"),
+                    (packets.lost, "lost"),
+                    (packets.too_large, "too large"),
+                    (packets.overflowed, "beyond the queue"),
+                    (packets.spoiled, "corrupted"),
+                    (packets.doubled, "doubled"),
+                    (packets.held_back, "held back"),
+                ];
+                let told: Vec<String> = told
+                    .into_iter()
+                    .filter(|(number, _)| *number > 0)
+                    .map(|(number, what)| format!("{number} {what}"))
+                    .collect();
+                if !told.is_empty() {
+                    let _ = writeln!(text, "    {}", told.join(", "));
+                }
+            }
+            for (end, seen) in [("source", count.source_end), ("zone", count.zone_end)] {
+                let Some(seen) = seen else { continue };
+                let _ = writeln!(
+                    text,
+                    "  the kernel at the {end}: {} segments sent again, {} came corrupted, {} twice, {} out of order",
+                    seen.retransmitted, seen.spoiled, seen.repeated, seen.out_of_order
+                );
             }
             text.push('\n');
         }

@@ -141,6 +141,8 @@ fn platform(
             nats_version,
             nats_server,
             cache,
+            network: settings.network,
+            program: std::env::current_exe().unwrap_or_else(|_| "zonedrill".into()),
         }))),
         "docker" => Ok(Box::new(docker::DockerPlatform::new(docker::DockerOptions {
             common,
@@ -216,7 +218,8 @@ pub async fn run(home: Home, asked: Settings, once: bool) -> Result<(), RoomErro
     let (bus, inbox) = Mailbox::new();
     let started = clock::now_ms();
     let port_base = settings.port_base;
-    let state = State::new(&home.region, platform.name(), started).open(access.open);
+    let network = (settings.platform == "local").then_some(settings.network);
+    let state = State::new(&home.region, platform.name(), started).open(access.open).over(network);
     let first = Arc::new(server::Published::new(state.status(started)));
     let (publish, statuses) = watch::channel(first);
     let wire = Arc::new(server::EventWire::default());

@@ -84,7 +84,7 @@ pub(super) fn settle(
 mod tests {
     use super::*;
     use crate::{
-        region::{CopyKind, MirrorKind},
+        region::{CopyKind, MirrorKind, topology::Network},
         room::evidence::LedgerWriter,
     };
 
@@ -97,6 +97,7 @@ mod tests {
         let kept = Settings {
             region: "test".into(),
             platform: "local".into(),
+            network: Network::default(),
             nats_version: "2.15.1".into(),
             nats_server: None,
             mirror: Some(MirrorKind::Durable),

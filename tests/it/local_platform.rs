@@ -22,7 +22,7 @@ use zonedrill::{
     region::{
         NodeName, Role, ZoneName, ZonePlan,
         observation::ProcessState,
-        topology::{self, CutKind},
+        topology::{self, CutKind, Network},
     },
 };
 
@@ -56,6 +56,8 @@ fn platform_at(home: &Path, source: &ZonePlan) -> LocalPlatform {
         nats_version: topology::DEFAULT_NATS_VERSION.into(),
         nats_server: Some(crate::support::server::nats_server().to_owned()),
         cache: Path::new(env!("CARGO_TARGET_TMPDIR")).join("nats-server"),
+        network: Network::default(),
+        program: env!("CARGO_BIN_EXE_zonedrill").into(),
     })
 }
 

@@ -61,3 +61,4 @@ mod tampering;
 mod verdicts;
 mod verify;
 mod versions;
+mod wire;

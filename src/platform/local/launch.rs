@@ -3,9 +3,13 @@
 use std::{
     fs::File,
     io::{self, Read, Seek, SeekFrom},
-    os::unix::process::{CommandExt, ExitStatusExt},
+    os::{
+        fd::OwnedFd,
+        unix::process::{CommandExt, ExitStatusExt},
+    },
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
+    sync::Arc,
 };
 
 use crate::{
@@ -15,6 +19,13 @@ use crate::{
 
 /// How much of a log's end is searched for the reason of an end.
 const LOG_TAIL: u64 = 16 * 1024;
+
+/// Where a server runs that is on the wire.
+#[derive(Clone, Debug)]
+pub struct Namespaces {
+    pub user: Arc<OwnedFd>,
+    pub net: Arc<OwnedFd>,
+}
 
 /// How to start a node's server.
 #[derive(Clone, Debug)]
@@ -27,6 +38,8 @@ pub struct Launch {
     /// The region's name and whose it is, for whoever looks at the process.
     pub region: String,
     pub identity: Identity,
+    /// Of its zone, where that is on the wire.
+    pub namespaces: Option<Namespaces>,
 }
 
 impl Launch {
@@ -46,7 +59,7 @@ impl Launch {
             .process_group(0);
         marks::mark(&mut command, &self.region, &self.identity);
         marks::mark_server(&mut command, node);
-        die_with_us(&mut command);
+        enter_and_die_with_us(&mut command, self.namespaces.clone());
         command.spawn().map_err(|error| PlatformError::io("run", &self.program, error))
     }
 
@@ -86,12 +99,19 @@ impl Launch {
     }
 }
 
-/// Has the kernel kill the child when the keeper's thread ends, however it ends.
+/// Has the child join its zone's namespaces, and the kernel kill it when the keeper's thread ends,
+/// however it ends.
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
-fn die_with_us(command: &mut Command) {
+fn enter_and_die_with_us(command: &mut Command, namespaces: Option<Namespaces>) {
+    use nix::sched::{CloneFlags, setns};
     let parent = rustix::process::getpid();
     let hook = move || {
+        if let Some(Namespaces { user, net }) = &namespaces {
+            setns(user, CloneFlags::CLONE_NEWUSER)?;
+            setns(net, CloneFlags::CLONE_NEWNET)?;
+        }
+        // After them: a change of credentials forgets it.
         rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
         // If the room died before the line above, its signal will never come.
         if rustix::process::getppid() == Some(parent) {
@@ -100,8 +120,9 @@ fn die_with_us(command: &mut Command) {
             Err(rustix::io::Errno::SRCH.into())
         }
     };
-    // SAFETY: between fork and exec only async-signal-safe calls are allowed. The hook makes two
-    // bare system calls and builds an error from a number; it allocates nothing and takes no lock.
+    // SAFETY: between fork and exec only async-signal-safe calls are allowed. The hook makes a few
+    // bare system calls on descriptors that it holds and builds an error from a number; it allocates
+    // nothing and takes no lock.
     unsafe {
         command.pre_exec(hook);
     }
@@ -109,7 +130,7 @@ fn die_with_us(command: &mut Command) {
 
 /// Elsewhere the file of process ids is what ends leftovers, at the next start.
 #[cfg(not(target_os = "linux"))]
-fn die_with_us(_command: &mut Command) {}
+fn enter_and_die_with_us(_command: &mut Command, _namespaces: Option<Namespaces>) {}
 
 /// The end of a file from `from` on, at most [`LOG_TAIL`] bytes; empty when it cannot be read.
 fn tail(path: &Path, from: u64) -> String {

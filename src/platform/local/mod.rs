@@ -1,4 +1,4 @@
-//! nats-server processes on loopback, and links as relays in the room.
+//! nats-server processes of this machine, and links in the room.
 //!
 //! | file | what is inside |
 //! |---|---|
@@ -7,7 +7,10 @@
 //! | `launch` | how a server process is begun, and how its end is explained |
 //! | `pids` | which processes are ours, across rooms |
 //! | `ports` | which ports are free, and who has the others |
-//! | `relay` | the links |
+//! | `relay` | the links as relays of connections (`--network relay`) |
+//! | `wire` | the links as wires that carry packets (`--network wire`, Linux) |
+//! | `line` | one direction of either: when something arrives, and what was counted |
+//! | `zone` | a zone that is up: what carries its link |
 //! | `node` | a node's folder, and when it is up |
 //!
 //! Everything is under `servers` in the region's folder: a folder for each node with its
@@ -15,16 +18,22 @@
 
 pub mod binary;
 mod launch;
+mod line;
 mod node;
 mod pids;
 pub mod ports;
 mod process;
 pub mod relay;
+#[cfg(target_os = "linux")]
+pub mod wire;
+#[cfg(not(target_os = "linux"))]
+#[path = "wire_elsewhere.rs"]
+pub mod wire;
+mod zone;
 
 use std::{
     collections::BTreeMap,
     fs, io,
-    net::{Ipv4Addr, SocketAddr},
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -39,7 +48,8 @@ use self::{
     binary::{Binary, Wanted},
     node::Folder,
     process::{Ask, Supervisor},
-    relay::Relay,
+    wire::Wire,
+    zone::Zone,
 };
 use super::{
     Common, LinkStats, Platform, PlatformError, PlatformEvent, Progress, check_condition,
@@ -49,7 +59,7 @@ use crate::region::{
     NodeName, ZoneName, ZonePlan,
     condition::{Feature, LinkCondition},
     observation::ProcessTruth,
-    topology::{CutKind, NodePlan, Role},
+    topology::{CutKind, Network, NodePlan, Role},
 };
 
 /// How the local platform is set up.
@@ -63,6 +73,10 @@ pub struct LocalOptions {
     pub nats_server: Option<PathBuf>,
     /// The folder of fetched servers.
     pub cache: PathBuf,
+    /// What carries the links.
+    pub network: Network,
+    /// This program's own file: the wire's helper is this program.
+    pub program: PathBuf,
 }
 
 /// Servers as processes of this machine. Dropping it kills them.
@@ -70,19 +84,14 @@ pub struct LocalPlatform {
     options: LocalOptions,
     servers: PathBuf,
     keeper: Supervisor,
+    /// Until they are taken, and for the wire to tell.
     events: Mutex<Option<mpsc::UnboundedReceiver<PlatformEvent>>>,
+    teller: mpsc::UnboundedSender<PlatformEvent>,
+    wire: tokio::sync::Mutex<Option<Arc<Wire>>>,
     binary: tokio::sync::Mutex<Option<Binary>>,
     zones: Mutex<BTreeMap<ZoneName, Arc<Zone>>>,
     /// Servers that are noted as this region's and carry another's id, in words.
     left_alone: Mutex<Vec<String>>,
-}
-
-/// A zone that is up, or coming up.
-struct Zone {
-    plan: ZonePlan,
-    link: Option<Relay>,
-    /// Held while the link is cut or healed: the one must not overtake the other.
-    turn: tokio::sync::Mutex<()>,
 }
 
 impl LocalPlatform {
@@ -98,7 +107,9 @@ impl LocalPlatform {
         let servers = options.common.home.join("servers");
         let (sender, events) = mpsc::unbounded_channel();
         Self {
-            keeper: Supervisor::new(pid_file(&servers), sender),
+            keeper: Supervisor::new(pid_file(&servers), sender.clone()),
+            teller: sender,
+            wire: tokio::sync::Mutex::new(None),
             servers,
             options,
             events: Mutex::new(Some(events)),
@@ -131,11 +142,42 @@ impl LocalPlatform {
         Ok(known.insert(binary::find(wanted, progress).await?).clone())
     }
 
+    /// The wire, begun if there is none yet.
+    async fn wire(&self) -> Result<Arc<Wire>, PlatformError> {
+        let mut known = self.wire.lock().await;
+        if let Some(wire) = &*known {
+            return Ok(Arc::clone(wire));
+        }
+        let LocalOptions { common, program, .. } = self.options.clone();
+        let events = self.teller.clone();
+        let begun =
+            tokio::task::spawn_blocking(move || Wire::start(&program, &common, events)).await;
+        let begun = begun.map_err(io::Error::other);
+        let begun = begun.map_err(|e| PlatformError::io("make a wire in", &self.servers, e))?;
+        Ok(Arc::clone(known.insert(begun?)))
+    }
+
+    /// Makes what carries the zone's link, and where its servers run.
+    async fn place(&self, plan: &ZonePlan) -> Result<Zone, PlatformError> {
+        match self.options.network {
+            Network::Wire => Zone::on_a_wire(plan, self.wire().await?).await,
+            Network::Relay => {
+                let made = Zone::with_a_relay(plan, &self.options.common.source).await;
+                made.map_err(|e| PlatformError::io("make a link for", &self.servers, e))
+            }
+        }
+    }
+
     /// Starts a node and returns when it answers.
-    async fn launch(&self, binary: &Binary, plan: &NodePlan) -> Result<(), PlatformError> {
+    async fn launch(
+        &self,
+        binary: &Binary,
+        zone: &Zone,
+        plan: &NodePlan,
+    ) -> Result<(), PlatformError> {
         let folder = self.folder(&plan.name);
         let deadline = folder.patience();
-        let launch = folder.launch(&binary.path, &self.options.common);
+        let launch = folder.launch(&binary.path, &self.options.common, zone.namespaces());
         let ended = self.keeper.start(&plan.name, launch).await?;
         let answer = node::answers(plan, ended, deadline).await;
         answer.map_err(|why| PlatformError::NotStarted {
@@ -146,12 +188,14 @@ impl LocalPlatform {
     }
 
     async fn bring_up(&self, binary: &Binary, zone: &Zone) -> Result<(), PlatformError> {
-        let links: Vec<String> =
-            zone.link.iter().flat_map(Relay::addresses).map(ToString::to_string).collect();
+        let links = zone.links(&self.options.common.source);
+        let wired = zone.namespaces().is_some();
         for node in &zone.plan.nodes {
-            self.folder(&node.name).prepare(&zone.plan, node, &binary.version, &links)?;
+            let folder = self.folder(&node.name);
+            folder.prepare(&zone.plan, node, &binary.version, &links, wired)?;
         }
-        let started = join_all(zone.plan.nodes.iter().map(|node| self.launch(binary, node))).await;
+        let nodes = zone.plan.nodes.iter();
+        let started = join_all(nodes.map(|node| self.launch(binary, zone, node))).await;
         started.into_iter().collect()
     }
 
@@ -224,23 +268,14 @@ impl Platform for LocalPlatform {
             return Err(PlatformError::NodeState { node: node.name.clone(), why });
         }
         self.check_zone(plan).await?;
-        let link = match plan.role {
-            Role::Source => None,
-            Role::Mirror | Role::Promoted => {
-                let leaf =
-                    |node: &NodePlan| SocketAddr::from((Ipv4Addr::LOCALHOST, node.leaf_port));
-                let targets: Vec<_> = self.options.common.source.nodes.iter().map(leaf).collect();
-                let link = Relay::start(&targets).await;
-                Some(link.map_err(|e| PlatformError::io("make a link for", &self.servers, e))?)
-            }
-        };
-        let zone = Arc::new(Zone { plan: plan.clone(), link, turn: tokio::sync::Mutex::new(()) });
+        let zone = Arc::new(self.place(plan).await?);
         self.zones().insert(plan.name.clone(), Arc::clone(&zone));
         let up = self.bring_up(&binary, &zone).await;
         if up.is_err() {
             self.zones().remove(&plan.name);
             // What it failed for is what the user must hear.
             let _ = self.end_nodes(plan, Ask::Kill).await;
+            zone.close().await;
         }
         up
     }
@@ -248,6 +283,7 @@ impl Platform for LocalPlatform {
     async fn remove_zone(&self, name: &ZoneName, purge: bool) -> Result<(), PlatformError> {
         let zone = self.zone(name)?;
         let ended = self.end_nodes(&zone.plan, Ask::Stop).await;
+        zone.close().await;
         self.zones().remove(name);
         if purge {
             for node in &zone.plan.nodes {
@@ -262,7 +298,7 @@ impl Platform for LocalPlatform {
         let plan = zone.plan.nodes.iter().find(|plan| &plan.name == node);
         let plan = plan.ok_or_else(|| PlatformError::NoZone(node.zone.clone()))?;
         let binary = self.binary(&|_| {}).await?;
-        self.launch(&binary, plan).await
+        self.launch(&binary, &zone, plan).await
     }
 
     async fn stop_node(&self, node: &NodeName) -> Result<(), PlatformError> {
@@ -287,49 +323,35 @@ impl Platform for LocalPlatform {
     }
 
     fn cut_kinds(&self) -> &'static [CutKind] {
-        &[CutKind::Refuse, CutKind::Silent]
+        match self.options.network {
+            Network::Relay => &[CutKind::Refuse, CutKind::Silent],
+            Network::Wire => &wire::CUTS,
+        }
     }
 
     async fn cut(&self, name: &ZoneName, kind: CutKind) -> Result<(), PlatformError> {
         choose_cut(self, Some(kind))?;
-        let zone = self.zone(name)?;
-        let link = zone.link.as_ref().ok_or_else(|| PlatformError::NoLink(name.clone()))?;
-        let _turn = zone.turn.lock().await;
-        link.cut(kind).await;
-        Ok(())
+        self.zone(name)?.cut(kind).await
     }
 
     fn features(&self) -> &'static [Feature] {
-        const HAVE: [Feature; 6] = [
-            Feature::Delay,
-            Feature::Jitter,
-            Feature::Rate,
-            Feature::Silence,
-            Feature::Flap,
-            Feature::Reset,
-        ];
-        &HAVE
+        match self.options.network {
+            Network::Relay => &relay::FEATURES,
+            Network::Wire => &wire::FEATURES,
+        }
     }
 
     async fn impair(&self, name: &ZoneName, condition: LinkCondition) -> Result<(), PlatformError> {
         check_condition(self, &condition)?;
-        let zone = self.zone(name)?;
-        let link = zone.link.as_ref().ok_or_else(|| PlatformError::NoLink(name.clone()))?;
-        let _turn = zone.turn.lock().await;
-        link.impair(condition);
-        Ok(())
+        self.zone(name)?.impair(condition).await
     }
 
     async fn heal(&self, name: &ZoneName) -> Result<(), PlatformError> {
-        let zone = self.zone(name)?;
-        let link = zone.link.as_ref().ok_or_else(|| PlatformError::NoLink(name.clone()))?;
-        let _turn = zone.turn.lock().await;
-        link.heal();
-        Ok(())
+        self.zone(name)?.heal().await
     }
 
     async fn link_stats(&self, name: &ZoneName) -> Option<LinkStats> {
-        Some(self.zone(name).ok()?.link.as_ref()?.stats())
+        self.zone(name).ok()?.stats().await
     }
 
     async fn truth(&self) -> Vec<(NodeName, ProcessTruth)> {

@@ -9,7 +9,11 @@ use std::{
 
 use tokio::time::{sleep, timeout};
 
-use super::{launch::Launch, process::Ended};
+use super::{
+    launch::{Launch, Namespaces},
+    process::Ended,
+    wire,
+};
 use crate::{
     platform::{
         Common, PlatformError,
@@ -63,7 +67,12 @@ impl Folder {
     }
 
     /// How to start the node.
-    pub fn launch(&self, program: &Path, common: &Common) -> Launch {
+    pub fn launch(
+        &self,
+        program: &Path,
+        common: &Common,
+        namespaces: Option<Namespaces>,
+    ) -> Launch {
         Launch {
             program: program.to_owned(),
             config: self.config(),
@@ -71,16 +80,19 @@ impl Folder {
             stderr: self.0.join("stderr.log"),
             region: common.region.clone(),
             identity: common.identity.clone(),
+            namespaces,
         }
     }
 
-    /// Makes the folder and writes the configuration into it; data of an earlier life stays.
+    /// Makes the folder and writes the configuration into it; data of an earlier life stays. On the
+    /// wire each node has an address of its own, and clients come from outside.
     pub fn prepare(
         &self,
         zone: &ZonePlan,
         node: &NodePlan,
         version: &str,
         links: &[String],
+        wired: bool,
     ) -> Result<(), PlatformError> {
         fs::DirBuilder::new()
             .recursive(true)
@@ -89,7 +101,7 @@ impl Folder {
             .map_err(|error| PlatformError::io("create folder", &self.0, error))?;
         let path = self.config();
         let wrong = |error| PlatformError::io("write", &path, error);
-        let text = self.render(zone, node, version, links).map_err(wrong)?;
+        let text = self.render(zone, node, version, links, wired).map_err(wrong)?;
         // Owner only: there are passwords in it.
         let mut file = fs::OpenOptions::new();
         let file = file.write(true).create(true).truncate(true).mode(0o600).open(&path);
@@ -102,18 +114,23 @@ impl Folder {
         node: &NodePlan,
         version: &str,
         links: &[String],
+        wired: bool,
     ) -> io::Result<String> {
         let utf8 = |path: PathBuf| {
             let told = path.into_os_string().into_string();
             told.map_err(|path| io::Error::other(format!("{} is not UTF-8", path.display())))
         };
+        let host = |node: &NodePlan| {
+            if wired { wire::address(zone, node).to_string() } else { "127.0.0.1".into() }
+        };
+        let (listen_host, outside) = (host(node), format!("127.0.0.1:{}", node.client_port));
         let peers = zone.nodes.iter().filter(|peer| peer.name != node.name);
         let routes: Vec<String> =
-            peers.map(|peer| format!("127.0.0.1:{}", peer.cluster_port)).collect();
+            peers.map(|peer| format!("{}:{}", host(peer), peer.cluster_port)).collect();
         let values = Values {
             version,
-            listen_host: "127.0.0.1",
-            clients: Clients::ComeThere,
+            listen_host: &listen_host,
+            clients: if wired { Clients::ComeTo(&outside) } else { Clients::ComeThere },
             ping_interval: &LOCAL_PINGS.written(),
             routes: &routes,
             pid_file: &utf8(self.0.join("nats.pid"))?,

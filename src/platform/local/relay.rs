@@ -7,9 +7,7 @@
 //! | file | what is inside |
 //! |---|---|
 //! | `pump` | one direction of a connection: the plain way, and the way through a condition |
-//! | `line` | one direction of the link: when what is sent over it arrives, and what was counted |
 
-mod line;
 mod pump;
 
 use std::{
@@ -28,13 +26,20 @@ use tokio::{
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use self::{line::Line, pump::Pump};
+use self::pump::Pump;
+use super::line::Line;
 use crate::{
     platform::LinkStats,
     region::{
-        condition::{Direction, LinkCondition, Way, measured::LinkCount},
+        condition::{Direction, Feature, LinkCondition, Way, measured::LinkCount},
         topology::CutKind,
     },
+};
+
+/// What a relay can do to a link.
+pub const FEATURES: [Feature; 6] = {
+    use Feature::{Delay, Flap, Jitter, Rate, Reset, Silence};
+    [Delay, Jitter, Rate, Silence, Flap, Reset]
 };
 
 /// What the link does at present.
@@ -246,6 +251,7 @@ impl Relay {
             to_zone: to_zone.count(),
             from_zone: from_zone.count(),
             resets: read(&counters.resets),
+            ..LinkCount::default()
         };
         let before = read(&counters.to_zone_before_cut) + read(&counters.from_zone_before_cut);
         LinkStats {

@@ -5,19 +5,14 @@
 //! counts what passes it and not what walks around it, and a round trip that was slow once proves
 //! no delay.
 
+mod proof;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Direction, Feature, LinkCondition, Way};
+pub use self::proof::{Proof, prove};
+use super::{Direction, Feature, LinkCondition};
 use crate::region::UnixMs;
-
-/// Timers are this much too early at most, in microseconds.
-const EARLY_US: u64 = 1_000;
-/// A line held to a rate that carries more than these percent of it is not held to it.
-const RATE_PERCENT: u64 = 125;
-/// Connections to the servers carry also what is no message; what their ends count may be so many
-/// percent of what the line carried. Beyond that the servers have compressed it.
-const ENDS_PERCENT: u64 = 150;
 
 /// What the carrier of a link counted in one direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +33,59 @@ pub struct WayCount {
     pub sum_us: u64,
     /// The longest of them.
     pub most_us: u64,
+    /// Where packets are carried: what became of them.
+    pub packets: PacketCount,
+}
+
+/// What became of the packets of one direction since the condition is in effect; all 0 where bytes
+/// are carried, not packets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PacketCount {
+    /// Packets that came.
+    pub came: u64,
+    /// Dropped, since the direction is silent or the link cut.
+    pub silenced: u64,
+    /// Dropped by chance.
+    pub lost: u64,
+    /// Dropped, since they were larger than the `mtu`.
+    pub too_large: u64,
+    /// Dropped, since the queue of a thin line was full.
+    pub overflowed: u64,
+    /// Passed with a bit changed.
+    pub spoiled: u64,
+    /// Passed twice.
+    pub doubled: u64,
+    /// Held back, so that others could overtake them.
+    pub held_back: u64,
+}
+
+/// What the kernel at one end of the link counted of TCP since the condition is in effect; of all
+/// connections of the zone, which are few besides those over the link.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EndCount {
+    /// Segments sent again.
+    pub retransmitted: u64,
+    /// Packets that came with a wrong checksum.
+    pub spoiled: u64,
+    /// Segments that came though they had come before.
+    pub repeated: u64,
+    /// Segments that came before one that was sent earlier.
+    pub out_of_order: u64,
+}
+
+impl EndCount {
+    /// What was counted since then.
+    #[must_use]
+    pub fn since(self, then: Self) -> Self {
+        Self {
+            retransmitted: self.retransmitted.saturating_sub(then.retransmitted),
+            spoiled: self.spoiled.saturating_sub(then.spoiled),
+            repeated: self.repeated.saturating_sub(then.repeated),
+            out_of_order: self.out_of_order.saturating_sub(then.out_of_order),
+        }
+    }
 }
 
 /// What the carrier of a link counted.
@@ -50,6 +98,9 @@ pub struct LinkCount {
     pub from_zone: WayCount,
     /// How often all connections were reset since the condition is in effect.
     pub resets: u64,
+    /// What the ends' kernels counted, where the platform can ask them: at the source, in the zone.
+    pub source_end: Option<EndCount>,
+    pub zone_end: Option<EndCount>,
 }
 
 /// A request over the link, from a client in the zone to the source.
@@ -106,6 +157,8 @@ words! {
         OneWay = "one-way",
         /// The line is too thin for what is sent over it.
         Rate = "rate",
+        /// Packets that are too large for the path vanish on it (mtu).
+        Mtu = "mtu",
         /// The receiver takes nothing: flow control.
         Receiver = "receiver",
         /// Nothing that was asked explains it: large packets dropped on the way (mtu), one direction
@@ -144,157 +197,6 @@ pub struct Seen {
     /// Bytes a second that the servers in the zone took in at most at such times, beyond one block
     /// that they may have counted late.
     pub taken_bps: Option<u64>,
-}
-
-/// What has been shown about one thing that is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Shown {
-    Yes,
-    NotYet,
-    /// It is seen not to be so.
-    No,
-}
-
-impl Shown {
-    fn of(fact: Option<bool>) -> Self {
-        match fact {
-            None => Self::NotYet,
-            Some(true) => Self::Yes,
-            Some(false) => Self::No,
-        }
-    }
-
-    fn and(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::No, _) | (_, Self::No) => Self::No,
-            (Self::Yes, Self::Yes) => Self::Yes,
-            _ => Self::NotYet,
-        }
-    }
-}
-
-/// What of a condition is proved.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Proof {
-    /// Not seen at both, or not yet.
-    pub unproved: Vec<Feature>,
-    /// Seen not to be so.
-    pub refuted: Vec<Feature>,
-}
-
-/// What `seen` proves of what is asked. What was seen under another condition proves nothing.
-#[must_use]
-pub fn prove(asked: &LinkCondition, seen: &Seen) -> Proof {
-    let mut proof = Proof::default();
-    let mut features: Vec<Feature> = asked.features().collect();
-    features.sort_unstable();
-    features.dedup();
-    for feature in features {
-        let shown = if seen.count.condition == *asked {
-            shown(feature, asked, seen)
-        } else {
-            Shown::NotYet
-        };
-        match shown {
-            Shown::Yes => {}
-            Shown::NotYet => proof.unproved.push(feature),
-            Shown::No => {
-                proof.unproved.push(feature);
-                proof.refuted.push(feature);
-            }
-        }
-    }
-    proof
-}
-
-fn shown(feature: Feature, asked: &LinkCondition, seen: &Seen) -> Shown {
-    let count = &seen.count;
-    let both = |of: fn(Way, WayCount) -> Shown| {
-        let (to, from) = (asked.to_zone, asked.from_zone);
-        let asked = |way: &Way| way.features().any(|one| one == feature);
-        let to = if asked(&to) { of(to, count.to_zone) } else { Shown::Yes };
-        to.and(if asked(&from) { of(from, count.from_zone) } else { Shown::Yes })
-    };
-    match feature {
-        Feature::Jitter => {
-            // What is as likely anywhere between two bounds is soon seen to differ by half of them.
-            let enough = |way: Way| u64::from(way.jitter_ms) * 1000;
-            let carrier = both(|way, count| {
-                let differs = count.least_us.map(|least| count.most_us.saturating_sub(least));
-                let enough = u64::from(way.jitter_ms) * 1000;
-                Shown::of(differs.filter(|us| *us >= enough).map(|_| true))
-            });
-            let enough = enough(asked.to_zone).max(enough(asked.from_zone)) / 2;
-            let trips = seen.round_trip_us.zip(seen.slowest_us);
-            let differs = trips.filter(|(least, most)| most - least >= enough);
-            // Where nothing comes back nobody can time it.
-            let timed = asked.least_round_trip_ms().is_some();
-            let ends = if timed { Shown::of(differs.map(|_| true)) } else { Shown::Yes };
-            carrier.and(ends)
-        }
-        Feature::Delay => {
-            let least = |way: Way| u64::from(way.least_ms()) * 1000;
-            let carrier = both(|way, count| {
-                let least = u64::from(way.least_ms()) * 1000;
-                Shown::of(count.least_us.map(|us| us + EARLY_US >= least))
-            });
-            let least = least(asked.to_zone) + least(asked.from_zone);
-            let slow = seen.round_trip_us.map(|us| us + 2 * EARLY_US >= least);
-            // Where nothing comes back nobody can time it: then the silence is what is proved.
-            let timed = asked.least_round_trip_ms().is_some();
-            let ends = if timed { Shown::of(slow) } else { Shown::Yes };
-            carrier.and(ends)
-        }
-        Feature::Rate => {
-            let held = |way: Way, full: Option<u64>| match way.rate_bps {
-                None => Shown::Yes,
-                Some(rate) => {
-                    Shown::of(full.map(|bytes| bytes * 100 <= rate.bytes() * RATE_PERCENT))
-                }
-            };
-            let to = held(asked.to_zone, seen.full_bps.0);
-            let from = held(asked.from_zone, seen.full_bps.1);
-            // Messages go to the zone: what comes back never fills a line, and counts only when it
-            // was too much.
-            let from = match (from, asked.to_zone.rate_bps) {
-                (Shown::NotYet, Some(_)) => Shown::Yes,
-                (from, _) => from,
-            };
-            let ends = match asked.to_zone.rate_bps {
-                None => Shown::Yes,
-                Some(rate) => {
-                    let most = rate.bytes() * ENDS_PERCENT;
-                    Shown::of(seen.taken_bps.map(|bytes| bytes * 100 <= most))
-                }
-            };
-            to.and(ends).and(from)
-        }
-        Feature::Silence => {
-            let carrier = both(|_, count| match (count.since, count.queued) {
-                (0, 0) => Shown::NotYet,
-                (0, _) => Shown::Yes,
-                _ => Shown::No,
-            });
-            // An answer that came walked around the silence.
-            let ends = match (seen.round_trip_us, seen.unanswered > 0 || seen.reconnected) {
-                (Some(_), _) => Shown::No,
-                (None, true) => Shown::Yes,
-                (None, false) => Shown::NotYet,
-            };
-            // What waited is gone with the connection that nobody answered on.
-            let carrier = match carrier {
-                Shown::NotYet if seen.reconnected => Shown::Yes,
-                carrier => carrier,
-            };
-            carrier.and(ends)
-        }
-        Feature::Flap | Feature::Reset => {
-            let carrier = Shown::of((count.resets > 0).then_some(true));
-            carrier.and(Shown::of(seen.reconnected.then_some(true)))
-        }
-        // No platform of this version carries these out.
-        Feature::Loss | Feature::Mtu => Shown::NotYet,
-    }
 }
 
 impl LinkCount {

@@ -43,6 +43,9 @@ struct RawWay {
     silent: bool,
     loss: Option<String>,
     mtu: Option<u16>,
+    reorder: Option<String>,
+    duplicate: Option<String>,
+    corrupt: Option<String>,
 }
 
 /// The presets that a file holds.
@@ -106,14 +109,20 @@ impl RawWay {
     fn way(&self) -> Result<Way, String> {
         let ms = |text: &Option<String>| text.as_deref().map_or(Ok(0), time);
         let rate = self.rate.as_deref().map(str::parse::<BitRate>).transpose();
-        let loss = self.loss.as_deref().map(str::parse::<Share>).transpose();
+        let share = |text: &Option<String>| {
+            let share = text.as_deref().map(str::parse::<Share>).transpose();
+            share.map_err(|why| why.to_string())
+        };
         Ok(Way {
             delay_ms: ms(&self.delay)?,
             jitter_ms: ms(&self.jitter)?,
             rate_bps: rate.map_err(|why| why.to_string())?,
             silent: self.silent,
-            loss: loss.map_err(|why| why.to_string())?,
+            loss: share(&self.loss)?,
             mtu: self.mtu,
+            reorder: share(&self.reorder)?,
+            duplicate: share(&self.duplicate)?,
+            corrupt: share(&self.corrupt)?,
         })
     }
 }

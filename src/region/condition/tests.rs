@@ -110,7 +110,12 @@ fn one_direction_leaves_the_other_as_it_was() {
 
 fn counted(asked: LinkCondition, least_us: u64) -> Seen {
     let way = WayCount { held: 3, least_us: Some(least_us), since: 10, ..WayCount::default() };
-    let count = measured::LinkCount { condition: asked, to_zone: way, from_zone: way, resets: 0 };
+    let count = measured::LinkCount {
+        condition: asked,
+        to_zone: way,
+        from_zone: way,
+        ..measured::LinkCount::default()
+    };
     Seen { count, ..Seen::default() }
 }
 
@@ -188,6 +193,74 @@ fn a_flap_is_proved_by_connections_that_are_not_those_of_before() {
     assert_eq!(prove(&asked, &seen).unproved, [Feature::Flap]);
     seen.reconnected = true;
     assert_eq!(prove(&asked, &seen), measured::Proof::default());
+}
+
+#[test]
+fn a_loss_is_proved_by_the_wires_count_and_by_an_end_that_sent_again() {
+    let lossy = Way { loss: Some(Share(50)), ..Way::default() };
+    let asked = LinkCondition::default().with(lossy, Direction::To);
+    let mut seen = Seen::default();
+    seen.count.condition = asked;
+    let end = measured::EndCount::default();
+    (seen.count.source_end, seen.count.zone_end) = (Some(end), Some(end));
+    assert_eq!(prove(&asked, &seen).unproved, [Feature::Loss]);
+    (seen.count.to_zone.packets.came, seen.count.to_zone.packets.lost) = (1_000, 48);
+    assert_eq!(prove(&asked, &seen).unproved, [Feature::Loss], "no end has noticed");
+    // What the zone sent again says nothing about what the source did.
+    seen.count.zone_end = Some(measured::EndCount { retransmitted: 9, ..end });
+    assert_eq!(prove(&asked, &seen).unproved, [Feature::Loss]);
+    seen.count.source_end = Some(measured::EndCount { retransmitted: 40, ..end });
+    assert_eq!(prove(&asked, &seen), measured::Proof::default());
+    seen.count.to_zone.packets.lost = 9;
+    assert_eq!(prove(&asked, &seen).refuted, [Feature::Loss], "far too few");
+    seen.count.to_zone.packets.lost = 400;
+    assert_eq!(prove(&asked, &seen).refuted, [Feature::Loss], "far too many");
+    // A kernel that cannot be asked proves nothing.
+    (seen.count.to_zone.packets.lost, seen.count.zone_end) = (48, None);
+    assert_eq!(prove(&asked, &seen).unproved, [Feature::Loss]);
+}
+
+/// What is asked, and what then happens to be seen.
+type Fault = (Feature, Way, fn(&mut Seen));
+
+#[test]
+fn each_fault_of_packets_is_seen_at_the_end_that_it_meets() {
+    let end = measured::EndCount::default();
+    let share = Some(Share(100));
+    let faults: [Fault; 4] = [
+        (Feature::Mtu, Way { mtu: Some(900), ..Way::default() }, |seen| {
+            seen.count.to_zone.packets.too_large = 3;
+            seen.count.source_end =
+                Some(measured::EndCount { retransmitted: 2, ..Default::default() });
+        }),
+        (Feature::Corrupt, Way { corrupt: share, ..Way::default() }, |seen| {
+            seen.count.to_zone.packets.spoiled = 10;
+            seen.count.zone_end = Some(measured::EndCount { spoiled: 2, ..Default::default() });
+        }),
+        (Feature::Duplicate, Way { duplicate: share, ..Way::default() }, |seen| {
+            seen.count.to_zone.packets.doubled = 10;
+            seen.count.zone_end = Some(measured::EndCount { repeated: 2, ..Default::default() });
+        }),
+        (Feature::Reorder, Way { reorder: share, ..Way::default() }, |seen| {
+            seen.count.to_zone.packets.held_back = 10;
+            seen.count.zone_end =
+                Some(measured::EndCount { out_of_order: 2, ..Default::default() });
+        }),
+    ];
+    for (feature, way, happens) in faults {
+        let asked = LinkCondition::default().with(way, Direction::To);
+        let mut seen = Seen::default();
+        seen.count.condition = asked;
+        seen.count.to_zone.packets.came = 100;
+        (seen.count.source_end, seen.count.zone_end) = (Some(end), Some(end));
+        happens(&mut seen);
+        assert_eq!(prove(&asked, &seen), measured::Proof::default(), "{feature}");
+        (seen.count.source_end, seen.count.zone_end) = (Some(end), Some(end));
+        assert_eq!(prove(&asked, &seen).unproved, [feature], "no end has noticed");
+        happens(&mut seen);
+        seen.count.to_zone.packets = measured::PacketCount { came: 100, ..Default::default() };
+        assert_eq!(prove(&asked, &seen).unproved, [feature], "the wire has not done it");
+    }
 }
 
 #[test]

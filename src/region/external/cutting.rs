@@ -286,11 +286,11 @@ mod tests {
         let before = at(0, |look| look.paused = Some(false));
         // In the first look nothing is missing yet.
         let paused = |look: &mut Look| (look.paused, look.copy) = (Some(true), Some(110));
-        assert_eq!(self::proof(&before, &seconds(4, paused)), None);
-        let proof = proof(&before, &seconds(9, paused)).unwrap();
-        assert_eq!(proof, Proof::Paused { missed: 80 });
-        assert!(proof.is_of_a_cut() && !proof.is_of_the_link());
-        assert!(proof.to_string().contains("80 messages came to the source alone"), "{proof}");
+        assert_eq!(proof(&before, &seconds(4, paused)), None);
+        let told = proof(&before, &seconds(9, paused)).unwrap();
+        assert_eq!(told, Proof::Paused { missed: 80 });
+        assert!(told.is_of_a_cut() && !told.is_of_the_link());
+        assert!(told.to_string().contains("80 messages came to the source alone"), "{told}");
     }
 
     #[test]

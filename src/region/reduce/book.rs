@@ -99,6 +99,8 @@ pub(super) struct Carried {
     pub unanswered: bool,
     /// How long the last answer took.
     pub last_echo_us: Option<u64>,
+    /// When packets were last found to be too large for the path.
+    pub hole_at_ms: Option<UnixMs>,
 }
 
 /// One look at a link's traffic.

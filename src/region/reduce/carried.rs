@@ -118,7 +118,7 @@ impl State {
         &mut self,
         now: UnixMs,
         zone: &ZoneName,
-        count: Option<LinkCount>,
+        count: Option<&LinkCount>,
         echo: Option<Echo>,
         events: &mut Vec<EventKind>,
     ) {
@@ -133,7 +133,7 @@ impl State {
             .iter()
             .map(|node| node.seen.as_ref().filter(|seen| fresh(now, seen.at_ms))?.leaf_bytes);
         let taken = bytes.sum();
-        let look = count.map(|count| Look { at_ms: now, count, source, mirror, taken });
+        let look = count.map(|count| Look { at_ms: now, count: *count, source, mirror, taken });
         let book = &mut self.books[i];
         let carried = &mut book.carried;
         let Some(link) = &mut self.status.zones[i].link else { return };
@@ -226,6 +226,8 @@ impl State {
         let passes = link.measured.as_ref().and_then(|m| m.to_zone.bytes_per_s).unwrap_or(0);
         let cause = if asked.to_zone.silent || asked.from_zone.silent {
             StuckCause::OneWay
+        } else if book.carried.holes(since) {
+            StuckCause::Mtu
         } else if queued_bytes > 0 && asked.to_zone.rate_bps.is_some() {
             StuckCause::Rate
         } else if queued_bytes > 0 && passes < TRICKLE {
@@ -313,7 +315,18 @@ impl Carried {
         self.keep(look);
     }
 
+    /// Since then, or just before, packets were too large for the path.
+    fn holes(&self, since: UnixMs) -> bool {
+        self.hole_at_ms.is_some_and(|at| at + 2 * APART_MS >= since)
+    }
+
     fn keep(&mut self, look: Look) {
+        let too_large = |look: &Look| {
+            look.count.to_zone.packets.too_large + look.count.from_zone.packets.too_large
+        };
+        if self.looks.back().is_some_and(|last| too_large(last) < too_large(&look)) {
+            self.hole_at_ms = Some(look.at_ms);
+        }
         let keep = look.at_ms.saturating_sub(WINDOW_MS);
         while self.looks.front().is_some_and(|old| old.at_ms < keep) {
             self.looks.pop_front();

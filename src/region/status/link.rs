@@ -97,6 +97,13 @@ impl Link {
                 let rate = asked.to_zone.rate_bps.unwrap_or(BitRate(0));
                 format!("{behind}; {queued} for a line of {rate}/s")
             }
+            StuckCause::Mtu => {
+                let mtu = asked.to_zone.mtu.or(asked.from_zone.mtu);
+                let mtu = mtu.map_or("so many".into(), |mtu| count(mtu.into()));
+                format!(
+                    "{behind}; packets over {mtu} bytes vanish on the way (mtu), smaller ones pass"
+                )
+            }
             StuckCause::Receiver => format!("{behind}; {queued}, and the receiver takes none"),
             StuckCause::Unknown => format!(
                 "{behind}; requests over it are not answered: one direction lost, large packets dropped (mtu), or flow control"

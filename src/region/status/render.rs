@@ -73,7 +73,7 @@ fn head(page: &mut Page, status: &Status) {
             Phase::Failed => format!("region {} did not start", status.region),
             phase => format!("region {} is {phase}", status.region),
         },
-        status.platform.clone(),
+        status.where_it_runs(),
         format!("nats-server {version}"),
     ];
     facts.extend(kind);

@@ -150,7 +150,7 @@ pub async fn begin(
         run: runtime.run.to_string(),
         damaged: damaged(&runtime.home.folder, runtime.run.as_str()),
         region: runtime.home.region.clone(),
-        platform: status.platform.clone(),
+        platform: status.where_it_runs(),
         server_version: status.server_version.clone().unwrap_or_default(),
         mirror_kind: status.mirror_kind.unwrap_or(MirrorKind::Classic),
         copy_kind: status.copy_kind,

@@ -75,7 +75,7 @@ pub async fn run(ctx: &DrillCtx, script: &Script, how: How) -> Result<Ended, Fai
         run: runtime.run.to_string(),
         damaged: damaged(&runtime.home.folder, runtime.run.as_str()),
         region: runtime.home.region.clone(),
-        platform: status.platform.clone(),
+        platform: status.where_it_runs(),
         server_version: status.server_version.clone().unwrap_or_default(),
         mirror_kind: status.mirror_kind.unwrap_or(MirrorKind::Classic),
         copy_kind: status.copy_kind,

@@ -116,7 +116,7 @@ fn parts(scene: Scene<'_>) -> Vec<Part> {
         add(0, "open".into(), theme.warn());
     }
     if !status.platform.is_empty() {
-        add(6, status.platform.clone(), theme.value());
+        add(6, status.where_it_runs(), theme.value());
     }
     if view.connection == Connection::Live {
         let version = status.server_version.as_deref().unwrap_or("?");

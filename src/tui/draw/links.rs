@@ -181,6 +181,7 @@ fn stuck(link: &Link, age: &str) -> Vec<Vec<String>> {
     let cause = match found.cause {
         StuckCause::OneWay => "one direction silent",
         StuckCause::Rate => "line too thin",
+        StuckCause::Mtu => "large packets vanish",
         StuckCause::Receiver => "receiver takes nothing",
         StuckCause::Unknown => "no answer over it",
     };

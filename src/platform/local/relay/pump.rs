@@ -9,8 +9,8 @@ use std::{collections::VecDeque, io, ops::Range, time::Duration};
 use rustix::{io::ioctl_fionread, net::Shutdown, net::sockopt::set_socket_recv_buffer_size};
 use tokio::{net::TcpStream, sync::watch, time::Instant};
 
-use super::{Direction, Shared, State, Way, line::piece};
-use crate::region::topology::CutKind;
+use super::{Direction, Shared, State, Way};
+use crate::{platform::local::line::piece, region::topology::CutKind};
 
 /// One read's worth; a catch-up of thousands of messages goes in few system calls.
 pub(super) const BUFFER: usize = 64 * 1024;

@@ -1,4 +1,4 @@
-//! One direction of a link, shared by its connections: when what is sent over it arrives, and what
+//! One direction of a link, relay or wire: when what is sent over it arrives, and what
 //! was counted.
 
 use std::{
@@ -11,7 +11,10 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::region::condition::{Way, measured::WayCount};
+use crate::region::condition::{
+    Share, Way,
+    measured::{PacketCount, WayCount},
+};
 
 /// A line takes no more while what it has taken needs longer than this to pass: the queue of a
 /// router (nats-facts §W used 400 ms). What comes then waits with the sender.
@@ -24,7 +27,7 @@ const PACKET: usize = 1_500;
 const NONE: u64 = u64::MAX;
 
 /// One direction of a link.
-pub(super) struct Line {
+pub struct Line {
     /// When the line has passed everything that was put on it.
     free_at: Mutex<Option<Instant>>,
     random: AtomicU64,
@@ -110,6 +113,7 @@ impl Line {
             least_us: (least != NONE).then_some(least),
             sum_us: read(&self.sum_us),
             most_us: read(&self.most_us),
+            packets: PacketCount::default(),
         }
     }
 
@@ -130,6 +134,11 @@ impl Line {
         left.checked_sub(QUEUE).filter(|left| !left.is_zero())
     }
 
+    /// Does it hit one with this chance?
+    pub fn hits(&self, share: Option<Share>) -> bool {
+        share.is_some_and(|share| self.number() >> 11 < (u64::from(share.0) << 53) / 1000)
+    }
+
     fn delay(&self, way: &Way) -> Duration {
         let jitter = i64::from(way.jitter_ms) * 1000;
         let off = if jitter == 0 {
@@ -142,7 +151,7 @@ impl Line {
     }
 
     /// The next of an xorshift sequence.
-    fn number(&self) -> u64 {
+    pub fn number(&self) -> u64 {
         let next = |mut x: u64| {
             x ^= x << 13;
             x ^= x >> 7;
@@ -158,7 +167,7 @@ impl Line {
 }
 
 /// How much of a direction like that is read at once.
-pub(super) fn piece(way: &Way, most: usize) -> usize {
+pub fn piece(way: &Way, most: usize) -> usize {
     way.rate_bps.map_or(most, |rate| {
         let bytes = u128::from(rate.bytes()) * PIECE.as_millis() / 1000;
         usize::try_from(bytes).unwrap_or(most).clamp(PACKET, most)
