@@ -16,11 +16,10 @@ use tokio::{
 
 use self::{
     consent::{Hurry, confirmed},
-    hook::{Audit, Healer, Hook, audit_file},
+    hook::{Audit, Healer, Hook, audit_file, fit},
 };
 use super::{output::print, words::OthersArgs};
 use crate::{
-    command::readable,
     nats::external::{examine::Region, link::ExternalLink},
     region::{
         ZoneName,
@@ -195,8 +194,8 @@ impl<'a> Cutting<'a> {
             }
             Cut::Hook { cut, heal, .. } => format!(
                 "zone {zone} is cut for {time} by `{}`, and healed by `{}`",
-                readable(cut),
-                readable(heal)
+                fit(cut),
+                fit(heal)
             ),
         };
         let known = |known: bool, what: &'static str| known.then_some(what);
@@ -241,10 +240,9 @@ impl<'a> Cutting<'a> {
         let hook = self.hook(line);
         match spawn_blocking(move || hook.run("cut")).await? {
             Ok(text) => said("the cut command", &text),
-            Err(why) => print(&format!(
-                "the cut command: {}; it is healed all the same at the end",
-                readable(&why)
-            )),
+            Err(why) => {
+                print(&format!("the cut command: {}; it is healed all the same at the end", why))
+            }
         }
         Ok(Some(healer))
     }
@@ -260,7 +258,7 @@ impl<'a> Cutting<'a> {
         let hook = self.hook(status);
         match spawn_blocking(move || hook.run("status")).await {
             Ok(Ok(text)) => said("the status command", &text),
-            Ok(Err(why)) => print(&format!("the status command: {}", readable(&why))),
+            Ok(Err(why)) => print(&format!("the status command: {}", why)),
             Err(_) => {}
         }
     }
@@ -331,9 +329,8 @@ impl<'a> Cutting<'a> {
                 Cut::Hook { heal, .. } => {
                     let hook = self.hook(heal);
                     let ran = spawn_blocking(move || hook.run("heal")).await;
-                    ran.unwrap_or_else(|error| Err(error.to_string())).map_err(|why| {
-                        format!("{}; the guard goes on trying for ten minutes", readable(&why))
-                    })
+                    ran.unwrap_or_else(|error| Err(error.to_string()))
+                        .map_err(|why| format!("{}; the guard goes on trying for ten minutes", why))
                 }
             };
             match done {
@@ -395,6 +392,6 @@ impl Told {
 /// What one of the user's commands said last.
 fn said(who: &str, text: &str) {
     if !text.is_empty() {
-        print(&format!("{who} says: {}", readable(text)));
+        print(&format!("{who} says: {text}"));
     }
 }

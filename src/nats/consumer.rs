@@ -88,7 +88,7 @@ pub struct ConsumerReport {
     pub latency: Option<Latency>,
     /// The server's count of deliveries, as those that came here tell it.
     pub deliveries: Option<Deliveries>,
-    /// How often it has connected.
+    /// How often it has connected, or begun anew: what was under way then is lost.
     pub connections: u64,
     /// The pause is complete: nothing is under way.
     pub paused: bool,
@@ -135,6 +135,7 @@ impl ConsumerTask {
             largest: 1,
             told: now,
             counted: (now, 0),
+            connected_before: state.connections,
             state,
             wanted: Control::default(),
             control,
@@ -191,6 +192,8 @@ struct Worker {
     told: Instant,
     /// When the rate was counted last, and how many were processed by then.
     counted: (Instant, u64),
+    /// What the report said of it before this task.
+    connected_before: u64,
     stop: CancellationToken,
 }
 
@@ -386,7 +389,8 @@ impl Worker {
         }
         self.state.latency = self.notes.latencies().told(steady_us());
         self.state.paused = self.is_paused();
-        self.state.connections = self.client.statistics().connects.load(Ordering::Relaxed);
+        let connects = self.client.statistics().connects.load(Ordering::Relaxed);
+        self.state.connections = self.connected_before + connects;
         if self.told.elapsed() >= TELL && *self.report.borrow() != self.state {
             self.told = Instant::now();
             self.report.send_replace(self.state.clone());

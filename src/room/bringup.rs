@@ -283,11 +283,11 @@ pub(super) async fn open_promoted(
     source: &ZonePlan,
     plan: &ZonePlan,
     client: async_nats::Client,
-    came: Option<Deliveries>,
+    before: Option<work::Report>,
 ) -> std::result::Result<(), Failure> {
     let kind = MirrorKind::Classic;
     let reader = Reader { here: client, source: None, zone: plan.clone(), kind };
-    open_zone(cx, source, reader, came).await
+    open_zone(cx, source, reader, before).await
 }
 
 /// Makes the mirror, and proves that the zone is isolated from the source's streams.
@@ -323,7 +323,7 @@ async fn open_zone(
     cx: &CommandCtx,
     source: &ZonePlan,
     reader: Reader,
-    came: Option<Deliveries>,
+    before: Option<work::Report>,
 ) -> std::result::Result<(), Failure> {
     let runtime = &cx.runtime;
     let (plan, client) = (&reader.zone, &reader.here);
@@ -338,8 +338,12 @@ async fn open_zone(
         let count = consumer.delivered;
         let told = Deliveries { count, here: count, at_ms: now_ms() };
         // The server's word may be older than what came to the consumer that was here before.
-        let before = came.filter(|came| came.count >= count).unwrap_or(told);
-        report.send_modify(|report| report.deliveries = Some(before));
+        let before = before.unwrap_or_default();
+        let came = before.deliveries.filter(|came| came.count >= count).unwrap_or(told);
+        let connections = before.connections;
+        report.send_modify(|report| {
+            (report.deliveries, report.connections) = (Some(came), connections);
+        });
     }
     if plan.role == Role::Source {
         // A connection of its own, so that nothing else can disturb it or be mistaken for it.

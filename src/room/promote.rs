@@ -190,10 +190,10 @@ async fn reopen(
     let before = cx.runtime.zone(&plan.name)?;
     let held = *before.control.borrow();
     cx.runtime.retire(&plan.name).await;
-    let came = before.report.borrow().deliveries;
+    let told = before.report.borrow().clone();
     drop(before);
     watch_zone(cx, plan);
-    open_promoted(cx, &source, plan, client, came).await?;
+    open_promoted(cx, &source, plan, client, Some(told)).await?;
     cx.runtime.zone(&plan.name)?.control.send_replace(held);
     Ok(())
 }

@@ -86,6 +86,14 @@ fn two_homes_with_one_region_name_live_and_die_independently() {
     }
     assert_eq!(one.inventory(), before, "nothing was touched");
     one.start(&["--adopt"]).expect_code(0);
+    one.region.wait("every node is heard", SOON, |status| {
+        let mut nodes = status["zones"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .flat_map(|zone| zone["nodes"].as_array().into_iter().flatten());
+        nodes.all(|node| node["state"] == "up")
+    });
     one.region.ok("verify");
 
     // At rest.

@@ -91,7 +91,8 @@ impl Hook {
     }
 
     fn run_unwatched(&self) -> Result<String, String> {
-        let failed = |error: io::Error| format!("`{}` cannot be run: {error}", self.line);
+        let line = fit(&self.line);
+        let failed = |error: io::Error| format!("`{line}` cannot be run: {error}");
         let (mut output, into) = io::pipe().map_err(failed)?;
         let mut child = Command::new("sh")
             .args(["-c", &self.line])
@@ -125,7 +126,7 @@ impl Hook {
                     let _ = child.kill();
                     let _ = child.wait();
                     let most = COMMAND_TIME.as_secs();
-                    return Err(format!("`{}` did not end within {most} s", self.line));
+                    return Err(format!("`{line}` did not end within {most} s"));
                 }
                 Err(error) => return Err(error.to_string()),
             }
@@ -139,7 +140,7 @@ impl Hook {
             return Ok(said);
         }
         let because = if said.is_empty() { String::new() } else { format!(": {said}") };
-        Err(format!("`{}` failed ({status}){because}", self.line))
+        Err(format!("`{line}` failed ({status}){because}"))
     }
 }
 
@@ -147,7 +148,12 @@ impl Hook {
 fn last_line(output: &[u8]) -> String {
     let text = String::from_utf8_lossy(output);
     let line = text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
-    line.chars().filter(|c| !is_unruly(*c)).take(200).collect()
+    fit(line).chars().take(200).collect()
+}
+
+/// A text without what would move a cursor.
+pub fn fit(text: &str) -> String {
+    text.chars().filter(|c| !is_unruly(*c)).collect()
 }
 
 /// What the guard is told.

@@ -51,7 +51,7 @@ async fn what_does_not_fit_together_is_told() {
         refused(others.run(&region, &["verify"]), told);
     }
     // Neither a command that changes anything, nor one of a region that is started.
-    refused(others.run(&region, &["cut", "b"]), "looks and changes nothing");
+    refused(others.run(&region, &["nudge", "b"]), "that does not go with --region-file");
     refused(others.run(&region, &["verify", "a"]), "zone a holds no copy in this region");
     refused(others.run(&region, &["--zones", "a,b", "doctor"]), "`--zones` is for a region that");
     refused(
