@@ -241,7 +241,7 @@ impl<'a> Cutting<'a> {
         match spawn_blocking(move || hook.run("cut")).await? {
             Ok(text) => said("the cut command", &text),
             Err(why) => {
-                print(&format!("the cut command: {}; it is healed all the same at the end", why))
+                print(&format!("the cut command: {why}; it is healed all the same at the end"));
             }
         }
         Ok(Some(healer))
@@ -258,7 +258,7 @@ impl<'a> Cutting<'a> {
         let hook = self.hook(status);
         match spawn_blocking(move || hook.run("status")).await {
             Ok(Ok(text)) => said("the status command", &text),
-            Ok(Err(why)) => print(&format!("the status command: {}", why)),
+            Ok(Err(why)) => print(&format!("the status command: {why}")),
             Err(_) => {}
         }
     }
@@ -330,7 +330,7 @@ impl<'a> Cutting<'a> {
                     let hook = self.hook(heal);
                     let ran = spawn_blocking(move || hook.run("heal")).await;
                     ran.unwrap_or_else(|error| Err(error.to_string()))
-                        .map_err(|why| format!("{}; the guard goes on trying for ten minutes", why))
+                        .map_err(|why| format!("{why}; the guard goes on trying for ten minutes"))
                 }
             };
             match done {
