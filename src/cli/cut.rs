@@ -3,6 +3,7 @@
 
 mod consent;
 pub mod hook;
+mod told;
 
 use std::{path::Path, time::Duration};
 
@@ -17,13 +18,14 @@ use tokio::{
 use self::{
     consent::{Hurry, confirmed},
     hook::{Audit, Healer, Hook, audit_file, fit},
+    told::Told,
 };
 use super::{output::print, words::OthersArgs};
 use crate::{
     nats::external::{examine::Region, link::ExternalLink},
     region::{
         ZoneName,
-        external::cutting::{Look, Proof, is_caught_up, is_healed, proof},
+        external::cutting::{Look, is_caught_up, is_healed},
         file::{Act, Cut},
         format::{count, seconds, span},
         rights::Purpose,
@@ -46,16 +48,6 @@ struct Cutting<'a> {
     how: &'a Cut,
     link: ExternalLink<'a>,
     audit: Audit,
-}
-
-/// What came of it.
-#[derive(Debug, Default)]
-struct Told {
-    proved: Option<Proof>,
-    /// The link was seen to carry after the command, and no proof came.
-    carried: bool,
-    /// The most that the copy lacked, in messages.
-    missed: u64,
 }
 
 /// Cuts, waits, heals.
@@ -285,28 +277,13 @@ impl<'a> Cutting<'a> {
             if looks.len() > 60 {
                 looks.remove(0);
             }
-            let now = proof(before, &looks);
-            let missing = looks.last().and_then(Look::missing).unwrap_or_default();
-            told.missed = told.missed.max(missing);
-            told.carried |=
-                now.is_none() && looks.last().is_some_and(|look| look.crossed == Some(true));
-            let better = match (now, told.proved) {
-                (Some(now), Some(before)) => {
-                    now < before && std::mem::discriminant(&now) != std::mem::discriminant(&before)
-                }
-                (Some(_), None) => true,
-                _ => false,
-            };
-            if let (true, Some(proof)) = (better, now) {
-                let after = seconds(began.elapsed().as_millis() as u64);
-                print(&format!("zone {zone}, after {after}: {proof}"));
-                told.proved = now;
+            let times = (began.elapsed(), time.saturating_sub(began.elapsed()));
+            if let Some(line) = told.take(&zone, before, &looks, times) {
+                print(&line);
             }
         }
-        match told.proved {
-            None if told.carried => print(&format!("zone {zone} was not cut: the link carried on")),
-            None => print(&format!("nothing showed that zone {zone} was cut")),
-            Some(_) => {}
+        if let Some(line) = told.verdict(&zone) {
+            print(&line);
         }
         told
     }
@@ -375,17 +352,6 @@ impl<'a> Cutting<'a> {
             seconds(began.elapsed().as_millis() as u64)
         ));
         false
-    }
-}
-
-impl Told {
-    /// 0 only for a cut that was shown, and that healed; a copy that merely stood still shows none.
-    fn outcome(&self, well: bool) -> Outcome {
-        match self.proved {
-            _ if !well => Outcome::Broken,
-            Some(proof) if proof.is_of_a_cut() => Outcome::Done,
-            _ => Outcome::Void,
-        }
     }
 }
 

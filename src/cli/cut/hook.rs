@@ -7,7 +7,7 @@
 use std::{
     fs::OpenOptions,
     io::{self, BufRead, BufReader, Read, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::{fs::OpenOptionsExt, process::CommandExt},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex, PoisonError, mpsc},
@@ -101,6 +101,8 @@ impl Hook {
             .stdin(Stdio::null())
             .stdout(into.try_clone().map_err(failed)?)
             .stderr(into)
+            // What is typed at the terminal does not end it half done.
+            .process_group(0)
             .spawn()
             .map_err(failed)?;
         // What it leaves running may keep the pipe open.
@@ -123,7 +125,10 @@ impl Hook {
                     std::thread::sleep(Duration::from_millis(20));
                 }
                 Ok(None) => {
-                    let _ = child.kill();
+                    let _ = rustix::process::kill_process_group(
+                        rustix::process::Pid::from_child(&child),
+                        rustix::process::Signal::KILL,
+                    );
                     let _ = child.wait();
                     let most = COMMAND_TIME.as_secs();
                     return Err(format!("`{line}` did not end within {most} s"));

@@ -81,12 +81,6 @@ impl Proof {
     pub fn is_of_a_cut(self) -> bool {
         !matches!(self, Self::StandsStill { .. })
     }
-
-    /// Whether a zone's consumers were without the link for certain, as the first conclusion asks.
-    #[must_use]
-    pub fn is_of_the_link(self) -> bool {
-        matches!(self, Self::Listed { .. } | Self::Counted { .. } | Self::Silent)
-    }
 }
 
 impl fmt::Display for Proof {
@@ -250,7 +244,6 @@ mod tests {
         };
         assert_eq!(proof(&before, &seconds(2, half)), None);
         assert_eq!(proof(&before, &seconds(5, half)), Some(Proof::Silent));
-        assert!([listed, counted, Proof::Silent].iter().all(|proof| proof.is_of_the_link()));
     }
 
     #[test]
@@ -265,7 +258,7 @@ mod tests {
         };
         let still = proof(&before, &seconds(9, stands)).unwrap();
         assert_eq!(still, Proof::StandsStill { missed: 85 });
-        assert!(!still.is_of_a_cut() && !still.is_of_the_link());
+        assert!(!still.is_of_a_cut());
         assert_eq!(proof(&before, &seconds(3, stands)), None);
         // Busy, and every time a little late.
         let late = |look: &mut Look| {
@@ -289,7 +282,7 @@ mod tests {
         assert_eq!(proof(&before, &seconds(4, paused)), None);
         let told = proof(&before, &seconds(9, paused)).unwrap();
         assert_eq!(told, Proof::Paused { missed: 80 });
-        assert!(told.is_of_a_cut() && !told.is_of_the_link());
+        assert!(told.is_of_a_cut());
         assert!(told.to_string().contains("80 messages came to the source alone"), "{told}");
     }
 

@@ -301,5 +301,8 @@ fn invitation(index: usize, scene: Scene<'_>) -> Option<String> {
     let requirement = conclusions::required(u8::try_from(index + 1).ok())?;
     let line = format!("drill run {}", requirement.drill);
     let key = update::key_for(scene.view, &line)?;
-    Some(format!("press {key}: about {} s", requirement.takes_s))
+    Some(match requirement.takes_s(scene.status) {
+        Some(seconds) => format!("press {key}: about {seconds} s"),
+        None => format!("press {key}"),
+    })
 }

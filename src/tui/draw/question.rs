@@ -135,11 +135,12 @@ fn drills(names: &[String], scale: u64, zone: Option<&ZoneName>, status: &Status
             }
         }
     }
-    let takes: u64 = chosen().map(|one| u64::from(one.takes_s)).sum();
+    let takes: Option<u64> = chosen().map(|one| one.takes_s(status).map(u64::from)).sum();
     // How much longer a larger scale takes nobody measured.
     let longer = if scale > 1 { ", at the plan's numbers" } else { "" };
-    if takes > 0 {
-        told.push(format!("About {takes} s{longer}. What else is done meanwhile makes it void."));
+    if chosen().next().is_some() {
+        let about = takes.map_or_else(String::new, |takes| format!("About {takes} s{longer}. "));
+        told.push(format!("{about}What else is done meanwhile makes it void."));
     }
     if zone.is_none() && mirrors().count() > 1 {
         told.push(format!(
