@@ -17,7 +17,7 @@ use tokio::{
 
 use self::{
     consent::{Hurry, confirmed},
-    hook::{Audit, Healer, Hook, audit_file, fit},
+    hook::{Audit, Deed, Healer, Hook, audit_file, fit},
     told::Told,
 };
 use super::{output::print, words::OthersArgs};
@@ -85,6 +85,8 @@ pub async fn cut(
     let mut hurry = Hurry::new()?;
     let until_ms = now_ms() + time.as_millis() as u64;
     let healer = cutting.begin(until_ms).await?;
+    // The guard goes by the same end, however long the command took.
+    let time = Duration::from_millis(until_ms.saturating_sub(now_ms()));
     let told = cutting.watch(&before, time, &mut hurry).await;
     let healed = cutting.end().await;
     if let (Ok(()), Some(healer)) = (&healed, healer) {
@@ -110,6 +112,21 @@ pub async fn heal(
     who: (&Path, &str),
 ) -> eyre::Result<u8> {
     let mut cutting = Cutting::new(region, opened, zone, consent, who).await?;
+    if let (Cut::Pause, Some((subject, _))) = (cutting.how, cutting.link.pause(None)) {
+        eyre::ensure!(
+            cutting.audit.last_of(&subject) == Some(Deed::Pause),
+            "{} knows of no pause of zone {zone} that zonedrill began and did not end: whoever paused it resumes it",
+            cutting.audit.file.display()
+        );
+    }
+    if consent.dry {
+        let what = match cutting.how {
+            Cut::Pause => "its durable would be resumed".to_owned(),
+            Cut::Hook { heal, .. } => format!("`{}` would be run", fit(heal)),
+        };
+        print(&format!("zone {zone}: {what}"));
+        return Ok(Outcome::Done.exit_code());
+    }
     cutting.end().await.map_err(eyre::Report::msg)?;
     let look = cutting.link.look().await;
     let (paused, well) = match look.paused {
@@ -216,11 +233,15 @@ impl<'a> Cutting<'a> {
         let (line, heal) = match self.how {
             Cut::Pause => {
                 let until = Timestamp::from_millisecond(until_ms.try_into()?)?;
-                self.asked("pause", Some(until))?;
+                self.asked(Deed::Pause, Some(until))?;
                 let paused = self.link.set_pause(Some(until)).await;
-                self.audit.note("paused", &json!({"answer": paused}))?;
+                // It is asked: what came of it is told, recorded or not.
+                let _ = self.audit.note(Deed::Pause, &json!({"answer": paused}));
+                let paused = paused.map_err(|why| {
+                    eyre::eyre!("{why}; if it is paused all the same, the server ends that at the time that was set")
+                })?;
                 eyre::ensure!(
-                    paused.map_err(eyre::Report::msg)?,
+                    paused,
                     "the source took the pause, and says that the durable is not paused: is its clock right?"
                 );
                 return Ok(None);
@@ -230,7 +251,7 @@ impl<'a> Cutting<'a> {
         let healer = Healer::start(&self.hook(heal), until_ms)
             .wrap_err("no guard could be started, so nothing is cut")?;
         let hook = self.hook(line);
-        match spawn_blocking(move || hook.run("cut")).await? {
+        match spawn_blocking(move || hook.run(Deed::Cut)).await? {
             Ok(text) => said("the cut command", &text),
             Err(why) => {
                 print(&format!("the cut command: {why}; it is healed all the same at the end"));
@@ -239,16 +260,16 @@ impl<'a> Cutting<'a> {
         Ok(Some(healer))
     }
 
-    fn asked(&self, what: &str, until: Option<Timestamp>) -> eyre::Result<()> {
+    fn asked(&self, deed: Deed, until: Option<Timestamp>) -> eyre::Result<()> {
         let request = self.link.pause(until);
-        Ok(self.audit.note(what, &json!({"request": request}))?)
+        self.audit.note(deed, &json!({"request": request})).map_err(eyre::Report::msg)
     }
 
     /// What the user's own command says of the link: it is told, and proves nothing.
     async fn ask_status(&self) {
         let Cut::Hook { status: Some(status), .. } = self.how else { return };
         let hook = self.hook(status);
-        match spawn_blocking(move || hook.run("status")).await {
+        match spawn_blocking(move || hook.run(Deed::Status)).await {
             Ok(Ok(text)) => said("the status command", &text),
             Ok(Err(why)) => print(&format!("the status command: {why}")),
             Err(_) => {}
@@ -294,7 +315,7 @@ impl<'a> Cutting<'a> {
         for _ in 0..TRIES {
             let done = match self.how {
                 Cut::Pause => {
-                    self.asked("resume", None).map_err(|error| error.to_string())?;
+                    self.asked(Deed::Resume, None).map_err(|error| error.to_string())?;
                     match self.link.set_pause(None).await {
                         Ok(false) => Ok(String::new()),
                         Ok(true) => Err("the source says that the durable is still paused".into()),
@@ -305,7 +326,7 @@ impl<'a> Cutting<'a> {
                 }
                 Cut::Hook { heal, .. } => {
                     let hook = self.hook(heal);
-                    let ran = spawn_blocking(move || hook.run("heal")).await;
+                    let ran = spawn_blocking(move || hook.run(Deed::Heal)).await;
                     ran.unwrap_or_else(|error| Err(error.to_string()))
                         .map_err(|why| format!("{why}; the guard goes on trying for ten minutes"))
                 }

@@ -1,5 +1,4 @@
 //! `up` and the end: the way a region comes and goes.
-//!
 //! Whatever fails takes down what it began; nothing half-started stays.
 
 mod settled;
@@ -325,25 +324,22 @@ async fn open_zone(
     reader: Reader,
     before: Option<work::Report>,
 ) -> std::result::Result<(), Failure> {
-    let runtime = &cx.runtime;
-    let (plan, client) = (&reader.zone, &reader.here);
+    let (runtime, plan, client) = (&cx.runtime, &reader.zone, &reader.here);
     let (report, reported) = watch::channel(work::Report::default());
     let configuration = step(cx, &format!("consumer {}", plan.consumer()), async {
         configuration::open(cx, source, &reader, reported.clone()).await
     })
     .await?;
     // What was delivered before the room consumed is none of somebody else's.
-    let made = configuration.made();
-    if let Some(consumer) = made.as_ref().and_then(|made| made.consumer.there()) {
+    if let Some(made) = configuration.made()
+        && let Some(consumer) = made.consumer.there()
+    {
         let count = consumer.delivered;
         let told = Deliveries { count, here: count, at_ms: now_ms() };
         // The server's word may be older than what came to the consumer that was here before.
-        let before = before.unwrap_or_default();
-        let came = before.deliveries.filter(|came| came.count >= count).unwrap_or(told);
-        let connections = before.connections;
-        report.send_modify(|report| {
-            (report.deliveries, report.connections) = (Some(came), connections);
-        });
+        let work::Report { deliveries, connections, .. } = before.unwrap_or_default();
+        let deliveries = deliveries.filter(|came| came.count >= count).or(Some(told));
+        report.send_replace(work::Report { deliveries, connections, ..Default::default() });
     }
     if plan.role == Role::Source {
         // A connection of its own, so that nothing else can disturb it or be mistaken for it.

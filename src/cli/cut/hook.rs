@@ -34,6 +34,26 @@ const LAST_WORDS: Duration = Duration::from_millis(300);
 /// What is said when it is healed.
 const HEALED: &[u8] = b"healed";
 
+/// What is done, as the record names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Deed {
+    Cut,
+    Heal,
+    #[serde(rename = "heal, by the guard")]
+    HealByGuard,
+    Status,
+    Pause,
+    Resume,
+}
+
+impl Deed {
+    /// Only what cannot be recorded is not begun; what mends is done all the same.
+    fn must_be_recorded(self) -> bool {
+        matches!(self, Self::Cut | Self::Pause)
+    }
+}
+
 /// A file to which everything is added that was done in a region of others: a JSON line each.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Audit {
@@ -46,8 +66,30 @@ impl Audit {
     /// Adds what is done, or what came of it.
     ///
     /// # Errors
-    /// When it cannot be written: then nothing may be done either.
-    pub fn note(&self, what: &str, about: &Value) -> io::Result<()> {
+    /// When it cannot be written, of what may not be done then.
+    pub fn note(&self, deed: Deed, about: &Value) -> Result<(), String> {
+        let written = self.write(deed, about);
+        if let Err(error) = &written {
+            tracing::warn!(%error, "the record {} cannot be written", self.file.display());
+        }
+        let failed = |error| format!("{} cannot be written: {error}", self.file.display());
+        if deed.must_be_recorded() { written.map_err(failed) } else { Ok(()) }
+    }
+
+    /// What was done last with that request: a pause that is not ours is nobody's to end.
+    #[must_use]
+    pub fn last_of(&self, subject: &str) -> Option<Deed> {
+        #[derive(Deserialize)]
+        struct Line {
+            what: Deed,
+            about: Value,
+        }
+        let text = std::fs::read_to_string(&self.file).ok()?;
+        let mut lines = text.lines().rev().filter_map(|l| serde_json::from_str::<Line>(l).ok());
+        lines.find(|line| line.about["request"][0] == subject).map(|line| line.what)
+    }
+
+    fn write(&self, what: Deed, about: &Value) -> io::Result<()> {
         if let Some(folder) = self.file.parent() {
             std::fs::create_dir_all(folder)?;
         }
@@ -74,19 +116,15 @@ impl Hook {
     ///
     /// # Errors
     /// When it cannot be run, takes too long, or says by its exit code that it failed.
-    pub fn run(&self, what: &str) -> Result<String, String> {
-        let note = |about: &Value| {
-            self.audit.note(what, about).map_err(|error| {
-                format!("{} cannot be written: {error}", self.audit.file.display())
-            })
-        };
-        note(&json!({"command": self.line}))?;
+    pub fn run(&self, deed: Deed) -> Result<String, String> {
+        self.audit.note(deed, &json!({"command": self.line}))?;
         let ran = self.run_unwatched();
         let (ok, text) = match &ran {
             Ok(text) => (true, text),
             Err(text) => (false, text),
         };
-        note(&json!({"command": self.line, "well": ok, "said": text}))?;
+        // It is done: what came of it is told, recorded or not.
+        let _ = self.audit.note(deed, &json!({"command": self.line, "well": ok, "said": text}));
         ran
     }
 
@@ -220,7 +258,7 @@ pub fn heal_if_nobody_does() -> io::Result<()> {
         return Ok(());
     }
     let began = Instant::now();
-    while heal.run("heal, by the guard").is_err() && began.elapsed() < TRIED_FOR {
+    while heal.run(Deed::HealByGuard).is_err() && began.elapsed() < TRIED_FOR {
         std::thread::sleep(AGAIN);
     }
     Ok(())
@@ -245,7 +283,7 @@ mod tests {
     #[test]
     fn a_command_is_told_what_it_is_about_and_everything_is_recorded() {
         let folder = tempfile::tempdir().unwrap();
-        let run = |line: &str| hook(folder.path(), line).run("cut");
+        let run = |line: &str| hook(folder.path(), line).run(Deed::Cut);
         let told = run("echo first; echo $ZONEDRILL_REGION/$ZONEDRILL_ZONE; echo");
         assert_eq!(told.as_deref(), Ok("shop/b"));
         let failed = run("echo 'no such \u{1b}[31mhost' >&2; exit 4").unwrap_err();
@@ -261,12 +299,15 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_recorded_is_not_done() {
+    fn what_cannot_be_recorded_is_not_begun_and_is_mended_all_the_same() {
         let folder = tempfile::tempdir().unwrap();
         let file = audit_file(folder.path(), "shop");
         std::os::unix::fs::symlink(folder.path().join("elsewhere"), file).unwrap();
         let done = folder.path().join("done");
-        assert!(hook(folder.path(), &format!("touch {}", done.display())).run("cut").is_err());
-        assert!(!done.exists() && !folder.path().join("elsewhere").exists());
+        let hook = hook(folder.path(), &format!("touch {}", done.display()));
+        assert!(hook.run(Deed::Cut).is_err() && !done.exists());
+        // What mends is done all the same: a full disk must not keep a link cut.
+        assert!(hook.run(Deed::Heal).is_ok() && done.exists());
+        assert!(!folder.path().join("elsewhere").exists());
     }
 }

@@ -49,7 +49,7 @@ impl Told {
                 format!("zone {zone}, after {after}: {now}")
             });
         }
-        let carries = last.crossed == Some(true);
+        let carries = last.crossed == Some(true) && last.paused != Some(true);
         self.carried |= carries;
         let was_cut = self.proved.is_some_and(Proof::is_of_a_cut);
         if !carries || !was_cut || self.leaked || left < SLACK {
@@ -57,7 +57,7 @@ impl Told {
         }
         self.leaked = true;
         Some(format!(
-            "zone {zone}, after {after}: the link carries again, and nobody healed it: it was not cut throughout"
+            "zone {zone}, after {after}: it is cut off no more, and nobody healed it: it was not cut throughout"
         ))
     }
 

@@ -226,7 +226,17 @@ async fn a_pause_is_told_as_one_and_ends_by_itself() {
     cutting.kill().unwrap();
     cutting.wait().unwrap();
     refused(others.run(&region, &cut("9s", &["--confirm", "shop"])), "is paused already");
+    let dry = others.run(&region, &["heal", "b", "--dry"]).expect_code(0);
+    says(&dry.out, "its durable would be resumed");
+    assert!(paused().await);
     eventually("the server resumes it", PATIENCE, async || (!paused().await).then_some(())).await;
+    // Nobody else's pause is ended.
+    others.run(&region, &["heal", "b"]).expect_code(0);
+    let until = json!({"pause_until": "2099-01-01T00:00:00Z"});
+    api(&clients[0], "CONSUMER.PAUSE.ORDERS.COPY_us", until).await;
+    refused(others.run(&region, &["heal", "b"]), "whoever paused it resumes it");
+    assert!(paused().await);
+    api(&clients[0], "CONSUMER.PAUSE.ORDERS.COPY_us", json!({})).await;
     let all = producing.end().await;
     caught_up(&clients[1], all).await;
 }
