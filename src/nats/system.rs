@@ -189,6 +189,7 @@ impl Stream {
             bytes: self.state.bytes,
             first_seq: self.state.first_seq,
             last_seq: self.state.last_seq,
+            own_last_seq: None,
             num_deleted: self.state.num_deleted,
             created: self.created,
             leader,
@@ -279,6 +280,7 @@ impl Consumer {
         ConsumerReport {
             name: self.name,
             delivered: self.delivered.stream_seq,
+            own_delivered: None,
             deliveries: self.delivered.consumer_seq,
             ack_floor: self.ack_floor.stream_seq,
             pending: self.num_pending,

@@ -125,6 +125,9 @@ pub struct StreamReport {
     pub first_seq: u64,
     pub last_seq: u64,
     pub num_deleted: u64,
+    /// Of a copy that counts by itself: `last_seq` before it was read as the source's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_last_seq: Option<u64>,
     /// When the stream was created, as the server prints it.
     pub created: String,
     /// Server name of the stream's leader, as this node sees it.
@@ -161,6 +164,9 @@ pub struct ConsumerReport {
     pub name: String,
     /// Last stream sequence delivered.
     pub delivered: u64,
+    /// On a copy that counts by itself: `delivered` before it was read as the source's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_delivered: Option<u64>,
     /// How many deliveries it has made, repeated ones included.
     pub deliveries: u64,
     /// Acknowledged up to here (stream sequence).

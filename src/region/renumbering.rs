@@ -56,8 +56,10 @@ impl Renumbering {
     /// Puts the source's sequences into a zone's report.
     pub fn read(&self, report: &mut StreamReport) {
         report.first_seq = self.origin(report.first_seq);
+        report.own_last_seq = Some(report.last_seq);
         report.last_seq = self.reached(report.last_seq);
         for consumer in &mut report.consumers {
+            consumer.own_delivered = Some(consumer.delivered);
             consumer.delivered = self.reached(consumer.delivered);
             consumer.ack_floor = self.reached(consumer.ack_floor);
         }

@@ -34,18 +34,23 @@ pub(super) fn real(case: &Case<'_>) -> Result<Finding, Reason> {
     }
     let samples = case.watched(When::Cut, phase.from, end)?;
     let zones = || samples.iter().filter_map(|s| s.zone(mirror).map(|zone| (s.at, zone)));
-    // What arrived is told first: it says how much of the test is void.
-    let last_seqs: Vec<u64> = zones().filter_map(|(_, zone)| zone.last_seq()).collect();
+    // What arrived is told first: it says how much of the test is void. The zone's own count knows
+    // it at once; recordings from before it was kept have only what was read as the source's.
+    let own = zones().all(|(_, zone)| zone.own_counts().is_some());
+    let counts = |zone: &Zone| match zone.own_counts() {
+        Some(counts) if own => Some(counts),
+        _ => zone.last_seq().map(|last| (last, zone.delivered())),
+    };
+    let counted: Vec<_> = zones().filter_map(|(_, zone)| counts(zone)).collect();
     // The first look may be older than the cut: what the zone was seen to hold before did not leak.
     let before = case.run.samples.iter().filter(|sample| sample.at <= phase.from);
-    let before = before.filter_map(|sample| sample.zone(mirror)?.last_seq()).max();
-    let held = last_seqs.first().copied().max(before);
-    let (Some(held), Some(most)) = (held, last_seqs.iter().max()) else {
+    let before = before.filter_map(|sample| Some(counts(sample.zone(mirror)?)?.0)).max();
+    let Some(held) = counted.first().map(|(last, _)| *last).max(before) else {
         let zone = Some(mirror.clone());
         return Err(Reason::Unknown { what: Unknown::HeldDuringCut, zone });
     };
-    let delivered = zones().filter_map(|(_, zone)| zone.delivered()).max().unwrap_or(0);
-    let leaked = most.saturating_sub(held).max(delivered.saturating_sub(held));
+    let reached = counted.iter().map(|(last, delivered)| *last.max(&delivered.unwrap_or(0)));
+    let leaked = reached.max().unwrap_or(0).saturating_sub(held);
     if leaked > 0 {
         return Err(Reason::Leaked { count: leaked, of: acked, zone: mirror.clone() });
     }
@@ -103,7 +108,8 @@ fn live(live: &Live<'_>, counters: &mut Vec<LiveCounter>) {
         }
         _ => LiveCounter::unknown(EFFECTIVE),
     });
-    let leaked = first.last_seq().zip(last.last_seq()).map(|(was, is)| is.saturating_sub(was));
+    let last_seq = |zone: &Zone| zone.own_counts().map_or(zone.last_seq(), |(last, _)| Some(last));
+    let leaked = last_seq(first).zip(last_seq(last)).map(|(was, is)| is.saturating_sub(was));
     let counter = LiveCounter::known(&received, leaked);
     counters.push(counter.good(leaked == Some(0)).bad(leaked.is_some_and(|count| count > 0)));
 }

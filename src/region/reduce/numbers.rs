@@ -48,6 +48,7 @@ impl State {
                 first_seq: report.first_seq,
                 last_seq: report.last_seq,
                 num_deleted: report.num_deleted,
+                own_last_seq: Some(report.own_last_seq.unwrap_or(report.last_seq)),
                 leader: report.leader.clone(),
                 replicas: u32::try_from(report.peers.len()).unwrap_or(u32::MAX).saturating_add(1),
                 replicas_current: Some(current),
@@ -114,6 +115,7 @@ impl State {
         {
             let mut told = Consumer {
                 delivered: Some(report.delivered),
+                own_delivered: Some(report.own_delivered.unwrap_or(report.delivered)),
                 ack_floor: Some(report.ack_floor),
                 pending: Some(report.pending),
                 unacked: Some(report.unacked),

@@ -12,6 +12,7 @@ fn stream(last_seq: u64, age: u64) -> Stream {
         bytes: last_seq * 190,
         first_seq: 1,
         last_seq,
+        own_last_seq: Some(last_seq),
         num_deleted: 0,
         leader: Some("js1-zone-a".into()),
         replicas: 3,

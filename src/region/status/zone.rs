@@ -140,6 +140,13 @@ impl Zone {
     pub fn last_seq(&self) -> Option<u64> {
         Some(self.stream.as_ref()?.last_seq)
     }
+
+    /// What its stream reaches to, and what of it was delivered, as the zone itself counts.
+    #[must_use]
+    pub fn own_counts(&self) -> Option<(u64, Option<u64>)> {
+        let own = self.stream.as_ref()?.own_last_seq?;
+        Some((own, self.consumer.as_ref().and_then(|consumer| consumer.own_delivered)))
+    }
 }
 
 words! {
@@ -159,6 +166,11 @@ pub struct Stream {
     pub first_seq: u64,
     pub last_seq: u64,
     pub num_deleted: u64,
+    /// The last sequence as the zone itself counts, as its leader told it: unlike `last_seq` neither
+    /// read as the source's (a copy by sources counts by itself) nor held to what is known of the
+    /// other zones by then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_last_seq: Option<u64>,
     /// The leader's server name; `null` while nobody leads.
     pub leader: Option<String>,
     /// Replicas, the leader included.
@@ -179,6 +191,9 @@ pub struct Consumer {
     /// and `redelivered` `null` until its leader has
     /// reported, and when the consumer is gone.
     pub delivered: Option<u64>,
+    /// The same as the zone itself counts (see the stream's `own_last_seq`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_delivered: Option<u64>,
     /// Every stream sequence up to here is acknowledged.
     pub ack_floor: Option<u64>,
     /// Deliveries by the server's own count since it made this consumer, repeated ones included;

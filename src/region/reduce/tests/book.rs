@@ -289,3 +289,33 @@ fn nothing_is_received_that_is_not_stored() {
     let shown = lab.shown("a");
     assert_eq!((shown.stream.unwrap().last_seq, shown.ledger.received), (last, last + 7));
 }
+
+/// Messages of others that are counted late lower what is shown of a copy for a moment, and raise it
+/// again in the middle of a cut: what arrived is told by the copy's own count.
+#[test]
+fn what_is_counted_late_is_not_taken_for_arrivals() {
+    let mut lab = Lab::new();
+    let acked = |count| Producer { acked: count, ..Producer::default() };
+    lab.state.producer(acked(100));
+    lab.source_seq += 7;
+    lab.mirror_seq = lab.source_seq;
+    for _ in 0..6 {
+        lab.half_second();
+    }
+    let all = lab.mirror_seq;
+    assert_eq!(lab.shown("b").last_seq(), Some(all));
+    // Acknowledged before the servers are heard of again.
+    lab.state.producer(acked(103));
+    lab.source_seq += 3;
+    lab.mirror_seq += 3;
+    lab.half_second();
+    let shown = lab.shown("b");
+    let own = shown.own_counts().map(|(last, _)| last);
+    assert_eq!(own, Some(all + 3));
+    assert!(shown.last_seq() < own, "held to what is accounted for: {shown:?}");
+    for _ in 0..4 {
+        lab.half_second();
+    }
+    let shown = lab.shown("b");
+    assert_eq!((shown.last_seq(), shown.own_counts().map(|(last, _)| last)), (own, own));
+}

@@ -65,6 +65,7 @@ impl World {
                 stream: Some(Stream {
                     first_seq: u64::from(zone.stream > 0),
                     last_seq: zone.stream,
+                    own_last_seq: Some(zone.stream),
                     messages: zone.stream,
                     ..Stream::default()
                 }),

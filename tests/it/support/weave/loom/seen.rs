@@ -32,6 +32,7 @@ impl Loom<'_> {
                 stream: Some(Stream {
                     first_seq: u64::from(holds > 0),
                     last_seq: holds,
+                    own_last_seq: Some(holds),
                     messages: holds,
                     ..Stream::default()
                 }),
