@@ -5,7 +5,7 @@
 //! order when that end is closed, by whatever death.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Child,
     time::{Duration, Instant},
 };
@@ -61,6 +61,19 @@ impl Alone {
         asked: &StartArgs,
         other: Option<Other>,
     ) -> eyre::Result<Self> {
+        Self::with_drills(region, asked, other, None).await
+    }
+
+    /// The same, with the scripts of a folder in place of the user's own.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub async fn with_drills(
+        region: &str,
+        asked: &StartArgs,
+        other: Option<Other>,
+        drills: Option<&Path>,
+    ) -> eyre::Result<Self> {
         let mut asked = asked.clone();
         asked.port_base = asked.port_base.or(Some(PortBase::Auto));
         if let Some(Other { version, mirror }) = other {
@@ -78,7 +91,7 @@ impl Alone {
         let home = Home { folder: root.join(&region), region };
         let started = async {
             let settings = asked.settings(&home, None)?;
-            let mut room = start::spawn(&home, &settings, true).wrap_err("no region")?;
+            let mut room = start::spawn(&home, &settings, true, drills).wrap_err("no region")?;
             start::until_it_listens(&home, &mut room).await?;
             Ok((room, settings.platform))
         };

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use color_eyre::eyre;
 
 use super::{
-    StartArgs, alone::Alone, complain, matrix, print, recorder, sabotage, said, shell, start,
+    StartArgs, alone::Alone, complain, matrix, print, recorder, sabotage, said, search, shell,
+    start,
 };
 use crate::{
     command::{Command, Drill, DrillRun},
@@ -37,7 +38,7 @@ pub async fn drill(
     recorded: Option<Record>,
 ) -> eyre::Result<u8> {
     let runs = matches!(what, Drill::Run(_));
-    let apart = matches!(what, Drill::Matrix(_) | Drill::Sabotage { .. });
+    let apart = matches!(what, Drill::Matrix(_) | Drill::Sabotage { .. } | Drill::Search(_));
     let here = start::listens(home).await?;
     if let Some(flag) = asked.first_given()
         && (here || !runs)
@@ -55,6 +56,7 @@ pub async fn drill(
     }
     match what {
         Drill::Matrix(what) => matrix::measure(name, asked, &what).await,
+        Drill::Search(what) => search::search(name, asked, &what).await,
         Drill::Sabotage { names } => sabotage::all(name, asked, &names).await,
         Drill::List if !here => match drills::choice::list() {
             Ok(list) => Ok(said(list.outcome, &list.text)),

@@ -9,7 +9,7 @@ use super::words::{Cli, OTHERS};
 use crate::region::topology::DEFAULT_NATS_VERSION;
 
 /// A line to type for each command.
-const EXAMPLES: [(&str, &str); 65] = [
+const EXAMPLES: [(&str, &str); 66] = [
     ("attach", "zonedrill attach --observe"),
     ("observe", "zonedrill observe --metrics 127.0.0.1:9555"),
     ("guest", "zonedrill guest --as tom"),
@@ -65,6 +65,7 @@ const EXAMPLES: [(&str, &str); 65] = [
     ("drill begin", "zonedrill drill begin cut"),
     ("drill end", "zonedrill drill end"),
     ("drill matrix", "zonedrill drill matrix --cut 5s,20s"),
+    ("drill search", "zonedrill drill search --for 10m --faults link,process"),
     ("report", "zonedrill report ./for-the-board"),
     ("record start", "zonedrill record start ./cut.cast"),
     ("record stop", "zonedrill record stop"),

@@ -24,6 +24,7 @@ mod remedies;
 mod replay;
 mod sabotage;
 mod screen;
+mod search;
 mod settings;
 mod shell;
 mod shot;

@@ -119,6 +119,7 @@ async fn run(alone: &Alone, name: &str, case: &Case) -> eyre::Result<Ended> {
         zone: None,
         scale: 1,
         sabotage: Some(case.kind),
+        when: None,
         // Without it a mirror's failover is broken anyway.
         rebuild_dedup: case.drill == "failover",
         pace: None,

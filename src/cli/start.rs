@@ -2,6 +2,7 @@
 
 use std::{
     io::{Read, Write},
+    path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -18,6 +19,7 @@ use crate::{
         self, RoomError,
         bounded_file::BoundedFile,
         client::{Client, ClientError},
+        drills::choice::DRILLS,
         home::Home,
         protocol::{ClientKind, Message, Request},
     },
@@ -28,8 +30,7 @@ pub const NOBODY_SEEN: &str = "starter";
 /// How long a new room may take until it listens. It does so before it starts any server.
 const LISTENS_WITHIN: Duration = Duration::from_secs(30);
 /// Which variables of the environment name a folder that the room uses, besides its own.
-const FOLDERS: [&str; 4] =
-    ["ZONEDRILL_CACHE", "ZONEDRILL_DRILLS", "DOCKER_CONFIG", "DOCKER_CERT_PATH"];
+const FOLDERS: [&str; 4] = ["ZONEDRILL_CACHE", DRILLS, "DOCKER_CONFIG", "DOCKER_CERT_PATH"];
 /// Room for a few more zones when free ports are looked for.
 const SPARE_ZONES: usize = 4;
 
@@ -83,7 +84,7 @@ pub async fn ensure_room(home: &Home, asked: &StartArgs) -> eyre::Result<Started
     if let Some(warning) = ZonePlan::warning(settings.publish) {
         super::print(&format!("mind: {warning}"));
     }
-    let mut child = spawn(home, &settings, false)?;
+    let mut child = spawn(home, &settings, false, None)?;
     until_it_listens(home, &mut child).await
 }
 
@@ -163,7 +164,12 @@ pub async fn end_failed(home: &Home) -> eyre::Result<bool> {
 ///
 /// # Errors
 /// When it cannot be started.
-pub fn spawn(home: &Home, settings: &Settings, tethered: bool) -> eyre::Result<Child> {
+pub fn spawn(
+    home: &Home,
+    settings: &Settings,
+    tethered: bool,
+    drills: Option<&Path>,
+) -> eyre::Result<Child> {
     let program = std::env::current_exe().wrap_err("cannot find this program's own file")?;
     let mut command = Command::new(program);
     command
@@ -186,6 +192,9 @@ pub fn spawn(home: &Home, settings: &Settings, tethered: bool) -> eyre::Result<C
             command.env(name, std::path::absolute(folder)?);
         }
     }
+    if let Some(folder) = drills {
+        command.env(DRILLS, folder);
+    }
     // What the settings say already must not be said a second time by the environment.
     command.env_remove("ZONEDRILL_NATS_SERVER");
     // So that no folder is kept busy by the room.
@@ -199,7 +208,7 @@ pub fn spawn(home: &Home, settings: &Settings, tethered: bool) -> eyre::Result<C
 /// When there cannot be a room; told to whoever started it.
 pub fn be_the_room(home: Home, settings: Settings, tethered: bool) -> eyre::Result<u8> {
     home.create()?;
-    let root = home.folder.parent().map(std::path::Path::to_owned);
+    let root = home.folder.parent().map(Path::to_owned);
     // A session of its own: no terminal's hang-up or ctrl-c concerns it. Fails only where it is
     // one already.
     let _ = rustix::process::setsid();

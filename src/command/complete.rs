@@ -318,7 +318,7 @@ mod tests {
             ["stop", "move", "--interval", "--count", "--rate", "--size"]
         );
         assert_eq!(words("prodcue "), Vec::<String>::new());
-        assert_eq!(words("drill s"), ["sabotage", "stop"]);
+        assert_eq!(words("drill s"), ["sabotage", "stop", "search"]);
         assert_eq!(words("drill run h"), ["heal", "halfopen"]);
         assert_eq!(words("drill run a"), ["all"]);
         assert_eq!(words("drill run heal g"), ["grow"]);

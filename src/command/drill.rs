@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::region::ZoneName;
 
 use super::{
-    MirrorKind, ParseError, ScreenSize,
+    DrillSearch, MirrorKind, ParseError, ScreenSize,
+    search::SearchWords,
     spelling::{flag, parse_path, write_path},
     units::{format_duration, parse_duration},
 };
@@ -56,6 +57,8 @@ pub enum Drill {
     End,
     /// Measure recovery times of several server versions and kinds of mirrors.
     Matrix(DrillMatrix),
+    /// Throw faults at regions of their own by a seed, and shrink what fails.
+    Search(DrillSearch),
 }
 
 /// How drills are run.
@@ -69,6 +72,8 @@ pub struct DrillRun {
     pub scale: u64,
     /// A deliberate fault, which must turn the verdict.
     pub sabotage: Option<Sabotage>,
+    /// It is put in only once this held: what a drill's `until` can say.
+    pub when: Option<String>,
     /// A drill that promotes a zone makes it know the ids it holds.
     pub rebuild_dedup: bool,
     /// Pause between steps, for an audience.
@@ -184,6 +189,9 @@ pub enum DrillWords {
         /// A deliberate fault in the experiment, which must turn the verdict
         #[arg(long, value_enum)]
         sabotage: Option<Sabotage>,
+        /// Put the fault in only once this held, as in a drill's `until`
+        #[arg(long, value_name = "CONDITION", requires = "sabotage")]
+        when: Option<String>,
         /// With failover: the promoted zone is made to know the ids it holds
         #[arg(long)]
         rebuild_dedup: bool,
@@ -233,6 +241,8 @@ pub enum DrillWords {
         #[arg(long, value_name = "FOLDER", value_parser = parse_path)]
         out: Option<PathBuf>,
     },
+    /// Throw faults at regions of their own by a seed, and shrink what fails to the shortest script
+    Search(SearchWords),
 }
 
 impl TryFrom<DrillWords> for Drill {
@@ -251,6 +261,7 @@ impl TryFrom<DrillWords> for Drill {
                 zone,
                 scale,
                 sabotage,
+                when,
                 rebuild_dedup,
                 pace,
                 present,
@@ -274,6 +285,7 @@ impl TryFrom<DrillWords> for Drill {
                     zone,
                     scale,
                     sabotage,
+                    when,
                     rebuild_dedup,
                     pace,
                     present,
@@ -298,6 +310,7 @@ impl TryFrom<DrillWords> for Drill {
             DrillWords::Matrix { versions, mirror, cut, out } => {
                 Self::Matrix(DrillMatrix { versions, mirrors: mirror, cuts: cut, out })
             }
+            DrillWords::Search(words) => Self::Search(words.try_into()?),
         })
     }
 }
@@ -330,6 +343,9 @@ impl fmt::Display for Drill {
                 if let Some(kind) = run.sabotage {
                     write!(f, " --sabotage {}", kind.as_str())?;
                 }
+                if let Some(when) = &run.when {
+                    write!(f, " --when {}", shell_words::quote(when))?;
+                }
                 f.write_str(flag(run.rebuild_dedup, " --rebuild-dedup"))?;
                 if let Some(pace) = run.pace {
                     write!(f, " --pace {}", format_duration(pace))?;
@@ -348,6 +364,7 @@ impl fmt::Display for Drill {
             Self::Begin { name: None } => f.write_str("begin"),
             Self::Begin { name: Some(name) } => write!(f, "begin {name}"),
             Self::End => f.write_str("end"),
+            Self::Search(search) => search.fmt(f),
             Self::Matrix(matrix) => {
                 let mirrors: Vec<&str> = matrix.mirrors.iter().map(|kind| kind.as_str()).collect();
                 let cuts: Vec<String> =

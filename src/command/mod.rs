@@ -6,7 +6,7 @@
 //! | file | what is inside |
 //! |---|---|
 //! | [`grammar`] | text to [`Command`] and back: the verbs, and what is refused |
-//! | `produce`, `drill`, `impair` | the large families of verbs, each with its words and how they are written |
+//! | `produce`, `drill`, `search`, `impair` | the large families of verbs, each with its words and how they are written |
 //! | [`inspect`] | what can be looked at, as the servers tell it |
 //! | [`recording`] | words for recording a screen, and for handing over who drives |
 //! | [`wind`] | words for winding a past drill that is shown again |
@@ -23,6 +23,7 @@ pub mod inspect;
 pub mod keys;
 mod produce;
 pub mod recording;
+mod search;
 mod spelling;
 pub mod units;
 pub mod wind;
@@ -38,6 +39,7 @@ pub use self::{
     inspect::Inspect,
     produce::Produce,
     recording::{CastFormat, Control, Record, ScreenSize},
+    search::{DrillSearch, Family},
     spelling::ParseError,
     units::{Extent, Point, Rate, Size},
     wind::Wind,
@@ -227,9 +229,9 @@ impl Command {
             Self::Up | Self::Down { .. } => Err("it begins or ends the region"),
             Self::Record(_)
             | Self::Report { folder: Some(_) }
-            | Self::Drill(Drill::Matrix(_) | Drill::Run(DrillRun { report: Some(_), .. })) => {
-                Err("it reaches files")
-            }
+            | Self::Drill(
+                Drill::Matrix(_) | Drill::Search(_) | Drill::Run(DrillRun { report: Some(_), .. }),
+            ) => Err("it reaches files"),
             Self::Drill(
                 Drill::Run(DrillRun { sabotage: Some(_), .. }) | Drill::Sabotage { .. },
             ) => Err("it spoils an experiment"),

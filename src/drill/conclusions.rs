@@ -186,6 +186,11 @@ pub fn conclude(run: &Run, mut findings: Vec<Finding>) -> Conclusion {
 /// Why a run is not proved although every check says so.
 fn objection(run: &Run) -> Option<Finding> {
     let sabotage = run.sabotaged.as_ref().map(|(kind, _)| *kind);
+    if sabotage.is_none()
+        && let Some((kind, when)) = run.begin().and_then(|b| b.sabotage.zip(b.when.clone()))
+    {
+        return Some(Finding::void("trial", Reason::SabotageNeverDue { kind, when }));
+    }
     if let Some(kind) = sabotage.or_else(|| run.begin()?.sabotage) {
         return Some(Finding::broken("trial", Reason::SabotageUnnoticed { kind }));
     }

@@ -34,3 +34,4 @@ pub mod run;
 pub mod sabotaged;
 pub mod script;
 pub mod scripted;
+pub mod search;

@@ -216,6 +216,9 @@ pub struct Begin {
     pub scale: u64,
     /// The deliberate fault, if one.
     pub sabotage: Option<Sabotage>,
+    /// What had to hold once before it was put in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
     /// A zone that is promoted is made to know the ids it holds.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rebuild_dedup: bool,

@@ -345,6 +345,21 @@ impl Run {
         self.produced().filter(|p| (phase.from..=to).contains(&p.from)).map(|p| p.acked).sum()
     }
 
+    /// The drill has removed this zone, and not added it again.
+    pub(super) fn removed(&self, zone: &ZoneName) -> bool {
+        let done = |given: &&Given| {
+            given.answer.as_ref().is_some_and(|answer| answer.outcome == CommandOutcome::Done)
+        };
+        let last = self.given.iter().rev().filter(done).find_map(|given| match &given.command {
+            Some(Command::ZoneRemove { zone: named }) if named == zone => Some(true),
+            Some(Command::ZoneAdd { zone: named }) if named.as_ref().is_none_or(|n| n == zone) => {
+                Some(false)
+            }
+            _ => None,
+        });
+        last == Some(true) && self.last(zone).is_none()
+    }
+
     /// The first successful command that fits, from the moment on.
     pub(super) fn done(&self, fits: impl Fn(&Command) -> bool) -> Option<(&Given, &Answer)> {
         self.given.iter().find_map(|given| {

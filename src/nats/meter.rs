@@ -54,7 +54,7 @@ pub struct Pace {
     pub phase: String,
     /// Messages processed for the first time.
     pub processed: u64,
-    /// From the phase's beginning, or the consumer's last resumption in it, to the last processing.
+    /// From the phase's beginning to the last processing, without the pauses that were commanded.
     pub worked_us: u64,
     /// The longest time without a processing before that.
     pub longest_pause_us: u64,
@@ -118,9 +118,18 @@ struct ZoneBook {
 #[derive(Clone, Copy, Debug, Default)]
 struct ZonePace {
     processed: u64,
+    /// Up to the pauses that were commanded in the phase; what follows the last one is `began` to
+    /// `ended`.
+    worked: u64,
     began: Option<u64>,
     ended: u64,
     longest: u64,
+}
+
+impl ZonePace {
+    fn worked_us(&self) -> u64 {
+        self.worked + self.ended.saturating_sub(self.began.unwrap_or(self.ended))
+    }
 }
 
 impl Default for Meter {
@@ -181,7 +190,7 @@ impl Meter {
                         zone,
                         phase,
                         processed: pace.processed,
-                        worked_us: pace.ended - pace.began.unwrap_or(pace.ended),
+                        worked_us: pace.worked_us(),
                         longest_pause_us: pace.longest,
                     });
                 }
@@ -249,7 +258,8 @@ impl Meter {
             let book = books.zones.entry(zone.clone()).or_default();
             book.last = now;
             if let Some(pace) = phase.and_then(|phase| book.pace.get_mut(&phase)) {
-                pace.began = Some(now);
+                pace.worked = pace.worked_us();
+                (pace.began, pace.ended) = (Some(now), now);
             }
         }
     }

@@ -4,7 +4,7 @@
 //! crosses the room's socket, and everything a screen draws, is defined here.
 
 #[macro_use]
-mod word;
+pub(crate) mod word;
 
 pub mod access;
 pub mod actor;

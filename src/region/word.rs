@@ -37,3 +37,5 @@ macro_rules! words {
         }
     };
 }
+
+pub(crate) use words;

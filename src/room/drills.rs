@@ -178,6 +178,7 @@ pub async fn run(
             zone: asked.zone.clone(),
             scale: asked.scale,
             sabotage: asked.sabotage,
+            when: asked.when.clone(),
             rebuild_dedup: asked.rebuild_dedup,
             pace: asked.pace,
             present: asked.present,

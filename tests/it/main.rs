@@ -52,6 +52,7 @@ mod replay;
 mod sabotage;
 mod screen;
 mod screens;
+mod search;
 mod sharing;
 mod shell;
 mod ssh;

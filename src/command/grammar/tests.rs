@@ -7,8 +7,8 @@ use super::*;
 use crate::command::impair;
 use crate::{
     command::{
-        Control, CutKind, Drill, DrillMatrix, DrillRun, Group, MirrorKind, Point, Produce, Rate,
-        Sabotage, Size, wind::Speed,
+        Control, CutKind, Drill, DrillMatrix, DrillRun, DrillSearch, Family, Group, MirrorKind,
+        Point, Produce, Rate, Sabotage, Size, wind::Speed,
     },
     ledger::message::{LARGEST_SIZE, SMALLEST_SIZE},
     region::{NodeName, ZoneName},
@@ -75,11 +75,16 @@ fn drill() -> impl Strategy<Value = Drill> {
     let folder = proptest::option::of("[a-z /]{0,9}[a-z]");
     let pace = proptest::option::of(duration());
     let zone = proptest::option::of(zone());
-    let kind = (kind, any::<bool>());
+    let when = proptest::option::of("[a-z.]{1,9} >= [0-9]{1,3}( and [a-z]{1,4} == '[a-z]{1,4}')?");
+    let search = (0u64..1 << 40, 1u64..1_000, proptest::option::of(duration()), 2u64..100);
+    let families = proptest::sample::subsequence(Family::ALL.to_vec(), 1..=5);
+    let search = (search, families, kind.clone(), when.clone(), folder.clone());
+    let kind = (kind, any::<bool>(), when);
     let run = (names(), zone, 1..=LARGEST_SCALE, kind, pace, any::<bool>(), folder);
     prop_oneof![
         run.prop_map(|(mut names, zone, scale, kind, pace, present, folder)| {
-            let (sabotage, rebuild_dedup) = kind;
+            let (sabotage, rebuild_dedup, when) = kind;
+            let when = when.filter(|_| sabotage.is_some());
             if sabotage.is_some() {
                 names = vec!["cut".into()];
             }
@@ -89,6 +94,7 @@ fn drill() -> impl Strategy<Value = Drill> {
                 zone,
                 scale,
                 sabotage,
+                when,
                 rebuild_dedup,
                 pace,
                 present,
@@ -112,6 +118,18 @@ fn drill() -> impl Strategy<Value = Drill> {
                 cuts,
                 out
             })),
+        search.prop_map(|((seed, rounds, at_most, length), faults, sabotage, when, out)| {
+            Drill::Search(DrillSearch {
+                seed,
+                rounds,
+                at_most,
+                faults,
+                length: Duration::from_secs(length),
+                when: when.filter(|_| sabotage.is_some()),
+                sabotage,
+                out: out.map(PathBuf::from),
+            })
+        }),
     ]
 }
 

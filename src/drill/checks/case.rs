@@ -176,10 +176,11 @@ impl Case<'_> {
         Some(Reason::DeliveredElsewhere { zone: zone.clone(), count })
     }
 
-    /// Both zones of the drill, and its new one.
+    /// Both zones of the drill, and its new one, unless the drill has removed that again.
     pub fn zones(&self) -> Vec<&ZoneName> {
         let mut zones = vec![&self.begin.source, &self.begin.mirror];
-        zones.extend(self.begin.new_zone.iter().filter(|_| self.grows()));
+        let stays = |zone: &&ZoneName| self.grows() && !self.run.removed(zone);
+        zones.extend(self.begin.new_zone.iter().filter(stays));
         zones
     }
 

@@ -30,6 +30,11 @@ pub enum Reason {
     LedgerDiffers { producer: u32, reported: u64, known: u64 },
     CheckCrashed,
     SabotageUnnoticed { kind: Sabotage },
+    /// The sabotage waited for what never held.
+    SabotageNeverDue {
+        kind: Sabotage,
+        when: String,
+    },
     NoCheck,
 
     // The script.

@@ -50,6 +50,7 @@ impl Reason {
             Self::LedgerDiffers { producer, reported, known } => write!(f, "p{producer} reported {reported} acknowledged messages, the ledger knows {known}"),
             Self::CheckCrashed => f.write_str("this check crashed; please report it with the bundle"),
             Self::SabotageUnnoticed { kind } => write!(f, "sabotaged ({}), and no check noticed: this verdict cannot be trusted", kind.as_str()),
+            Self::SabotageNeverDue { kind, when } => write!(f, "nothing was sabotaged: {} waited for `{when}`, which never held", kind.as_str()),
             Self::NoCheck => f.write_str("no check was made, so nothing was tested"),
             Self::StepNeverBegan { step, title } => write!(f, "step {step} ({title}) never began"),
             Self::StepFailed { step, title, why } => write!(f, "step {step} ({title}) failed: {}", or_none(why.as_deref())),

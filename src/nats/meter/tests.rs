@@ -110,6 +110,26 @@ fn a_pause_is_the_time_without_a_processing_since_the_phase_or_the_resumption_be
     assert_eq!(books.zones[&a].pace[&0].began, Some(resumed));
 }
 
+/// A consumer that processes nothing more after its pause worked until the pause.
+#[test]
+fn a_pause_in_the_middle_of_a_phase_is_not_worked() {
+    let meter = Meter::default();
+    meter.start(0);
+    meter.phase("during");
+    tick(&meter);
+    processed(&meter, "a", 1);
+    let a = zone("a");
+    let before = meter.books().zones[&a].pace[&0].worked_us();
+    assert!(before > 0);
+    tick(&meter);
+    meter.resumed(&a);
+    assert_eq!(meter.books().zones[&a].pace[&0].worked_us(), before, "the pause does not count");
+    tick(&meter);
+    processed(&meter, "a", 2);
+    assert!(meter.books().zones[&a].pace[&0].worked_us() > before);
+    assert_eq!(meter.stop().paces[0].processed, 2);
+}
+
 #[test]
 fn what_is_booked_late_belongs_to_when_it_was_processed() {
     let meter = Meter::default();

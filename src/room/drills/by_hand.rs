@@ -146,6 +146,7 @@ pub async fn begin(
         script: String::new(),
         scale: 1,
         sabotage: None,
+        when: None,
         rebuild_dedup: false,
         run: runtime.run.to_string(),
         damaged: damaged(&runtime.home.folder, runtime.run.as_str()),

@@ -4,7 +4,7 @@ use std::{fmt::Write, path::PathBuf};
 
 use crate::{
     command::{Command, DrillRun, Sabotage},
-    drill::{conclusions::REQUIREMENTS, library, script::Script},
+    drill::{conclusions::REQUIREMENTS, condition::Condition, library, script::Script},
     room::{
         failure::Failure,
         protocol::Outcome,
@@ -16,6 +16,8 @@ use crate::{
 const ALL: &str = "all";
 /// The word for the program's drills of links that are not whole.
 const CONDITIONS: &str = "conditions";
+/// Names the folder of a user's own drills.
+pub const DRILLS: &str = "ZONEDRILL_DRILLS";
 /// A folder's own drills, beside the keymap.
 const USERS_DRILLS: &str = "drills";
 
@@ -72,6 +74,9 @@ pub fn check(asked: &DrillRun) -> std::result::Result<(), Failure> {
             asked.names.join(", ")
         )));
     }
+    if let Some(when) = &asked.when {
+        Condition::parse(when).map_err(|why| Failure::Refused(format!("`--when`: {why}")))?;
+    }
     asked.sabotage.map_or(Ok(()), |kind| fits(kind, &scripts))
 }
 
@@ -87,7 +92,7 @@ pub fn scripts() -> std::result::Result<Vec<Script>, Failure> {
 /// Where a user's own drills are.
 fn users_drills() -> Option<PathBuf> {
     use etcetera::BaseStrategy;
-    let named = std::env::var_os("ZONEDRILL_DRILLS").filter(|value| !value.is_empty());
+    let named = std::env::var_os(DRILLS).filter(|value| !value.is_empty());
     named
         .map(PathBuf::from)
         .or_else(|| {

@@ -1,14 +1,21 @@
 //! Deliberate faults of an experiment. Each must turn the right verdict; that is how verdicts are
 //! tested.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{Statuses, recorder::Recorder};
 use crate::{
     command::{Command, CutKind, Produce, Sabotage},
-    drill::record::Entry,
+    drill::{condition::Condition, record::Entry},
     nats::{connect::jetstream, producer::Fault, renumbering},
     region::{
         Status, ZoneName,
@@ -38,6 +45,32 @@ pub struct Saboteur {
     impaired: bool,
     done: bool,
     task: Option<JoinHandle<()>>,
+    /// What must have held before the fault is put in; none where it need not wait.
+    trigger: Option<Trigger>,
+}
+
+/// Looks at every status until a condition holds.
+struct Trigger {
+    held: Arc<AtomicBool>,
+    _watch: AbortOnDropHandle<()>,
+}
+
+impl Trigger {
+    fn on(condition: Condition, mut statuses: Statuses) -> Self {
+        let held = Arc::new(AtomicBool::new(false));
+        let set = Arc::clone(&held);
+        let watch = tokio::spawn(async move {
+            let start = statuses.borrow_and_update().status.document();
+            while statuses.changed().await.is_ok() {
+                let now = statuses.borrow_and_update().status.document();
+                if condition.holds(&now, &start).met {
+                    set.store(true, Ordering::Relaxed);
+                    break;
+                }
+            }
+        });
+        Self { held, _watch: AbortOnDropHandle::new(watch) }
+    }
 }
 
 impl Saboteur {
@@ -61,7 +94,20 @@ impl Saboteur {
             impaired: false,
             done: false,
             task: None,
+            trigger: None,
         }
+    }
+
+    /// The same; the fault is put in only once that held.
+    #[must_use]
+    pub fn once(mut self, condition: Option<Condition>) -> Self {
+        self.trigger = condition.map(|condition| Trigger::on(condition, self.statuses.clone()));
+        self
+    }
+
+    /// The fault may be put in now.
+    fn armed(&self) -> bool {
+        self.trigger.as_ref().is_none_or(|trigger| trigger.held.load(Ordering::Relaxed))
     }
 
     fn tell(&mut self, what: impl Into<String>) {
@@ -88,6 +134,9 @@ impl Saboteur {
         let produces = matches!(command, Command::Produce(what) if *what != Produce::Stop);
         if produces {
             self.produces = self.produces.saturating_sub(1);
+        }
+        if !self.armed() {
+            return true;
         }
         match (kind, command) {
             (Sabotage::Nothing, _) if produces => {
@@ -228,7 +277,7 @@ impl Saboteur {
     /// After the last step, before the consumers are waited for: a second copy of the message at
     /// `last` without an id. Returns the copy's sequence, the stream's new end.
     pub async fn duplicate(&mut self, last: u64) -> Option<u64> {
-        if self.kind != Some(Sabotage::Duplicate) || last == 0 {
+        if self.kind != Some(Sabotage::Duplicate) || last == 0 || !self.armed() {
             return None;
         }
         let copied = async {
@@ -252,7 +301,7 @@ impl Saboteur {
 
     /// After the consumers have everything: a message of this drill disappears from the mirror.
     pub async fn lose(&mut self, first: u64, last: u64) {
-        if self.kind != Some(Sabotage::Lose) || last <= first {
+        if self.kind != Some(Sabotage::Lose) || last <= first || !self.armed() {
             return;
         }
         let seq = first + (last - first) / 2;

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     command::{Command, Produce},
     drill::{
+        condition::Condition,
         record::{Begin, Entry, FORMAT},
         sabotaged,
         script::{Filling, Script, Step},
@@ -71,6 +72,7 @@ pub async fn run(ctx: &DrillCtx, script: &Script, how: How) -> Result<Ended, Fai
         script: filled.text.clone(),
         scale: how.scale,
         sabotage: how.sabotage,
+        when: how.when.clone(),
         rebuild_dedup: how.rebuild_dedup,
         run: runtime.run.to_string(),
         damaged: damaged(&runtime.home.folder, runtime.run.as_str()),
@@ -113,7 +115,8 @@ pub async fn run(ctx: &DrillCtx, script: &Script, how: How) -> Result<Ended, Fai
         ctx.statuses.clone(),
         mirror,
         filled.commands().filter(produces).count(),
-    );
+    )
+    .once(how.when.as_deref().and_then(|when| Condition::parse(when).ok()));
     let hand =
         CommandIssuer::new(runtime.bus.clone(), Arc::clone(&recorder), &ctx.who, &ctx.cx.stop);
     let mut play = StepRunner {
@@ -304,6 +307,7 @@ mod tests {
             script: String::new(),
             scale: 1,
             sabotage: None,
+            when: None,
             rebuild_dedup: false,
             run: "k3f9q2".into(),
             damaged: None,

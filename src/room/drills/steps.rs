@@ -43,6 +43,8 @@ pub struct How {
     /// How many times the original plan's numbers.
     pub scale: u64,
     pub sabotage: Option<Sabotage>,
+    /// It is put in only once this held.
+    pub when: Option<String>,
     /// A zone that is promoted is made to know the ids it holds.
     pub rebuild_dedup: bool,
     /// The pause between steps.

@@ -67,6 +67,7 @@ impl Watched {
             script: String::new(),
             scale: 1,
             sabotage: None,
+            when: None,
             rebuild_dedup: false,
             run: runtime.run.to_string(),
             damaged: None,

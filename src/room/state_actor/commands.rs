@@ -293,7 +293,11 @@ impl StateActor {
             | Command::Kick { .. }
             | Command::Wind(_)
             | Command::Drill(
-                Drill::Stop | Drill::Next | Drill::Sabotage { .. } | Drill::Matrix(_),
+                Drill::Stop
+                | Drill::Next
+                | Drill::Sabotage { .. }
+                | Drill::Matrix(_)
+                | Drill::Search(_),
             ) => {}
         }
     }

@@ -169,9 +169,9 @@ impl StateActor {
                     None => Ok(()),
                 }
             }
-            Command::Drill(Drill::Matrix(_) | Drill::Sabotage { .. }) => Err(format!(
-                "that brings up regions of its own: run `zonedrill {command}` in a shell"
-            )),
+            Command::Drill(Drill::Matrix(_) | Drill::Sabotage { .. } | Drill::Search(_)) => Err(
+                format!("that brings up regions of its own: run `zonedrill {command}` in a shell"),
+            ),
             Command::Produce(Produce::Range { .. } | Produce::Burst { .. }) => {
                 self.runtime.producer().map(drop).map_err(|failure| failure.to_string())
             }

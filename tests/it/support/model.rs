@@ -35,6 +35,7 @@ pub fn begin(drill: &str, script: String, new_zone: Option<ZoneName>, at: u64) -
         script,
         scale: 1,
         sabotage: None,
+        when: None,
         rebuild_dedup: false,
         run: run_id().to_string(),
         damaged: None,

@@ -1,0 +1,142 @@
+//! `drill search`: its words, what they mean, and how they are written.
+
+use std::{fmt, path::PathBuf, time::Duration};
+
+use clap::Args;
+
+use super::{
+    ParseError, Sabotage,
+    spelling::{parse_path, write_path},
+    units::{format_duration, parse_duration},
+};
+use crate::region::word::words;
+
+/// How many schedules are tried when nothing else is said.
+pub const ROUNDS: u64 = 10;
+/// From the first fault of a schedule to the end of the last one, when nothing else is said.
+pub const LENGTH: Duration = Duration::from_secs(12);
+/// The shortest and the longest that can be said.
+const LENGTHS: std::ops::RangeInclusive<Duration> =
+    Duration::from_secs(2)..=Duration::from_secs(600);
+
+words! {
+    /// What a fault is done to.
+    #[derive(Hash, PartialOrd, Ord, clap::ValueEnum)]
+    pub enum Family {
+        /// The link between the zones: cut, delayed, thin, flapping, silent one way.
+        Link = "link",
+        /// A server is suspended or stopped for a while, or a leader steps down.
+        Node = "node",
+        /// A server is killed.
+        Process = "process",
+        /// A consumer stands still or is held to a rate.
+        Consumer = "consumer",
+        /// A zone joins and leaves.
+        Zone = "zone",
+    }
+}
+
+/// What is searched for what breaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DrillSearch {
+    /// The first schedule's; the next one's is one more.
+    pub seed: u64,
+    /// How many schedules are tried.
+    pub rounds: u64,
+    /// No schedule is begun after so long.
+    pub at_most: Option<Duration>,
+    /// What faults are done to.
+    pub faults: Vec<Family>,
+    /// From the first fault of a schedule to the end of the last one.
+    pub length: Duration,
+    /// A deliberate fault of the experiment, by which the search itself is tested.
+    pub sabotage: Option<Sabotage>,
+    /// It is put in only once this held.
+    pub when: Option<String>,
+    /// Where what failed goes; a new folder if none.
+    pub out: Option<PathBuf>,
+}
+
+/// The words after `drill search`.
+#[derive(Clone, Debug, Args)]
+pub struct SearchWords {
+    /// The first schedule's seed; each next one's is one more
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// How many schedules are tried, each in a region of its own
+    #[arg(long, value_name = "N", default_value_t = ROUNDS, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    rounds: u64,
+    /// Begin none after so long (10m)
+    #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
+    at_most: Option<Duration>,
+    /// What faults are done to
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_enum,
+        default_value = "link,node,process,consumer,zone"
+    )]
+    faults: Vec<Family>,
+    /// From the first fault of a schedule to the end of the last one
+    #[arg(long, value_name = "TIME", default_value = "12s", value_parser = parse_duration)]
+    length: Duration,
+    /// A deliberate fault in the experiment, which must be found
+    #[arg(long, value_enum)]
+    sabotage: Option<Sabotage>,
+    /// Put the fault in only once this held, as in a drill's `until`
+    #[arg(long, value_name = "CONDITION", requires = "sabotage")]
+    when: Option<String>,
+    /// Where the scripts and bundles of what failed go [default: a new folder]
+    #[arg(long, value_name = "FOLDER", value_parser = parse_path)]
+    out: Option<PathBuf>,
+}
+
+impl TryFrom<SearchWords> for DrillSearch {
+    type Error = ParseError;
+
+    fn try_from(words: SearchWords) -> Result<Self, ParseError> {
+        let SearchWords { seed, rounds, at_most, mut faults, length, sabotage, when, out } = words;
+        faults.sort_unstable();
+        faults.dedup();
+        if !LENGTHS.contains(&length) {
+            return Err(ParseError::Words(format!(
+                "`--length {}`: a schedule takes {} to {}",
+                format_duration(length),
+                format_duration(*LENGTHS.start()),
+                format_duration(*LENGTHS.end()),
+            )));
+        }
+        if seed.checked_add(rounds).is_none() {
+            return Err(ParseError::Words(format!(
+                "`--seed {seed}` leaves no room for {rounds} more"
+            )));
+        }
+        Ok(Self { seed, rounds, at_most, faults, length, sabotage, when, out })
+    }
+}
+
+impl fmt::Display for DrillSearch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let faults: Vec<&str> = self.faults.iter().map(|family| family.as_str()).collect();
+        write!(f, "search --seed {} --rounds {}", self.seed, self.rounds)?;
+        if let Some(time) = self.at_most {
+            write!(f, " --for {}", format_duration(time))?;
+        }
+        if faults.len() < Family::ALL.len() {
+            write!(f, " --faults {}", faults.join(","))?;
+        }
+        if self.length != LENGTH {
+            write!(f, " --length {}", format_duration(self.length))?;
+        }
+        if let Some(kind) = self.sabotage {
+            write!(f, " --sabotage {}", kind.as_str())?;
+        }
+        if let Some(when) = &self.when {
+            write!(f, " --when {}", shell_words::quote(when))?;
+        }
+        match &self.out {
+            Some(folder) => write!(f, " --out {}", write_path(folder)),
+            None => Ok(()),
+        }
+    }
+}
