@@ -24,7 +24,7 @@ pub enum ClientError {
     Io { region: String, source: io::Error },
     /// The room is another account's.
     #[error(
-        "region `{0}` in this folder belongs to another account: its owner can let you in with `zonedrill invite`, or set ZONEDRILL_HOME to a folder of your own"
+        "region `{0}` in this folder belongs to another account: its owner can let you in with `zonedrill invite NAME`, or set ZONEDRILL_HOME to a folder of your own"
     )]
     NotOurs(String),
     /// Somebody listens and says nothing.

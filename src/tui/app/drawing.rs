@@ -33,8 +33,8 @@ pub(super) fn drawing(
     Ok((Terminal::with_options(CrosstermBackend::new(frames), options)?, mute))
 }
 
-/// Rows of a part of a new picture: 2 KB or so at 200 columns.
-const PART: u16 = 10;
+/// Cells of a part of a new picture: 3 KB at most, as the lines of frames take three bytes a cell.
+const PART: u16 = 800;
 /// A line on which a frame arrives this soon takes a whole picture.
 const FAST: Duration = Duration::from_millis(200);
 
@@ -83,7 +83,11 @@ impl Screen {
     /// part by part, as a whole one is older than two seconds when the last of it is seen.
     fn unveil(&mut self) -> u16 {
         let fast = self.pace.took > Duration::ZERO && self.pace.took < FAST;
-        let more = if self.slower == 1 || fast { u16::MAX } else { PART };
+        let more = if self.slower == 1 || fast {
+            u16::MAX
+        } else {
+            (PART / self.size.columns.max(1)).max(1)
+        };
         self.rows = self.rows.saturating_add(more).min(self.size.rows);
         self.rows
     }
