@@ -16,8 +16,17 @@ use crate::room::{
 /// # Errors
 /// When the folder they lie in cannot be read.
 pub async fn list(home: &Home) -> eyre::Result<u8> {
+    print(&table(home).await?);
+    Ok(0)
+}
+
+/// A line for each region beside `home`, by name.
+///
+/// # Errors
+/// When the folder they lie in cannot be read.
+pub async fn table(this: &Home) -> eyre::Result<String> {
     let mut lines = Vec::new();
-    for home in beside(home)? {
+    for home in beside(this)? {
         let room = match Client::connect(&home, NOBODY_SEEN, ClientKind::Shell, true).await {
             Ok(client) => format!("room {}", client.hello.pid),
             Err(ClientError::NoRoom(_) | ClientError::Gone) => "no room".to_owned(),
@@ -32,15 +41,16 @@ pub async fn list(home: &Home) -> eyre::Result<u8> {
             Ok(None) => ("-".to_owned(), "-".to_owned()),
             Err(error) => ("?".to_owned(), error.to_string()),
         };
-        let folder = home.folder.display().to_string();
+        let mut folder = home.folder.display().to_string();
+        if home.folder == this.folder {
+            folder.push_str("  (this one)");
+        }
         lines.push([home.region, room, zones, platform, folder]);
     }
     if lines.is_empty() {
-        print("there is no region yet: `zonedrill up` starts one");
-        return Ok(0);
+        return Ok("there is no region yet: `zonedrill up` starts one".to_owned());
     }
-    print(&table(&lines));
-    Ok(0)
+    Ok(in_columns(&lines))
 }
 
 /// The regions in the same folder.
@@ -59,7 +69,7 @@ fn beside(home: &Home) -> eyre::Result<Vec<Home>> {
 }
 
 /// Columns as wide as their widest word; the last one ends the line.
-fn table(lines: &[[String; 5]]) -> String {
+fn in_columns(lines: &[[String; 5]]) -> String {
     let widths: Vec<usize> = (0..4)
         .map(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0))
         .collect();

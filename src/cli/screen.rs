@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use color_eyre::eyre;
+use color_eyre::eyre::{self, WrapErr};
 use tokio::sync::mpsc;
 
-use super::{ScreenArgs, settings::Settings, shell, start};
+use super::{ScreenArgs, regions, settings::Settings, shell, start};
 use crate::{
     platform::person,
     record::{BrokenOff, Recorded},
     room::{
         client::{Client, ClientError, Greeting},
         home::Home,
-        protocol::{ClientKind, Message, Request},
+        protocol::{ClientKind, Message, Outcome, Request},
     },
     tui::{
         self, Feed, FromRoom, Leave, Left, ScreenOptions, ToRoom,
@@ -87,6 +87,7 @@ pub async fn attach(
     let (to_room, lines) = mpsc::channel(64);
     let line = tokio::spawn(carry(client, home.clone(), greeting, to_screen, lines));
     // The channel closes with the screen; the carrier then takes its leave of the room.
+    let looks = options.clone();
     let left = tui::run(Feed { from_room, to_room }, options).await;
     let abort = line.abort_handle();
     if !matches!(left, Ok(Left { leave: Leave::TerminalLost, .. })) {
@@ -99,6 +100,10 @@ pub async fn attach(
         return Ok(0);
     }
     let recorded = tell_recorded(recorded);
+    if let Leave::GoTo { region } = &leave {
+        recorded?;
+        return go_to(region, how, &looks);
+    }
     let code = after(home, name, how, leave).await?;
     // Told at last, and by the exit code: the screen itself ended well.
     recorded.map(|()| code)
@@ -139,7 +144,7 @@ async fn after(home: &Home, name: &str, how: As, leave: Leave) -> eyre::Result<u
             ));
             Ok(0)
         }
-        Leave::TerminalLost => Ok(0),
+        Leave::TerminalLost | Leave::GoTo { .. } => Ok(0),
         Leave::Removed => eyre::bail!("the owner of region {} has removed you", home.region),
         // The screen offers it to no guest; if it ever did, it must not be done.
         Leave::TearDown { .. } if how.guest => eyre::bail!("a guest does not end the region"),
@@ -191,6 +196,12 @@ pub async fn carry(
                 line = lines.recv() => match line {
                     None => return good_bye(client).await,
                     Some(ToRoom::Wind(_)) => {}
+                    Some(ToRoom::Regions { id, name }) => {
+                        let told = way_to(&home, id, name).await;
+                        if to_screen.send(told).await.is_err() {
+                            return good_bye(client).await;
+                        }
+                    }
                     Some(ToRoom::Silent(silent)) => {
                         if let Err(error) = client.send(&Request::Terminal { silent }).await {
                             break error.to_string();
@@ -231,6 +242,48 @@ pub async fn carry(
             }
         };
     }
+}
+
+/// Which regions there are, or the way to one whose room runs.
+async fn way_to(home: &Home, id: u64, name: Option<String>) -> FromRoom {
+    let refused = |why: String| (Outcome::Refused, why);
+    let (outcome, text) = match name {
+        None => match regions::table(home).await {
+            Ok(table) => (Outcome::Done, format!("{table}\n\n`:region NAME` goes to one")),
+            Err(error) => refused(error.to_string()),
+        },
+        Some(name) if name == home.region => refused(format!("this is region {name}")),
+        Some(name) => match Home::find(&name) {
+            Ok(other) if start::listens(&other).await.unwrap_or(false) => {
+                return FromRoom::GoTo { region: name };
+            }
+            Ok(other) => refused(format!(
+                "region {name} has no room that answers: `zonedrill{} up` in a shell starts it",
+                other.flag()
+            )),
+            Err(error) => refused(error.to_string()),
+        },
+    };
+    FromRoom::Message(Message::Answer { id, outcome, text, data: None })
+}
+
+/// Becomes the program once more, with a screen on another region and the same looks.
+///
+/// # Errors
+/// When that cannot be started.
+fn go_to(region: &str, how: As, options: &ScreenOptions) -> eyre::Result<u8> {
+    use std::os::unix::process::CommandExt;
+    let program = std::env::current_exe().wrap_err("cannot find this program's own file")?;
+    let mut command = std::process::Command::new(program);
+    command.args(["attach", "--region", region, "--theme", options.colours.as_str()]);
+    let flags = [
+        (how.observe, "--observe"),
+        (options.ascii, "--ascii"),
+        (options.mouse, "--mouse"),
+        (!options.bell, "--no-bell"),
+    ];
+    command.args(flags.iter().filter_map(|(is, flag)| is.then_some(*flag)));
+    Err(command.exec()).wrap_err_with(|| format!("cannot open a screen on region {region}"))
 }
 
 /// Says that no place is to be kept, and waits until the room has heard it, which then hangs up: a

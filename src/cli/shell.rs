@@ -300,6 +300,10 @@ async fn gone(home: &Home) -> bool {
 }
 
 async fn down_without_room(home: &Home, purge: bool) -> eyre::Result<u8> {
+    // A link in its place may lead to anybody's folder, whose files would be removed.
+    if home.folder.symlink_metadata().is_ok() {
+        home.usable()?;
+    }
     let kept = home.kept().ok().flatten();
     let mut removed = Removed::default();
     if kept.as_ref().is_none_or(|kept| kept.settings.platform != "local") {

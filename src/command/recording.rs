@@ -51,6 +51,8 @@ pub struct ScreenSize {
     pub rows: u16,
 }
 
+/// The smallest on which more than a sentence is drawn.
+pub const SMALLEST: ScreenSize = ScreenSize { columns: 40, rows: 10 };
 /// The size of a recording when nothing else is said.
 pub const RECORDED_SIZE: ScreenSize = ScreenSize { columns: 120, rows: 36 };
 /// The largest screen that is drawn: what a terminal says of its size is not bounded, and each cell
@@ -65,7 +67,7 @@ impl fmt::Display for ScreenSize {
 
 /// Not a size.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a size: write columns and rows, as in 120x36 (20x5 to 500x200)")]
+#[error("`{0}` is not a size: write columns and rows, as in 120x36 (40x10 to 500x200)")]
 pub struct SizeError(String);
 
 impl FromStr for ScreenSize {
@@ -79,8 +81,8 @@ impl FromStr for ScreenSize {
             _ => Err(wrong()),
         };
         let size = Self { columns: number(columns)?, rows: number(rows)? };
-        let fits = (20..=LARGEST.columns).contains(&size.columns)
-            && (5..=LARGEST.rows).contains(&size.rows);
+        let fits = (SMALLEST.columns..=LARGEST.columns).contains(&size.columns)
+            && (SMALLEST.rows..=LARGEST.rows).contains(&size.rows);
         if fits { Ok(size) } else { Err(wrong()) }
     }
 }
@@ -126,7 +128,9 @@ mod tests {
         let size: ScreenSize = "120x36".parse().unwrap();
         assert_eq!(size, RECORDED_SIZE);
         assert_eq!(size.to_string(), "120x36");
-        for bad in ["120", "x", "120x", "0x0", "+20x10", "120 x 36", "70000x10", "501x36", "-1x9"] {
+        for bad in
+            ["120", "x", "120x", "0x0", "+20x10", "120 x 36", "70000x10", "501x36", "39x10", "40x9"]
+        {
             assert!(bad.parse::<ScreenSize>().is_err(), "{bad}");
         }
     }

@@ -22,6 +22,11 @@ pub enum ClientError {
     /// The socket cannot be used.
     #[error("cannot talk to the room of region `{region}`: {source}")]
     Io { region: String, source: io::Error },
+    /// The room is another account's.
+    #[error(
+        "region `{0}` in this folder belongs to another account: its owner can let you in with `zonedrill invite NAME`, or set ZONEDRILL_HOME to a folder of your own"
+    )]
+    NotOurs(String),
     /// Somebody listens and says nothing.
     #[error("the room of region `{0}` does not answer within {seconds} s: it may be suspended or overloaded; its pid is in room.lock in its folder", seconds = GREETING.as_secs())]
     Silent(String),
@@ -113,6 +118,7 @@ impl Client {
                 io::ErrorKind::NotFound
                 | io::ErrorKind::NotADirectory
                 | io::ErrorKind::ConnectionRefused => ClientError::NoRoom(region.clone()),
+                io::ErrorKind::PermissionDenied => ClientError::NotOurs(region.clone()),
                 _ => ClientError::Io { region: region.clone(), source },
             })?;
         let lines = Framed::new(stream, LinesCodec::new_with_max_length(LONGEST_LINE));

@@ -1,6 +1,7 @@
 //! Where a region lives on disk, who holds it, and what it was brought up with.
 
 pub mod contexts;
+mod folder;
 mod identity;
 pub mod secrets;
 #[cfg(test)]
@@ -9,7 +10,7 @@ mod tests;
 use std::{
     fs::{self, File, OpenOptions},
     io::{Read, Write},
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -37,7 +38,7 @@ pub enum HomeError {
     #[error("{} holds files, but no region: name another region with `--region`, or set ZONEDRILL_HOME to another folder", path.display())]
     Foreign { path: PathBuf },
     /// A bad region name.
-    #[error("`{0}` is not a region name: use 1 to 24 of a-z, 0-9 and `-`, starting with a letter")]
+    #[error("`{}` is not a region name: use 1 to 24 of a-z, 0-9 and `-`, starting with a letter", crate::command::readable(.0))]
     Name(String),
     /// A file or folder cannot be used.
     #[error("cannot {doing} {}: {source} (check its owner, mode and space, or set ZONEDRILL_HOME to another folder)", path.display())]
@@ -45,6 +46,12 @@ pub enum HomeError {
     /// The folder belongs to someone else.
     #[error("{} belongs to another user (uid {uid}): set ZONEDRILL_HOME to a folder of your own", path.display())]
     NotOurs { path: PathBuf, uid: u32 },
+    /// Others can put another folder in its place.
+    #[error(
+        "other accounts can change {} (uid {uid}, mode {mode:o}), and put a folder of theirs in a region's place: `chmod go-w` it, or set ZONEDRILL_HOME to a folder of your own",
+        path.display()
+    )]
+    Shared { path: PathBuf, uid: u32, mode: u32 },
     /// A link stands where a folder is wanted.
     #[error(
         "{} is a link, and the folder it leads to may be anybody's: remove the link, or set ZONEDRILL_HOME (for a region) or TMPDIR (for its socket) to a folder of your own",
@@ -169,7 +176,8 @@ impl Home {
         if self.folder.exists() && !self.is_ours() {
             return Err(HomeError::Foreign { path: self.folder.clone() });
         }
-        private_folder(&self.folder)
+        private_folder(&self.folder)?;
+        self.folder.parent().map_or(Ok(()), folder::not_shared)
     }
 
     /// Whether the folder can be used, without making or changing anything: itself, or while it is
@@ -182,7 +190,11 @@ impl Home {
         let path = there.unwrap_or(&self.folder);
         let io = |doing| move |source| HomeError::Io { doing, path: path.to_owned(), source };
         if path == self.folder {
-            let owner = fs::metadata(path).map_err(io("read"))?.uid();
+            let told = fs::symlink_metadata(path).map_err(io("read"))?;
+            if told.is_symlink() {
+                return Err(HomeError::Link(path.to_owned()));
+            }
+            let owner = told.uid();
             if owner != rustix::process::getuid().as_raw() {
                 return Err(HomeError::NotOurs { path: path.to_owned(), uid: owner });
             }
@@ -356,6 +368,7 @@ impl Home {
     }
 }
 
+pub use self::folder::private_folder;
 pub use crate::region::topology::DEFAULT_REGION;
 
 /// What a command line needs to mean region `region`: nothing for the default one.
@@ -374,27 +387,4 @@ pub fn cache_folder() -> Result<PathBuf, HomeError> {
     }
     let base = etcetera::choose_base_strategy().map_err(|_| HomeError::NoHome)?;
     Ok(base.cache_dir().join("zonedrill"))
-}
-
-/// Creates a folder that only its owner can enter. A link in its place is not followed: in a
-/// folder where anybody writes, it would make this one's mode that of whatever it leads to.
-///
-/// # Errors
-/// When it cannot be created, is a link, or is someone else's.
-pub fn private_folder(path: &Path) -> Result<(), HomeError> {
-    use rustix::fs::{Mode, OFlags};
-    let io = |doing| move |source| HomeError::Io { doing, path: path.to_owned(), source };
-    let only_ours = Mode::from_raw_mode(0o700);
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io("create"))?;
-    if fs::symlink_metadata(path).map_err(io("read"))?.is_symlink() {
-        return Err(HomeError::Link(path.to_owned()));
-    }
-    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let folder =
-        rustix::fs::open(path, flags, Mode::empty()).map_err(|error| io("open")(error.into()))?;
-    let stat = rustix::fs::fstat(&folder).map_err(|error| io("read")(error.into()))?;
-    if stat.st_uid != rustix::process::getuid().as_raw() {
-        return Err(HomeError::NotOurs { path: path.to_owned(), uid: stat.st_uid });
-    }
-    rustix::fs::fchmod(&folder, only_ours).map_err(|error| io("protect")(error.into()))
 }

@@ -96,6 +96,8 @@ struct Screen {
     saved: Option<SavedView>,
     /// By how much frames come less often.
     slower: u32,
+    /// How many rows of the picture are drawn so far.
+    rows: u16,
     refresh: Duration,
     /// The room was told that the terminal does not answer.
     silent: bool,
@@ -167,6 +169,7 @@ pub async fn run(feed: Feed, mut options: ScreenOptions) -> color_eyre::Result<L
         tap,
         saved: options.saved,
         slower: if options.thin { THIN } else { 1 },
+        rows: 0,
         refresh: options.refresh,
         silent: false,
         told: Told::new(options.bell && !options.replay),
@@ -258,20 +261,17 @@ impl Screen {
                         // Channel full: so many keys at once are not all meant.
                         let _ = self.to_room.try_send(ToRoom::Wind(wind));
                     }
+                    Effect::Regions { id, name } => {
+                        // Channel full: the question can be asked again.
+                        if self.to_room.try_send(ToRoom::Regions { id, name }).is_err() {
+                            self.view.pending.remove(&id);
+                        }
+                    }
                     Effect::Redraw => self.redraw()?,
                     Effect::Suspend => self.suspend()?,
                     Effect::Record { file, format } => self.start_recording(file, format)?,
                     Effect::StopRecording => self.stop_recording(),
-                    Effect::NextTheme => {
-                        self.theme.colours = self.theme.colours.next();
-                        let name = self.theme.colours.as_str();
-                        self.view.say(
-                            format!("theme {name}: `--theme {name}` begins with it"),
-                            None,
-                            now(),
-                        );
-                        self.due = Due::Soon;
-                    }
+                    Effect::NextTheme => self.next_theme(),
                     Effect::Copy(text) => self.line.tell(telling::clipboard(&text)),
                 }
             }
@@ -348,6 +348,9 @@ impl Screen {
                 self.view.pending.clear();
                 self.view.connection = Connection::Lost { why, since_at_ms: now() };
             }
+            Event::Room(FromRoom::GoTo { region }) => {
+                effects.push(Effect::Leave(Leave::GoTo { region }));
+            }
             Event::Room(FromRoom::Wound { events }) => self.view.log.wound(&events),
             Event::RoomEnded => effects.push(Effect::Leave(Leave::RoomEnded)),
             Event::Resized => self.resized()?,
@@ -361,6 +364,7 @@ impl Screen {
             Event::Second => {
                 self.pace.tick(Instant::now());
                 let changed = update::tick(&mut self.view, now());
+                effects.extend(update::again(&mut self.view));
                 let old = self.drawn.elapsed() >= MINUTE;
                 if !changed && !old && !update::ages(&self.view, &self.status, now()) {
                     due = Due::Not;
@@ -387,7 +391,7 @@ impl Screen {
                 update::paste(&mut self.view, &self.status, &text);
                 (true, none)
             }
-            Input::Mouse(mouse) => (update::mouse(&mut self.view, &self.status, mouse), none),
+            Input::Mouse(mouse) => update::mouse(&mut self.view, &self.status, mouse, now()),
             Input::Answer => (false, none),
         }
     }

@@ -15,7 +15,7 @@ use super::{
     Feed, FromRoom, ScreenOptions, ToRoom,
     app::{NUMBERS, SOON},
     draw,
-    state::ViewState,
+    state::{Connection, ViewState},
     terminal::Frames,
     theme::Theme,
     update,
@@ -23,10 +23,12 @@ use super::{
 use crate::{
     command::{Command, Record, ScreenSize},
     record::{Recorded, Tap},
-    region::{Event, EventKind, Status},
+    region::{Event, EventKind, Status, status::Phase},
     room::{clock::now_ms as now, protocol::Message},
 };
 
+/// How long a room that was killed is waited for: who brings it back goes on in the same recording.
+const COMES_BACK: Duration = Duration::from_secs(60);
 /// How long the last picture is waited for once the end was asked for.
 const LAST_PICTURE: Duration = Duration::from_millis(400);
 
@@ -95,7 +97,7 @@ pub async fn run(
     second.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut frame = Some(Instant::now());
     let mut drawn = Instant::now();
-    let mut end = None;
+    let (mut end, mut lost) = (None, None);
     tokio::pin!(stop);
     loop {
         let soon = |wait: Duration, frame: Option<Instant>| {
@@ -111,8 +113,12 @@ pub async fn run(
             }
             () = &mut stop, if end.is_none() => end = Some(Instant::now() + LAST_PICTURE),
             () = tokio::time::sleep_until(end.unwrap_or_else(Instant::now)), if end.is_some() => break,
+            () = tokio::time::sleep_until(lost.unwrap_or_else(Instant::now)), if lost.is_some() => break,
             message = from_room.recv() => match message {
                 Some(FromRoom::Message(message)) => {
+                    if matches!(message, Message::Hello { .. }) {
+                        lost = None;
+                    }
                     if let Message::Event { event } = &message {
                         tap.happened(event);
                         // Of a replay, it is told of another recording.
@@ -125,6 +131,13 @@ pub async fn run(
                 }
                 Some(FromRoom::Wound { events }) => {
                     view.log.wound(&events);
+                    frame = soon(SOON, frame);
+                }
+                Some(FromRoom::GoTo { .. }) => {}
+                // A room that ends in order says so before, and none comes back to a replay.
+                Some(FromRoom::Lost { why }) if !options.replay && status.phase == Phase::Up => {
+                    lost = Some(Instant::now() + COMES_BACK);
+                    view.connection = Connection::Lost { why, since_at_ms: now() };
                     frame = soon(SOON, frame);
                 }
                 Some(FromRoom::Lost { .. }) | None => break,

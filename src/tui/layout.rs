@@ -6,14 +6,17 @@ use ratatui::layout::Rect;
 
 use self::sizes::Sizes;
 use super::state::{DrillLook, ViewState};
-use crate::region::{
-    Status,
-    status::{Phase, StepState, Zone},
-    topology::Role,
+use crate::{
+    command::recording,
+    region::{
+        Status,
+        status::{Phase, StepState, Zone},
+        topology::Role,
+    },
 };
 
 /// Below this, only a sentence is shown.
-pub const SMALLEST: (u16, u16) = (40, 10);
+pub const SMALLEST: (u16, u16) = (recording::SMALLEST.columns, recording::SMALLEST.rows);
 /// A pane is never narrower than this while there is a choice.
 const PANE_WIDTH: u16 = 30;
 /// Inside this many cells, facts stand in two columns.

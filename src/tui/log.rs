@@ -10,7 +10,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use ratatui::text::{Line, Span};
 use tui_logger::{ExtLogRecord, LevelFilter, LogFormatter, TuiWidgetEvent, TuiWidgetState};
 
-use super::{format, theme::Theme};
+use super::{format, pattern::Pattern, theme::Theme};
 use crate::region::{Event, Severity, UnixMs, ZoneName};
 
 /// How many events the ring keeps.
@@ -40,11 +40,8 @@ impl Entry {
         self.zone.as_ref().map_or_else(|| self.who.clone(), ZoneName::long)
     }
 
-    fn matches(&self, filter: &str) -> bool {
-        let filter = filter.to_lowercase();
-        self.text.to_lowercase().contains(&filter)
-            || self.who.to_lowercase().contains(&filter)
-            || self.target().contains(&filter)
+    fn passes(&self, filter: &Pattern) -> bool {
+        filter.passes(&self.text) || filter.passes(&self.who) || filter.passes(&self.target())
     }
 }
 
@@ -67,8 +64,8 @@ pub struct Log {
     ring: VecDeque<Entry>,
     /// The number of the newest event, so that none is taken twice after a reconnect.
     newest: u64,
-    /// Only lines that hold this text.
-    pub filter: String,
+    /// Only lines that have a hit.
+    pub filter: Pattern,
     /// Only lines of this zone.
     pub only: Option<ZoneName>,
     /// How many lines the view is scrolled back, while the ring is drawn.
@@ -86,7 +83,7 @@ impl fmt::Debug for Log {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Log")
             .field("lines", &self.ring.len())
-            .field("filter", &self.filter)
+            .field("filter", &self.filter.text())
             .finish_non_exhaustive()
     }
 }
@@ -184,15 +181,39 @@ impl Log {
         self.widget.as_ref().map(|w| &w.large)
     }
 
+    /// The entries that pass the filters, newest first.
+    fn passing(&self) -> impl Iterator<Item = &Entry> {
+        self.ring.iter().rev().filter(|entry| {
+            self.only.as_ref().is_none_or(|zone| entry.zone.as_ref() == Some(zone))
+                && entry.passes(&self.filter)
+        })
+    }
+
+    /// How many entries pass the filters.
+    #[must_use]
+    pub fn hits(&self) -> usize {
+        self.passing().count()
+    }
+
+    /// Limits the log to what has a hit, from the newest on.
+    pub fn search(&mut self, filter: Pattern) {
+        self.filter = filter;
+        self.follow();
+    }
+
+    /// Goes to the next older hit, or the next newer one; the first one follows the last.
+    /// Returns which it is, counted from 1.
+    pub fn go(&mut self, older: bool) -> usize {
+        let hits = self.hits().max(1);
+        self.scroll = (self.scroll + if older { 1 } else { hits - 1 }) % hits;
+        self.scroll + 1
+    }
+
     /// The last `height` lines that pass the filters, oldest first.
     #[must_use]
     pub fn lines(&self, width: usize, height: usize, look: &Look) -> Vec<Line<'static>> {
         let mut lines: Vec<Line<'static>> = Vec::new();
-        let passing = self.ring.iter().rev().filter(|entry| {
-            self.only.as_ref().is_none_or(|zone| entry.zone.as_ref() == Some(zone))
-                && (self.filter.is_empty() || entry.matches(&self.filter))
-        });
-        for entry in passing.skip(self.scroll) {
+        for entry in self.passing().skip(self.scroll) {
             let mut wrapped = look.draw(entry, width);
             while let Some(line) = wrapped.pop() {
                 lines.push(line);

@@ -25,6 +25,7 @@ pub mod headless;
 pub mod keys;
 pub mod layout;
 pub mod log;
+pub mod pattern;
 pub mod player;
 #[doc(hidden)]
 pub mod sample;
@@ -70,6 +71,8 @@ pub enum FromRoom {
     /// The connection is lost; the other side of the feed tries again, and a new
     /// [`Message::Hello`] says that it succeeded.
     Lost { why: String },
+    /// The region asked for has a room: the screen ends, and one on that region begins.
+    GoTo { region: String },
     /// A replay was wound to another moment: the log is what had happened by then.
     Wound {
         /// All of it, oldest first.
@@ -92,6 +95,12 @@ pub enum ToRoom {
     BrokenOff(BrokenOff),
     /// The terminal does not answer any more, or (`false`) does again.
     Silent(bool),
+    /// Which regions this account has; or is there one of that name that a screen can go to?
+    Regions {
+        /// The answer will carry it.
+        id: u64,
+        name: Option<String>,
+    },
 }
 
 /// How a screen ended.
@@ -103,7 +112,7 @@ pub struct Left {
 }
 
 /// How a person left the screen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Leave {
     /// The region runs on.
     Detach,
@@ -116,6 +125,8 @@ pub enum Leave {
     RoomEnded,
     /// The owner has removed this screen from the room.
     Removed,
+    /// Another region is looked at next.
+    GoTo { region: String },
     /// The terminal is gone: end without a word, as there is nobody to read it.
     TerminalLost,
 }

@@ -171,7 +171,7 @@ pub async fn play(
                     told.push(FromRoom::Message(Message::Answer { id, outcome, text, data: None }));
                 }
                 // Its own screen has said so.
-                Some(ToRoom::BrokenOff(_) | ToRoom::Silent(_)) => {}
+                Some(ToRoom::BrokenOff(_) | ToRoom::Silent(_) | ToRoom::Regions { .. }) => {}
                 Some(ToRoom::Wind(wind)) => {
                     // What passed until the key was pressed went by at the old pace.
                     told.extend(happened(player.pass(last.elapsed())));

@@ -8,7 +8,7 @@ use std::{
 
 use jiff::tz::TimeZone;
 
-use super::{edit::LineEdit, graphs::Span, log::Log};
+use super::{edit::LineEdit, graphs::Span, log::Log, pattern::Reading};
 use crate::{
     command::{
         complete::{self, Around, Completions},
@@ -54,6 +54,10 @@ pub struct ViewState {
     /// is shown in its pane again.
     pub drill: Option<(UnixMs, DrillLook)>,
     pub overlay: Option<Overlay>,
+    /// How the text on top is read.
+    pub reading: Reading,
+    /// The number of the question that brings a newer text of what is looked at.
+    pub asked: Option<u64>,
     /// How far back the graphs go.
     pub span: Span,
     pub toast: Option<Toast>,
@@ -105,7 +109,11 @@ pub enum Overlay {
     },
     Palette(Palette),
     /// The log's filter being typed.
-    Filter(LineEdit),
+    Filter {
+        edit: LineEdit,
+        /// Over the large log.
+        large: bool,
+    },
     /// A destructive command waits for a yes.
     Confirm {
         line: String,
@@ -205,6 +213,8 @@ impl ViewState {
             zoom: false,
             drill: None,
             overlay: None,
+            reading: Reading::default(),
+            asked: None,
             span: Span::default(),
             toast: None,
             history: Vec::new(),

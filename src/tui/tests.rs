@@ -15,6 +15,7 @@ mod anything;
 mod drills;
 mod hands;
 mod narrow;
+mod reach;
 
 use std::time::Duration;
 

@@ -1,7 +1,10 @@
 //! What an event does to a screen's state. Pure: what must be done outside comes back as effects.
 
 mod changes;
+mod find;
 mod give;
+mod live;
+mod mouse;
 mod overlay;
 mod screen;
 
@@ -10,7 +13,7 @@ use std::path::PathBuf;
 use self::give::give;
 use super::{
     Leave, keys,
-    layout::{self, Plan},
+    pattern::{Pattern, Reading},
     state::{Connection, DrillLook, Overlay, Palette, TOAST_MS, ViewState},
 };
 use crate::{
@@ -28,6 +31,8 @@ use crate::{
 };
 
 pub use changes::ages;
+pub use live::{again, live};
+pub use mouse::mouse;
 
 /// What must be done outside of the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +60,12 @@ pub enum Effect {
     Copy(String),
     /// Draw in the next theme's colours.
     NextTheme,
+    /// Tell which regions this account has, or show the one of that name.
+    Regions {
+        /// The number its answer will carry.
+        id: u64,
+        name: Option<String>,
+    },
 }
 
 /// A mouse event, as far as a screen cares.
@@ -115,6 +126,9 @@ pub fn message(view: &mut ViewState, status: &mut Status, message: Message, now:
         }
         Message::Answer { id, outcome, text, .. } => {
             let line = view.pending.remove(&id).unwrap_or_default();
+            if view.asked == Some(id) {
+                return live::take(view, &line, outcome, text);
+            }
             let typed = view.from_palette.take_if(|typed| *typed == id).is_some();
             if typed && outcome == Outcome::Refused && view.overlay.is_none() {
                 let mut palette = Palette::new(&line, status);
@@ -146,6 +160,7 @@ fn answer(view: &mut ViewState, line: String, outcome: Outcome, text: String, no
         };
         view.say(format!("{line}: {word}, its pane says why"), Some(outcome), now);
     } else if lines > 1 {
+        view.reading = Reading::default();
         view.overlay = Some(Overlay::Answer { title: line, outcome, text, scroll: 0 });
         view.toast = None;
     } else if is_of_control(&line) {
@@ -175,7 +190,14 @@ pub fn key(view: &mut ViewState, status: &Status, key: Key, now: UnixMs) -> Vec<
             view.overlay = Some(Overlay::Leave);
             Vec::new()
         }
-        Some(overlay) => overlay::key(view, status, overlay, key, now),
+        Some(overlay) => {
+            let effects = find::key(view, status, overlay, key, now);
+            if !view.overlay.as_mut().is_some_and(|overlay| overlay.scroll().is_some()) {
+                view.reading = Reading::default();
+            }
+            effects
+        }
+        None if find::in_the_log(view, key, now) => Vec::new(),
         None => {
             let presented = running(status).is_some_and(|drill| drill.presented);
             let map = &view.keymap;
@@ -207,36 +229,17 @@ pub fn paste(view: &mut ViewState, status: &Status, text: &str) {
             palette.edit.insert(text);
             palette.typed(status);
         }
-        Some(Overlay::Filter(edit)) => {
+        Some(Overlay::Filter { edit, .. }) => {
             edit.insert(text);
-            view.log.filter = edit.text().to_owned();
+            view.log.search(Pattern::new(edit.text()));
         }
-        _ => {}
-    }
-}
-
-/// Takes a mouse event.
-pub fn mouse(view: &mut ViewState, status: &Status, mouse: Mouse) -> bool {
-    if let (Mouse::WheelUp | Mouse::WheelDown, Some(scroll)) =
-        (mouse, view.overlay.as_mut().and_then(Overlay::scroll))
-    {
-        *scroll = if mouse == Mouse::WheelUp { scroll.saturating_sub(3) } else { *scroll + 3 };
-        return true;
-    }
-    match (mouse, &mut view.overlay) {
-        (Mouse::WheelUp, _) => view.log.scroll(true, 3),
-        (Mouse::WheelDown, _) => view.log.scroll(false, 3),
-        (Mouse::Click { x, y }, None) => {
-            let plan = Plan::new(layout::screen(view.size), status, view);
-            let hit = plan.panes.iter().find(|pane| pane.area.contains((x, y).into()));
-            let Some(zone) = hit.and_then(|pane| status.zones.get(pane.zone)) else {
-                return false;
-            };
-            view.focus = Some(zone.name.clone());
+        _ => {
+            if let Some(edit) = &mut view.reading.typing {
+                edit.insert(text);
+                view.reading.typed();
+            }
         }
-        (Mouse::Click { .. }, Some(_)) => return false,
     }
-    true
 }
 
 /// A second has passed: forget what has been said long enough. Returns whether that changed

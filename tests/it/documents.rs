@@ -64,3 +64,38 @@ fn every_link_of_a_document_leads_somewhere() {
     }
     assert!(links > 0, "{links}");
 }
+
+/// Whoever ships the program ships the licences of what is linked into it.
+#[test]
+fn licences_are_those_of_what_is_linked() {
+    let text = fs::read_to_string(root().join("THIRD-PARTY.txt")).unwrap();
+    let listed: BTreeSet<String> = text
+        .lines()
+        .skip_while(|line| *line != "PACKAGES")
+        .skip(2)
+        .take_while(|line| !line.is_empty())
+        .map(|line| line.split_whitespace().take(2).collect::<Vec<_>>().join(" "))
+        .collect();
+    let told = std::process::Command::new(env!("CARGO"))
+        .args(["tree", "--edges=normal", "--prefix=none", "--format={p}", "--locked", "--offline"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    let tree = String::from_utf8(told.stdout).unwrap();
+    let linked: BTreeSet<String> = tree
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with("zonedrill "))
+        .map(|line| line.replacen(" v", " ", 1).split(' ').take(2).collect::<Vec<_>>().join(" "))
+        .collect();
+    assert!(linked.len() > 100, "{}", linked.len());
+    let missing: Vec<&String> = linked.difference(&listed).collect();
+    assert!(missing.is_empty(), "`.ci/licences` writes it anew; not listed: {missing:?}");
+    // What is linked elsewhere only is in the lock at least.
+    let lock = fs::read_to_string(root().join("Cargo.lock")).unwrap();
+    for one in &listed {
+        let (name, version) = one.split_once(' ').unwrap();
+        let entry = format!("name = \"{name}\"\nversion = \"{version}\"");
+        assert!(lock.contains(&entry), "`.ci/licences` writes it anew; gone: {one}");
+    }
+}

@@ -166,3 +166,25 @@ fn a_room_of_another_region_at_the_same_path_is_told() {
     signal(region.room_pid(), Signal::TERM);
     region.assert_gone();
 }
+
+/// A link in a region's place leads to anybody's folder: nothing in it is used or removed.
+#[test]
+fn what_lies_behind_a_link_in_a_regions_place_stays() {
+    let region = Region::new("linked");
+    let theirs = region.home.path().join("theirs");
+    std::fs::create_dir_all(theirs.join("servers")).expect("a folder");
+    for name in ["ledger.jsonl", "servers/precious"] {
+        std::fs::write(theirs.join(name), "theirs").expect("a file");
+    }
+    std::os::unix::fs::symlink(&theirs, region.folder()).expect("a link");
+    for words in [&["down", "--purge"][..], &["down"], &["up"]] {
+        let ran = region.run(words);
+        assert_ne!(ran.code, 0, "{words:?}: {ran:?}");
+        assert!(ran.err.contains("is a link"), "{words:?}: {ran:?}");
+    }
+    for name in ["ledger.jsonl", "servers/precious"] {
+        let text = std::fs::read_to_string(theirs.join(name)).expect("it is there");
+        assert_eq!(text, "theirs");
+    }
+    assert!(!theirs.join("room.lock").exists(), "nothing is written there");
+}

@@ -248,6 +248,32 @@ fn a_shell_records_without_a_terminal_until_told_or_killed() {
     }
 }
 
+/// Who brings a killed room back goes on in the same recording, in which the gap is seen.
+#[test]
+fn a_recorder_outlives_a_killed_room_and_ends_with_one_that_goes_in_order() {
+    let region = Region::up("outlives");
+    let path = region.home.path().join("outlives.cast");
+    region.ok(&format!("record start {} --size 100x30", path.display()));
+    let recorded = |what: &str| {
+        let start = Instant::now();
+        while !fs::read_to_string(&path).unwrap().contains(what) {
+            assert!(start.elapsed() < DEADLINE, "not recorded: {what}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    region.ok("mark before");
+    recorded("mark before");
+    kill_process(Pid::from_raw(region.room_pid()).unwrap(), Signal::KILL).unwrap();
+    recorded("no connection to the room");
+    region.start(&[]).expect_code(0);
+    region.ok("mark behind");
+    recorded("mark behind");
+    region.ok("down");
+    region.assert_gone();
+    let played = Cast::read(&path).played().screen().contents();
+    assert!(!played.contains("no connection"), "{played}");
+}
+
 #[test]
 fn a_drill_from_the_shell_is_recorded_with_its_steps_and_its_verdict() {
     let region = Region::up("take");

@@ -84,6 +84,37 @@ fn on_a_thin_line_the_picture_is_never_old_and_says_that_it_is_late() {
     }
 }
 
+/// The first picture is the largest: over a line that may be thin it comes part by part.
+#[test]
+fn on_a_thin_line_the_first_picture_is_no_older_than_the_others() {
+    let region = Region::up("first");
+    region.ok("produce --rate 50/s");
+    let env = [
+        ("ZONEDRILL_HOME", region.home.path().as_os_str()),
+        ("ZONEDRILL_REGION", OsStr::new(&region.name)),
+        ("SSH_CONNECTION", OsStr::new("127.0.0.1 1 127.0.0.1 22")),
+    ];
+    let program = Path::new(env!("CARGO_BIN_EXE_zonedrill"));
+    let tom = Terminal::run(program, &["attach", "--as", "tom"], &env, (200, 60));
+    tom.answer(true);
+    tom.throttle(2000);
+    let begin = Instant::now();
+    let mut oldest = 0.0_f64;
+    // The last row is drawn last.
+    while !tom.text().contains("? help") || begin.elapsed() < Duration::from_secs(12) {
+        let text = tom.text();
+        if let Some((_, told)) = text.split_once("slow line: ") {
+            let seconds = told.split(' ').next().unwrap_or_default();
+            oldest = oldest.max(seconds.parse().expect("seconds"));
+        }
+        assert!(begin.elapsed() < Duration::from_secs(90), "no whole picture: {text}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // Where nothing else runs: under 2 s; as one frame it took over 5 s.
+    println!("the oldest picture was {oldest} s old");
+    assert!(oldest < 4.0, "{oldest}");
+}
+
 #[test]
 fn a_lost_driver_comes_back_to_the_same_place() {
     let region = Region::up("places");

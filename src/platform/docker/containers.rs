@@ -1,6 +1,10 @@
 //! What of a region is in the engine: found by labels, whoever made it, and removed.
 
-use std::{collections::BTreeSet, net::IpAddr};
+use std::{
+    collections::BTreeSet,
+    net::IpAddr,
+    time::{Duration, Instant},
+};
 
 use bollard::{
     Docker,
@@ -24,6 +28,10 @@ use crate::{
     region::{NodeName, ZoneName},
 };
 
+/// How long it is waited for containers that somebody is just making or removing, and how often it
+/// is looked.
+const VACATES: Duration = Duration::from_secs(10);
+const AGAIN: Duration = Duration::from_millis(200);
 /// How long a server has to end in order.
 pub const GRACE_S: i32 = 8;
 
@@ -167,7 +175,8 @@ pub async fn sweep(
                 // Two networks may have one name: the other may be somebody else's.
                 let Some(id) = network.id else { continue };
                 networks_found += 1;
-                let gone = docker.remove_network(&id).await;
+                let remove = || docker.remove_network(&id);
+                let gone = vacated(docker, names, zone, remove).await;
                 let name = network.name.unwrap_or_default();
                 note(fine_if_gone(gone, &format!("remove network {name}")));
             }
@@ -182,10 +191,34 @@ pub async fn sweep(
         }
     }
     for volume in &gone {
-        let removed = docker.remove_volume(volume, None::<RemoveVolumeOptions>);
-        note(fine_if_gone(removed.await, &format!("remove volume {volume}")));
+        let remove = || docker.remove_volume(volume, None::<RemoveVolumeOptions>);
+        let removed = vacated(docker, names, zone, remove).await;
+        note(fine_if_gone(removed, &format!("remove volume {volume}")));
     }
     first.map(|()| Swept { containers: found.len(), networks: networks_found, volumes: gone.len() })
+}
+
+/// Removes a network or volume once no container of ours uses it: one may have been made since they
+/// were listed, by a `zone add` that is just being ended, and one that another command removes is
+/// there a moment longer.
+async fn vacated<F: Future<Output = Result<(), Error>>>(
+    docker: &Docker,
+    names: &Names,
+    zone: Option<&ZoneName>,
+    removed: impl Fn() -> F,
+) -> Result<(), Error> {
+    let deadline = Instant::now() + VACATES;
+    loop {
+        match removed().await {
+            Err(error) if matches!(code(&error), Some(403 | 409)) && Instant::now() < deadline => {
+                tokio::time::sleep(AGAIN).await;
+                if let Ok(found) = list(docker, names, zone).await {
+                    join_all(found.iter().map(|one| remove(docker, one))).await;
+                }
+            }
+            done => return done,
+        }
+    }
 }
 
 async fn remove(docker: &Docker, one: &Found) -> Result<(), PlatformError> {

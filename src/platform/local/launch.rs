@@ -76,8 +76,16 @@ impl Launch {
         }
         match self.last_word(log_from) {
             Some(word) => format!("{how}; {word}"),
+            // A server on a full disk has nowhere to say so.
+            None if self.is_full() => {
+                format!("{how}; no space is left on its disk: free some, and try again")
+            }
             None => how,
         }
+    }
+
+    fn is_full(&self) -> bool {
+        rustix::fs::statvfs(&self.log).is_ok_and(|disk| disk.f_bavail == 0)
     }
 
     /// The most telling line a server left: its fatal one, what it wrote to standard error, or else

@@ -105,3 +105,31 @@ fn a_link_in_a_folders_place_is_refused_and_what_it_leads_to_keeps_its_mode() {
     private_folder(&theirs).unwrap();
     assert_eq!(fs::metadata(&theirs).unwrap().permissions().mode() & 0o777, 0o700);
 }
+
+#[test]
+fn a_link_in_a_regions_place_is_neither_used_nor_emptied() {
+    let folder = tempfile::tempdir().unwrap();
+    let elsewhere = folder.path().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    fs::write(elsewhere.join("ledger.jsonl"), "theirs").unwrap();
+    let home = home(folder.path());
+    std::os::unix::fs::symlink(&elsewhere, &home.folder).unwrap();
+    assert!(matches!(home.usable(), Err(HomeError::Link(_))));
+    assert!(matches!(home.create(), Err(HomeError::Link(_))));
+}
+
+#[test]
+fn a_folder_in_which_others_can_put_another_in_a_regions_place_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let home = home(folder.path());
+    let with_mode = |mode| {
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(mode)).unwrap();
+        home.create()
+    };
+    let refused = with_mode(0o777).unwrap_err().to_string();
+    assert!(refused.contains("chmod go-w") && refused.contains("mode 777"), "{refused}");
+    // As /tmp is, and as a group of one's own makes it.
+    with_mode(0o1777).unwrap();
+    with_mode(0o775).unwrap();
+}

@@ -11,6 +11,7 @@ use tui_logger::{TuiLoggerTargetWidget, TuiLoggerWidget};
 use super::{
     Scene,
     canvas::{put, put_lines, rule},
+    written::highlight,
 };
 use crate::tui::{format, log::Look};
 
@@ -25,7 +26,12 @@ pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
         title.push(Span::styled(format!(" zone {zone} only"), theme.active()));
     }
     if !log.filter.is_empty() {
-        title.push(Span::styled(format!(" /{}", log.filter), theme.active()));
+        let lines = match (log.filter.wrong(), log.hits()) {
+            (Some(why), _) => format!("not a pattern: {why}"),
+            (None, 1) => "1 line".to_owned(),
+            (None, lines) => format!("{lines} lines"),
+        };
+        title.push(Span::styled(format!(" /{}  {lines}", log.filter.text()), theme.active()));
     }
     let right = if log.is_scrolled() { "scrolled back: esc follows" } else { "" };
     rule(buf, area, theme, &title, right);
@@ -46,6 +52,13 @@ pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
         put(buf, inner, 0, 0, "no line holds that text", theme.label());
     }
     put_lines(buf, inner, &lines);
+    let current = if log.is_scrolled() { lines.len().checked_sub(1) } else { None };
+    highlight(buf, inner, &log.filter, None, theme);
+    if let Some(mark) =
+        current.and_then(|last| buf.cell_mut((area.x, inner.y + u16::try_from(last).ok()?)))
+    {
+        mark.set_symbol(theme.pick("▸", ">")).set_style(theme.focus());
+    }
 }
 
 /// tui-logger's own view: every target with its level.
@@ -54,6 +67,15 @@ pub fn large(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
     let Some(state) = view.log.large() else { return };
     let area = area.intersection(buf.area);
     Clear.render(area, buf);
+    if !view.log.filter.is_empty() {
+        // tui-logger knows no pattern: with one, the room's own lines are shown.
+        let lines = Rect { height: area.height.saturating_sub(1), ..area };
+        draw(buf, lines, scene);
+        let keys = ["esc shows all", "/ another pattern", "n older", "N newer", "q back"];
+        let foot = Rect { y: area.bottom().saturating_sub(1), height: 1.min(area.height), ..area };
+        put(buf, foot, 1, 0, &keys.join("  "), theme.label());
+        return;
+    }
     let foot = Rect { y: area.bottom().saturating_sub(1), height: 1.min(area.height), ..area };
     let area = Rect { height: area.height.saturating_sub(1), ..area };
     let sources = Rect { width: (area.width / 3).min(32), ..area };
@@ -75,6 +97,7 @@ pub fn large(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
         "page-up/page-down scroll",
         "f only this source",
         "h hide sources",
+        "/ search",
     ];
     let keys = format::in_one_line(&keys, usize::from(foot.width.saturating_sub(1)));
     put(buf, foot, 1, 0, &keys, theme.label());

@@ -17,6 +17,7 @@ mod palette;
 mod question;
 mod rows;
 mod steps;
+pub mod written;
 mod zone;
 mod zoom;
 
@@ -24,6 +25,7 @@ use ratatui::{
     Frame,
     buffer::{Buffer, Cell},
     layout::Rect,
+    widgets::{Clear, Widget},
 };
 
 use super::{
@@ -110,7 +112,15 @@ fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) -> Option<(u16, u16)> {
             None
         }
         Some(Overlay::Palette(line)) => palette::draw(buf, area, line, scene),
-        Some(Overlay::Filter(edit)) => palette::filter(buf, plan.foot, edit, scene),
+        Some(Overlay::Filter { edit, large }) => {
+            if *large {
+                logs::large(buf, area, scene);
+            }
+            let log = &view.log;
+            let told =
+                log.filter.wrong().map_or_else(String::new, |why| format!("no pattern: {why}"));
+            palette::filter(buf, plan.foot, edit, &told, scene)
+        }
         Some(Overlay::Graphs(cursor)) => {
             let area = Rect { y: plan.verdicts.bottom(), ..area };
             let area = Rect { height: plan.foot.y.saturating_sub(area.y), ..area };
@@ -123,9 +133,44 @@ fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) -> Option<(u16, u16)> {
         }
         Some(other) => {
             overlay::draw(buf, area, other, scene);
-            None
+            written::mark(buf, area, other, scene);
+            searched(buf, plan.foot, other, scene)
         }
     }
+}
+
+/// What is searched for in the text on top, in place of the foot.
+fn searched(
+    buf: &mut Buffer,
+    foot: Rect,
+    overlay: &Overlay,
+    scene: Scene<'_>,
+) -> Option<(u16, u16)> {
+    let Scene { status, view, theme, now } = scene;
+    let reading = &view.reading;
+    if reading.typing.is_none() && reading.pattern.is_empty() {
+        return None;
+    }
+    let hits = written::find(&reading.pattern, overlay, status, view, now).at.len();
+    let told = match (reading.pattern.wrong(), hits) {
+        _ if reading.pattern.is_empty() => String::new(),
+        (Some(why), _) => format!("no pattern: {why}"),
+        (None, 0) => "no hit".to_owned(),
+        (None, hits) => format!("hit {} of {hits}", reading.at.min(hits - 1) + 1),
+    };
+    if let Some(edit) = &reading.typing {
+        return palette::filter(buf, foot, edit, &told, scene);
+    }
+    Clear.render(foot.intersection(buf.area), buf);
+    let x = canvas::put(buf, foot, 1, 0, &format!("/{}", reading.pattern.text()), theme.focus());
+    let only = match overlay {
+        Overlay::Answer { .. } if reading.only => "f all lines  ",
+        Overlay::Answer { .. } => "f only hits  ",
+        _ => "",
+    };
+    let keys = format!("  {told}  n next  N previous  {only}esc clears it");
+    canvas::put(buf, foot, x, 0, &keys, theme.label());
+    None
 }
 
 fn too_small(buf: &mut Buffer, area: Rect, theme: &Theme) {

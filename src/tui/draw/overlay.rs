@@ -22,6 +22,7 @@ use crate::{
         format,
         state::{Connection, Overlay},
         theme::Theme,
+        update::live,
     },
 };
 
@@ -70,19 +71,26 @@ pub fn draw(buf: &mut Buffer, area: Rect, overlay: &Overlay, scene: Scene<'_>) {
         Overlay::Answer { title, outcome, text, scroll } => {
             let (glyph, style) = theme.outcome(Some(*outcome));
             let most = usize::from(area.width.saturating_sub(8));
+            let reading = &scene.view.reading;
+            let shown = text.lines().filter(|line| reading.shows(line));
             let lines: Vec<Line> =
-                text.lines().flat_map(|line| keep_columns(line, most)).map(Line::raw).collect();
+                shown.flat_map(|line| keep_columns(line, most)).map(Line::raw).collect();
+            let live = if live(title) {
+                format!("{0}live{0}L: {1} ", theme.dot(), reading.level.as_str())
+            } else {
+                String::new()
+            };
             scrolled(
                 buf,
                 area,
-                Line::styled(format!(" {glyph} {title} "), style),
+                Line::styled(format!(" {glyph} {title} {live}"), style),
                 &lines,
                 *scroll,
                 theme,
             );
         }
         // Drawn elsewhere: they are not in the middle.
-        Overlay::Palette(_) | Overlay::Filter(_) | Overlay::Log | Overlay::Graphs(_) => {}
+        Overlay::Palette(_) | Overlay::Filter { .. } | Overlay::Log | Overlay::Graphs(_) => {}
     }
 }
 

@@ -75,17 +75,18 @@ pub fn draw(
     typing(buf, place, line, ":", &palette.edit, scene)
 }
 
-/// The filter, in place of the foot.
+/// A pattern being typed, in place of the foot; `told` is what it finds.
 pub fn filter(
     buf: &mut Buffer,
     area: Rect,
     edit: &LineEdit,
+    told: &str,
     scene: Scene<'_>,
 ) -> Option<(u16, u16)> {
     Clear.render(area.intersection(buf.area), buf);
     let at = typing(buf, area, 0, "/", edit, scene);
-    let hint = "enter keeps the filter  esc clears it ";
-    let cells = u16::try_from(hint.len()).unwrap_or(0);
+    let hint = &format!("{told}  enter keeps it  esc clears it ");
+    let cells = u16::try_from(format::width(hint)).unwrap_or(0);
     let used = u16::try_from(format::width(edit.text())).unwrap_or(u16::MAX);
     if used.saturating_add(cells + 6) <= area.width {
         put(buf, area, area.width - cells, 0, hint, scene.theme.label());

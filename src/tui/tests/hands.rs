@@ -321,9 +321,12 @@ fn a_click_focuses_a_zone() {
     let status = sample::status("three");
     let mut view = view();
     view.size = (120, 40);
-    assert!(update::mouse(&mut view, &status, update::Mouse::Click { x: 100, y: 10 }));
+    let click = |view: &mut ViewState, x, y| {
+        update::mouse(view, &status, update::Mouse::Click { x, y }, status.at_ms).0
+    };
+    assert!(click(&mut view, 100, 10));
     assert_eq!(view.focus, Some("c".parse().unwrap()));
-    assert!(!update::mouse(&mut view, &status, update::Mouse::Click { x: 0, y: 0 }));
+    assert!(!click(&mut view, 0, 0));
 }
 
 #[test]

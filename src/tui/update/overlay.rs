@@ -7,12 +7,14 @@ use crate::{
         keys::{Action, Code, Key, Named, ScreenAction},
     },
     region::{Status, UnixMs},
-    room::home::region_flag,
+    room::{home::region_flag, protocol::Outcome},
     tui::{
         Leave,
+        edit::LineEdit,
         graphs::Axis,
         keys,
         layout::GRAPHS_MARGIN,
+        pattern::Pattern,
         state::{Cursor, Overlay, Palette, ViewState},
     },
 };
@@ -29,14 +31,19 @@ pub(super) fn key(
     let is = |named: Named| key == Key::named(named);
     match overlay {
         Overlay::Palette(palette) => palette_key(view, status, palette, key, now),
-        Overlay::Filter(mut edit) => {
+        Overlay::Filter { mut edit, large } => {
+            let wrong = view.log.filter.wrong().is_some();
             if is(Named::Esc) {
-                view.log.filter.clear();
-            } else if !is(Named::Enter) {
-                edit.key(key);
-                edit.text().clone_into(&mut view.log.filter);
-                view.overlay = Some(Overlay::Filter(edit));
+                view.log.search(Pattern::default());
+            } else if !is(Named::Enter) || wrong {
+                let before = edit.clone();
+                if edit.key(key) && edit != before {
+                    view.log.search(Pattern::new(edit.text()));
+                }
+                view.overlay = Some(Overlay::Filter { edit, large });
+                return Vec::new();
             }
+            view.overlay = large.then_some(Overlay::Log);
             Vec::new()
         }
         Overlay::Confirm { line } => match key.code {
@@ -113,6 +120,27 @@ pub(super) fn key(
         }
         Overlay::Graphs(cursor) => {
             view.overlay = graphs(view, status, cursor, key).map(Overlay::Graphs);
+            Vec::new()
+        }
+        Overlay::Log if key == Key::char('/') => {
+            let edit = LineEdit::new(view.log.filter.text());
+            view.overlay = Some(Overlay::Filter { edit, large: true });
+            Vec::new()
+        }
+        Overlay::Log if !view.log.filter.is_empty() => {
+            view.overlay = Some(Overlay::Log);
+            match key.code {
+                Code::Char('q') => view.overlay = None,
+                Code::Named(Named::Esc) => view.log.search(Pattern::default()),
+                Code::Named(Named::PageUp) => view.log.scroll(true, 10),
+                Code::Named(Named::PageDown) => view.log.scroll(false, 10),
+                Code::Named(Named::Up) => view.log.scroll(true, 1),
+                Code::Named(Named::Down) => view.log.scroll(false, 1),
+                Code::Named(Named::End) => view.log.follow(),
+                _ => {
+                    super::find::in_the_log(view, key, now);
+                }
+            }
             Vec::new()
         }
         Overlay::Log => {
@@ -209,6 +237,9 @@ fn palette_enter(
     }
     let parsed = line.parse::<Command>();
     if parsed.is_err() {
+        if let Some(name) = region(&line) {
+            return regions(view, status, line.clone(), name, now);
+        }
         if let Some(action) = ScreenAction::typed(&line) {
             return screen::act(view, status, &action, now);
         }
@@ -250,4 +281,37 @@ fn with_focus(view: &ViewState, status: &Status, line: &str) -> Option<String> {
     let zone = &view.focused(status)?.name;
     let whole = format!("{line} {zone}");
     (whole.parse::<Command>().ok()?.zone() == Some(zone)).then_some(whole)
+}
+
+/// `region`, `region list`, or `region NAME`: the name, if one.
+fn region(line: &str) -> Option<Option<String>> {
+    let mut words = line.split_whitespace();
+    if !matches!(words.next(), Some("region" | "regions")) {
+        return None;
+    }
+    let name = words.next().filter(|word| *word != "list").map(str::to_owned);
+    words.next().is_none().then_some(name)
+}
+
+/// Asks which regions there are, or for the way to one.
+fn regions(
+    view: &mut ViewState,
+    status: &Status,
+    line: String,
+    name: Option<String>,
+    now: UnixMs,
+) -> Vec<Effect> {
+    let why = if view.guest {
+        "you are a guest here: this is the region you are shown"
+    } else if status.only_shown() {
+        "what is shown has no room, so there is no other one to go to"
+    } else {
+        let id = view.next_id;
+        view.next_id += 1;
+        view.remember(&line);
+        view.pending.insert(id, line);
+        return vec![Effect::Regions { id, name }];
+    };
+    view.say(why, Some(Outcome::Refused), now);
+    Vec::new()
 }

@@ -8,6 +8,7 @@ use crate::{
     tui::{
         Leave,
         edit::LineEdit,
+        pattern::Pattern,
         state::{Cursor, DrillLook, Overlay, Palette, ViewState},
     },
 };
@@ -32,7 +33,8 @@ pub(super) fn act(
             view.overlay = Some(Overlay::Palette(Palette::new(text, status)));
         }
         ScreenAction::Filter => {
-            view.overlay = Some(Overlay::Filter(LineEdit::new(&view.log.filter)));
+            view.overlay =
+                Some(Overlay::Filter { edit: LineEdit::new(view.log.filter.text()), large: false });
         }
         ScreenAction::Graphs => view.overlay = Some(Overlay::Graphs(Cursor::default())),
         ScreenAction::Span => view.span = view.span.next(),
@@ -134,7 +136,7 @@ fn back(view: &mut ViewState, status: &Status) {
     } else if view.log.is_scrolled() {
         view.log.follow();
     } else if !view.log.filter.is_empty() {
-        view.log.filter.clear();
+        view.log.search(Pattern::default());
     } else if view.log.only.is_some() {
         view.log.show_only(None);
     } else if let Some((true, _)) = drill {
