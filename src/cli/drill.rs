@@ -4,9 +4,7 @@ use std::path::PathBuf;
 
 use color_eyre::eyre;
 
-use super::{
-    StartArgs, alone::Alone, complain, matrix, print, recorder, sabotage, said, shell, start,
-};
+use super::{StartArgs, alone::Alone, complain, matrix, recorder, sabotage, said, shell, start};
 use crate::{
     command::{Command, Drill, DrillRun},
     record::{self, Recorded},
@@ -117,7 +115,7 @@ async fn follow(
 fn tell(recorded: eyre::Result<Recorded>) -> bool {
     match recorded {
         Ok(recorded) => {
-            print(&recorded.to_string());
+            super::tell(&recorded.to_string());
             true
         }
         Err(error) => {

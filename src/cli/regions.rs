@@ -4,7 +4,7 @@ use std::fs;
 
 use color_eyre::eyre;
 
-use super::{print, start::NOBODY_SEEN};
+use super::{print, start::NOBODY_SEEN, tell};
 use crate::room::{
     client::{Client, ClientError},
     home::Home,
@@ -36,7 +36,7 @@ pub async fn list(home: &Home) -> eyre::Result<u8> {
         lines.push([home.region, room, zones, platform, folder]);
     }
     if lines.is_empty() {
-        print("there is no region yet: `zonedrill up` starts one");
+        tell("there is no region yet: `zonedrill up` starts one");
         return Ok(0);
     }
     print(&table(&lines));

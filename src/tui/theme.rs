@@ -7,6 +7,7 @@ use ratatui::{
 };
 
 use crate::{
+    lang::Lang,
     region::status::{LinkState, MarkKind, MirrorState, NodeState, StepState, Verdict},
     room::protocol::Outcome,
     tui::graphs::Figure,
@@ -90,13 +91,32 @@ pub struct Theme {
     pub colours: Colours,
     /// Use no character outside ASCII.
     pub ascii: bool,
+    lang: Lang,
 }
 
 impl Theme {
     /// The theme of a screen.
     #[must_use]
     pub fn new(colours: Colours, ascii: bool) -> Self {
-        Self { colours, ascii }
+        Self { colours, ascii, lang: Lang::default() }
+    }
+
+    /// The same, for a person who reads this language. Plain ASCII has English only.
+    #[must_use]
+    pub fn in_language(self, lang: Lang) -> Self {
+        Self { lang: if self.ascii { Lang::English } else { lang }, ..self }
+    }
+
+    /// What the person reads.
+    #[must_use]
+    pub fn lang(&self) -> Lang {
+        self.lang
+    }
+
+    /// An English text in the language of who looks.
+    #[must_use]
+    pub fn say(&self, english: &str) -> String {
+        self.lang.say(english).into_owned()
     }
 
     fn fg(&self, hue: Hue) -> Style {
@@ -294,14 +314,15 @@ impl Theme {
 
     /// A verdict's glyph, word and style. Green is for what was shown, and nothing else.
     #[must_use]
-    pub fn verdict(&self, verdict: Verdict) -> (&'static str, &'static str, Style) {
-        match verdict {
+    pub fn verdict(&self, verdict: Verdict) -> (&'static str, String, Style) {
+        let (glyph, word, style) = match verdict {
             Verdict::Waiting => (self.pick("○", "."), "waiting", self.label()),
             Verdict::Holding => (self.pick("◐", "~"), "holding", self.active()),
             Verdict::Proved => (self.pick("✓", "+"), "proved", self.good()),
             Verdict::Broken => (self.pick("✗", "x"), "BROKEN", self.bad()),
             Verdict::Void => (self.pick("∅", "0"), "void", self.warn()),
-        }
+        };
+        (glyph, self.say(word), style)
     }
 
     /// A step's glyph and style.

@@ -163,7 +163,7 @@ fn title(
     scene: Scene<'_>,
 ) {
     let Scene { view, theme, now, .. } = scene;
-    let mut title = vec![Text::styled("last", theme.strong())];
+    let mut title = vec![Text::styled(theme.say("last"), theme.strong())];
     for span in Span::ALL {
         let (text, style) = if span == view.span {
             (format!(" [{}]", span.name()), theme.focus())
@@ -173,19 +173,17 @@ fn title(
         title.push(Text::styled(text, style));
     }
     if cursor.is_some_and(|cursor| cursor.log) {
-        title.push(Text::styled(format!("{}log scale", theme.dot()), theme.warn()));
+        title
+            .push(Text::styled(format!("{}{}", theme.dot(), theme.say("log scale")), theme.warn()));
     }
     if hidden > 0 {
-        title.push(Text::styled(format!("{}{hidden} more", theme.dot()), theme.focus()));
+        let more = theme.say(&format!("{hidden} more"));
+        title.push(Text::styled(format!("{}{more}", theme.dot()), theme.focus()));
     }
     if let Some(at) = read {
-        let told = format!(
-            "{}at {}, {} ago",
-            theme.dot(),
-            marks::time(at, true, scene),
-            format::age(at, now)
-        );
-        title.push(Text::styled(told, theme.strong()));
+        let (time, age) = (marks::time(at, true, scene), format::age(at, now));
+        let told = theme.say(&format!("at {time}, {age} ago"));
+        title.push(Text::styled(format!("{}{told}", theme.dot()), theme.strong()));
     }
     let key = |action| update::key_of(view, &Action::Screen(action)).map(|key| key.to_string());
     let span = key(ScreenAction::Span).unwrap_or_default();
@@ -217,7 +215,7 @@ fn name(
     let style = if focused { theme.focus() } else { theme.value() };
     let zone = format::clip(zone.name.as_str(), ZONE, theme.ellipsis());
     put(buf, area, 1, 0, &zone, style);
-    put(buf, area, 2 + ZONE as u16, 0, figure.name(), theme.label());
+    put(buf, area, 2 + ZONE as u16, 0, &theme.say(figure.name()), theme.label());
     let shown = |value: u64| match figure {
         Figure::P99 => format::round_trip(value),
         Figure::Lag => format::short(value),
