@@ -7,7 +7,7 @@ use std::{
     sync::LazyLock,
 };
 
-use super::template::Template;
+use super::template::{Template, is_atom};
 
 /// The files of the Chinese catalogue.
 const CHINESE: [(&str, &str); 7] = [
@@ -191,7 +191,9 @@ impl Catalogue {
         parts.push(rest);
         let said: Vec<Cow<'_, str>> = parts.iter().map(|part| self.say(part)).collect();
         let is_known = |said: &Cow<'_, str>| {
-            matches!(said, Cow::Owned(_)) || !said.contains(|c: char| c.is_ascii_alphabetic())
+            matches!(said, Cow::Owned(_))
+                || is_atom(said) && said.contains(|c: char| c.is_ascii_digit())
+                || !said.contains(|c: char| c.is_ascii_alphabetic())
         };
         let any = said.iter().any(|said| matches!(said, Cow::Owned(_)));
         if !any || !(*loose || said.iter().all(is_known)) {

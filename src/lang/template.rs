@@ -8,7 +8,7 @@ const UNITS: [&str; 12] =
     ["µs", "us", "ms", "s", "m", "h", "min", "KiB", "MiB", "GiB", "%", "each"];
 
 /// Whether a text is a name, a figure with its unit, or several of them with commas.
-fn is_atom(text: &str) -> bool {
+pub fn is_atom(text: &str) -> bool {
     text.trim().split(", ").all(|text| {
         let mut words = text.trim_start_matches("< ").split(' ');
         let first = words.next().unwrap_or_default();
@@ -30,6 +30,8 @@ enum Piece {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shown {
     AsItIs,
+    /// `{text!}`: somebody wrote it, and it may be anything.
+    Verbatim,
     /// `{why*}`: it is a text of the program, too.
     Translated,
     /// `{s-}`: the other language has no use for it.
@@ -56,13 +58,12 @@ impl Template {
                 '{' => {
                     let inside: String = chars.by_ref().take_while(|c| *c != '}').collect();
                     let name = inside.split(':').next().unwrap_or_default();
-                    let (name, shown) = match name.strip_suffix('*') {
-                        Some(name) => (name, Shown::Translated),
-                        None => match name.strip_suffix('-') {
-                            Some(name) => (name, Shown::Dropped),
-                            None => (name, Shown::AsItIs),
-                        },
-                    };
+                    let marks =
+                        [('*', Shown::Translated), ('-', Shown::Dropped), ('!', Shown::Verbatim)];
+                    let marked = marks
+                        .into_iter()
+                        .find_map(|(mark, shown)| Some((name.strip_suffix(mark)?, shown)));
+                    let (name, shown) = marked.unwrap_or((name, Shown::AsItIs));
                     let name = if name.is_empty() {
                         unnamed += 1;
                         (unnamed - 1).to_string()
@@ -158,19 +159,27 @@ impl Template {
             match shown {
                 _ if is_quoted(at) => !text.contains('`'),
                 Shown::Translated => !little || is_atom(text),
-                Shown::AsItIs | Shown::Dropped => is_atom(text),
+                Shown::Verbatim => true,
+                Shown::AsItIs => is_atom(text),
+                // An ending, or a noun and its verb.
+                Shown::Dropped => {
+                    let words = text.split(' ');
+                    words.clone().count() <= 2
+                        && words.flat_map(str::chars).all(char::is_alphabetic)
+                }
             }
         })
     }
 
-    /// The same sentence, whose placeholders hold texts of the program where `other`'s do.
+    /// The same sentence, whose placeholders hold what they do in its translation.
     pub fn like(mut self, other: &Self) -> Self {
         for piece in &mut self.0 {
             if let Piece::Hole(name, shown) = piece {
-                let is_text = |piece: &Piece| matches!(piece, Piece::Hole(theirs, Shown::Translated) if theirs == name);
-                if other.0.iter().any(is_text) {
-                    *shown = Shown::Translated;
-                }
+                let theirs = other.0.iter().find_map(|piece| match piece {
+                    Piece::Hole(theirs, shown) if theirs == name => Some(*shown),
+                    _ => None,
+                });
+                *shown = theirs.unwrap_or(*shown);
             }
         }
         self
@@ -186,7 +195,7 @@ impl Template {
                 Piece::Hole(name, shown) => {
                     let (_, text) = found.iter().find(|(other, _)| other == name)?;
                     match shown {
-                        Shown::AsItIs => filled.push_str(text),
+                        Shown::AsItIs | Shown::Verbatim => filled.push_str(text),
                         Shown::Translated => filled.push_str(&say(text)),
                         Shown::Dropped if text.contains(|c: char| c.is_ascii_digit()) => {
                             return None;

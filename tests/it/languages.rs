@@ -17,7 +17,7 @@ const COMPLETE: [&str; 4] =
     ["src/tui/draw/", "src/drill/checks/words", "src/region/status/alarms.rs", "config/"];
 
 /// What is the same in every language, or no sentence: commands, paths, markup.
-const NOT_FOR_TRANSLATION: [&str; 7] = [
+const NOT_FOR_TRANSLATION: [&str; 12] = [
     "zonedrill {version}",
     "nats {version}",
     "js{} container {} {}",
@@ -25,6 +25,11 @@ const NOT_FOR_TRANSLATION: [&str; 7] = [
     "produce stop",
     "control refuse",
     "stream info",
+    "consumer info",
+    "inspect link",
+    "drill run {}",
+    "drill run {name}",
+    "eval \"$(zonedrill{flag} env {})\"; nats {words} {STREAM}{name}",
 ];
 
 fn root() -> PathBuf {
@@ -42,9 +47,9 @@ fn walk(folder: &Path, ends: &str, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The texts of some source: its literals and its documentation (clap makes help of it), but not those
-/// of its tests.
-fn literals(code: TokenStream, texts: &mut Vec<String>) {
+/// The texts of some source: its literals and, where clap makes help of it, its documentation, but not
+/// those of its tests.
+fn literals(code: TokenStream, helps: bool, texts: &mut Vec<String>) {
     let mut tokens = code.into_iter().peekable();
     let mut documentation: Vec<String> = Vec::new();
     let mut of_a_test = false;
@@ -65,7 +70,7 @@ fn literals(code: TokenStream, texts: &mut Vec<String>) {
             TokenTree::Group(group) if of_a_test => {
                 of_a_test = group.delimiter() != proc_macro2::Delimiter::Brace;
             }
-            TokenTree::Group(group) => literals(group.stream(), texts),
+            TokenTree::Group(group) => literals(group.stream(), helps, texts),
             TokenTree::Literal(literal) if !of_a_test => {
                 texts
                     .extend(syn::parse_str::<syn::LitStr>(&literal.to_string()).map(|l| l.value()));
@@ -73,8 +78,8 @@ fn literals(code: TokenStream, texts: &mut Vec<String>) {
             TokenTree::Punct(punct) if punct.as_char() == ';' => of_a_test = false,
             _ => {}
         }
-        if !documentation.is_empty() {
-            let lines = std::mem::take(&mut documentation);
+        let lines = std::mem::take(&mut documentation);
+        if helps && !lines.is_empty() {
             let lines: Vec<&str> = lines.iter().map(|line| line.trim()).collect();
             texts.push(lines.join(" "));
             texts.extend(lines.split(|line| line.is_empty()).map(|part| part.join(" ")));
@@ -115,6 +120,14 @@ fn key(text: &str) -> String {
     }
 }
 
+/// A text, and what Markdown makes of it: its lines without their marks.
+fn parts(text: &str) -> Vec<String> {
+    let lines = text.split('\n').flat_map(|line| line.split("**"));
+    let lines = lines.map(|line| line.trim_start_matches(['#', '>', ' ']).to_owned());
+    let marked = text.contains(['\n', '*', '#']) || text.starts_with('>');
+    std::iter::once(text.to_owned()).chain(lines.filter(|_| marked)).collect()
+}
+
 /// Every text of the program by its file.
 fn texts() -> BTreeMap<String, Vec<String>> {
     let mut files = Vec::new();
@@ -124,8 +137,10 @@ fn texts() -> BTreeMap<String, Vec<String>> {
     for path in files.iter().filter(|path| !name(path).contains("/tests")) {
         let mut texts = Vec::new();
         let text = fs::read_to_string(path).unwrap();
-        literals(text.parse().unwrap(), &mut texts);
-        all.insert(name(path), texts.iter().map(|text| key(text)).collect());
+        let helps = ["src/cli/", "src/command/"].iter().any(|room| name(path).starts_with(room));
+        literals(text.parse().unwrap(), helps, &mut texts);
+        let texts = texts.iter().flat_map(|text| parts(text)).map(|text| key(&text)).collect();
+        all.insert(name(path), texts);
     }
     let mut scripts = Vec::new();
     walk(&root().join("config/drills"), ".toml", &mut scripts);
@@ -158,7 +173,7 @@ fn placeholders(text: &str) -> BTreeSet<String> {
     let holes = text.split('{').skip(1).filter_map(|rest| rest.split_once('}'));
     let mut unnamed = 0;
     let names = holes.map(|(inside, _)| {
-        let name = inside.split(':').next().unwrap_or_default().trim_end_matches(['*', '-']);
+        let name = inside.split(':').next().unwrap_or_default().trim_end_matches(['*', '-', '!']);
         if name.is_empty() {
             unnamed += 1;
             return (unnamed - 1).to_string();
@@ -218,37 +233,30 @@ fn no_key_stands_in_two_files() {
 /// another one which it also looks like.
 #[test]
 fn each_sentence_is_found_again() {
-    let filled = |text: &str| {
-        let mut out = String::new();
-        let mut rest = text;
-        while let Some(open) = rest.find('{') {
-            out.push_str(&rest[..open]);
-            let end = rest[open..].find('}').map_or(rest.len(), |end| open + end + 1);
-            if !rest[open..end].ends_with("-}") {
-                out.push_str("17");
+    // What is dropped is a word's ending, or a verb; everything else may be a number.
+    let filled = |text: &str, dropped: &BTreeSet<String>, with: &str| {
+        let mut pieces = text.replace("{{", "\0").replace("}}", "\u{1}");
+        let mut unnamed = 0;
+        while let Some(open) = pieces.find('{') {
+            let end = open + pieces[open..].find('}').unwrap() + 1;
+            let mut name =
+                pieces[open + 1..end - 1].split(':').next().unwrap_or_default().to_owned();
+            if name.is_empty() {
+                name = unnamed.to_string();
+                unnamed += 1;
             }
-            rest = &rest[end..];
+            let put =
+                if dropped.contains(name.trim_end_matches(['*', '-', '!'])) { with } else { "17" };
+            pieces.replace_range(open..end, put);
         }
-        out.push_str(rest);
-        out
+        pieces.replace('\0', "{").replace('\u{1}', "}")
     };
     let mut lost = Vec::new();
-    for (file, english, chinese) in
-        lang::entries().filter(|(_, english, _)| !english.contains("{{"))
-    {
-        // What is dropped stands for an ending.
-        let english_filled = placeholders(&english).iter().fold(english.clone(), |text, name| {
-            if chinese.contains(&format!("{{{name}-}}")) {
-                text.replace(&format!("{{{name}}}"), "").replacen("{}", "", 0)
-            } else {
-                text
-            }
-        });
-        if chinese.contains("-}") && english_filled == english {
-            continue;
-        }
-        let said = Lang::Chinese.say(&filled(&english_filled)).into_owned();
-        if said != filled(&chinese) {
+    for (file, english, chinese) in lang::entries() {
+        let holes = chinese.split('{').filter_map(|rest| rest.split_once("-}"));
+        let dropped: BTreeSet<String> = holes.map(|(name, _)| name.to_owned()).collect();
+        let said = Lang::Chinese.say(&filled(&english, &dropped, "is")).into_owned();
+        if said != filled(&chinese, &dropped, "") {
             lost.push(format!("{file}: {english}\n   is said {said}"));
         }
     }

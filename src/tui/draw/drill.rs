@@ -111,7 +111,8 @@ fn state(drill: &Drill, scene: Scene<'_>) -> Vec<Span<'static>> {
         None => format!("running {}", format::age(drill.began_at_ms, now)),
         Some(ended) => {
             let took = seconds(ended.saturating_sub(drill.began_at_ms));
-            format!("took {took}{}esc closes", theme.dot())
+            let closes = theme.say("esc closes");
+            format!("{}{}{closes}", theme.say(&format!("took {took}")), theme.dot())
         }
     };
     vec![

@@ -187,18 +187,16 @@ fn title(
     }
     let key = |action| update::key_of(view, &Action::Screen(action)).map(|key| key.to_string());
     let span = key(ScreenAction::Span).unwrap_or_default();
-    let right = if cursor.is_some() {
-        format!(
-            "{} cursor{}{span} span{}* scale{}esc back",
-            theme.pick("←→", "<>"),
-            theme.dot(),
-            theme.dot(),
-            theme.dot()
-        )
+    let span = format!("{span} span");
+    let keys = if cursor.is_some() {
+        let cursor = format!("{} cursor", theme.pick("←→", "<>"));
+        vec![cursor, span, "* scale".to_owned(), "esc back".to_owned()]
     } else {
         let large = key(ScreenAction::Graphs).unwrap_or_default();
-        format!("{span} span{}{large} large", theme.dot())
+        vec![span, format!("{large} large")]
     };
+    let keys: Vec<String> = keys.iter().map(|key| theme.say(key)).collect();
+    let right = keys.join(theme.dot());
     rule(buf, area, theme, &title, &right);
 }
 

@@ -124,7 +124,10 @@ fn parts(scene: Scene<'_>) -> Vec<Part> {
         let version = status.server_version.as_deref().unwrap_or("?");
         add(1, format!("nats {version}"), theme.value());
         if !status.only_shown() {
-            add(2, theme.say(&status.copy_kind.several(status.mirror_kind)), theme.value());
+            let copies = status.copy_kind.several(status.mirror_kind);
+            // The kind is a word of the configuration.
+            let (via, of) = copies.split_once(' ').unwrap_or((&copies, ""));
+            add(2, format!("{via} {}", theme.say(of)), theme.value());
         }
         let up = format::uptime(now.saturating_sub(status.started_at_ms));
         add(3, theme.say(&format!("up {up}")), theme.value());

@@ -50,13 +50,10 @@ pub fn draw(buf: &mut Buffer, area: Rect, overlay: &Overlay, scene: Scene<'_>) {
         }
         Overlay::Alarms { scroll } => {
             let lines = alarms::list(area, *scroll, scene);
-            let title = format!(
-                " alarms{}{} next{}enter: the first one's command ",
-                theme.dot(),
-                theme.pick("↑↓", "up/down"),
-                theme.dot()
-            );
-            let title = theme.say(&title);
+            let next = format!("{} next", theme.pick("↑↓", "up/down"));
+            let title = ["alarms", next.as_str(), "enter: the first one's command"];
+            let title = title.map(|part| theme.say(part)).join(theme.dot());
+            let title = format!(" {title} ");
             scrolled(buf, area, Line::styled(title, theme.strong()), &lines, 0, theme);
         }
         Overlay::Why { scroll } => {

@@ -138,7 +138,8 @@ fn nodes(zone: &Zone, width: usize, scene: Scene<'_>) -> Vec<Row> {
             (node.meta_leader, "meta"),
         ]
         .into_iter()
-        .filter_map(|(is, name)| is.then(|| theme.say(name)))
+        .filter(|(is, _)| *is)
+        .map(|(_, name)| theme.say(name))
         .collect();
         let leads = leads.join(" ");
         let room = width.saturating_sub(FIXED);
