@@ -10,11 +10,12 @@
 //! | 4 | [`room`] | the state actor, its watchers, the socket, the evidence on disk |
 //! | 3 | [`drill`], [`nats`], [`platform`] | scripts, verdicts, bundles; streams, consumers, producer, observation; processes and links |
 //! | 2 | [`command`] | what can be done, its grammar, the keymap |
-//! | 1 | [`region`], [`ledger`] | what is true, and what became of every message: pure |
+//! | 1 | [`region`], [`ledger`], [`lang`] | what is true, what became of every message, and how it is said in another language: pure |
 
 pub mod cli;
 pub mod command;
 pub mod drill;
+pub mod lang;
 pub mod ledger;
 pub mod nats;
 pub mod platform;

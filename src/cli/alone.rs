@@ -12,7 +12,7 @@ use std::{
 
 use color_eyre::eyre::{self, WrapErr};
 
-use super::{PortBase, StartArgs, print, shell, start};
+use super::{PortBase, StartArgs, shell, start, tell};
 use crate::{
     region::{MirrorKind, status::Phase},
     room::{
@@ -150,11 +150,11 @@ impl Alone {
         while self.home.folder.exists() && Instant::now() < deadline {
             let identity = match self.home.identity() {
                 Ok(identity) => identity,
-                Err(error) => return print(&error.to_string()),
+                Err(error) => return tell(&error.to_string()),
             };
             let cleared = guard::clear_up(&self.home, &identity, Some(&self.platform)).await;
             if let Err(error) = cleared {
-                return print(&error.to_string());
+                return tell(&error.to_string());
             }
         }
     }

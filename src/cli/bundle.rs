@@ -7,7 +7,7 @@ use std::{
 
 use color_eyre::eyre;
 
-use super::print;
+use super::{print, tell};
 use crate::drill::bundle;
 
 /// What was asked.
@@ -62,7 +62,7 @@ pub fn verify(asked: &Asked) -> eyre::Result<u8> {
         value["exit_code"] = verification.exit_code().into();
         print(&format!("{value:#}"));
     } else {
-        print(&verification.to_string());
+        tell(&verification.to_string());
     }
     Ok(verification.exit_code())
 }

@@ -20,7 +20,7 @@ use self::{
     hook::{Audit, Deed, Healer, Hook, audit_file, fit},
     told::Told,
 };
-use super::{output::print, words::OthersArgs};
+use super::{output::tell, words::OthersArgs};
 use crate::{
     nats::external::{examine::Region, link::ExternalLink},
     region::{
@@ -77,7 +77,7 @@ pub async fn cut(
         before.paused != Some(true),
         "the durable of zone {zone} is paused already, by somebody else: nothing is cut"
     );
-    print(&cutting.plan(time, &before));
+    tell(&cutting.plan(time, &before));
     if consent.dry {
         return Ok(Outcome::Done.exit_code());
     }
@@ -93,7 +93,7 @@ pub async fn cut(
         healer.dismiss();
     }
     if let Err(why) = healed {
-        print(&format!("zone {zone} may still be cut: {why}"));
+        tell(&format!("zone {zone} may still be cut: {why}"));
         return Ok(Outcome::Broken.exit_code());
     }
     let well = cutting.heals(&before, told.missed, &mut hurry).await;
@@ -124,7 +124,7 @@ pub async fn heal(
             Cut::Pause => "its durable would be resumed".to_owned(),
             Cut::Hook { heal, .. } => format!("`{}` would be run", fit(heal)),
         };
-        print(&format!("zone {zone}: {what}"));
+        tell(&format!("zone {zone}: {what}"));
         return Ok(Outcome::Done.exit_code());
     }
     cutting.end().await.map_err(eyre::Report::msg)?;
@@ -133,7 +133,7 @@ pub async fn heal(
         Some(true) => ("its durable is still paused", false),
         _ => ("nothing of a cut is left that could be seen", true),
     };
-    print(&format!("zone {zone}: {paused}"));
+    tell(&format!("zone {zone}: {paused}"));
     Ok(if well { Outcome::Done } else { Outcome::Broken }.exit_code())
 }
 
@@ -254,7 +254,7 @@ impl<'a> Cutting<'a> {
         match spawn_blocking(move || hook.run(Deed::Cut)).await? {
             Ok(text) => said("the cut command", &text),
             Err(why) => {
-                print(&format!("the cut command: {why}; it is healed all the same at the end"));
+                tell(&format!("the cut command: {why}; it is healed all the same at the end"));
             }
         }
         Ok(Some(healer))
@@ -271,7 +271,7 @@ impl<'a> Cutting<'a> {
         let hook = self.hook(status);
         match spawn_blocking(move || hook.run(Deed::Status)).await {
             Ok(Ok(text)) => said("the status command", &text),
-            Ok(Err(why)) => print(&format!("the status command: {why}")),
+            Ok(Err(why)) => tell(&format!("the status command: {why}")),
             Err(_) => {}
         }
     }
@@ -289,7 +289,7 @@ impl<'a> Cutting<'a> {
                 _ = tick.tick() => {}
                 () = sleep(time.saturating_sub(began.elapsed())) => break,
                 () = hurry.asked() => {
-                    print("it heals now, because it was asked to end");
+                    tell("it heals now, because it was asked to end");
                     break;
                 }
             }
@@ -300,11 +300,11 @@ impl<'a> Cutting<'a> {
             }
             let times = (began.elapsed(), time.saturating_sub(began.elapsed()));
             if let Some(line) = told.take(&zone, before, &looks, times) {
-                print(&line);
+                tell(&line);
             }
         }
         if let Some(line) = told.verdict(&zone) {
-            print(&line);
+            tell(&line);
         }
         told
     }
@@ -352,11 +352,11 @@ impl<'a> Cutting<'a> {
             goal = goal.or(look.origin);
             if !healed && is_healed(before, &look) {
                 healed = true;
-                print(&format!("zone {zone} is healed: both ends tell as before, after {after}"));
+                tell(&format!("zone {zone} is healed: both ends tell as before, after {after}"));
                 self.ask_status().await;
             }
             if healed && goal.is_some_and(|goal| is_caught_up(goal, &look)) {
-                print(&format!(
+                tell(&format!(
                     "zone {zone} has caught up, after {after}; it lacked {} at most",
                     count(missed)
                 ));
@@ -368,7 +368,7 @@ impl<'a> Cutting<'a> {
             }
         }
         let what = if healed { "has not caught up" } else { "is not as before the cut" };
-        print(&format!(
+        tell(&format!(
             "zone {zone} {what} {} after the heal: look at it",
             seconds(began.elapsed().as_millis() as u64)
         ));
@@ -379,6 +379,6 @@ impl<'a> Cutting<'a> {
 /// What one of the user's commands said last.
 fn said(who: &str, text: &str) {
     if !text.is_empty() {
-        print(&format!("{who} says: {text}"));
+        tell(&format!("{who} says: {text}"));
     }
 }

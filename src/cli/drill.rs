@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use color_eyre::eyre;
 
 use super::{
-    StartArgs, alone::Alone, complain, matrix, print, recorder, sabotage, said, search, shell,
-    start,
+    StartArgs, alone::Alone, complain, matrix, recorder, sabotage, said, search, shell, start,
 };
 use crate::{
     command::{Command, Drill, DrillRun},
@@ -119,7 +118,7 @@ async fn follow(
 fn tell(recorded: eyre::Result<Recorded>) -> bool {
     match recorded {
         Ok(recorded) => {
-            print(&recorded.to_string());
+            super::tell(&recorded.to_string());
             true
         }
         Err(error) => {

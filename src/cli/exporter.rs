@@ -15,7 +15,7 @@ use tokio::{
     time::{Duration, sleep},
 };
 
-use super::output::print;
+use super::output::tell;
 use crate::{
     region::{Status, status::metrics},
     room::{
@@ -90,7 +90,7 @@ async fn listen(at: SocketAddr) -> eyre::Result<TcpListener> {
     let listener = TcpListener::bind(at)
         .await
         .wrap_err_with(|| format!("nobody can listen at {at}: name another address and port"))?;
-    print(&format!("metrics at http://{}/metrics", listener.local_addr()?));
+    tell(&format!("metrics at http://{}/metrics", listener.local_addr()?));
     Ok(listener)
 }
 

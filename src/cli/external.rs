@@ -157,7 +157,7 @@ pub async fn dispatch(
         _ => {}
     }
     let Some(Command::Verify { zone, json, extent }) = command else {
-        print(&fit_for_a_terminal(&found.to_string()));
+        super::tell(&fit_for_a_terminal(&found.to_string()));
         let outcome = if found.is_well() { Outcome::Done } else { Outcome::Refused };
         return Ok(outcome.exit_code());
     };
@@ -188,7 +188,7 @@ pub async fn dispatch(
         print(&format!("{document:#}"));
     } else {
         let texts: Vec<String> = compared.iter().map(written).collect();
-        print(&fit_for_a_terminal(&texts.join("\n")));
+        super::tell(&fit_for_a_terminal(&texts.join("\n")));
     }
     Ok(worst.exit_code())
 }

@@ -3,7 +3,7 @@
 
 use color_eyre::eyre;
 
-use super::print;
+use super::tell;
 use crate::{
     platform::docker::{self, Swept},
     region::Settings,
@@ -19,7 +19,7 @@ pub async fn remove(home: &Home, id: &str, purge: bool) -> eyre::Result<u8> {
     let swept = docker::remove_foreign(&home.region, &ours, id, purge).await?;
     let Swept { containers, networks, volumes } = swept;
     let data = if purge { format!("{volumes} volumes") } else { "no volume".to_owned() };
-    print(&format!(
+    tell(&format!(
         "of region {} with the id {id}, {containers} containers, {networks} networks and {data} are removed",
         home.region
     ));

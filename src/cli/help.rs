@@ -1,12 +1,12 @@
 //! What is made of the program's words: help with an example for each command, completions, manual
 //! pages, the version.
 
-use clap::{Command, CommandFactory};
+use clap::{Command, CommandFactory, builder::StyledStr};
 use clap_complete::Shell;
 use color_eyre::eyre;
 
 use super::words::{Cli, OTHERS};
-use crate::region::topology::DEFAULT_NATS_VERSION;
+use crate::{lang::Lang, region::topology::DEFAULT_NATS_VERSION};
 
 /// A line to type for each command.
 const EXAMPLES: [(&str, &str); 66] = [
@@ -118,6 +118,25 @@ fn dressed(command: Command, path: &str) -> Command {
         command = command.mut_subcommand(&name, |one| dressed(one, &format!("{path} {name}")));
     }
     command
+}
+
+/// The program's words for a person who reads this language.
+#[must_use]
+pub fn in_language(command: Command, lang: Lang) -> Command {
+    if lang == Lang::English {
+        return command;
+    }
+    let say = |text: Option<&StyledStr>| text.map(|text| lang.say(&text.to_string()).into_owned());
+    let (about, after) = (say(command.get_about()), say(command.get_after_help()));
+    let mut command = command.mut_args(|arg| {
+        let help = say(arg.get_help());
+        let heading = arg.get_help_heading().map(|heading| lang.say(heading).into_owned());
+        let arg = if let Some(help) = help { arg.help(help) } else { arg };
+        if let Some(heading) = heading { arg.help_heading(heading) } else { arg }
+    });
+    command = if let Some(about) = about { command.about(about) } else { command };
+    command = if let Some(after) = after { command.after_help(after) } else { command };
+    command.mut_subcommands(|one| in_language(one, lang))
 }
 
 /// What `--version` says after the version: what the program was made of.

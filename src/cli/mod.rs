@@ -37,7 +37,7 @@ use clap::FromArgMatches;
 use color_eyre::eyre;
 
 use self::{
-    output::print,
+    output::{print, say, tell},
     words::{Cli, ConfigWords, OthersArgs, PortBase, RegionWords, ScreenArgs, StartArgs, Words},
 };
 #[cfg(target_os = "linux")]
@@ -65,6 +65,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         wire::helper::run();
         return ExitCode::SUCCESS;
     }
+    output::speak(settings::language(&arguments));
     let done = match bundle::asked(&arguments) {
         Some(asked) => bundle::verify(&asked),
         None => match parse(arguments) {
@@ -88,17 +89,18 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn parse(arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
-    Cli::from_arg_matches(&help::command().try_get_matches_from(arguments)?)
+    let command = help::in_language(help::command(), output::lang());
+    Cli::from_arg_matches(&command.try_get_matches_from(arguments)?)
 }
 
 /// Tells an error: one message, below it those of its causes that it does not name itself.
 fn complain(error: &eyre::Report) {
     let mut out = std::io::stderr().lock();
     let mut told = error.to_string();
-    let _ = writeln!(out, "zonedrill: {told}");
+    let _ = writeln!(out, "zonedrill: {}", say(&told));
     for cause in error.chain().skip(1).map(ToString::to_string) {
         if !told.contains(&cause) {
-            let _ = writeln!(out, "  because: {cause}");
+            let _ = writeln!(out, "  {}", say(&format!("because: {cause}")));
         }
         told.push_str(&cause);
     }
@@ -248,7 +250,7 @@ fn dispatch(cli: Cli) -> eyre::Result<u8> {
                         }
                         let settings = start::settings(&home, &cli.start)?;
                         let report = doctor::examine(&home, &settings).await;
-                        print(&report.to_string());
+                        tell(&report.to_string());
                         Ok(report.outcome().exit_code())
                     }
                     Command::Up => shell::start_and_wait(&home, &name, &cli.start).await,
@@ -305,13 +307,13 @@ fn runtime() -> eyre::Result<tokio::runtime::Runtime> {
 /// Ends with what the room said.
 fn said(outcome: Outcome, text: &str) -> u8 {
     match outcome {
-        Outcome::Done | Outcome::Void => print(text),
+        Outcome::Done | Outcome::Void => tell(text),
         Outcome::Broken | Outcome::Refused => {
             // A table of findings is a result; a sentence is a complaint.
             if text.contains('\n') {
-                print(text);
+                tell(text);
             } else {
-                let _ = writeln!(std::io::stderr().lock(), "zonedrill: {text}");
+                let _ = writeln!(std::io::stderr().lock(), "zonedrill: {}", say(text));
             }
         }
     }

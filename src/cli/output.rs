@@ -3,15 +3,39 @@
 
 use std::{
     io::{self, ErrorKind, Write},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, OnceLock, PoisonError},
 };
 
-use crate::room::protocol::Outcome;
+use crate::{lang::Lang, room::protocol::Outcome};
 
 /// Why something was not printed; the first time.
 static NOT_PRINTED: Mutex<Option<io::Error>> = Mutex::new(None);
 
-/// Prints a result.
+/// What the person reads who started this process.
+static LANG: OnceLock<Lang> = OnceLock::new();
+
+/// Sets the language of what this process tells a person.
+pub fn speak(lang: Lang) {
+    // Set once, at the beginning.
+    let _ = LANG.set(lang);
+}
+
+/// The language of what this process tells a person.
+pub fn lang() -> Lang {
+    LANG.get().copied().unwrap_or_default()
+}
+
+/// A text in the language of who reads it.
+pub fn say(english: &str) -> String {
+    lang().say(english).into_owned()
+}
+
+/// Prints a text for a person, in their language.
+pub fn tell(english: &str) {
+    print(&say(english));
+}
+
+/// Prints a result as it is.
 pub fn print(text: &str) {
     judge(writeln!(io::stdout().lock(), "{text}"));
 }
@@ -36,6 +60,6 @@ pub fn seen(code: u8) -> u8 {
     let error = NOT_PRINTED.lock().unwrap_or_else(PoisonError::into_inner).take();
     let Some(error) = error else { return code };
     let told = "not everything was printed: standard output cannot be written";
-    let _ = writeln!(io::stderr().lock(), "zonedrill: {told}: {error}");
+    let _ = writeln!(io::stderr().lock(), "zonedrill: {}: {error}", say(told));
     if code == 0 { Outcome::Refused.exit_code() } else { code }
 }

@@ -4,7 +4,7 @@ use std::fs;
 
 use color_eyre::eyre;
 
-use super::{print, start::NOBODY_SEEN};
+use super::{start::NOBODY_SEEN, tell};
 use crate::room::{
     client::{Client, ClientError},
     home::Home,
@@ -16,7 +16,7 @@ use crate::room::{
 /// # Errors
 /// When the folder they lie in cannot be read.
 pub async fn list(home: &Home) -> eyre::Result<u8> {
-    print(&table(home).await?);
+    tell(&table(home).await?);
     Ok(0)
 }
 

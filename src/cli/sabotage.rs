@@ -8,7 +8,7 @@ use std::{collections::VecDeque, sync::Mutex};
 use color_eyre::eyre;
 use futures::future::join_all;
 
-use super::{StartArgs, alone::Alone, print, shell};
+use super::{StartArgs, alone::Alone, shell, tell};
 use crate::{
     command::{Command, Drill, DrillRun, Sabotage},
     region::status::Verdict,
@@ -78,7 +78,7 @@ pub async fn all(name: &str, asked: &StartArgs, names: &[String]) -> eyre::Resul
     came.sort_by_key(|one| {
         order.iter().position(|(drill, kind)| *drill == one.case.drill && *kind == one.case.kind)
     });
-    print(&table(&came));
+    super::print(&table(&came));
     let tried = came.iter().any(|one| one.ended.is_ok());
     let right = came.len() == order.len() && tried && came.iter().all(is_right);
     Ok(match (right, tried) {
@@ -106,7 +106,7 @@ async fn one_region(name: &str, asked: &StartArgs, cases: VecDeque<Case>) -> Vec
     for case in cases {
         let ended = run(&alone, name, &case).await.map_err(|error| format!("{error:#}"));
         let one = Came { case, ended };
-        print(&line(&one));
+        tell(&line(&one));
         came.push(one);
     }
     alone.end().await;

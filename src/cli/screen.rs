@@ -117,7 +117,7 @@ pub fn tell_recorded(recorded: Option<Result<Recorded, BrokenOff>>) -> eyre::Res
     match recorded {
         None => Ok(()),
         Some(Ok(recorded)) => {
-            super::print(&recorded.to_string());
+            super::tell(&recorded.to_string());
             Ok(())
         }
         Some(Err(broken)) => Err(broken.into()),
@@ -130,14 +130,14 @@ async fn after(home: &Home, name: &str, how: As, leave: Leave) -> eyre::Result<u
         Leave::Detach if how.guest => Ok(0),
         Leave::Detach if start::listens(home).await.unwrap_or(false) => {
             let flag = home.flag();
-            super::print(&format!(
+            super::tell(&format!(
                 "region {} keeps running: `zonedrill{flag} attach` comes back, `zonedrill{flag} down` ends it",
                 home.region
             ));
             Ok(0)
         }
         Leave::Detach => {
-            super::print(&format!(
+            super::tell(&format!(
                 "the room of region {} has ended; `zonedrill{} up` brings it back with its data",
                 home.region,
                 home.flag()
@@ -150,7 +150,7 @@ async fn after(home: &Home, name: &str, how: As, leave: Leave) -> eyre::Result<u
         Leave::TearDown { .. } if how.guest => eyre::bail!("a guest does not end the region"),
         Leave::TearDown { purge } => shell::down(home, name, purge).await,
         Leave::RoomEnded => {
-            super::print(&format!("the room of region {} has ended", home.region));
+            super::tell(&format!("the room of region {} has ended", home.region));
             Ok(0)
         }
     }

@@ -10,7 +10,7 @@ use color_eyre::eyre::{self, WrapErr};
 use futures::{StreamExt, future::join_all, stream};
 use serde::Serialize;
 
-use super::{StartArgs, alone::Alone, print, shell};
+use super::{StartArgs, alone::Alone, shell, tell};
 use crate::{
     command::{Command, Drill, DrillRun, DrillSearch, units::format_duration},
     drill::{
@@ -109,7 +109,7 @@ impl Searching<'_> {
             .map(|seed| async move {
                 let schedule = Schedule::by(seed, ground);
                 let tried = self.one(&schedule).await;
-                print(&tried.line());
+                tell(&tried.line());
                 (schedule, tried)
             })
             .buffered(at_once());
@@ -124,9 +124,9 @@ impl Searching<'_> {
         }
         drop(coming);
         for schedule in failed {
-            print(&format!("\n{}", self.shrunk(schedule).await?));
+            tell(&format!("\n{}", self.shrunk(schedule).await?));
         }
-        print(&format!("\n{}", told(&all, &self.out, began.elapsed())));
+        tell(&format!("\n{}", told(&all, &self.out, began.elapsed())));
         let any = |verdict| all.iter().any(|tried| tried.verdict == verdict);
         Ok(if any(Verdict::Broken) {
             1
@@ -140,7 +140,7 @@ impl Searching<'_> {
     /// Runs what failed again, and makes it shorter while it fails; what came of it, in words.
     async fn shrunk(&self, schedule: Schedule) -> eyre::Result<String> {
         let (seed, count) = (schedule.seed, schedule.faults.len());
-        print(&format!("\nseed {seed} failed: it is run again, then shrunk"));
+        tell(&format!("\nseed {seed} failed: it is run again, then shrunk"));
         let mut tries = 0;
         loop {
             tries += 1;
@@ -166,7 +166,7 @@ impl Searching<'_> {
                 let came = join_all(some.iter().map(|shorter| self.one(shorter))).await;
                 let mut pairs = some.iter().zip(&came);
                 if let Some((shorter, _)) = pairs.find(|(_, tried)| tried.failed()) {
-                    print(&format!(
+                    tell(&format!(
                         "  fails with {} of {count}: {}",
                         shorter.faults.len(),
                         shorter.told()

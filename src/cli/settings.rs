@@ -2,6 +2,7 @@
 //! their own, the environment, the command line. Each goes before the one before it.
 
 use std::{
+    ffi::OsString,
     fmt::Write as _,
     fs, io,
     path::{Path, PathBuf},
@@ -14,9 +15,11 @@ use etcetera::BaseStrategy;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-use super::ScreenArgs;
+use super::{ScreenArgs, cut::hook};
 use crate::{
     command::keys::{self, Bindings, Keymap, KeymapError, When},
+    lang::Lang,
+    room::guard,
     tui::{ScreenOptions, graphs::Span, theme::Colours},
 };
 
@@ -33,6 +36,7 @@ const REFRESH_MS: std::ops::RangeInclusive<u64> = 100..=5000;
 struct File {
     theme: Option<Spanned<String>>,
     ascii: Option<Spanned<String>>,
+    lang: Option<Spanned<String>>,
     mouse: Option<Spanned<String>>,
     bell: Option<bool>,
     refresh_ms: Option<Spanned<u64>>,
@@ -60,6 +64,7 @@ impl<T> Set<T> {
 pub struct Settings {
     theme: Set<Option<Colours>>,
     ascii: Set<Option<bool>>,
+    lang: Set<Option<Lang>>,
     mouse: Set<Option<bool>>,
     bell: Set<bool>,
     refresh_ms: Set<u64>,
@@ -79,6 +84,7 @@ impl Settings {
         let mut settings = Self {
             theme: unset(None),
             ascii: unset(None),
+            lang: unset(None),
             mouse: unset(None),
             bell: unset(true),
             refresh_ms: unset(0),
@@ -94,7 +100,8 @@ impl Settings {
     /// # Errors
     /// When it holds what cannot be set.
     fn overlay(&mut self, file: &str, text: &str) -> Result<(), KeymapError> {
-        let File { theme, ascii, mouse, bell, refresh_ms, graphs, bind } = keys::read(file, text)?;
+        let File { theme, ascii, lang, mouse, bell, refresh_ms, graphs, bind } =
+            keys::read(file, text)?;
         let one_of = |given: Option<Spanned<String>>, words: &[&str]| match given {
             Some(given) if !words.contains(&given.get_ref().as_str()) => {
                 let why =
@@ -112,6 +119,7 @@ impl Settings {
         let themes: Vec<&str> = std::iter::once("auto").chain(themes).collect();
         let theme = one_of(theme, &themes)?;
         let ascii = one_of(ascii, &["auto", "yes", "no"])?;
+        let lang = one_of(lang, &["auto", "en", "zh"])?;
         let mouse = one_of(mouse, &["auto", "yes", "no"])?;
         let graphs = one_of(graphs, &Span::ALL.map(Span::name))?;
         if let Some(ms) = &refresh_ms
@@ -128,6 +136,7 @@ impl Settings {
         self.keymap.lay(file, text, bind)?;
         self.theme.put(theme.map(|word| Colours::from_str(&word, false).ok()), file);
         self.ascii.put(ascii.map(choice), file);
+        self.lang.put(lang.map(|word| Lang::named(&word)), file);
         self.mouse.put(mouse.map(choice), file);
         self.bell.put(bell, file);
         self.refresh_ms.put(refresh_ms.map(Spanned::into_inner), file);
@@ -159,6 +168,7 @@ impl Settings {
         }
         let given = "the command line";
         settings.theme.put(args.theme.map(Some), "the command line or ZONEDRILL_THEME");
+        settings.lang.put(args.lang.map(Some), given);
         settings.ascii.put(args.ascii.then_some(Some(true)), given);
         settings.mouse.put(args.mouse.then_some(Some(true)), given);
         settings.bell.put(args.no_bell.then_some(false), given);
@@ -170,6 +180,7 @@ impl Settings {
     pub fn options(self, name: &str) -> ScreenOptions {
         let mut options = ScreenOptions::from_environment(self.keymap, name.to_owned());
         options.ascii = self.ascii.is.unwrap_or(options.ascii);
+        options.lang = self.lang.is.unwrap_or(options.lang);
         options.mouse = self.mouse.is.unwrap_or(options.mouse);
         options.colours = self.theme.is.unwrap_or(options.colours);
         options.bell = self.bell.is;
@@ -205,6 +216,9 @@ impl Settings {
         line("theme", theme.into(), &self.theme.by, auto(self.theme.is.is_none(), theme_here));
         let ascii_here = auto(self.ascii.is.is_none(), yes(here.ascii));
         line("ascii", word(self.ascii.is).into(), &self.ascii.by, ascii_here);
+        let lang = self.lang.is.map_or("auto", Lang::as_str);
+        let lang_here = here.look().lang().as_str();
+        line("lang", lang.into(), &self.lang.by, auto(self.lang.is.is_none(), lang_here));
         let mouse_here = auto(self.mouse.is.is_none(), yes(here.mouse));
         line("mouse", word(self.mouse.is).into(), &self.mouse.by, mouse_here);
         line("bell", self.bell.is.into(), &self.bell.by, None);
@@ -254,6 +268,27 @@ fn bindings(keymap: &Keymap) -> eyre::Result<String> {
         });
     }
     Ok(format!("\n{}", toml::to_string(&Written { bind })?))
+}
+
+/// What the person reads whose words these are: as `--lang` says, or the settings, or the locale. What
+/// is wrong with the settings is told by whoever needs them.
+pub fn language(arguments: &[OsString]) -> Lang {
+    let words: Vec<&str> = arguments.iter().filter_map(|word| word.to_str()).collect();
+    // What others start is read by them.
+    let started = ["room", "recorder", guard::SUBCOMMAND, hook::SUBCOMMAND];
+    if words.iter().any(|word| started.contains(word)) {
+        return Lang::English;
+    }
+    let after = words.iter().position(|word| *word == "--lang").and_then(|at| words.get(at + 1));
+    let given = words.iter().find_map(|word| word.strip_prefix("--lang=")).or(after.copied());
+    let args = ScreenArgs {
+        lang: given.and_then(Lang::named),
+        ascii: words.contains(&"--ascii"),
+        ..ScreenArgs::default()
+    };
+    let settings =
+        Settings::read(&args).or_else(|_| Settings::standard().map_err(eyre::Report::new));
+    settings.map_or_else(|_| Lang::default(), |settings| settings.options("").look().lang())
 }
 
 /// Where a person's own files lie.
@@ -312,7 +347,7 @@ mod tests {
     #[test]
     fn what_is_printed_sets_the_same() {
         let mine = with(
-            "theme = \"mono\"\nascii = \"yes\"\nbell = false\nrefresh_ms = 1000\ngraphs = \"all\"\n\
+            "theme = \"mono\"\nascii = \"yes\"\nlang = \"zh\"\nbell = false\nrefresh_ms = 1000\ngraphs = \"all\"\n\
              [[bind]]\nkey = \"x\"\ndo = \"none\"\n[[bind]]\nkey = \"f9\"\ndo = \"mark \\\"a'b\\\"\"\n",
         )
         .unwrap();
@@ -325,6 +360,7 @@ mod tests {
         assert_eq!(sorted(&again.keymap), sorted(&mine.keymap));
         assert_eq!(again.theme, mine.theme);
         assert_eq!((again.ascii, again.mouse.is), (mine.ascii, mine.mouse.is));
+        assert_eq!((again.lang.is, mine.lang.is), (Some(Lang::Chinese), Some(Lang::Chinese)));
         assert_eq!((again.bell, again.refresh_ms), (mine.bell, mine.refresh_ms));
         assert_eq!(again.graphs, mine.graphs);
     }

@@ -10,7 +10,7 @@ use color_eyre::eyre;
 
 use super::{
     StartArgs,
-    output::{self, print},
+    output::{self, print, say, tell},
     said,
     start::{self, Started},
 };
@@ -100,7 +100,7 @@ async fn converse(home: &Home, client: &mut Client, command: &Command) -> eyre::
 /// # Errors
 /// When there is no room, or the connection breaks.
 pub async fn follow(home: &Home, name: &str, command: &Command) -> eyre::Result<u8> {
-    let answer = follow_with(home, name, command, print).await?;
+    let answer = follow_with(home, name, command, tell).await?;
     print("");
     Ok(said(answer.outcome, &answer.text))
 }
@@ -153,7 +153,7 @@ impl ProgressLine {
         let mut out = std::io::stderr();
         if out.is_terminal() {
             self.shown = true;
-            let _ = write!(out, "\r\x1b[K{}", text.lines().next().unwrap_or_default());
+            let _ = write!(out, "\r\x1b[K{}", say(text.lines().next().unwrap_or_default()));
             let _ = out.flush();
         }
     }
@@ -206,7 +206,8 @@ pub async fn up(home: &Home, name: &str, started: Started) -> eyre::Result<u8> {
                         && told.insert(step.title.clone())
                     {
                         let took = crate::region::format::seconds(took);
-                        print(&format!("  {:<40} {took:>8}", step.title));
+                        let title = crate::tui::format::left(&say(&step.title), 40);
+                        print(&format!("  {title} {took:>8}"));
                     }
                 }
                 match status.phase {
@@ -216,7 +217,7 @@ pub async fn up(home: &Home, name: &str, started: Started) -> eyre::Result<u8> {
                         return Ok(said(answer.outcome, &answer.text));
                     }
                     Phase::Up => {
-                        print(&ready(&status));
+                        tell(&ready(&status));
                         return Ok(0);
                     }
                     // In a room that outlived a failure, try again, once.
@@ -322,13 +323,13 @@ async fn down_without_room(home: &Home, purge: bool) -> eyre::Result<u8> {
     if let Some(foreign) = foreign {
         // This home knows no region: what is there is all that can be meant.
         eyre::ensure!(kept.is_some() || containers + volumes > 0, "nothing is removed: {foreign}");
-        print(&format!("not touched: {foreign}"));
+        tell(&format!("not touched: {foreign}"));
     }
     if home.folder.exists() && home.is_ours() {
         let claim = home.claim()?;
         let left = crate::platform::local::end_leftovers(&home.folder, &home.identity()?)?;
         for foreign in left.foreign {
-            print(&format!("not touched: {foreign}"));
+            tell(&format!("not touched: {foreign}"));
         }
         // Of a room that was killed with its guard.
         guard::remove_socket(home)?;
@@ -340,23 +341,23 @@ async fn down_without_room(home: &Home, purge: bool) -> eyre::Result<u8> {
                 0 => "its data is removed".to_owned(),
                 count => format!("its {count} containers and its data are removed"),
             };
-            print(&format!("no room ran for region {}; {removed}", home.region));
+            tell(&format!("no room ran for region {}; {removed}", home.region));
             return Ok(0);
         }
     }
     if containers > 0 {
         let data = if purge { "" } else { "; its data is kept" };
-        print(&format!(
+        tell(&format!(
             "no room ran for region {}; its {containers} containers are removed{data}",
             home.region
         ));
     } else if volumes > 0 {
-        print(&format!(
+        tell(&format!(
             "no room ran for region {}; its data in Docker ({volumes} volumes) is removed",
             home.region
         ));
     } else {
-        print(&format!("no room runs for region {}: nothing to end", home.region));
+        tell(&format!("no room runs for region {}: nothing to end", home.region));
     }
     Ok(0)
 }
@@ -377,14 +378,14 @@ pub async fn watch(home: &Home, name: &str, json: bool) -> eyre::Result<u8> {
                 let text = if json {
                     status.document().to_string()
                 } else {
-                    format!("{}\n", status::render(&status))
+                    format!("{}\n", say(&status::render(&status)))
                 };
                 if !output::judge(writeln!(std::io::stdout().lock(), "{text}")) {
                     return Ok(0);
                 }
             }
             Ok(Message::Error { why }) => {
-                let _ = writeln!(std::io::stderr(), "zonedrill: {why}");
+                let _ = writeln!(std::io::stderr(), "zonedrill: {}", say(&why));
                 return Ok(0);
             }
             Ok(_) => {}

@@ -82,7 +82,7 @@ pub async fn ensure_room(home: &Home, asked: &StartArgs) -> eyre::Result<Started
         foreign::take_over(home, &settings, id).await?;
     }
     if let Some(warning) = ZonePlan::warning(settings.publish) {
-        super::print(&format!("mind: {warning}"));
+        super::tell(&format!("mind: {warning}"));
     }
     let mut child = spawn(home, &settings, false, None)?;
     until_it_listens(home, &mut child).await

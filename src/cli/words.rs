@@ -9,6 +9,7 @@ use color_eyre::eyre;
 use super::{access, cut, external, invite, replay, start};
 use crate::{
     command::{CastFormat, ScreenSize, grammar::Verb, recording::RECORDED_SIZE},
+    lang::Lang,
     platform::identity::{UNMARKED, is_id},
     region::{
         CopyKind, MirrorKind, Settings, ZoneName,
@@ -141,6 +142,10 @@ fn an_id(text: &str) -> Result<String, String> {
     }
 }
 
+fn a_language(text: &str) -> Result<Lang, String> {
+    Lang::named(text).ok_or_else(|| "there are `en` and `zh`".into())
+}
+
 /// How a screen looks.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "The screen")]
@@ -148,6 +153,9 @@ pub struct ScreenArgs {
     /// Draw with plain ASCII
     #[arg(long, global = true)]
     pub ascii: bool,
+    /// The language of screens and answers [default: as the locale says]
+    #[arg(long, global = true, value_name = "en|zh", value_parser = a_language)]
+    pub lang: Option<Lang>,
     /// A keymap laid over the built-in one [default: keys.toml in the user's zonedrill config folder]
     #[arg(long, global = true, value_name = "FILE")]
     pub keys: Option<PathBuf>,

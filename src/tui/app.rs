@@ -136,6 +136,7 @@ pub async fn run(feed: Feed, mut options: ScreenOptions) -> color_eyre::Result<L
         continued: signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?,
         lost,
     };
+    let theme = options.look();
     let mut view = ViewState::new(options.keymap, TimeZone::system());
     view.name = options.name;
     view.guest = options.guest;
@@ -161,7 +162,7 @@ pub async fn run(feed: Feed, mut options: ScreenOptions) -> color_eyre::Result<L
         taken,
         status: Status::default(),
         view,
-        theme: Theme::new(options.colours, options.ascii),
+        theme,
         to_room,
         due: Due::Soon,
         drawn: Instant::now() - NUMBERS,

@@ -8,6 +8,18 @@ pub fn width(text: &str) -> usize {
     unicode_width::UnicodeWidthStr::width(text)
 }
 
+/// A text at the left of so many cells.
+#[must_use]
+pub fn left(text: &str, cells: usize) -> String {
+    format!("{text}{:1$}", "", cells.saturating_sub(width(text)))
+}
+
+/// A text at the right of so many cells.
+#[must_use]
+pub fn right(text: &str, cells: usize) -> String {
+    format!("{:1$}{text}", "", cells.saturating_sub(width(text)))
+}
+
 /// Breaks a text into lines of at most `cells`, at spaces where it can.
 #[must_use]
 pub fn wrap(text: &str, cells: usize) -> Vec<String> {
@@ -39,20 +51,50 @@ pub fn wrap(text: &str, cells: usize) -> Vec<String> {
     lines
 }
 
-/// A text's words, each with the space after it; a number and its unit are one.
+/// A text's words, each with the space after it; a number and its unit are one, and so is every
+/// character of a script that has no spaces, with the signs that belong to it.
 fn words(text: &str) -> Vec<&str> {
     let mut words = Vec::new();
     let (mut start, mut end) = (0, 0);
-    for word in text.split_inclusive(' ') {
-        let number = text[start..end].trim_end().ends_with(|c: char| c.is_ascii_digit());
-        if start < end && !(number && is_unit(word)) {
-            words.push(&text[start..end]);
+    for word in text.split_inclusive(' ').flat_map(apart) {
+        let before = &text[start..end];
+        let number = before.trim_end().ends_with(|c: char| c.is_ascii_digit());
+        let bound = (number && is_unit(word)) || !may_part(before, word);
+        if start < end && !bound {
+            words.push(before);
             start = end;
         }
         end += word.len();
     }
     words.push(&text[start..end]);
     words
+}
+
+/// Where a word could be broken: around each of its wide characters.
+fn apart(word: &str) -> Vec<&str> {
+    let is_wide = |c: char| unicode_width::UnicodeWidthChar::width(c) == Some(2);
+    let mut parts = Vec::new();
+    let mut start = 0;
+    let mut before = None;
+    for (at, c) in word.char_indices() {
+        if c != ' ' && before.is_some_and(|before| is_wide(before) || is_wide(c)) {
+            parts.push(&word[start..at]);
+            start = at;
+        }
+        before = Some(c);
+    }
+    parts.push(&word[start..]);
+    parts
+}
+
+/// Whether a line may end between these two: a sign that closes does not begin one, and a sign that
+/// opens does not end one.
+fn may_part(before: &str, after: &str) -> bool {
+    const CLOSING: &str = "，。；：、！？）》」』”’…·,.;:!?)%";
+    const OPENING: &str = "（《「『“‘(";
+    before.ends_with(' ')
+        || !(after.starts_with(|c| CLOSING.contains(c))
+            || before.ends_with(|c| OPENING.contains(c)))
 }
 
 /// Whether a word is the unit of the number before it.
@@ -77,9 +119,9 @@ pub fn wrap_at_most(text: &str, cells: usize, lines: usize, ellipsis: &str) -> V
 
 /// As many of `parts` as have room in one line, the first ones first: each whole or not at all.
 #[must_use]
-pub fn in_one_line(parts: &[&str], cells: usize) -> String {
+pub fn in_one_line(parts: &[impl AsRef<str>], cells: usize) -> String {
     let mut line = String::new();
-    for part in parts {
+    for part in parts.iter().map(AsRef::as_ref) {
         let gap = if line.is_empty() { "" } else { "  " };
         if width(&line) + width(gap) + width(part) <= cells {
             line.push_str(gap);

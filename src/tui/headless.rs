@@ -17,7 +17,6 @@ use super::{
     draw,
     state::{Connection, ViewState},
     terminal::Frames,
-    theme::Theme,
     update,
 };
 use crate::{
@@ -45,7 +44,7 @@ pub struct Drawn {
 /// When the room ends before.
 pub async fn picture(feed: Feed, options: &ScreenOptions, size: ScreenSize) -> io::Result<Buffer> {
     let Feed { mut from_room, .. } = feed;
-    let theme = Theme::new(options.colours, options.ascii);
+    let theme = options.look();
     let mut view = ViewState::new(options.keymap.clone(), TimeZone::system());
     view.name.clone_from(&options.name);
     view.size = (size.columns, size.rows);
@@ -88,7 +87,7 @@ pub async fn run(
     let viewport = Viewport::Fixed(Rect::new(0, 0, size.columns, size.rows));
     let backend = CrosstermBackend::new(Frames::tapped(io::sink(), tap.clone()));
     let mut terminal = Terminal::with_options(backend, TerminalOptions { viewport })?;
-    let theme = Theme::new(options.colours, options.ascii);
+    let theme = options.look();
     let mut view = ViewState::new(options.keymap.clone(), TimeZone::system());
     view.name.clone_from(&options.name);
     view.size = (size.columns, size.rows);

@@ -300,7 +300,7 @@ impl Look {
         let indent = format::width(&head) + WHO + 4;
         let room = width.saturating_sub(indent).max(8);
         let pad = WHO.saturating_sub(format::width(&from)) + 1;
-        format::wrap(text, room)
+        format::wrap(&theme.say(text), room)
             .into_iter()
             .enumerate()
             .map(|(i, part)| {

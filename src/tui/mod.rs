@@ -44,6 +44,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     command::{CastFormat, keys::Keymap, wind::Wind},
+    lang::Lang,
     record::{BrokenOff, Recorded},
     region::Event,
     room::protocol::Message,
@@ -136,6 +137,8 @@ pub enum Leave {
 pub struct ScreenOptions {
     /// Use no character outside ASCII.
     pub ascii: bool,
+    /// What the person reads.
+    pub lang: Lang,
     pub colours: theme::Colours,
     pub keymap: Keymap,
     /// Who sits here, as the room is told.
@@ -165,16 +168,24 @@ pub struct ScreenOptions {
 }
 
 impl ScreenOptions {
+    /// How things look on the screen.
+    #[must_use]
+    pub fn look(&self) -> theme::Theme {
+        theme::Theme::new(self.colours, self.ascii).in_language(self.lang)
+    }
+
     /// What the environment asks for: `NO_COLOR`, the locale, `SSH_CONNECTION`.
     #[must_use]
     pub fn from_environment(keymap: Keymap, name: String) -> Self {
         let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         // POSIX: the first of these that is set decides.
-        let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
-            .into_iter()
-            .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+        let locale = |of: &str| {
+            let mut names = ["LC_ALL", of, "LANG"].into_iter();
+            names.find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+        };
         Self {
-            ascii: locale.is_some_and(|locale| !is_utf8(&locale)),
+            ascii: locale("LC_CTYPE").is_some_and(|locale| !is_utf8(&locale)),
+            lang: locale("LC_MESSAGES").map_or_else(Lang::default, |name| Lang::of_locale(&name)),
             colours: if set("NO_COLOR") || std::env::var("TERM").is_ok_and(|term| term == "dumb") {
                 theme::Colours::Mono
             } else {

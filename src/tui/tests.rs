@@ -12,6 +12,7 @@ macro_rules! sizes {
 
 mod alarms;
 mod anything;
+mod chinese;
 mod drills;
 mod hands;
 mod narrow;
@@ -23,7 +24,7 @@ use jiff::tz::TimeZone;
 use ratatui::{Terminal, backend::TestBackend, buffer::Buffer, style::Color};
 
 use super::{
-    Leave, draw,
+    Leave, draw, format,
     player::{Player, Playing},
     sample,
     state::{Connection, DrillLook, Overlay, Palette, ViewState},
@@ -108,7 +109,15 @@ fn text(buffer: &Buffer) -> String {
     let width = usize::from(buffer.area.width);
     let mut out = String::new();
     for row in buffer.content.chunks(width.max(1)) {
-        let line: String = row.iter().map(ratatui::buffer::Cell::symbol).collect();
+        let mut line = String::new();
+        let mut cells = row.iter();
+        while let Some(cell) = cells.next() {
+            line.push_str(cell.symbol());
+            // A wide character covers the cell after it.
+            (1..format::width(cell.symbol())).for_each(|_| {
+                let _ = cells.next();
+            });
+        }
         out.push_str(line.trim_end());
         out.push('\n');
     }

@@ -1,88 +1,21 @@
 //! Colours and glyphs, in one place. Few colours, chosen by what they mean, and none carries meaning
 //! alone.
 
+mod colours;
+
 use ratatui::{
-    style::{Color, Modifier, Style},
+    style::{Modifier, Style},
     symbols::border,
 };
 
+pub use self::colours::Colours;
+use self::colours::Hue;
 use crate::{
+    lang::Lang,
     region::status::{LinkState, MarkKind, MirrorState, NodeState, StepState, Verdict},
     room::protocol::Outcome,
     tui::graphs::Figure,
 };
-
-/// Which colours a screen has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Colours {
-    /// The terminal's own sixteen.
-    #[default]
-    Default,
-    /// Dark enough for a white background.
-    Light,
-    /// Bright on black, and nothing dimmed.
-    HighContrast,
-    /// Told apart with any kind of colour vision (the eight of Okabe and Ito).
-    ColourBlind,
-    /// None.
-    Mono,
-}
-
-impl Colours {
-    /// The one after it; after the last the first.
-    #[must_use]
-    pub fn next(self) -> Self {
-        match self {
-            Self::Default => Self::Light,
-            Self::Light => Self::HighContrast,
-            Self::HighContrast => Self::ColourBlind,
-            Self::ColourBlind => Self::Mono,
-            Self::Mono => Self::Default,
-        }
-    }
-
-    /// As it is typed.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Default => "default",
-            Self::Light => "light",
-            Self::HighContrast => "high-contrast",
-            Self::ColourBlind => "colour-blind",
-            Self::Mono => "mono",
-        }
-    }
-
-    /// The colour of a meaning. Indexed ones are of the 256 that xterm has.
-    fn of(self, hue: Hue) -> Option<Color> {
-        let at = |default, light, high, blind| match self {
-            Self::Default => Some(default),
-            Self::Light => Some(Color::Indexed(light)),
-            Self::HighContrast => Some(high),
-            Self::ColourBlind => Some(Color::Indexed(blind)),
-            Self::Mono => None,
-        };
-        match hue {
-            Hue::Good => at(Color::Green, 28, Color::LightGreen, 36),
-            Hue::Warn => at(Color::Yellow, 130, Color::LightYellow, 220),
-            Hue::Bad => at(Color::Red, 160, Color::LightRed, 166),
-            Hue::Active => at(Color::Cyan, 31, Color::LightCyan, 74),
-            Hue::Published => at(Color::Blue, 25, Color::LightBlue, 32),
-            Hue::Slowest => at(Color::Magenta, 90, Color::LightMagenta, 175),
-        }
-    }
-}
-
-/// What a colour stands for.
-#[derive(Clone, Copy)]
-enum Hue {
-    Good,
-    Warn,
-    Bad,
-    Active,
-    Published,
-    Slowest,
-}
 
 /// How things look on this screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,13 +23,32 @@ pub struct Theme {
     pub colours: Colours,
     /// Use no character outside ASCII.
     pub ascii: bool,
+    lang: Lang,
 }
 
 impl Theme {
     /// The theme of a screen.
     #[must_use]
     pub fn new(colours: Colours, ascii: bool) -> Self {
-        Self { colours, ascii }
+        Self { colours, ascii, lang: Lang::default() }
+    }
+
+    /// The same, for a person who reads this language. Plain ASCII has English only.
+    #[must_use]
+    pub fn in_language(self, lang: Lang) -> Self {
+        Self { lang: if self.ascii { Lang::English } else { lang }, ..self }
+    }
+
+    /// What the person reads.
+    #[must_use]
+    pub fn lang(&self) -> Lang {
+        self.lang
+    }
+
+    /// An English text in the language of who looks.
+    #[must_use]
+    pub fn say(&self, english: &str) -> String {
+        self.lang.say(english).into_owned()
     }
 
     fn fg(&self, hue: Hue) -> Style {
@@ -294,14 +246,15 @@ impl Theme {
 
     /// A verdict's glyph, word and style. Green is for what was shown, and nothing else.
     #[must_use]
-    pub fn verdict(&self, verdict: Verdict) -> (&'static str, &'static str, Style) {
-        match verdict {
+    pub fn verdict(&self, verdict: Verdict) -> (&'static str, String, Style) {
+        let (glyph, word, style) = match verdict {
             Verdict::Waiting => (self.pick("○", "."), "waiting", self.label()),
             Verdict::Holding => (self.pick("◐", "~"), "holding", self.active()),
             Verdict::Proved => (self.pick("✓", "+"), "proved", self.good()),
             Verdict::Broken => (self.pick("✗", "x"), "BROKEN", self.bad()),
             Verdict::Void => (self.pick("∅", "0"), "void", self.warn()),
-        }
+        };
+        (glyph, self.say(word), style)
     }
 
     /// A step's glyph and style.

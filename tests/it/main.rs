@@ -37,6 +37,7 @@ mod identity;
 mod impaired;
 mod inspect;
 mod interleavings;
+mod languages;
 mod laws;
 mod ledger;
 mod local_platform;

@@ -10,10 +10,11 @@ use crate::{
     drill::{
         conclusions::conclude,
         record::Entry,
-        report::{self, Report, plot::Charts},
+        report::{self, Report, localised, plot::Charts},
         run::Run,
         sabotaged, scripted,
     },
+    lang::Lang,
     region::UnixMs,
 };
 
@@ -24,15 +25,19 @@ pub(super) struct Built {
 }
 
 /// The reports as they are written.
-pub(super) struct Reports([(&'static str, String); 5]);
+pub(super) struct Reports([(&'static str, String); 7]);
 
 impl Reports {
     pub fn render(built: &Built) -> Self {
         let report = &built.report;
+        let markdown = report::markdown::render(report);
+        let html = report::html::render(report, &built.charts);
         Self([
+            ("report.zh.md", localised::markdown(&markdown, Lang::Chinese)),
+            ("report.zh.html", localised::html(&html, Lang::Chinese)),
             ("report.json", report::json::render(report)),
-            ("report.md", report::markdown::render(report)),
-            ("report.html", report::html::render(report, &built.charts)),
+            ("report.md", markdown),
+            ("report.html", html),
             ("junit.xml", report::junit::render(report)),
             ("versions.txt", report::versions(report)),
         ])

@@ -276,13 +276,13 @@ fn latency(
     let (p50, p99) = (micros(limits.0), micros(limits.1));
     write!(
         f,
-        "publish-to-consume latency in zone {zone} {outcome} the stated rule (in the cut p50 at most {p50}, p99 at most {p99}, every message under 1 s); p50 / p99 / longest: "
+        "publish-to-consume latency in zone {zone} {outcome} the stated rule (in the cut p50 at most {p50}, p99 at most {p99}, every message under 1 s)"
     )?;
     let of = |one: &PhaseLatency| {
         let [p50, p99, longest] = [one.p50, one.p99, one.longest].map(quantile);
         format!("{p50} / {p99} / {longest} {}", one.phase)
     };
-    f.write_str(&joined(phases.iter().map(of), ", "))?;
+    write!(f, "; p50 / p99 / longest: {}", joined(phases.iter().map(of), ", "))?;
     if let [before, during, ..] = phases
         && let (Quantile::Us(was @ 1..), Quantile::Us(is)) = (before.p99, during.p99)
     {

@@ -6,6 +6,7 @@
 //! | [`plot`] | the timeline, as inline SVG |
 //! | [`region`] | the region as it was drilled, as inline SVG |
 //! | [`json`] [`markdown`] [`html`] [`junit`] | the formats |
+//! | [`localised`] | a page in another language |
 //! | [`mod@format`] | times and numbers as people read them |
 //!
 //! A report is a pure function of the evidence, so that it can be written anew and compared.
@@ -14,6 +15,7 @@ pub mod format;
 pub mod html;
 pub mod json;
 pub mod junit;
+pub mod localised;
 pub mod markdown;
 pub mod plot;
 pub mod region;

@@ -27,9 +27,13 @@ pub fn word(scene: Scene<'_>) -> Option<(String, Style)> {
         return None;
     }
     let alarms = status.alarms();
-    let word = Status::word(&alarms);
+    let mut word = Status::word(&alarms);
+    if let Some(worst) = alarms.first() {
+        let kind = worst.kind.as_str();
+        word = word.replacen(kind, &theme.say(kind), 1);
+    }
     Some(match alarms.first() {
-        None => (word, theme.good()),
+        None => (theme.say(&word), theme.good()),
         Some(worst) => {
             let number = format!("{word} {}{}", theme.pick("▲", "!"), alarms.len());
             (number, look(worst.kind, theme))
@@ -66,11 +70,11 @@ pub fn list(area: Rect, from: usize, scene: Scene<'_>) -> Vec<Line<'static>> {
             Phase::Up => "nothing is wrong that can be seen; `verify` reads every message",
             _ => "the region is not up: its steps say how far it is",
         };
-        return wrapped(text, area, "", Style::new());
+        return wrapped(&scene.theme.say(text), area, "", Style::new());
     }
     let mut lines = Vec::new();
     for (at, alarm) in alarms.iter().enumerate().skip(from.min(alarms.len() - 1)) {
-        let of = format!("{} of {}  ", at + 1, alarms.len());
+        let of = format!("{}  ", scene.theme.say(&format!("{} of {}", at + 1, alarms.len())));
         let begin = lines.len();
         lines.extend(one(alarm, area, scene));
         if let Some(head) = lines.get_mut(begin) {
@@ -83,15 +87,16 @@ pub fn list(area: Rect, from: usize, scene: Scene<'_>) -> Vec<Line<'static>> {
 
 fn one(alarm: &Alarm, area: Rect, scene: Scene<'_>) -> Vec<Line<'static>> {
     let Scene { theme, now, .. } = scene;
-    let mut head = vec![Span::styled(alarm.kind.to_string(), look(alarm.kind, theme))];
+    let mut head = vec![Span::styled(theme.say(alarm.kind.as_str()), look(alarm.kind, theme))];
     if let Some(zone) = &alarm.zone {
-        head.push(Span::styled(format!("  zone {zone}"), theme.strong()));
+        head.push(Span::styled(theme.say(&format!("  zone {zone}")), theme.strong()));
     }
     if let Some(since) = alarm.since_at_ms {
-        head.push(Span::styled(format!("  for {}", format::age(since, now)), theme.label()));
+        let age = theme.say(&format!("  for {}", format::age(since, now)));
+        head.push(Span::styled(age, theme.label()));
     }
     let mut lines = vec![Line::from(head)];
-    lines.extend(wrapped(&alarm.cause, area, "  ", Style::new()));
+    lines.extend(wrapped(&theme.say(&alarm.cause), area, "  ", Style::new()));
     if let Some(remedy) = &alarm.remedy {
         lines.extend(wrapped(&format!(":{remedy}"), area, "  ", theme.focus()));
     }
@@ -110,16 +115,16 @@ pub fn reasons(area: Rect, scene: Scene<'_>) -> Vec<Line<'static>> {
             Span::styled(format!("{number} {} ", conclusion.name), theme.strong()),
             Span::styled(word, style),
         ]));
-        lines.extend(wrapped(&conclusion.evidence, area, "  ", Style::new()));
+        lines.extend(wrapped(&theme.say(&conclusion.evidence), area, "  ", Style::new()));
         let next = next_step(number, conclusion, scene);
-        lines.extend(wrapped(&next, area, "  ", theme.focus()));
+        lines.extend(wrapped(&theme.say(&next), area, "  ", theme.focus()));
         lines.push(Line::default());
     }
     let drill = status.drill.as_ref().filter(|drill| drill.conclusion.is_none());
     if let Some(drill) = drill {
         let (glyph, word, style) = theme.verdict(drill.verdict);
         lines.push(Line::styled(format!("{glyph} {} {word}", drill.name), style));
-        lines.extend(wrapped(&drill.evidence, area, "  ", Style::new()));
+        lines.extend(wrapped(&theme.say(&drill.evidence), area, "  ", Style::new()));
         lines.push(Line::default());
     }
     lines.truncate(lines.len().saturating_sub(1));

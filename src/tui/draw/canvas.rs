@@ -103,7 +103,7 @@ pub fn rule(buf: &mut Buffer, area: Rect, theme: &Theme, title: &[Span<'_>], rig
     }
     put(buf, area, x, 0, " ", Style::new());
     if !right.is_empty() {
-        let text = format!(" {right} ");
+        let text = format!(" {} ", theme.say(right));
         let cells = u16::try_from(format::width(&text)).unwrap_or(u16::MAX);
         if let Some(at) = area.width.checked_sub(cells + 1).filter(|at| *at > x) {
             put(buf, area, at, 0, &text, theme.label());
@@ -142,17 +142,19 @@ impl Fact {
     /// Label and value in so many cells: whole if that can be, else ever shorter. The value
     /// matters more than the label.
     fn within(&self, cells: usize, theme: &Theme) -> (String, String) {
-        let label = self.label.as_str();
-        let short = self.short.unwrap_or(label);
-        let brief = self.brief.as_ref().unwrap_or(&self.value);
-        let forms = [(label, &self.value), (short, &self.value), (label, brief), (short, brief)];
+        let label = theme.say(&self.label);
+        let short = self.short.map_or_else(|| label.clone(), |short| theme.say(short));
+        let value = theme.say(&self.value);
+        let brief = self.brief.as_ref().map_or_else(|| value.clone(), |brief| theme.say(brief));
+        let (label, short) = (label.as_str(), short.as_str());
+        let forms = [(label, &value), (short, &value), (label, &brief), (short, &brief)];
         let fits = |(label, value): &(&str, &String)| {
             format::width(label) + 1 + format::width(value) <= cells
         };
         if let Some((label, value)) = forms.into_iter().find(fits) {
             return (label.to_owned(), value.clone());
         }
-        let value = format::clip(brief, cells, theme.ellipsis());
+        let value = format::clip(&brief, cells, theme.ellipsis());
         let room = cells.saturating_sub(format::width(&value) + 1);
         (format::clip(short, room, theme.ellipsis()), value)
     }

@@ -57,7 +57,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, shown: &Drill, scene: Scene<'_>) {
         || " the verdict ".to_owned(),
         |(at, _)| format!(" step {} of {} ", at + 1, shown.steps.len()),
     );
-    let right = Line::styled(right, theme.label());
+    let right = Line::styled(theme.say(&right), theme.label());
     let inner = framed(buf, area, theme, true, Line::from(title), right);
     let roomy = area.width >= LARGE.0 && area.height >= LARGE.1;
     let mut text = Rect { x: inner.x + 2, width: inner.width.saturating_sub(4), ..inner };
@@ -152,8 +152,9 @@ fn step_sections(
             (None, Some(began)) => format::age(began, now),
             _ => String::new(),
         };
+        let detail = theme.say(&step.detail);
         let parts: Vec<&str> =
-            [time.as_str(), step.detail.as_str()].into_iter().filter(|p| !p.is_empty()).collect();
+            [time.as_str(), detail.as_str()].into_iter().filter(|p| !p.is_empty()).collect();
         let text = format!("{glyph} {}", parts.join(theme.dot()));
         let label = if step.state == Some(StepState::Running) { "now" } else { "done" };
         sections.push(labelled(label, &text, width, style, 2, theme));
@@ -166,9 +167,13 @@ fn step_sections(
         Some(Pause::GoOn) => ask("goes on", scene),
         None if closing => {
             let text = "the streams are read, replica by replica: then the verdict";
+            let text = theme.say(text);
             Line::styled(format!("{} {text}", theme.pick("▸", ">")), theme.active())
         }
-        None => Line::styled(format!("{} the step runs", theme.pick("▸", ">")), theme.active()),
+        None => {
+            let text = theme.say("the step runs");
+            Line::styled(format!("{} {text}", theme.pick("▸", ">")), theme.active())
+        }
     };
     (sections, prompt)
 }
@@ -195,7 +200,7 @@ fn verdict_sections(
         (Some(_), Some(next)) => ask(&format!("goes on to the drill {next}"), scene),
         _ => Line::from(vec![
             Span::styled("esc", theme.focus()),
-            Span::styled(" closes the card", theme.label()),
+            Span::styled(theme.say(" closes the card"), theme.label()),
         ]),
     };
     (sections, prompt)
@@ -204,7 +209,7 @@ fn verdict_sections(
 /// A deliberate fault, and the title.
 fn opening(shown: &Drill, title: &str, width: usize, theme: &Theme) -> Vec<Section> {
     let sabotage = drill::sabotage(shown, width, theme);
-    let lines = format::wrap_at_most(title, width.min(LINE), 2, theme.ellipsis());
+    let lines = format::wrap_at_most(&theme.say(title), width.min(LINE), 2, theme.ellipsis());
     let lines = lines.into_iter().map(|line| Line::styled(line, theme.strong())).collect();
     vec![
         Section { readily: 0, lines: sabotage.into_iter().collect() },
@@ -226,13 +231,13 @@ fn labelled(
         return Section { readily, lines: Vec::new() };
     }
     let room = width.saturating_sub(LABEL).clamp(1, LINE);
-    let lines = format::wrap_at_most(text, room, 8, theme.ellipsis())
+    let lines = format::wrap_at_most(&theme.say(text), room, 8, theme.ellipsis())
         .into_iter()
         .enumerate()
         .map(|(i, line)| {
-            let label = if i == 0 { label } else { "" };
+            let label = if i == 0 { theme.say(label) } else { String::new() };
             Line::from(vec![
-                Span::styled(format!("{label:<LABEL$}"), theme.label()),
+                Span::styled(format::left(&label, LABEL), theme.label()),
                 Span::styled(line, style),
             ])
         })
@@ -248,14 +253,15 @@ fn revealing(shown: &Drill, step: &DrillStep, width: usize, theme: &Theme) -> Se
     let left = if width < 90 { inside * 2 / 5 } else { inside / 2 };
     let right = width.saturating_sub(left + 3);
     let wrapped = |text: &str, cells: usize, style: Style| -> Vec<Line<'static>> {
-        let lines = format::wrap_at_most(text, cells, 8, theme.ellipsis());
+        let lines = format::wrap_at_most(&theme.say(text), cells, 8, theme.ellipsis());
         lines.into_iter().map(|line| Line::styled(line, style)).collect()
     };
     let (mark, style) = match met(shown, step) {
         Some(met) => theme.counter(Some(met)),
         None => ("?", theme.warn()),
     };
-    let title = vec![Span::styled("EXPECTED ", theme.label()), Span::styled(mark, style)];
+    let title =
+        vec![Span::styled(theme.say("EXPECTED "), theme.label()), Span::styled(mark, style)];
     let mut expected = vec![Line::from(title)];
     expected.extend(wrapped(&step.expect, left, theme.value()));
     let mut happened = wrapped("WHAT HAPPENED", right, theme.label());
@@ -304,13 +310,13 @@ fn met(shown: &Drill, step: &DrillStep) -> Option<bool> {
 fn ask(what: &str, scene: Scene<'_>) -> Line<'static> {
     let Scene { view, theme, .. } = scene;
     if !view.drives {
-        return Line::styled("the presenter goes on", theme.label());
+        return Line::styled(theme.say("the presenter goes on"), theme.label());
     }
     let key = drill::next_key(scene).unwrap_or_else(|| ": drill next".to_owned());
     Line::from(vec![
         Span::styled(format!("{} ", theme.pick("▸", ">")), theme.active()),
         Span::styled(key, theme.focus()),
-        Span::styled(format!(" {what}"), theme.strong()),
+        Span::styled(format!(" {}", theme.say(what)), theme.strong()),
     ])
 }
 

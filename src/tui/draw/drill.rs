@@ -89,17 +89,16 @@ pub(super) fn current(drill: &Drill) -> Option<(usize, &DrillStep)> {
 
 /// Its name, and what it is run with.
 pub(super) fn name(drill: &Drill, theme: &Theme) -> Vec<Span<'static>> {
-    let mut spans = vec![Span::styled(format!("drill {}", drill.name), theme.strong())];
+    let mut spans = vec![Span::styled(theme.say(&format!("drill {}", drill.name)), theme.strong())];
     let dot = theme.dot();
     if let Some(n) = drill.conclusion {
-        spans.push(Span::styled(format!("{dot}conclusion {n}"), theme.label()));
+        let number = theme.say(&format!("conclusion {n}"));
+        spans.push(Span::styled(format!("{dot}{number}"), theme.label()));
     }
     if drill.scale != 1 {
         let times = theme.pick("×", "x");
-        spans.push(Span::styled(
-            format!("{dot}scale {times}{}", format::count(drill.scale)),
-            theme.value(),
-        ));
+        let scale = theme.say(&format!("scale {times}{}", format::count(drill.scale)));
+        spans.push(Span::styled(format!("{dot}{scale}"), theme.value()));
     }
     spans
 }
@@ -112,12 +111,13 @@ fn state(drill: &Drill, scene: Scene<'_>) -> Vec<Span<'static>> {
         None => format!("running {}", format::age(drill.began_at_ms, now)),
         Some(ended) => {
             let took = seconds(ended.saturating_sub(drill.began_at_ms));
-            format!("took {took}{}esc closes", theme.dot())
+            let closes = theme.say("esc closes");
+            format!("{}{}{closes}", theme.say(&format!("took {took}")), theme.dot())
         }
     };
     vec![
         Span::styled(format!("{glyph} {word}"), style),
-        Span::styled(format!("{}{took}", theme.dot()), theme.label()),
+        Span::styled(format!("{}{}", theme.dot(), theme.say(&took)), theme.label()),
     ]
 }
 
@@ -128,7 +128,8 @@ pub(super) fn sabotage(drill: &Drill, width: usize, theme: &Theme) -> Option<Lin
         format!(" SABOTAGE {kind}: a deliberate fault is in; this must not end proved "),
         format!(" SABOTAGE {kind}: this must not end proved "),
         format!(" SABOTAGE {kind} "),
-    ];
+    ]
+    .map(|form| theme.say(&form));
     let whole = forms.iter().find(|form| format::width(form) <= width);
     let text = whole.cloned().unwrap_or_else(|| format::clip(&forms[2], width, theme.ellipsis()));
     Some(Line::styled(text, theme.alarm()))
@@ -150,7 +151,7 @@ fn push_text(
     if text.trim().is_empty() {
         return;
     }
-    let lines = format::wrap_at_most(text, width, most, theme.ellipsis());
+    let lines = format::wrap_at_most(&theme.say(text), width, most, theme.ellipsis());
     let first = rows.len();
     rows.extend(lines.into_iter().map(|line| Row::new(readily, Line::styled(line, style))));
     for row in rows.iter_mut().skip(first + 1) {
@@ -180,7 +181,8 @@ fn detail_style(step: &DrillStep, theme: &Theme) -> Style {
 /// The steps, a line each; the detail beside what runs or failed. Large: with what is expected.
 fn steps(drill: &Drill, width: usize, large: bool, scene: Scene<'_>) -> Vec<Row> {
     let theme = scene.theme;
-    let longest = drill.steps.iter().map(|s| format::width(&s.title)).max().unwrap_or(0);
+    let longest = drill.steps.iter().map(|s| format::width(&theme.say(&s.title))).max();
+    let longest = longest.unwrap_or(0);
     // Number, glyph and spaces before the title, the time after it.
     let numbers = drill.steps.len().to_string().len();
     let before = 2 + numbers + 1;
@@ -190,7 +192,7 @@ fn steps(drill: &Drill, width: usize, large: bool, scene: Scene<'_>) -> Vec<Row>
     for (i, step) in drill.steps.iter().enumerate() {
         let (glyph, style, time) = mark(step, scene);
         let here = now == Some(i) && drill.ended_at_ms.is_none();
-        let title = format::clip(&step.title, titles, theme.ellipsis());
+        let title = format::clip(&theme.say(&step.title), titles, theme.ellipsis());
         let pad = titles.saturating_sub(format::width(&title));
         let look = match step.state {
             _ if here => theme.strong(),
@@ -207,9 +209,10 @@ fn steps(drill: &Drill, width: usize, large: bool, scene: Scene<'_>) -> Vec<Row>
             Span::styled(format!("{time:>TIME$}"), theme.value()),
         ];
         // What it does now, or why it failed, is worth lines of its own.
-        let own_lines = telling && format::width(&step.detail) > room;
+        let detail = theme.say(&step.detail);
+        let own_lines = telling && format::width(&detail) > room;
         if !own_lines && room >= 8 {
-            let detail = format::clip(&step.detail, room, theme.ellipsis());
+            let detail = format::clip(&detail, room, theme.ellipsis());
             spans.push(Span::styled(format!("  {detail}"), detail_style(step, theme)));
         }
         // Steps that are long done give way first.
@@ -217,7 +220,7 @@ fn steps(drill: &Drill, width: usize, large: bool, scene: Scene<'_>) -> Vec<Row>
         if own_lines {
             let indent = " ".repeat(before);
             let room = width.saturating_sub(before);
-            let lines = format::wrap_at_most(&step.detail, room, 3, theme.ellipsis());
+            let lines = format::wrap_at_most(&detail, room, 3, theme.ellipsis());
             for (at, text) in lines.into_iter().enumerate() {
                 let line = Line::styled(format!("{indent}{text}"), detail_style(step, theme));
                 rows.push(Row { tail: at > 0, ..Row::new(1, line) });
@@ -230,10 +233,11 @@ fn steps(drill: &Drill, width: usize, large: bool, scene: Scene<'_>) -> Vec<Row>
                     continue;
                 }
                 let room = width.saturating_sub(before + 8);
-                for (at, text) in format::wrap(text, room).into_iter().enumerate() {
-                    let label = if at == 0 { label } else { "" };
+                for (at, text) in format::wrap(&theme.say(text), room).into_iter().enumerate() {
+                    let label = if at == 0 { theme.say(label) } else { String::new() };
+                    let label = format::left(&label, 8);
                     let indent = " ".repeat(before);
-                    let line = Line::styled(format!("{indent}{label:<8}{text}"), theme.label());
+                    let line = Line::styled(format!("{indent}{label}{text}"), theme.label());
                     rows.push(Row { tail: at > 0, ..Row::new(if here { 4 } else { 6 }, line) });
                 }
             }
@@ -295,9 +299,11 @@ fn recoveries(drill: &Drill, width: usize, scene: Scene<'_>) -> Vec<Row> {
         };
         let behind = recovery
             .behind
-            .map(|n| format!("{}{} behind at the heal", theme.dot(), format::count(n)))
+            .map(|n| theme.say(&format!("{} behind at the heal", format::count(n))))
+            .map(|behind| format!("{}{behind}", theme.dot()))
             .unwrap_or_default();
-        let text = format!("zone {}: {}{behind}", zone.name, zone::clock(recovery, theme));
+        let name = theme.say(&format!("zone {}", zone.name));
+        let text = format!("{name}: {}{behind}", zone::clock(recovery, theme));
         let open = recovery.caught_up_after_ms.is_none();
         let style = if open { theme.active() } else { theme.value() };
         push_text(&mut rows, 2, &text, width, 2, style, theme);
@@ -313,7 +319,7 @@ fn verdict(rows: &mut Vec<Row>, drill: &Drill, width: usize, most: usize, theme:
     let (glyph, word, style) = theme.verdict(drill.verdict);
     let text = match drill.evidence.trim() {
         "" => format!("{glyph} {word}"),
-        evidence => format!("{glyph} {word}: {evidence}"),
+        evidence => format!("{glyph} {word}: {}", theme.say(evidence)),
     };
     let style = if drill.verdict == Verdict::Waiting { theme.value() } else { style };
     push_text(rows, 0, &text, width, most, style, theme);
@@ -323,11 +329,11 @@ fn verdict(rows: &mut Vec<Row>, drill: &Drill, width: usize, most: usize, theme:
 fn rest(rows: &mut Vec<Row>, drill: &Drill, readily: u8, width: usize, scene: Scene<'_>) {
     let theme = scene.theme;
     if !drill.queue.is_empty() {
-        let mut text = format!("then: {}", drill.queue.join(", "));
+        let mut text = theme.say(&format!("then: {}", drill.queue.join(", ")));
         if drill.ended_at_ms.is_some() && drill.waits_for.is_some() {
-            let key = next_key(scene).map(|key| format!("{key} goes on"));
+            let key = next_key(scene).map(|key| theme.say(&format!("{key} goes on")));
             text.push_str(theme.dot());
-            text.push_str(&key.unwrap_or_else(|| "the presenter goes on".into()));
+            text.push_str(&key.unwrap_or_else(|| theme.say("the presenter goes on")));
         }
         push_text(rows, 3, &text, width, 1, theme.label(), theme);
     }

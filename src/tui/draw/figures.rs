@@ -138,7 +138,7 @@ const GROUPS: [Group; 7] = [
 pub fn list(area: Rect, scene: Scene<'_>) -> Vec<Line<'static>> {
     let Scene { status, view, theme, now, .. } = scene;
     let Some(zone) = view.focused(status) else {
-        return wrapped("no zone is there yet", area, "", Style::new());
+        return wrapped(&theme.say("no zone is there yet"), area, "", Style::new());
     };
     let document = status.document();
     let mut lines = Vec::new();
@@ -158,9 +158,9 @@ pub fn list(area: Rect, scene: Scene<'_>) -> Vec<Line<'static>> {
         }
         let told = value_at(&document, &format!("{place}.told_at_ms"));
         let age = told.and_then(|told| told.as_u64()).filter(|told| *told > 0);
-        let age = age.map(|told| format!("  reported {} ago", format::age(told, now)));
+        let age = age.map(|told| theme.say(&format!("  reported {} ago", format::age(told, now))));
         lines.push(Line::from(vec![
-            Span::styled(format!("{} ", group.name), theme.strong()),
+            Span::styled(format!("{} ", theme.say(group.name)), theme.strong()),
             Span::styled(age.unwrap_or_default(), theme.label()),
         ]));
         for (label, field) in group.figures {
@@ -168,10 +168,11 @@ pub fn list(area: Rect, scene: Scene<'_>) -> Vec<Line<'static>> {
             lines.push(figure(label, value.as_ref(), theme));
             if let Some(meaning) = meaning(&format!("{kind}.{field}")) {
                 let text = meaning.replace("`null`", "unknown").replace('`', "").replace('\n', " ");
-                lines.extend(wrapped(&text, area, "    ", theme.label()));
+                lines.extend(wrapped(&theme.say(&text), area, "    ", theme.label()));
             }
         }
-        lines.extend(wrapped(&format!("from {}", group.origin), area, "  ", Style::new()));
+        let origin = theme.say(&format!("from {}", group.origin));
+        lines.extend(wrapped(&origin, area, "  ", Style::new()));
         let flag = region_flag(&status.region);
         let check = match group.check {
             Check::Nats(words) => {
@@ -200,9 +201,12 @@ fn figure(label: &str, value: Option<&Value>, theme: &Theme) -> Line<'static> {
             (text, theme.strong())
         }
         Some(other) => (other.to_string(), theme.strong()),
-        None => ("unknown".to_owned(), theme.stale()),
+        None => (theme.say("unknown"), theme.stale()),
     };
-    Line::from(vec![Span::raw(format!("  {label:<24}")), Span::styled(text, style)])
+    Line::from(vec![
+        Span::raw(format!("  {}", format::left(&theme.say(label), 24))),
+        Span::styled(text, style),
+    ])
 }
 
 #[cfg(test)]

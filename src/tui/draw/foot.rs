@@ -39,11 +39,11 @@ pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
             key(Action::Screen(ScreenAction::Control)),
             key(Action::Line("control refuse".into())),
         );
-        let text = format!(
-            " {} {} asks for control: {grant} grants, {refuse} refuses ({left} s)",
-            theme.pick("?", "?"),
-            if screen.guest { format!("{} (guest)", screen.name) } else { screen.name.clone() }
-        );
+        let who =
+            if screen.guest { format!("{} (guest)", screen.name) } else { screen.name.clone() };
+        let text = theme
+            .say(&format!("{who} asks for control: {grant} grants, {refuse} refuses ({left} s)"));
+        let text = format!(" ? {text}");
         let text = format::clip(&text, width, theme.ellipsis());
         put_line(buf, area, 0, &Line::styled(text, theme.active()));
         return;
@@ -53,11 +53,12 @@ pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
         // Why something was not done is told nowhere else, and says at its end what to do.
         let most = if told_here_only(toast.outcome) { TOLD_LINES } else { 1 };
         let room = width.saturating_sub(4);
-        let lines = match format::width(&toast.text) {
+        let told = theme.say(&toast.text);
+        let lines = match format::width(&told) {
             cells if most > 1 && cells > room => {
-                format::wrap_at_most(&toast.text, room, most, theme.ellipsis())
+                format::wrap_at_most(&told, room, most, theme.ellipsis())
             }
-            _ => vec![format::clip(&toast.text, room, theme.ellipsis())],
+            _ => vec![format::clip(&told, room, theme.ellipsis())],
         };
         let above = u16::try_from(lines.len().saturating_sub(1)).unwrap_or(0).min(area.y);
         let place = Rect { y: area.y - above, height: above + 1, ..area };
@@ -72,7 +73,8 @@ pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
         let left = until.saturating_sub(now).div_ceil(1000);
         let driver = status.screens.iter().find(|screen| screen.drives);
         let driver = driver.map_or("somebody", |screen| screen.name.as_str());
-        let text = format!(" {} {driver} is asked for control ({left} s)", theme.pick("?", "?"));
+        let text = theme.say(&format!("{driver} is asked for control ({left} s)"));
+        let text = format!(" ? {text}");
         let text = format::clip(&text, width, theme.ellipsis());
         put_line(buf, area, 0, &Line::styled(text, theme.active()));
         return;
@@ -92,16 +94,17 @@ pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
     bindings.retain(|_| !me.is_some_and(|screen| screen.records));
     bindings.sort_by_key(|binding| rank(binding, view.drives));
     if let Some(keys) = proving(scene).filter(|_| !bindings.is_empty()) {
-        used += format::width(&keys) + " prove  ".len();
+        let prove = theme.say(" prove  ");
+        used += format::width(&keys) + format::width(&prove);
         spans.push(Span::styled(keys, theme.focus()));
-        spans.push(Span::styled(" prove  ", theme.label()));
+        spans.push(Span::styled(prove, theme.label()));
     }
     for binding in bindings {
         let Some(Ok(word)) = binding.hint.as_ref().map(|hint| keys::fill(hint, view, status))
         else {
             continue;
         };
-        let key = binding.key.to_string();
+        let (key, word) = (binding.key.to_string(), theme.say(&word));
         let cells = format::width(&key) + format::width(&word) + 3;
         if used + cells > width {
             break;
@@ -135,13 +138,14 @@ fn told_here_only(outcome: Option<Outcome>) -> bool {
 fn under_way(task: &Task, more: usize, cells: usize, scene: Scene<'_>) -> String {
     let Scene { theme, now, .. } = scene;
     let glyph = theme.pick("▸", ">");
-    let more = if more > 0 { format!(" +{more} more") } else { String::new() };
+    let more = if more > 0 { theme.say(&format!(" +{more} more")) } else { String::new() };
+    let progress = theme.say(&task.progress);
     let age = format::age(task.since_at_ms, now);
-    let whole = format!("{glyph} {}: {} ({age}){more}", task.command, task.progress);
+    let whole = format!("{glyph} {}: {} ({age}){more}", task.command, progress);
     if format::width(&whole) <= cells {
         return whole;
     }
-    let rest = format!(": {}{more}", task.progress);
+    let rest = format!(": {progress}{more}");
     let words = cells.saturating_sub(format::width(&rest) + format::width(glyph) + 1);
     if words < cells / 3 {
         return format::clip(&whole, cells, theme.ellipsis());

@@ -163,7 +163,7 @@ fn title(
     scene: Scene<'_>,
 ) {
     let Scene { view, theme, now, .. } = scene;
-    let mut title = vec![Text::styled("last", theme.strong())];
+    let mut title = vec![Text::styled(theme.say("last"), theme.strong())];
     for span in Span::ALL {
         let (text, style) = if span == view.span {
             (format!(" [{}]", span.name()), theme.focus())
@@ -173,34 +173,30 @@ fn title(
         title.push(Text::styled(text, style));
     }
     if cursor.is_some_and(|cursor| cursor.log) {
-        title.push(Text::styled(format!("{}log scale", theme.dot()), theme.warn()));
+        title
+            .push(Text::styled(format!("{}{}", theme.dot(), theme.say("log scale")), theme.warn()));
     }
     if hidden > 0 {
-        title.push(Text::styled(format!("{}{hidden} more", theme.dot()), theme.focus()));
+        let more = theme.say(&format!("{hidden} more"));
+        title.push(Text::styled(format!("{}{more}", theme.dot()), theme.focus()));
     }
     if let Some(at) = read {
-        let told = format!(
-            "{}at {}, {} ago",
-            theme.dot(),
-            marks::time(at, true, scene),
-            format::age(at, now)
-        );
-        title.push(Text::styled(told, theme.strong()));
+        let (time, age) = (marks::time(at, true, scene), format::age(at, now));
+        let told = theme.say(&format!("at {time}, {age} ago"));
+        title.push(Text::styled(format!("{}{told}", theme.dot()), theme.strong()));
     }
     let key = |action| update::key_of(view, &Action::Screen(action)).map(|key| key.to_string());
     let span = key(ScreenAction::Span).unwrap_or_default();
-    let right = if cursor.is_some() {
-        format!(
-            "{} cursor{}{span} span{}* scale{}esc back",
-            theme.pick("←→", "<>"),
-            theme.dot(),
-            theme.dot(),
-            theme.dot()
-        )
+    let span = format!("{span} span");
+    let keys = if cursor.is_some() {
+        let cursor = format!("{} cursor", theme.pick("←→", "<>"));
+        vec![cursor, span, "* scale".to_owned(), "esc back".to_owned()]
     } else {
         let large = key(ScreenAction::Graphs).unwrap_or_default();
-        format!("{span} span{}{large} large", theme.dot())
+        vec![span, format!("{large} large")]
     };
+    let keys: Vec<String> = keys.iter().map(|key| theme.say(key)).collect();
+    let right = keys.join(theme.dot());
     rule(buf, area, theme, &title, &right);
 }
 
@@ -217,7 +213,7 @@ fn name(
     let style = if focused { theme.focus() } else { theme.value() };
     let zone = format::clip(zone.name.as_str(), ZONE, theme.ellipsis());
     put(buf, area, 1, 0, &zone, style);
-    put(buf, area, 2 + ZONE as u16, 0, figure.name(), theme.label());
+    put(buf, area, 2 + ZONE as u16, 0, &theme.say(figure.name()), theme.label());
     let shown = |value: u64| match figure {
         Figure::P99 => format::round_trip(value),
         Figure::Lag => format::short(value),

@@ -91,29 +91,31 @@ fn parts(scene: Scene<'_>) -> Vec<Part> {
     }
     if let Connection::Lost { since_at_ms, .. } = &view.connection {
         let age = format::age(*since_at_ms, now);
-        let text =
-            format!("{} no connection to the room for {age}, retrying", theme.pick("▲", "!"));
+        let text = theme.say(&format!("no connection to the room for {age}, retrying"));
+        let text = format!("{} {text}", theme.pick("▲", "!"));
         add(0, text, theme.bad());
         return parts;
     }
     if let Some(late) = view.slow_line {
-        let text = format!("{} slow line: {:.1} s late", theme.pick("▲", "!"), late.as_secs_f64());
+        let text = theme.say(&format!("slow line: {:.1} s late", late.as_secs_f64()));
+        let text = format!("{} {text}", theme.pick("▲", "!"));
         add(0, text, theme.warn());
     }
     if let Some(late) = status.late.filter(|late| now.saturating_sub(late.at_ms) < LATE_SHOWN_MS) {
-        let text = format!("{} room {} late", theme.pick("▲", "!"), span(late.for_ms));
+        let text = theme.say(&format!("room {} late", span(late.for_ms)));
+        let text = format!("{} {text}", theme.pick("▲", "!"));
         add(0, text, theme.warn());
     }
     match &status.phase {
         Phase::Up => {}
         Phase::Down if view.connection == Connection::Waiting => {}
-        Phase::Down => add(0, "down".into(), theme.warn()),
-        Phase::Starting => add(0, "starting".into(), theme.active()),
-        Phase::Stopping => add(0, "stopping".into(), theme.warn()),
-        Phase::Failed => add(0, "FAILED".into(), theme.bad()),
+        Phase::Down => add(0, theme.say("down"), theme.warn()),
+        Phase::Starting => add(0, theme.say("starting"), theme.active()),
+        Phase::Stopping => add(0, theme.say("stopping"), theme.warn()),
+        Phase::Failed => add(0, theme.say("FAILED"), theme.bad()),
     }
     if status.open {
-        add(0, "open".into(), theme.warn());
+        add(0, theme.say("open"), theme.warn());
     }
     if !status.platform.is_empty() {
         add(6, status.where_it_runs(), theme.value());
@@ -122,10 +124,13 @@ fn parts(scene: Scene<'_>) -> Vec<Part> {
         let version = status.server_version.as_deref().unwrap_or("?");
         add(1, format!("nats {version}"), theme.value());
         if !status.only_shown() {
-            add(2, status.copy_kind.several(status.mirror_kind), theme.value());
+            let copies = status.copy_kind.several(status.mirror_kind);
+            // The kind is a word of the configuration.
+            let (via, of) = copies.split_once(' ').unwrap_or((&copies, ""));
+            add(2, format!("{via} {}", theme.say(of)), theme.value());
         }
         let up = format::uptime(now.saturating_sub(status.started_at_ms));
-        add(3, format!("up {up}"), theme.value());
+        add(3, theme.say(&format!("up {up}")), theme.value());
     } else {
         add(2, view.name.clone(), theme.label());
     }
@@ -138,7 +143,7 @@ fn replayed(replay: &Replay, scene: Scene<'_>) -> Vec<Part> {
     let mut parts = Vec::new();
     let mut add = |readily, text: String, style| parts.push(Part { text, style, readily });
     let glyph = if replay.paused { theme.pick("⏸", "||") } else { theme.pick("⏵", ">") };
-    add(0, format!("{glyph} REPLAY"), theme.warn().patch(theme.strong()));
+    add(0, format!("{glyph} {}", theme.say("REPLAY")), theme.warn().patch(theme.strong()));
     let (at, of) = (format::clock(replay.position_ms), format::clock(replay.length_ms));
     add(0, format!("{at} / {of}"), theme.value());
     let over = replay.position_ms >= replay.length_ms;
@@ -147,7 +152,7 @@ fn replayed(replay: &Replay, scene: Scene<'_>) -> Vec<Part> {
         (false, true) => "paused".into(),
         (false, false) => format!("{}x", f64::from(replay.speed_percent) / 100.0),
     };
-    add(1, pace, theme.active());
+    add(1, theme.say(&pace), theme.active());
     add(2, status.region.clone(), theme.bar());
     let when = date(status.at_ms, &view.zone);
     add(3, when, theme.value());
@@ -176,7 +181,10 @@ fn people(scene: Scene<'_>, all: bool) -> Line<'static> {
         status.screens.iter().partition(|s| s.drives);
     let mut spans = Vec::new();
     if view.recording {
-        spans.push(Span::styled(format!("{} rec ", theme.pick("⏺", "R")), theme.bad()));
+        spans.push(Span::styled(
+            format!("{} {} ", theme.pick("⏺", "R"), theme.say("rec")),
+            theme.bad(),
+        ));
     }
     let mut add = |screen: &Screen| {
         // Nobody sits at a recorder.
@@ -207,6 +215,7 @@ fn people(scene: Scene<'_>, all: bool) -> Line<'static> {
             (None, _) if screen.silent => " no answer".into(),
             (None, _) => String::new(),
         };
+        let (me, state) = (theme.say(me), theme.say(&state));
         spans.push(Span::raw(format!("{name}{me}{state} ")));
     };
     let here = || drivers.iter().chain(&watchers);
@@ -266,6 +275,7 @@ pub fn verdicts(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
         Verdict::Waiting if idle => invitation(i, scene).unwrap_or_default(),
         _ => conclusion.evidence.clone(),
     };
+    let told = |i: usize, conclusion: &Conclusion| theme.say(&told(i, conclusion));
 
     let mut x = 1;
     for (i, conclusion) in status.conclusions.iter().enumerate() {

@@ -104,33 +104,39 @@ pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
     let zones = chosen(&status.zones, rows, focus);
 
     let left_out = status.zones.len() - zones.len();
-    let more = format!("  +{left_out} zones");
+    let more = theme.say(&format!("  +{left_out} zones"));
     let beside = left_out > 0 && cells(&columns, width) + format::width(&more) <= width;
     let mut head = vec![match left_out {
         n if n > 0 && !beside => {
-            Span::styled(format!(" {:<NAME$}", format!("+{n} more")), theme.focus())
+            Span::styled(named(&theme.say(&format!("+{n} more"))), theme.focus())
         }
-        _ => Span::styled(format!(" {:<NAME$}", "ledger"), theme.strong()),
+        _ => Span::styled(named(&theme.say("ledger")), theme.strong()),
     }];
     for column in &columns {
-        head.push(Span::styled(format!("{:>1$}", column.name, column.width(width)), theme.label()));
+        let name = format::right(&theme.say(column.name), column.width(width));
+        head.push(Span::styled(name, theme.label()));
     }
     if beside {
         head.push(Span::styled(more, theme.focus()));
     }
     put_line(buf, area, 0, &Line::from(head));
     for (y, (i, zone)) in zones.iter().enumerate() {
-        let mut name = format!("zone {}", zone.name);
+        let mut name = theme.say(&format!("zone {}", zone.name));
         if format::width(&name) > NAME {
             name = format::clip(zone.name.as_str(), NAME, theme.ellipsis());
         }
         let style = if *i == focus { theme.focus() } else { theme.value() };
-        let mut spans = vec![Span::styled(format!(" {name:<NAME$}"), style)];
+        let mut spans = vec![Span::styled(named(&name), style)];
         for column in &columns {
             spans.extend(cell(column, column.width(width), (zone, status), theme));
         }
         put_line(buf, area, u16::try_from(y + 1).unwrap_or(u16::MAX), &Line::from(spans));
     }
+}
+
+/// What stands in the zone's column.
+fn named(text: &str) -> String {
+    format!(" {}", format::left(text, NAME))
 }
 
 /// The columns that a strip of so many cells has room for.

@@ -91,10 +91,10 @@ fn hidden(buf: &mut Buffer, area: Rect, plan: &Plan, scene: Scene<'_>) {
     let (left, right) = plan.hidden;
     let mut parts = Vec::new();
     if left > 0 {
-        parts.push(format!("{} {left} more", theme.pick("‹", "<")));
+        parts.push(format!("{} {}", theme.pick("‹", "<"), theme.say(&format!("{left} more"))));
     }
     if right > 0 {
-        parts.push(format!("{right} more {}", theme.pick("›", ">")));
+        parts.push(format!("{} {}", theme.say(&format!("{right} more")), theme.pick("›", ">")));
     }
     if !parts.is_empty() {
         let text = format!(" {} ", parts.join("  "));
@@ -105,7 +105,7 @@ fn hidden(buf: &mut Buffer, area: Rect, plan: &Plan, scene: Scene<'_>) {
 
 fn source_label(scene: Scene<'_>) -> String {
     let mirrors = scene.status.zones.iter().filter(|z| z.role != Role::Source).count();
-    format!("feeds {mirrors} mirror{}", if mirrors == 1 { "" } else { "s" })
+    scene.theme.say(&format!("feeds {mirrors} mirror{}", if mirrors == 1 { "" } else { "s" }))
 }
 
 /// A link as a glyph and words that fit `room` cells, and their style.
@@ -113,7 +113,7 @@ fn link(zone: &Zone, room: u16, scene: Scene<'_>) -> (&'static str, String, Styl
     let Scene { theme, now, .. } = scene;
     let Some(link) = &zone.link else {
         let word = if zone.state == ZoneState::Starting { "not linked yet" } else { "?" };
-        return (theme.pick("┊", ":"), word.into(), theme.label());
+        return (theme.pick("┊", ":"), theme.say(word), theme.label());
     };
     let age = format::age(link.since_at_ms, now);
     let (glyph, forms) = match link.state {
@@ -127,12 +127,15 @@ fn link(zone: &Zone, room: u16, scene: Scene<'_>) -> (&'static str, String, Styl
             (theme.pick("┊", ":"), shortening(&parts))
         }
     };
+    let said = |parts: &Vec<String>, between: &str| {
+        parts.iter().map(|part| theme.say(part)).collect::<Vec<_>>().join(between)
+    };
     let fitting = forms
         .iter()
-        .map(|parts| parts.join(theme.dot()))
+        .map(|parts| said(parts, theme.dot()))
         .find(|text| format::width(text) <= usize::from(room));
     let text = fitting.unwrap_or_else(|| {
-        let shortest = forms.last().map(|parts| parts.join(" ")).unwrap_or_default();
+        let shortest = forms.last().map(|parts| said(parts, " ")).unwrap_or_default();
         format::clip(&shortest, usize::from(room), theme.ellipsis())
     });
     (glyph, text, theme.link(link.state))

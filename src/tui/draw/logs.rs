@@ -21,9 +21,10 @@ pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
         return;
     }
     let log = &view.log;
-    let mut title = vec![Span::styled("log", theme.strong())];
+    let mut title = vec![Span::styled(theme.say("log"), theme.strong())];
     if let Some(zone) = &log.only {
-        title.push(Span::styled(format!(" zone {zone} only"), theme.active()));
+        let only = theme.say(&format!(" zone {zone} only"));
+        title.push(Span::styled(only, theme.active()));
     }
     if !log.filter.is_empty() {
         let lines = match (log.filter.wrong(), log.hits()) {
@@ -49,7 +50,8 @@ pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
     }
     let lines = log.lines(usize::from(inner.width), usize::from(inner.height), &look);
     if lines.is_empty() && !log.filter.is_empty() {
-        put(buf, inner, 0, 0, "no line holds that text", theme.label());
+        let none = theme.say("no line holds that text");
+        put(buf, inner, 0, 0, &none, theme.label());
     }
     put_lines(buf, inner, &lines);
     let current = if log.is_scrolled() { lines.len().checked_sub(1) } else { None };
@@ -99,13 +101,14 @@ pub fn large(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
         "h hide sources",
         "/ search",
     ];
+    let keys = keys.map(|key| theme.say(key));
     let keys = format::in_one_line(&keys, usize::from(foot.width.saturating_sub(1)));
     put(buf, foot, 1, 0, &keys, theme.label());
 }
 
-fn block<'a>(scene: Scene<'_>, title: &'a str) -> Block<'a> {
+fn block(scene: Scene<'_>, title: &str) -> Block<'static> {
     Block::bordered()
         .border_set(scene.theme.frame(false))
         .border_style(scene.theme.border())
-        .title(title)
+        .title(scene.theme.say(title))
 }

@@ -174,7 +174,7 @@ fn searched(
 }
 
 fn too_small(buf: &mut Buffer, area: Rect, theme: &Theme) {
-    let text = format!("too small: {}x{} at least", SMALLEST.0, SMALLEST.1);
+    let text = theme.say(&format!("too small: {}x{} at least", SMALLEST.0, SMALLEST.1));
     for (y, line) in super::format::wrap(&text, usize::from(area.width)).iter().enumerate() {
         canvas::put(buf, area, 0, u16::try_from(y).unwrap_or(u16::MAX), line, theme.warn());
     }
@@ -188,7 +188,9 @@ fn empty(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
         (_, Phase::Stopping) => "the servers are being stopped …",
         _ => "no zones yet",
     };
+    let text = scene.theme.say(text);
     let row = area.height / 3;
-    let column = area.width.saturating_sub(u16::try_from(text.len()).unwrap_or(0)) / 2;
-    canvas::put(buf, area, column, row, text, scene.theme.strong());
+    let cells = u16::try_from(super::format::width(&text)).unwrap_or(0);
+    let column = area.width.saturating_sub(cells) / 2;
+    canvas::put(buf, area, column, row, &text, scene.theme.strong());
 }

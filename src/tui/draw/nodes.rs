@@ -70,7 +70,7 @@ pub fn low(zone: &Zone, width: usize, scene: Scene<'_>) -> Vec<Row> {
     }
     let mut rows = vec![Row::new(0, Line::from(spans))];
     if told.is_none() {
-        let lines = format::wrap_at_most(&not_up(zone), width, 2, theme.ellipsis());
+        let lines = format::wrap_at_most(&not_up(zone, theme), width, 2, theme.ellipsis());
         rows.extend(lines.into_iter().map(|line| Row::new(0, Line::styled(line, theme.warn()))));
     }
     rows
@@ -80,12 +80,12 @@ pub fn low(zone: &Zone, width: usize, scene: Scene<'_>) -> Vec<Row> {
 fn words(node: &Node, theme: &Theme) -> String {
     match node.state {
         NodeState::Up => leads(node, theme),
-        state => state.as_str().to_owned(),
+        state => theme.say(state.as_str()),
     }
 }
 
 /// The nodes that are not up, those of one state together: `js1 js2 dead`.
-fn not_up(zone: &Zone) -> String {
+fn not_up(zone: &Zone, theme: &Theme) -> String {
     let mut groups: Vec<(NodeState, String)> = Vec::new();
     for node in zone.nodes.iter().filter(|node| node.state != NodeState::Up) {
         let name = format!("js{}", node.name.number);
@@ -94,7 +94,7 @@ fn not_up(zone: &Zone) -> String {
             None => groups.push((node.state, name)),
         }
     }
-    let told = groups.iter().map(|(state, names)| format!("{names} {}", state.as_str()));
+    let told = groups.iter().map(|(state, names)| format!("{names} {}", theme.say(state.as_str())));
     told.collect::<Vec<_>>().join(", ")
 }
 
@@ -102,7 +102,7 @@ fn not_up(zone: &Zone) -> String {
 fn recorded(told: &Recorded, theme: &Theme) -> Row {
     let (n, of) = (told.nodes_up, u32::from(NODES_PER_ZONE));
     let style = if n < of { theme.warn() } else { theme.value() };
-    Row::new(0, Line::styled(format!("nodes: {n} of {of} answer"), style))
+    Row::new(0, Line::styled(theme.say(&format!("nodes: {n} of {of} answer")), style))
 }
 
 /// A line for each node.
@@ -118,7 +118,7 @@ pub fn tall(zone: &Zone, width: usize, scene: Scene<'_>) -> Vec<Row> {
         .map(|node| {
             let (glyph, style) = theme.node(node.state);
             let pick = chosen && selected == Some(node.name.number);
-            let mut word = node.state.as_str().to_owned();
+            let mut word = theme.say(node.state.as_str());
             if node.state != NodeState::Up {
                 word = format!("{word} {}", format::age(node.since_at_ms, now));
             }
@@ -129,7 +129,7 @@ pub fn tall(zone: &Zone, width: usize, scene: Scene<'_>) -> Vec<Row> {
                 (node.meta_leader, "meta"),
             ] {
                 if is {
-                    leads.push(name);
+                    leads.push(theme.say(name));
                 }
             }
             let cpu = node.cpu_percent.map_or_else(|| "?".into(), |p| format!("{p:.0} %"));
@@ -143,8 +143,8 @@ pub fn tall(zone: &Zone, width: usize, scene: Scene<'_>) -> Vec<Row> {
                 Span::raw(" "),
                 Span::styled(format!("{glyph} "), style),
                 Span::styled(
-                    format!("{word:<15}"),
-                    if word == "up" { theme.label() } else { style },
+                    format::left(&word, 15),
+                    if node.state == NodeState::Up { theme.label() } else { style },
                 ),
             ];
             if width >= 44 {

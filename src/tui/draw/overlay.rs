@@ -32,7 +32,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, overlay: &Overlay, scene: Scene<'_>) {
         Overlay::Help { scroll } => help(buf, area, *scroll, scene),
         Overlay::Confirm { line } => {
             let most = usize::from(area.width.saturating_sub(8));
-            let mut lines: Vec<Line> = format::wrap(&format!("run `{line}`?"), most)
+            let mut lines: Vec<Line> = format::wrap(&theme.say(&format!("run `{line}`?")), most)
                 .into_iter()
                 .map(|line| Line::styled(line, theme.strong()))
                 .collect();
@@ -40,7 +40,9 @@ pub fn draw(buf: &mut Buffer, area: Rect, overlay: &Overlay, scene: Scene<'_>) {
                 .parse::<Command>()
                 .map(|command| question::consequences(&command, scene.status));
             for sentence in told.unwrap_or_default() {
-                lines.extend(format::wrap(&sentence, most.min(72)).into_iter().map(Line::raw));
+                lines.extend(
+                    format::wrap(&theme.say(&sentence), most.min(72)).into_iter().map(Line::raw),
+                );
             }
             lines.push(Line::default());
             lines.push(keys("y", "or enter: yes", theme));
@@ -49,21 +51,26 @@ pub fn draw(buf: &mut Buffer, area: Rect, overlay: &Overlay, scene: Scene<'_>) {
         }
         Overlay::Alarms { scroll } => {
             let lines = alarms::list(area, *scroll, scene);
-            let title = format!(
-                " alarms{}{} next{}enter: the first one's command ",
-                theme.dot(),
-                theme.pick("↑↓", "up/down"),
-                theme.dot()
-            );
+            let next = format!("{} next", theme.pick("↑↓", "up/down"));
+            let title = ["alarms", next.as_str(), "enter: the first one's command"];
+            let title = title.map(|part| theme.say(part)).join(theme.dot());
+            let title = format!(" {title} ");
             scrolled(buf, area, Line::styled(title, theme.strong()), &lines, 0, theme);
         }
         Overlay::Why { scroll } => {
             let lines = alarms::reasons(area, scene);
-            scrolled(buf, area, Line::styled(" why ", theme.strong()), &lines, *scroll, theme);
+            scrolled(
+                buf,
+                area,
+                Line::styled(theme.say(" why "), theme.strong()),
+                &lines,
+                *scroll,
+                theme,
+            );
         }
         Overlay::Figures { scroll } => {
             let name = scene.view.focused(scene.status).map(|zone| zone.name.to_string());
-            let title = format!(" figures of zone {} ", name.unwrap_or_default());
+            let title = theme.say(&format!(" figures of zone {} ", name.unwrap_or_default()));
             let lines = figures::list(area, scene);
             scrolled(buf, area, Line::styled(title, theme.strong()), &lines, *scroll, theme);
         }
@@ -72,6 +79,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, overlay: &Overlay, scene: Scene<'_>) {
             let (glyph, style) = theme.outcome(Some(*outcome));
             let most = usize::from(area.width.saturating_sub(8));
             let reading = &scene.view.reading;
+            let text = theme.say(text);
             let shown = text.lines().filter(|line| reading.shows(line));
             let lines: Vec<Line> =
                 shown.flat_map(|line| keep_columns(line, most)).map(Line::raw).collect();
@@ -107,7 +115,7 @@ fn question(buf: &mut Buffer, area: Rect, title: &str, lines: &[Line<'_>], theme
         area,
         (width + 2, lines.len() + 2),
         theme,
-        Line::styled(title.to_owned(), theme.strong()),
+        Line::styled(theme.say(title), theme.strong()),
         Line::default(),
     );
     let inner = Rect {
@@ -151,7 +159,7 @@ pub fn lost(buf: &mut Buffer, area: Rect, why: &str, since_at_ms: UnixMs, scene:
         text.push(format!("if the room was killed, its {what}"));
     }
     let mut lines: Vec<Line> =
-        text.iter().flat_map(|line| format::wrap(line, most)).map(Line::raw).collect();
+        text.iter().flat_map(|line| format::wrap(&theme.say(line), most)).map(Line::raw).collect();
     lines.push(Line::default());
     if let Some(quit) = view
         .keymap
@@ -165,7 +173,9 @@ pub fn lost(buf: &mut Buffer, area: Rect, why: &str, since_at_ms: UnixMs, scene:
         } else {
             format!("leave; `zonedrill{region} up` starts it again")
         };
-        let (head, rest) = again.split_once("; ").unwrap_or((&again, ""));
+        let again = theme.say(&again);
+        let halves = again.split_once("; ").or_else(|| again.split_once('；'));
+        let (head, rest) = halves.unwrap_or((&again, ""));
         if format::width(&again) + 7 <= most {
             lines.push(keys(&quit.key.to_string(), &again, theme));
         } else {
@@ -180,14 +190,14 @@ pub fn lost(buf: &mut Buffer, area: Rect, why: &str, since_at_ms: UnixMs, scene:
 fn keys(key: &str, what: &str, theme: &Theme) -> Line<'static> {
     Line::from(vec![
         Span::styled(format!("{key:>5}"), theme.focus()),
-        Span::raw(format!("  {what}")),
+        Span::raw(format!("  {}", theme.say(what))),
     ])
 }
 
 /// The keys, generated from the keymap; two keys of one action share a line.
 fn help(buf: &mut Buffer, area: Rect, scroll: usize, scene: Scene<'_>) {
     let Scene { view, theme, status, .. } = scene;
-    let mut merged: Vec<(String, &Binding)> = Vec::new();
+    let mut merged: Vec<(String, &Binding, String)> = Vec::new();
     let (replays, shown) = (status.replay.is_some(), status.only_shown());
     // Where little works only that is listed; elsewhere, nothing of a replay.
     let listed = |binding: &&Binding| {
@@ -200,28 +210,28 @@ fn help(buf: &mut Buffer, area: Rect, scroll: usize, scene: Scene<'_>) {
         view.keymap.get_replaying(binding.key) == Some(*binding) && binding.action.replays()
     };
     for binding in view.keymap.bindings().iter().filter(listed) {
-        let same =
-            merged.iter_mut().find(|(_, b)| b.action == binding.action && b.help == binding.help);
+        let same = merged
+            .iter_mut()
+            .find(|(_, b, _)| b.action == binding.action && b.help == binding.help);
         match same {
-            Some((keys, _)) => *keys = format!("{keys}, {}", binding.key),
-            None => merged.push((binding.key.to_string(), binding)),
+            Some((keys, ..)) => *keys = format!("{keys}, {}", binding.key),
+            None => merged.push((binding.key.to_string(), binding, theme.say(&binding.help))),
         }
     }
-    let widest = merged.iter().map(|(keys, _)| format::width(keys)).max().unwrap_or(0);
+    let widest = merged.iter().map(|(keys, ..)| format::width(keys)).max().unwrap_or(0);
     let mut lines: Vec<Line> = Vec::new();
     let mut group = |title: &str, wanted: fn(&Action) -> bool| {
-        lines.push(Line::styled(title.to_owned(), theme.strong()));
-        let listed = || merged.iter().filter(|(_, b)| wanted(&b.action));
+        lines.push(Line::styled(theme.say(title), theme.strong()));
+        let listed = || merged.iter().filter(|(_, b, _)| wanted(&b.action));
         // What a key gives stands in a column of its own where that has room.
-        let cells = |of: fn(&Binding) -> &str| {
-            listed().map(|(_, b)| format::width(of(b))).max().unwrap_or(0)
-        };
-        let column = cells(|b| &b.help);
-        let whole = widest + column + cells(line_of) + 6;
+        let cells = |of: fn(&(String, &Binding, String)) -> usize| listed().map(of).max();
+        let column = cells(|(.., help)| format::width(help)).unwrap_or(0);
+        let given = cells(|(_, binding, _)| format::width(line_of(binding))).unwrap_or(0);
+        let whole = widest + column + given + 6;
         let column = if whole + 4 <= usize::from(area.width) { column } else { 0 };
-        for (keys, binding) in listed() {
+        for (keys, binding, told) in listed() {
             let room = usize::from(area.width).saturating_sub(widest + 8);
-            let mut help = format::wrap(&binding.help, room).into_iter();
+            let mut help = format::wrap(told, room).into_iter();
             let mut spans = vec![
                 Span::styled(format!("  {keys:<widest$}  "), theme.focus()),
                 Span::raw(help.next().unwrap_or_default()),
@@ -229,7 +239,7 @@ fn help(buf: &mut Buffer, area: Rect, scroll: usize, scene: Scene<'_>) {
             if let Action::Line(line) = &binding.action
                 && column > 0
             {
-                let gap = column.saturating_sub(format::width(&binding.help)) + 2;
+                let gap = column.saturating_sub(format::width(told)) + 2;
                 spans.push(Span::styled(format!("{:gap$}{line}", ""), theme.label()));
             }
             lines.push(Line::from(spans));
@@ -243,7 +253,7 @@ fn help(buf: &mut Buffer, area: Rect, scroll: usize, scene: Scene<'_>) {
     if !shown {
         group("the region", |action| matches!(action, Action::Line(_)));
     }
-    lines.push(Line::styled("signs", theme.strong()));
+    lines.push(Line::styled(theme.say("signs"), theme.strong()));
     lines.extend(signs(usize::from(area.width).saturating_sub(4), theme));
     // What limits all of it is read first.
     let limit = match (replays, view.drives) {
@@ -253,9 +263,10 @@ fn help(buf: &mut Buffer, area: Rect, scroll: usize, scene: Scene<'_>) {
         (false, true) => "",
     };
     let room = usize::from(area.width).saturating_sub(4);
-    let limit = format::wrap(limit, room).into_iter().map(|l| Line::styled(l, theme.warn()));
+    let limit = theme.say(limit);
+    let limit = format::wrap(&limit, room).into_iter().map(|l| Line::styled(l, theme.warn()));
     lines.splice(0..0, limit);
-    scrolled(buf, area, Line::styled(" keys ", theme.strong()), &lines, scroll, theme);
+    scrolled(buf, area, Line::styled(theme.say(" keys "), theme.strong()), &lines, scroll, theme);
 }
 
 /// The line of the command language that a key gives, if it gives one.
@@ -275,13 +286,13 @@ fn signs(width: usize, theme: &Theme) -> Vec<Line<'static>> {
         .into_iter()
         .map(|state| {
             let (glyph, style) = theme.node(state);
-            (Span::styled(glyph, style), format!(" {}", state.as_str()))
+            (Span::styled(glyph, style), format!(" {}", theme.say(state.as_str())))
         })
         .collect();
     let leaders = signs.len();
     for (glyph, of) in [(theme.pick("★", "S"), "stream"), ("C", "consumer"), ("M", "meta group")]
     {
-        signs.push((Span::raw(glyph), format!(" leads the {of}")));
+        signs.push((Span::raw(glyph), theme.say(&format!(" leads the {of}"))));
     }
     let mut lines: Vec<Line> = Vec::new();
     for (i, (glyph, word)) in signs.into_iter().enumerate() {
@@ -321,7 +332,7 @@ fn scrolled(
         (width, height),
         theme,
         title,
-        Line::styled(right, Style::new().patch(theme.label())),
+        Line::styled(theme.say(&right), Style::new().patch(theme.label())),
     );
     put_lines(buf, inner, lines.get(first..).unwrap_or_default());
 }

@@ -26,12 +26,13 @@ pub fn draw(
     let candidates = &palette.completions.candidates;
     let width = usize::from(area.width);
     let mut below: Vec<Line> = if let Some(error) = &palette.error {
-        format::wrap_at_most(error, width.saturating_sub(6), 3, theme.ellipsis())
+        format::wrap_at_most(&theme.say(error), width.saturating_sub(6), 3, theme.ellipsis())
             .into_iter()
             .map(|line| Line::styled(format!("     {line}"), theme.bad()))
             .collect()
     } else {
         let keys = ["tab completes", "enter gives", "esc closes", "up recalls"];
+        let keys = keys.map(|key| theme.say(key));
         let keys = format::in_one_line(&keys, width.saturating_sub(3));
         vec![Line::styled(format!("   {keys}"), theme.label())]
     };
@@ -49,7 +50,7 @@ pub fn draw(
     Clear.render(place.intersection(buf.area), buf);
     let more = candidates.len() - shown;
     let right = if more > 0 { format!("{more} more") } else { String::new() };
-    rule(buf, place, theme, &[Span::styled("command", theme.strong())], &right);
+    rule(buf, place, theme, &[Span::styled(theme.say("command"), theme.strong())], &right);
 
     let chosen = palette.chosen.unwrap_or(0);
     let first = (chosen + 1).saturating_sub(shown);
@@ -59,8 +60,11 @@ pub fn draw(
         let picked = palette.chosen == Some(i);
         let style = if picked { theme.chosen() } else { theme.value() };
         let text = format::clip(&candidate.text, 24, theme.ellipsis());
-        let help =
-            format::clip(&candidate.help, width.saturating_sub(widest + 6), theme.ellipsis());
+        let help = format::clip(
+            &theme.say(&candidate.help),
+            width.saturating_sub(widest + 6),
+            theme.ellipsis(),
+        );
         let line = Line::from(vec![
             Span::styled(format!(" {text:<widest$} "), style),
             Span::styled(format!("  {help}"), theme.label()),
@@ -85,11 +89,11 @@ pub fn filter(
 ) -> Option<(u16, u16)> {
     Clear.render(area.intersection(buf.area), buf);
     let at = typing(buf, area, 0, "/", edit, scene);
-    let hint = &format!("{told}  enter keeps it  esc clears it ");
-    let cells = u16::try_from(format::width(hint)).unwrap_or(0);
+    let hint = scene.theme.say(&format!("{told}  enter keeps it  esc clears it "));
+    let cells = u16::try_from(format::width(&hint)).unwrap_or(0);
     let used = u16::try_from(format::width(edit.text())).unwrap_or(u16::MAX);
     if used.saturating_add(cells + 6) <= area.width {
-        put(buf, area, area.width - cells, 0, hint, scene.theme.label());
+        put(buf, area, area.width - cells, 0, &hint, scene.theme.label());
     }
     at
 }

@@ -33,27 +33,33 @@ pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
         _ => " under way ",
     };
     let style = if failed { theme.bad() } else { theme.strong() };
-    let inner = framed(buf, area, theme, false, Line::styled(title, style), Line::default());
+    let inner =
+        framed(buf, area, theme, false, Line::styled(theme.say(title), style), Line::default());
     let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
     let room = usize::from(inner.width);
-    let longest = status.steps.iter().map(|s| format::width(&s.title)).max().unwrap_or(0);
+    let longest = status.steps.iter().map(|s| format::width(&theme.say(&s.title))).max();
+    let longest = longest.unwrap_or(0);
     let titles = longest.min(room / 2);
 
     let mut reason = Vec::new();
     if let Some(why) = &status.failure {
         reason.push(Line::default());
-        reason.extend(format::wrap(why, room).into_iter().map(|l| Line::styled(l, theme.bad())));
-        reason.push(Line::styled("`:` and `up` tries again; q leaves", theme.label()));
+        reason.extend(
+            format::wrap(&theme.say(why), room).into_iter().map(|l| Line::styled(l, theme.bad())),
+        );
+        let again = theme.say("`:` and `up` tries again; q leaves");
+        reason.push(Line::styled(again, theme.label()));
     }
     let mut lines: Vec<Line> = Vec::new();
     for step in &status.steps {
         let (glyph, style) = theme.step(step.state);
-        let title = format::clip(&step.title, titles, theme.ellipsis());
+        let title = format::clip(&theme.say(&step.title), titles, theme.ellipsis());
         let pad = titles - format::width(&title) + 2;
         let took = step.took_ms.map(seconds).unwrap_or_default();
         let rest = room.saturating_sub(titles + 14);
-        let fits = rest >= DETAIL || format::width(&step.detail) <= rest;
-        let detail = if fits { step.detail.as_str() } else { "" };
+        let detail = theme.say(&step.detail);
+        let fits = rest >= DETAIL || format::width(&detail) <= rest;
+        let detail = if fits { detail.as_str() } else { "" };
         let detail = format::clip(detail, rest, theme.ellipsis());
         let emphasis =
             if step.state == StepState::Running { theme.strong() } else { theme.value() };

@@ -62,16 +62,16 @@ pub fn draw(buf: &mut Buffer, area: Rect, zone: &Zone, scene: Scene<'_>) {
 pub(super) fn title(zone: &Zone, focused: bool, theme: &Theme) -> Line<'static> {
     let name = if focused { theme.focus() } else { theme.strong() };
     Line::from(vec![
-        Span::styled(format!(" zone {}", zone.name), name),
-        Span::styled(format!("{}{} ", theme.dot(), zone.role), theme.label()),
+        Span::styled(theme.say(&format!(" zone {}", zone.name)), name),
+        Span::styled(format!("{}{} ", theme.dot(), theme.say(zone.role.as_str())), theme.label()),
     ])
 }
 
 pub(super) fn state(zone: &Zone, theme: &Theme) -> Line<'static> {
     match zone.state {
         ZoneState::Ready => Line::default(),
-        ZoneState::Starting => Line::styled(" starting ", theme.active()),
-        ZoneState::Removing => Line::styled(" being removed ", theme.warn()),
+        ZoneState::Starting => Line::styled(theme.say(" starting "), theme.active()),
+        ZoneState::Removing => Line::styled(theme.say(" being removed "), theme.warn()),
     }
 }
 
@@ -148,9 +148,10 @@ impl<'a> Pane<'a> {
     fn titled(&mut self, name: &'static str, lines: Vec<Line<'static>>, readily: u8) {
         for (i, mut line) in lines.into_iter().enumerate() {
             if self.sections {
-                let head = if i == 0 { name } else { "" };
-                line.spans
-                    .insert(0, Span::styled(format!("{head:SECTION$}"), self.scene.theme.strong()));
+                let theme = self.scene.theme;
+                let head = if i == 0 { theme.say(name) } else { String::new() };
+                let head = format::left(&head, SECTION);
+                line.spans.insert(0, Span::styled(head, theme.strong()));
             }
             self.rows.push(Row::new(if i == 0 { readily } else { readily + 1 }, line));
         }
@@ -158,7 +159,9 @@ impl<'a> Pane<'a> {
 
     /// A sentence over as many lines as it takes, up to a limit.
     fn sentence(&mut self, text: &str, style: Style, readily: u8) {
-        let lines = format::wrap_at_most(text, self.room, self.lines, self.scene.theme.ellipsis())
+        let theme = self.scene.theme;
+        let text = theme.say(text);
+        let lines = format::wrap_at_most(&text, self.room, self.lines, theme.ellipsis())
             .into_iter()
             .map(|line| Line::styled(line, style))
             .collect();

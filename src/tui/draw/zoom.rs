@@ -36,7 +36,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, zone: &Zone, scene: Scene<'_>) {
         theme,
         true,
         zone::title(zone, true, theme),
-        Line::styled(" enter or esc: back ", theme.label()),
+        Line::styled(theme.say(" enter or esc: back "), theme.label()),
     );
     let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
     let width = usize::from(inner.width);
@@ -108,10 +108,14 @@ fn nodes(zone: &Zone, width: usize, scene: Scene<'_>) -> Vec<Row> {
     if width < WIDE || zone.recorded.is_some() {
         return nodes::tall(zone, width, scene);
     }
-    let head = format!(
-        "  {:<18}{:<STATE$}{:<24}{:>8}{:>8}{:>10}{:>7}{:>10}  leads",
-        "node", "state", "client url", "pid", "cpu", "memory", "leafs", "answered"
-    );
+    let mut head = "  ".to_owned();
+    for (name, cells) in [("node", 18), ("state", STATE), ("client url", 24)] {
+        head.push_str(&format::left(&theme.say(name), cells));
+    }
+    for (name, cells) in [("pid", 8), ("cpu", 8), ("memory", 10), ("leafs", 7), ("answered", 10)] {
+        head.push_str(&format::right(&theme.say(name), cells));
+    }
+    let head = format!("{head}  {}", theme.say("leads"));
     let mut rows = vec![Row::new(4, Line::styled(head, theme.label()))];
     let selected = view.selected(zone).map(|node| node.name.number);
     for node in &zone.nodes {
@@ -122,19 +126,20 @@ fn nodes(zone: &Zone, width: usize, scene: Scene<'_>) -> Vec<Row> {
         } else {
             format::age(node.since_at_ms, now)
         };
-        let state = format!("{glyph} {} {since}", node.state.as_str());
+        let state = format!("{glyph} {} {since}", theme.say(node.state.as_str()));
         let answered = match node.answered_at_ms {
             None => "never".to_owned(),
             Some(at) if now.saturating_sub(at) < crate::tui::STALE_MS => "now".into(),
             Some(at) => format::age(at, now),
         };
-        let leads: Vec<&str> = [
+        let leads: Vec<String> = [
             (node.leader, theme.pick("★ stream", "* stream")),
             (node.consumer_leader, "consumer"),
             (node.meta_leader, "meta"),
         ]
         .into_iter()
-        .filter_map(|(is, name)| is.then_some(name))
+        .filter(|(is, _)| *is)
+        .map(|(_, name)| theme.say(name))
         .collect();
         let leads = leads.join(" ");
         let room = width.saturating_sub(FIXED);
@@ -150,12 +155,12 @@ fn nodes(zone: &Zone, width: usize, scene: Scene<'_>) -> Vec<Row> {
                 Span::styled(pad(&state, STATE), style),
                 Span::raw(format!("{:<24}", format!("nats://{}", node.address()))),
                 Span::raw(format!(
-                    "{:>8}{:>8}{:>10}{:>7}{:>10}  ",
+                    "{:>8}{:>8}{:>10}{:>7}{}  ",
                     node.pid.map_or_else(|| "?".into(), |pid| pid.to_string()),
                     node.cpu_percent.map_or_else(|| "?".into(), |p| format!("{p:.1} %")),
                     node.rss_bytes.map_or_else(|| "?".into(), format::bytes),
                     format::maybe(node.leafs.map(u64::from)),
-                    answered,
+                    format::right(&theme.say(&answered), 10),
                 )),
                 Span::styled(leads, theme.strong()),
             ]),
@@ -176,7 +181,7 @@ fn container(node: &Node, theme: &Theme) -> Option<Row> {
         format!("restarts {}", format::maybe(told.restarts)),
     ];
     let style = if told.state == "running" { theme.label() } else { theme.warn() };
-    Some(Row::new(2, Line::styled(parts.join(theme.dot()), style)))
+    Some(Row::new(2, Line::styled(parts.map(|part| theme.say(&part)).join(theme.dot()), style)))
 }
 
 /// Left-aligned in `cells`, counting cells rather than characters.

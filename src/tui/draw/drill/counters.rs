@@ -31,8 +31,8 @@ pub(in crate::tui::draw) fn counters(drill: &Drill, theme: &Theme) -> Vec<Counte
         .iter()
         .map(|Counter { label, value, good }| {
             let (glyph, style) = theme.counter(*good);
-            let value = if value.is_empty() { "?".into() } else { value.clone() };
-            Counted { good: *good, glyph, style, label: label.clone(), value }
+            let value = if value.is_empty() { "?".into() } else { theme.say(value) };
+            Counted { good: *good, glyph, style, label: theme.say(label), value }
         })
         .collect()
 }

@@ -30,7 +30,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, drill: &Drill, scene: Scene<'_>) {
     let mut title = name(drill, theme);
     if let Some(kind) = &drill.sabotage {
         title.push(Span::raw(" "));
-        title.push(Span::styled(format!(" SABOTAGE {kind} "), theme.alarm()));
+        title.push(Span::styled(theme.say(&format!(" SABOTAGE {kind} ")), theme.alarm()));
     }
     let head = state(drill, scene);
     let inner = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
@@ -89,22 +89,23 @@ fn key_for_all(scene: Scene<'_>) -> Option<String> {
 fn step_line(drill: &Drill, width: usize, scene: Scene<'_>) -> Line<'static> {
     let theme = scene.theme;
     let Some((at, step)) = current_presented(drill) else {
-        return Line::styled("no steps", theme.label());
+        return Line::styled(theme.say("no steps"), theme.label());
     };
     let (glyph, style, time) = mark(step, scene);
     let waits = match (drill.waits_for.filter(|_| drill.ended_at_ms.is_none()), next_key(scene)) {
         (None, _) => String::new(),
-        (Some(_), Some(key)) => format!("{key} goes on"),
-        (Some(_), None) => "waits for the presenter".to_owned(),
+        (Some(_), Some(key)) => theme.say(&format!("{key} goes on")),
+        (Some(_), None) => theme.say("waits for the presenter"),
     };
-    let head = format!("{}/{} {}", at + 1, drill.steps.len(), step.title);
+    let head = format!("{}/{} {}", at + 1, drill.steps.len(), theme.say(&step.title));
     // The title gives way to how it goes on.
     let way = if waits.is_empty() { waits } else { format!("{}{waits}", theme.dot()) };
     let left = width.saturating_sub(2 + format::width(&way));
     let head = format::clip(&head, left, theme.ellipsis());
     let left = left.saturating_sub(format::width(&head));
     let mut rest = String::new();
-    for part in [time.as_str(), step.detail.as_str()].into_iter().filter(|part| !part.is_empty()) {
+    let detail = theme.say(&step.detail);
+    for part in [time.as_str(), detail.as_str()].into_iter().filter(|part| !part.is_empty()) {
         rest.push_str(theme.dot());
         rest.push_str(part);
     }

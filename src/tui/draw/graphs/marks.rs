@@ -54,7 +54,7 @@ pub(super) fn label(
     columns: &[Seen],
     theme: &Theme,
 ) {
-    let text = format!(" cut {} ", zone.name);
+    let text = format!(" {} {} ", theme.say("cut"), zone.name);
     let cells = u16::try_from(format::width(&text)).unwrap_or(u16::MAX);
     for (from, to) in cuts {
         let spare = (to + 1 - from).saturating_sub(cells + 2);

@@ -17,7 +17,12 @@ impl Pane<'_> {
         let style = if open { theme.active() } else { theme.value() };
         let since = format!("healed {} ago", format::age(recovery.healed_at_ms, now));
         let behind = recovery.behind.map(|n| format!("{} behind", format::count(n)));
-        let head = [Some(since), behind].into_iter().flatten().collect::<Vec<_>>().join(dot);
+        let head = [Some(since), behind]
+            .into_iter()
+            .flatten()
+            .map(|part| theme.say(&part))
+            .collect::<Vec<_>>()
+            .join(dot);
         let clock = clock(recovery, theme);
         let mut lines = Vec::new();
         // The age of a recovery that is over would tick for nothing.
@@ -40,9 +45,9 @@ impl Pane<'_> {
 /// The stages of a recovery, each with its time after the heal.
 pub(in crate::tui::draw) fn clock(recovery: &Recovery, theme: &Theme) -> String {
     let open = recovery.caught_up_after_ms.is_none();
-    let stage = |name: &str, after: Option<u64>| match after {
-        Some(ms) => format!("{name} {}", seconds(ms)),
-        None => format!("{name} {}", theme.pick("…", "...")),
+    let stage = |name: &str, after: Option<u64>| match (theme.say(name), after) {
+        (name, Some(ms)) => format!("{name} {}", seconds(ms)),
+        (name, None) => format!("{name} {}", theme.pick("…", "...")),
     };
     let mut parts = vec![stage("link", recovery.link_up_after_ms)];
     if recovery.moving_after_ms.is_some() || open {
@@ -50,7 +55,7 @@ pub(in crate::tui::draw) fn clock(recovery: &Recovery, theme: &Theme) -> String 
     }
     parts.push(stage("caught up", recovery.caught_up_after_ms));
     if recovery.nudged {
-        parts.push("nudged".into());
+        parts.push(theme.say("nudged"));
     }
     parts.join(theme.dot())
 }
