@@ -172,9 +172,9 @@ fn a_room_of_another_region_at_the_same_path_is_told() {
 fn what_lies_behind_a_link_in_a_regions_place_stays() {
     let region = Region::new("linked");
     let theirs = region.home.path().join("theirs");
-    std::fs::create_dir_all(theirs.join("servers")).expect("a folder");
+    fs::create_dir_all(theirs.join("servers")).expect("a folder");
     for name in ["ledger.jsonl", "servers/precious"] {
-        std::fs::write(theirs.join(name), "theirs").expect("a file");
+        fs::write(theirs.join(name), "theirs").expect("a file");
     }
     std::os::unix::fs::symlink(&theirs, region.folder()).expect("a link");
     for words in [&["down", "--purge"][..], &["down"], &["up"]] {
@@ -183,7 +183,7 @@ fn what_lies_behind_a_link_in_a_regions_place_stays() {
         assert!(ran.err.contains("is a link"), "{words:?}: {ran:?}");
     }
     for name in ["ledger.jsonl", "servers/precious"] {
-        let text = std::fs::read_to_string(theirs.join(name)).expect("it is there");
+        let text = fs::read_to_string(theirs.join(name)).expect("it is there");
         assert_eq!(text, "theirs");
     }
     assert!(!theirs.join("room.lock").exists(), "nothing is written there");
