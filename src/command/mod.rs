@@ -26,6 +26,7 @@ pub mod recording;
 mod spelling;
 pub mod units;
 pub mod wind;
+mod within;
 
 use std::{path::PathBuf, time::Duration};
 

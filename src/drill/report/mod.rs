@@ -18,6 +18,7 @@ pub mod markdown;
 pub mod plot;
 pub mod region;
 pub mod run;
+mod unseen;
 
 use std::fmt::Write;
 
