@@ -282,6 +282,6 @@ impl<'a> Cutting<'a> {
 }
 
 /// Where what the user's commands say goes.
-fn say(text: String) {
-    print(&text);
+fn say(text: &str) {
+    print(text);
 }

@@ -65,7 +65,9 @@ impl Intended {
         };
         let scripts = chosen(&asked)?;
         let mut zone = asked.zone.clone();
-        if zone.is_none() && scripts.iter().any(|script| script.commands().any(is_cut)) {
+        if zone.is_none()
+            && scripts.iter().any(|script| script.commands().any(|command| is_cut(&command)))
+        {
             zone = file.copies().iter().find(|copy| copy.cut.is_some()).map(|c| c.name.clone());
         }
         let zone = zone.unwrap_or(first);
@@ -81,26 +83,25 @@ impl Intended {
             rebuild_dedup: false,
             external: true,
         };
+        let not_done = scripts.iter().find_map(|script| {
+            let other = script.commands().find(|command| !is_done(command))?;
+            Some((&script.name, other))
+        });
+        if let Some((name, other)) = not_done {
+            eyre::bail!(
+                "the drill `{name}` gives `{other}`, which is not done to what somebody else runs: the drills that are, are {}",
+                DRILLS.join(", ")
+            );
+        }
         let filled: Result<Vec<Script>, _> = scripts.iter().map(|one| one.fill(&filling)).collect();
         let filled = filled.map_err(|error| eyre::eyre!("{error}"))?;
-        let (mut produces, mut cuts) = (Vec::new(), 0);
-        for script in &filled {
-            for command in script.commands() {
-                match command {
-                    Command::Produce(what) => produces.push(what),
-                    Command::Cut { kind: None, heal_after: None, .. } => cuts += 1,
-                    Command::Heal { .. }
-                    | Command::ConsumerPause { .. }
-                    | Command::ConsumerResume { .. }
-                    | Command::ConsumerRate { .. } => {}
-                    other => eyre::bail!(
-                        "the drill `{}` gives `{other}`, which is not done to what somebody else runs: the drills that are, are {}",
-                        script.name,
-                        DRILLS.join(", ")
-                    ),
-                }
-            }
-        }
+        let all = || filled.iter().flat_map(Script::commands);
+        let cuts = all().filter(is_cut).count();
+        let produces = all().filter_map(|command| match command {
+            Command::Produce(what) => Some(what),
+            _ => None,
+        });
+        let produces = produces.collect();
         let command = Command::Drill(Drill::Run(DrillRun { zone: Some(zone.clone()), ..asked }));
         Ok(Self { command: of_names(command, &scripts), scripts: filled, zone, produces, cuts })
     }
@@ -225,7 +226,20 @@ impl Intended {
     }
 }
 
-fn is_cut(command: Command) -> bool {
+/// It is done in regions of others: it changes nothing but what is ours, and the link that may be cut.
+fn is_done(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Produce(_)
+            | Command::Cut { kind: None, heal_after: None, .. }
+            | Command::Heal { .. }
+            | Command::ConsumerPause { .. }
+            | Command::ConsumerResume { .. }
+            | Command::ConsumerRate { .. }
+    )
+}
+
+fn is_cut(command: &Command) -> bool {
     matches!(command, Command::Cut { .. })
 }
 
@@ -312,10 +326,8 @@ async fn follow(
 ) -> eyre::Result<Outcome> {
     let mut heard = session.give(by, command.clone()).map_err(eyre::Report::msg)?;
     let is_drill = matches!(command, Command::Drill(_));
-    let end = || match is_drill {
-        true => Command::Drill(Drill::Stop),
-        false => Command::Produce(Produce::Stop),
-    };
+    let end =
+        || if is_drill { Command::Drill(Drill::Stop) } else { Command::Produce(Produce::Stop) };
     let over = sleep(file.limits.time);
     tokio::pin!(over);
     let mut ending = false;

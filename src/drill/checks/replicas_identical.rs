@@ -90,9 +90,10 @@ fn replicas(case: &Case<'_>, zone: &ZoneName, reference: Option<&ReplicaAudit>) 
             let why = why.map(|(_, _, why)| why.clone());
             let said = why.clone().unwrap_or_else(|| "its stream was not read".into());
             let place = Place::Zone(zone.clone());
-            void.get_or_insert(match external {
-                true => Reason::Undecided { place, said },
-                false => Reason::Unread { replica, why },
+            void.get_or_insert(if external {
+                Reason::Undecided { place, said }
+            } else {
+                Reason::Unread { replica, why }
             });
             continue;
         };
@@ -105,10 +106,8 @@ fn replicas(case: &Case<'_>, zone: &ZoneName, reference: Option<&ReplicaAudit>) 
                 && said.ends == ends
         });
         let found = look(case, stream, reference);
-        let place = || match external {
-            true => Place::Zone(zone.clone()),
-            false => Place::Replica(replica.clone()),
-        };
+        let place =
+            || if external { Place::Zone(zone.clone()) } else { Place::Replica(replica.clone()) };
         let reason = match &found.judgement {
             Judgement::Broken { .. } => {
                 let finding = Finding::broken(CHECK.id, damaged(place(), &found))

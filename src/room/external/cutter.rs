@@ -27,7 +27,7 @@ pub struct Cutter {
 }
 
 /// Where what commands say goes.
-pub type Say<'a> = &'a (dyn Fn(String) + Send + Sync);
+pub type Say<'a> = &'a (dyn Fn(&str) + Send + Sync);
 
 impl Cutter {
     /// A command of the user's.
@@ -66,9 +66,9 @@ impl Cutter {
         let ran = spawn_blocking(move || hook.run(Deed::Cut)).await;
         match ran.unwrap_or_else(|error| Err(error.to_string())) {
             Ok(text) if text.is_empty() => {}
-            Ok(text) => say(format!("the cut command says: {text}")),
+            Ok(text) => say(&format!("the cut command says: {text}")),
             Err(why) => {
-                say(format!("the cut command: {why}; it is healed all the same at the end"))
+                say(&format!("the cut command: {why}; it is healed all the same at the end"));
             }
         }
         Ok(Some(healer))
@@ -80,8 +80,8 @@ impl Cutter {
         let hook = self.hook(status);
         match spawn_blocking(move || hook.run(Deed::Status)).await {
             Ok(Ok(text)) if text.is_empty() => {}
-            Ok(Ok(text)) => say(format!("the status command says: {text}")),
-            Ok(Err(why)) => say(format!("the status command: {why}")),
+            Ok(Ok(text)) => say(&format!("the status command says: {text}")),
+            Ok(Err(why)) => say(&format!("the status command: {why}")),
             Err(_) => {}
         }
     }
@@ -114,7 +114,7 @@ impl Cutter {
             match done {
                 Ok(text) => {
                     if !text.is_empty() {
-                        say(format!("the heal command says: {text}"));
+                        say(&format!("the heal command says: {text}"));
                     }
                     return Ok(());
                 }

@@ -200,6 +200,7 @@ fn last_line(output: &[u8]) -> String {
 }
 
 /// A text without what would move a cursor.
+#[must_use]
 pub fn fit(text: &str) -> String {
     text.chars().filter(|c| !is_unruly(*c)).collect()
 }

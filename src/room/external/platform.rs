@@ -64,7 +64,7 @@ impl ExternalPlatform {
         })
     }
 
-    fn say(&self, text: String) {
+    fn say(&self, text: &str) {
         self.bus.note(crate::region::Severity::Info, text);
     }
 

@@ -38,7 +38,7 @@ use crate::{
         observation::Observation,
         reduce::State,
         status::{EXTERNAL, Phase},
-        topology::DEFAULT_NATS_VERSION,
+        topology::{DEFAULT_NATS_VERSION, Network},
     },
     room::{
         bringup,
@@ -382,7 +382,7 @@ fn settings(home: &Home, plans: &[ZonePlan]) -> Settings {
     Settings {
         region: home.region.clone(),
         platform: EXTERNAL.into(),
-        network: Default::default(),
+        network: Network::default(),
         nats_version: DEFAULT_NATS_VERSION.into(),
         nats_server: None,
         mirror: None,
