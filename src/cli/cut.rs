@@ -1,28 +1,21 @@
 //! `cut` and `heal` with `--region-file`: a link that is not ours is cut for a while, if its file and a
 //! person allow it, and heals whatever happens. What shows the cut is told with its strength.
 
-mod consent;
-pub mod hook;
+pub mod consent;
 mod told;
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
-use color_eyre::eyre::{self, ContextCompat, WrapErr};
-use jiff::Timestamp;
-use serde_json::json;
-use tokio::{
-    task::spawn_blocking,
-    time::{Instant, MissedTickBehavior, interval, sleep},
-};
+use color_eyre::eyre::{self, ContextCompat};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use self::{
-    consent::{Hurry, confirmed},
-    hook::{Audit, Deed, Healer, Hook, audit_file, fit},
+    consent::{Hurry, TO_CUT, confirmed},
     told::Told,
 };
 use super::{output::tell, words::OthersArgs};
 use crate::{
-    nats::external::{examine::Region, link::ExternalLink},
+    nats::external::examine::Region,
     region::{
         ZoneName,
         external::cutting::{Look, is_caught_up, is_healed},
@@ -30,7 +23,15 @@ use crate::{
         format::{count, seconds, span},
         rights::Purpose,
     },
-    room::{clock::now_ms, protocol::Outcome, region_file::Opened},
+    room::{
+        clock::now_ms,
+        external::{
+            cutter::Cutter,
+            hook::{Audit, Deed, audit_file, fit},
+        },
+        protocol::Outcome,
+        region_file::Opened,
+    },
 };
 
 /// The longest cut of a link that is not ours.
@@ -39,15 +40,11 @@ const LONGEST: Duration = Duration::from_secs(3600);
 const EVERY: Duration = Duration::from_secs(1);
 /// How long a healed link may take to be as before, and a copy to catch up, before that is told.
 const HEALED_WITHIN: Duration = Duration::from_secs(60);
-/// Heals that are tried before it is left to the guard.
-const TRIES: usize = 3;
 
 /// A link that may be cut: everything that was asked for is there.
 struct Cutting<'a> {
     zone: &'a ZoneName,
-    how: &'a Cut,
-    link: ExternalLink<'a>,
-    audit: Audit,
+    cutter: Cutter,
 }
 
 /// Cuts, waits, heals.
@@ -55,7 +52,7 @@ struct Cutting<'a> {
 /// # Errors
 /// When it is not allowed, cannot be done, or the record cannot be written: nothing is cut then.
 pub async fn cut(
-    region: &Region,
+    region: &Arc<Region>,
     opened: &Opened,
     zone: &ZoneName,
     time: Option<Duration>,
@@ -72,7 +69,7 @@ pub async fn cut(
     );
     let mut cutting = Cutting::new(region, opened, zone, consent, who).await?;
     cutting.permitted(region)?;
-    let before = cutting.link.look().await;
+    let before = cutting.cutter.link.look().await;
     eyre::ensure!(
         before.paused != Some(true),
         "the durable of zone {zone} is paused already, by somebody else: nothing is cut"
@@ -81,14 +78,14 @@ pub async fn cut(
     if consent.dry {
         return Ok(Outcome::Done.exit_code());
     }
-    confirmed(&opened.file.name, consent)?;
+    confirmed(&opened.file.name, consent, &TO_CUT)?;
     let mut hurry = Hurry::new()?;
     let until_ms = now_ms() + time.as_millis() as u64;
-    let healer = cutting.begin(until_ms).await?;
+    let healer = cutting.cutter.begin(until_ms, &say).await.map_err(eyre::Report::msg)?;
     // The guard goes by the same end, however long the command took.
     let time = Duration::from_millis(until_ms.saturating_sub(now_ms()));
     let told = cutting.watch(&before, time, &mut hurry).await;
-    let healed = cutting.end().await;
+    let healed = cutting.cutter.end(&say).await;
     if let (Ok(()), Some(healer)) = (&healed, healer) {
         healer.dismiss();
     }
@@ -105,30 +102,31 @@ pub async fn cut(
 /// # Errors
 /// When it is not allowed, or cannot be done.
 pub async fn heal(
-    region: &Region,
+    region: &Arc<Region>,
     opened: &Opened,
     zone: &ZoneName,
     consent: &OthersArgs,
     who: (&Path, &str),
 ) -> eyre::Result<u8> {
     let mut cutting = Cutting::new(region, opened, zone, consent, who).await?;
-    if let (Cut::Pause, Some((subject, _))) = (cutting.how, cutting.link.pause(None)) {
+    if let (Cut::Pause, Some((subject, _))) = (&cutting.cutter.how, cutting.cutter.link.pause(None))
+    {
         eyre::ensure!(
-            cutting.audit.last_of(&subject) == Some(Deed::Pause),
+            cutting.cutter.audit.last_of(&subject) == Some(Deed::Pause),
             "{} knows of no pause of zone {zone} that zonedrill began and did not end: whoever paused it resumes it",
-            cutting.audit.file.display()
+            cutting.cutter.audit.file.display()
         );
     }
     if consent.dry {
-        let what = match cutting.how {
+        let what = match &cutting.cutter.how {
             Cut::Pause => "its durable would be resumed".to_owned(),
             Cut::Hook { heal, .. } => format!("`{}` would be run", fit(heal)),
         };
         tell(&format!("zone {zone}: {what}"));
         return Ok(Outcome::Done.exit_code());
     }
-    cutting.end().await.map_err(eyre::Report::msg)?;
-    let look = cutting.link.look().await;
+    cutting.cutter.end(&say).await.map_err(eyre::Report::msg)?;
+    let look = cutting.cutter.link.look().await;
     let (paused, well) = match look.paused {
         Some(true) => ("its durable is still paused", false),
         _ => ("nothing of a cut is left that could be seen", true),
@@ -139,7 +137,7 @@ pub async fn heal(
 
 impl<'a> Cutting<'a> {
     async fn new(
-        region: &'a Region,
+        region: &'a Arc<Region>,
         opened: &'a Opened,
         zone: &'a ZoneName,
         consent: &OthersArgs,
@@ -166,16 +164,17 @@ impl<'a> Cutting<'a> {
             region: file.name.clone(),
             by: by.to_owned(),
         };
-        Ok(Self { zone, how, link, audit })
+        let cutter = Cutter { zone: zone.clone(), how: how.clone(), link, audit };
+        Ok(Self { zone, cutter })
     }
 
     /// Whether the rights suffice.
     fn permitted(&self, region: &Region) -> eyre::Result<()> {
-        if *self.how != Cut::Pause {
+        if self.cutter.how != Cut::Pause {
             return Ok(());
         }
         eyre::ensure!(
-            self.link.durable.is_some(),
+            self.cutter.link.durable.is_some(),
             "the copy in zone {} copies over no durable that could be paused: give it a hook",
             self.zone
         );
@@ -187,16 +186,13 @@ impl<'a> Cutting<'a> {
         Ok(())
     }
 
-    fn hook(&self, line: &str) -> Hook {
-        Hook { line: line.into(), zone: self.zone.to_string(), audit: self.audit.clone() }
-    }
-
     /// What will be done, and what can show it.
     fn plan(&self, time: Duration, before: &Look) -> String {
         let (zone, time) = (self.zone, span(time.as_millis() as u64));
-        let what = match self.how {
+        let what = match &self.cutter.how {
             Cut::Pause => {
-                let asked = self.link.pause(None).map(|(subject, _)| subject).unwrap_or_default();
+                let asked =
+                    self.cutter.link.pause(None).map(|(subject, _)| subject).unwrap_or_default();
                 format!(
                     "the copy of zone {zone} is paused for {time} ({asked} at the source; the server itself ends it)"
                 )
@@ -207,79 +203,22 @@ impl<'a> Cutting<'a> {
                 fit(heal)
             ),
         };
-        let known = |known: bool, what: &'static str| known.then_some(what);
-        let both = |ends: crate::region::external::cutting::Ends| {
-            ends.source.is_some_and(|n| n > 0) && ends.copy.is_some_and(|n| n > 0)
-        };
-        let ways: Vec<&str> = [
-            known(both(before.listed), "the connections that both ends list"),
-            known(both(before.counted), "the account's connections at both ends"),
-            known(before.crossed == Some(true), "a question over the link"),
-            known(before.paused.is_some(), "the durable's state"),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
+        let ways = before.tells();
         let ways = if ways.is_empty() {
             "nothing but that the copy stands still, which proves no cut".into()
         } else {
             ways.join(", ")
         };
-        format!("{what}\n  what can show it: {ways}\n  recorded in {}", self.audit.file.display())
-    }
-
-    /// Begins the cut; with a guard where the servers do not end it themselves.
-    async fn begin(&self, until_ms: u64) -> eyre::Result<Option<Healer>> {
-        let (line, heal) = match self.how {
-            Cut::Pause => {
-                let until = Timestamp::from_millisecond(until_ms.try_into()?)?;
-                self.asked(Deed::Pause, Some(until))?;
-                let paused = self.link.set_pause(Some(until)).await;
-                // It is asked: what came of it is told, recorded or not.
-                let _ = self.audit.note(Deed::Pause, &json!({"answer": paused}));
-                let paused = paused.map_err(|why| {
-                    eyre::eyre!("{why}; if it is paused all the same, the server ends that at the time that was set")
-                })?;
-                eyre::ensure!(
-                    paused,
-                    "the source took the pause, and says that the durable is not paused: is its clock right?"
-                );
-                return Ok(None);
-            }
-            Cut::Hook { cut, heal, .. } => (cut, heal),
-        };
-        let healer = Healer::start(&self.hook(heal), until_ms)
-            .wrap_err("no guard could be started, so nothing is cut")?;
-        let hook = self.hook(line);
-        match spawn_blocking(move || hook.run(Deed::Cut)).await? {
-            Ok(text) => said("the cut command", &text),
-            Err(why) => {
-                tell(&format!("the cut command: {why}; it is healed all the same at the end"));
-            }
-        }
-        Ok(Some(healer))
-    }
-
-    fn asked(&self, deed: Deed, until: Option<Timestamp>) -> eyre::Result<()> {
-        let request = self.link.pause(until);
-        self.audit.note(deed, &json!({"request": request})).map_err(eyre::Report::msg)
-    }
-
-    /// What the user's own command says of the link: it is told, and proves nothing.
-    async fn ask_status(&self) {
-        let Cut::Hook { status: Some(status), .. } = self.how else { return };
-        let hook = self.hook(status);
-        match spawn_blocking(move || hook.run(Deed::Status)).await {
-            Ok(Ok(text)) => said("the status command", &text),
-            Ok(Err(why)) => tell(&format!("the status command: {why}")),
-            Err(_) => {}
-        }
+        format!(
+            "{what}\n  what can show it: {ways}\n  recorded in {}",
+            self.cutter.audit.file.display()
+        )
     }
 
     /// Looks at both ends until the time is over, or somebody is in a hurry.
     async fn watch(&mut self, before: &Look, time: Duration, hurry: &mut Hurry) -> Told {
         let (zone, began) = (self.zone.clone(), Instant::now());
-        self.ask_status().await;
+        self.cutter.ask_status(&say).await;
         let mut looks: Vec<Look> = Vec::new();
         let mut told = Told::default();
         let mut tick = interval(EVERY);
@@ -293,7 +232,7 @@ impl<'a> Cutting<'a> {
                     break;
                 }
             }
-            looks.push(self.link.look().await);
+            looks.push(self.cutter.link.look().await);
             // What was longer ago than a minute shows nothing more.
             if looks.len() > 60 {
                 looks.remove(0);
@@ -309,51 +248,17 @@ impl<'a> Cutting<'a> {
         told
     }
 
-    /// Heals.
-    async fn end(&self) -> Result<(), String> {
-        let mut why = String::new();
-        for _ in 0..TRIES {
-            let done = match self.how {
-                Cut::Pause => {
-                    self.asked(Deed::Resume, None).map_err(|error| error.to_string())?;
-                    match self.link.set_pause(None).await {
-                        Ok(false) => Ok(String::new()),
-                        Ok(true) => Err("the source says that the durable is still paused".into()),
-                        Err(why) => {
-                            Err(format!("{why}; the server resumes it at the time that was set"))
-                        }
-                    }
-                }
-                Cut::Hook { heal, .. } => {
-                    let hook = self.hook(heal);
-                    let ran = spawn_blocking(move || hook.run(Deed::Heal)).await;
-                    ran.unwrap_or_else(|error| Err(error.to_string()))
-                        .map_err(|why| format!("{why}; the guard goes on trying for ten minutes"))
-                }
-            };
-            match done {
-                Ok(text) => {
-                    said("the heal command", &text);
-                    return Ok(());
-                }
-                Err(error) => why = error,
-            }
-            sleep(EVERY).await;
-        }
-        Err(why)
-    }
-
     /// Waits until the link is as before, and the copy holds what the source held at the heal.
     async fn heals(&mut self, before: &Look, missed: u64, hurry: &mut Hurry) -> bool {
         let (zone, began, mut goal, mut healed) = (self.zone, Instant::now(), None, false);
         while began.elapsed() < HEALED_WITHIN {
-            let look = self.link.look().await;
+            let look = self.cutter.link.look().await;
             let after = seconds(began.elapsed().as_millis() as u64);
             goal = goal.or(look.origin);
             if !healed && is_healed(before, &look) {
                 healed = true;
                 tell(&format!("zone {zone} is healed: both ends tell as before, after {after}"));
-                self.ask_status().await;
+                self.cutter.ask_status(&say).await;
             }
             if healed && goal.is_some_and(|goal| is_caught_up(goal, &look)) {
                 tell(&format!(
@@ -376,9 +281,7 @@ impl<'a> Cutting<'a> {
     }
 }
 
-/// What one of the user's commands said last.
-fn said(who: &str, text: &str) {
-    if !text.is_empty() {
-        tell(&format!("{who} says: {text}"));
-    }
+/// Where what the user's commands say goes.
+fn say(text: &str) {
+    tell(text);
 }

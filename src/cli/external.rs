@@ -1,10 +1,13 @@
 //! Regions that somebody else runs: `region init`, and what goes with `--region-file`. They attach for
-//! as long as the command takes, and change nothing.
+//! as long as the command takes, and change nothing but what is allowed.
+
+mod drill;
 
 use std::{
     fmt::Write as _,
     io::{IsTerminal, Write as _},
     path::Path,
+    sync::Arc,
 };
 
 use clap::Args;
@@ -17,7 +20,7 @@ use super::{
     words::{OthersArgs, ScreenArgs, Words},
 };
 use crate::{
-    command::{Command, Extent, Rate, grammar::Verb, is_unruly, readable},
+    command::{Command, Drill, Extent, Rate, grammar::Verb, is_unruly, readable},
     ledger::copies::{Explained, Fault},
     nats::external::{
         compare::{Compared, Likeness, Progress, Wanted, compare},
@@ -101,10 +104,13 @@ pub async fn dispatch(
             | Verb::Verify { .. }
             | Verb::Status { schema: false, .. }
             | Verb::Cut { .. }
-            | Verb::Heal { .. }),
+            | Verb::Heal { .. }
+            | Verb::Produce(_)
+            | Verb::Drill(_)
+            | Verb::Down { purge: false }),
         )) => Some(Command::try_from(verb)?),
         _ => eyre::bail!(
-            "that does not go with --region-file: `zonedrill --region-file {0}` opens a screen, `… status` prints, `… doctor` says what can be done there, `… verify` compares the copies, `… cut ZONE --for 30s` cuts a link",
+            "that does not go with --region-file: `zonedrill --region-file {0}` opens a screen, `… status` prints, `… doctor` says what can be done there, `… verify` compares the copies, `… cut ZONE --for 30s` cuts a link, `… drill run heal` drills, `… produce 1 100` publishes, `… down` removes what drills have left",
             file.display()
         ),
     };
@@ -120,11 +126,25 @@ pub async fn dispatch(
     };
     let opened = region_file::open(file)?;
     let region = examine(&opened.sites, opened.file.subject.as_deref()).await?;
+    let who = (home.folder.parent().unwrap_or(&home.folder), name);
+    let problem = region.examination.problems.first();
+    if let Some(problem) = problem.filter(|_| command != Some(Command::Doctor)) {
+        eyre::bail!("{}", fit_for_a_terminal(&problem.to_string()));
+    }
+    match command {
+        Some(command @ (Command::Produce(_) | Command::Drill(Drill::Run(_)))) => {
+            return drill::run(command, region, &opened, consent, who).await;
+        }
+        Some(Command::Down { .. }) => return drill::down(&region, &opened, consent, who).await,
+        Some(Command::Drill(_)) => eyre::bail!(
+            "in a region of others drills are run by name: `zonedrill --region-file {} drill run heal`",
+            file.display()
+        ),
+        _ => {}
+    }
+    let region = Arc::new(region);
     let found = &region.examination;
     if matches!(command, None | Some(Command::Status { .. })) {
-        if let Some(problem) = found.problems.first() {
-            eyre::bail!("{}", fit_for_a_terminal(&problem.to_string()));
-        }
         if let Some(at) = metrics {
             let told = observed::told(region, &opened);
             return exporter::of_others(&opened.file.name, told, at).await;
@@ -137,10 +157,6 @@ pub async fn dispatch(
             _ => Ok(0),
         };
     }
-    if let Some(problem) = found.problems.first().filter(|_| command != Some(Command::Doctor)) {
-        eyre::bail!("{}", fit_for_a_terminal(&problem.to_string()));
-    }
-    let who = (home.folder.parent().unwrap_or(&home.folder), name);
     match &command {
         Some(Command::Cut { zone, kind: None, heal_after }) => {
             return cut::cut(&region, &opened, zone, *heal_after, consent, who).await;

@@ -51,7 +51,7 @@ use crate::{
     },
     record,
     region::{Settings, actor},
-    room::{doctor, guard, home::Home, protocol::Outcome},
+    room::{doctor, external::hook, guard, home::Home, protocol::Outcome},
     tui::ScreenOptions,
 };
 
@@ -142,7 +142,7 @@ fn dispatch(cli: Cli) -> eyre::Result<u8> {
     }
     match cli.words {
         Some(Words::Healer) => {
-            cut::hook::heal_if_nobody_does()?;
+            hook::heal_if_nobody_does()?;
             Ok(0)
         }
         Some(Words::Guard { once }) => {

@@ -1,7 +1,7 @@
 //! A region of others as it is seen: a screen, one picture, or what happens as lines. There is no room:
 //! the watchers' inputs make the status here, and nothing is sent but questions.
 
-use std::{io::Write, time::Duration};
+use std::{io::Write, sync::Arc, time::Duration};
 
 use color_eyre::eyre;
 use tokio::{
@@ -11,7 +11,10 @@ use tokio::{
 
 use super::{output::judge, screen};
 use crate::{
-    nats::external::{examine::Region, watch::watch},
+    nats::external::{
+        examine::Region,
+        watch::{EVERY, watch},
+    },
     region::{
         Actor, Event, EventKind, Role, Status, UnixMs,
         input::Input,
@@ -77,9 +80,9 @@ impl Onlooker {
 }
 
 /// Looks until nobody takes what is told.
-async fn look(region: Region, mut onlooker: Onlooker, to: mpsc::Sender<FromRoom>) {
+async fn look(region: Arc<Region>, mut onlooker: Onlooker, to: mpsc::Sender<FromRoom>) {
     let (inputs, mut heard) = mpsc::channel(64);
-    let watching = tokio::spawn(watch(region, inputs));
+    let watching = tokio::spawn(watch(region, EVERY, inputs));
     let mut second = interval(Duration::from_secs(1));
     second.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut drawn = Instant::now();
@@ -108,7 +111,7 @@ async fn look(region: Region, mut onlooker: Onlooker, to: mpsc::Sender<FromRoom>
 }
 
 /// What is seen of it, from now on; nobody looks any more once that is dropped.
-pub fn told(region: Region, opened: &Opened) -> mpsc::Receiver<FromRoom> {
+pub fn told(region: Arc<Region>, opened: &Opened) -> mpsc::Receiver<FromRoom> {
     let (to, heard) = mpsc::channel(64);
     tokio::spawn(look(region, Onlooker::new(opened), to));
     heard
@@ -119,7 +122,7 @@ pub fn told(region: Region, opened: &Opened) -> mpsc::Receiver<FromRoom> {
 /// # Errors
 /// When there is no terminal.
 pub async fn on_a_screen(
-    region: Region,
+    region: Arc<Region>,
     opened: &Opened,
     options: ScreenOptions,
 ) -> eyre::Result<u8> {
@@ -151,7 +154,7 @@ pub async fn on_a_screen(
 /// # Errors
 /// When it cannot be written as JSON.
 pub async fn print_it(
-    region: Region,
+    region: Arc<Region>,
     opened: &Opened,
     json: bool,
     again: bool,

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use color_eyre::eyre;
 
-use super::{access, cut, external, invite, replay, start};
+use super::{access, external, invite, replay, start};
 use crate::{
     command::{CastFormat, ScreenSize, grammar::Verb, recording::RECORDED_SIZE},
     lang::Lang,
@@ -17,6 +17,7 @@ use crate::{
         topology::{DEFAULT_NATS_VERSION, DEFAULT_PORT_BASE, MOST_ZONES, Network},
     },
     room::{
+        external::hook,
         guard,
         home::{DEFAULT_REGION, Home},
     },
@@ -276,7 +277,7 @@ pub enum Words {
         tethered: bool,
     },
     /// Heals a cut that nobody else does (started by `cut` with a region file)
-    #[command(hide = true, name = cut::hook::SUBCOMMAND)]
+    #[command(hide = true, name = hook::SUBCOMMAND)]
     Healer,
     /// The room's guard (started by the room)
     #[command(hide = true, name = guard::SUBCOMMAND)]

@@ -27,6 +27,7 @@ mod search;
 mod spelling;
 pub mod units;
 pub mod wind;
+mod within;
 
 use std::{path::PathBuf, time::Duration};
 

@@ -55,6 +55,7 @@ pub fn is_ours(begin: &Begin) -> bool {
         mirror: begin.mirror.clone(),
         new_zone: begin.new_zone.clone(),
         rebuild_dedup: begin.rebuild_dedup,
+        external: begin.is_external(),
     };
     let ran = Script::recorded(&begin.script, &begin.drill);
     script.fill(&filling).is_ok_and(|ours| ran.is_ok_and(|ran| ran.acts_as(&ours)))

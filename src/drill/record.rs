@@ -11,7 +11,7 @@ use crate::{
         NodeName, Status, UnixMs, ZoneName,
         observation::ServerFacts,
         reduce::FRESH_MS,
-        status::{Node, Zone},
+        status::{EXTERNAL, Node, Zone},
         topology::{CopyKind, MirrorKind},
     },
 };
@@ -244,6 +244,14 @@ pub struct Begin {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub by_hand: Vec<u8>,
     pub at: UnixMs,
+}
+
+impl Begin {
+    /// Somebody else runs the region: its servers are not seen.
+    #[must_use]
+    pub fn is_external(&self) -> bool {
+        self.platform == EXTERNAL
+    }
 }
 
 /// What the room knew at one moment: what it was too late to know is unknown.

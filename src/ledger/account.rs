@@ -142,11 +142,13 @@ impl Ledger {
     }
 
     /// The account of a zone. `floor` is its consumer's ack floor as a stream sequence, if known:
-    /// nothing at or below it will be delivered again. Without it nothing is called lost.
+    /// nothing at or below it will be delivered again. Without it nothing is called lost. On a stream
+    /// of others it is a count, as [`Self::counted`] gives.
     ///
     /// Takes microseconds while nothing is wrong: sets are counted, not walked.
     #[must_use]
     pub fn account(&self, name: &ZoneName, floor: Option<u64>) -> Account {
+        let floor = floor.map(|floor| self.sequence(floor));
         let ledger = self.line(name);
         match ledger.zones.iter().find(|zone| zone.name == *name) {
             Some(zone) => ledger.account_of(zone, floor),

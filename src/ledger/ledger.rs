@@ -76,6 +76,8 @@ pub struct Ledger {
     pub(super) gap: Option<Gap>,
     /// What stands up to this sequence was there before.
     pub(super) baseline: u64,
+    /// Others publish on the same stream.
+    pub(super) shares: bool,
 }
 
 /// Lines that were written and are gone, and what that leaves in doubt.
@@ -114,6 +116,7 @@ impl Ledger {
             overflow: 0,
             gap: None,
             baseline: 0,
+            shares: false,
         }
     }
 
@@ -262,7 +265,10 @@ impl Ledger {
                     zone.mismatched.insert(*s, 1);
                 }
             }
-            Record::Baseline { s, .. } => self.baseline = *s,
+            Record::Baseline { s, subject, .. } => {
+                self.baseline = *s;
+                self.shares = subject.is_some();
+            }
             Record::CutShort { after, lost, .. } => {
                 self.damaged(Damage::CutShort { after: *after, lost: *lost });
             }

@@ -21,6 +21,7 @@
 //! | [`finding`] | the judgement on one zone |
 //! | [`table`] | findings, printed for people |
 //! | [`progress`] | how far a zone's consumer is |
+//! | `shared` | a stream that others publish on as well |
 //! | `unsettled` | what was announced by a producer that is gone |
 
 pub mod account;
@@ -42,6 +43,7 @@ pub mod record;
 pub mod replay;
 mod sequence_index;
 mod set;
+mod shared;
 pub mod stream_file;
 pub mod table;
 #[cfg(test)]

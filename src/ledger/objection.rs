@@ -77,7 +77,7 @@ impl Ledger {
             | Record::Received { s: 0, .. }
             | Record::Corrupt { s: 0, .. }
             | Record::Foreign { s: 0, .. }
-            | Record::Baseline { s: 0, .. } => Some(Objection::SequenceZero),
+            | Record::Baseline { s: 0, subject: None, .. } => Some(Objection::SequenceZero),
             Record::Baseline { .. } => self.has_begun().then_some(Objection::LateBaseline),
             Record::Acked { p, n, c, s, .. } => {
                 to_run(*n, *c).or_else(|| to_run(*s, *c)).or_else(|| self.to_producer(*p))

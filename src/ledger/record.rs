@@ -80,7 +80,13 @@ pub enum Record {
     },
     /// What stood on the source's stream up to `s` when this ledger began: not this region's, and no
     /// verdict is about it.
-    Baseline { s: u64, at: UnixMs },
+    Baseline {
+        s: u64,
+        /// The stream is somebody else's, and only what is on this subject is of this ledger.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        subject: Option<String>,
+        at: UnixMs,
+    },
     /// The file ended before its time when a room opened it: lines that had been written were
     /// gone. Nobody knows what they told.
     CutShort {

@@ -134,6 +134,11 @@ impl NumberSet {
         self.0.rank(number)
     }
 
+    /// The member before which there are so many.
+    pub(super) fn nth(&self, before: u64) -> Option<u64> {
+        self.0.select(before)
+    }
+
     /// The members that are at most `number`.
     pub(super) fn up_to(&self, number: u64) -> Self {
         let mut members = self.0.clone();

@@ -205,6 +205,13 @@ impl ConfigurationWatch {
 }
 
 impl ConfigurationWatch {
+    /// Over what somebody else made: nothing of it is ours to compare or to mend.
+    #[must_use]
+    pub fn of_others() -> Self {
+        let (made, found) = (watch::channel(None).0, watch::channel(Some(Vec::new())).1);
+        Self { made, found, task: tokio::spawn(async {}) }
+    }
+
     /// What was made; `None` while it is being repaired.
     #[must_use]
     pub fn made(&self) -> Option<Configuration> {

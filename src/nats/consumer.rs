@@ -42,10 +42,7 @@ use super::{
 };
 use crate::{
     ledger::message::RunId,
-    region::{
-        ZonePlan, observation::Deliveries, renumbering::Renumbering, status::Latency,
-        topology::STREAM,
-    },
+    region::{ZonePlan, observation::Deliveries, renumbering::Renumbering, status::Latency},
 };
 
 /// The pause before evidence that could not be written is tried again.
@@ -125,7 +122,7 @@ impl ConsumerTask {
         let now = Instant::now();
         let state = report.borrow().clone();
         let worker = Worker {
-            pull: Pull::new(&zone.consumer(), &inbox),
+            pull: Pull::new(zone, &inbox),
             liveness: Liveness::new(&inbox),
             inbox,
             notes: Notes::new(zone.name.clone(), run, evidence.clone()),

@@ -7,6 +7,7 @@
 //! | [`examine`] | what can be done in each zone of a region |
 //! | `look` | who a cluster is, and what it holds |
 //! | [`compare`](mod@compare), `read` | whether copies hold what their origin holds |
+//! | `drilled`, [`durable`] | what a drill reads of it in the end; the consumers it has there |
 //! | [`watch`] | the numbers of a region, again and again |
 //! | [`link`] | a link from both ends, and the pause of a copy's durable |
 //! | [`survey`] | which region there is in some clusters |
@@ -14,6 +15,8 @@
 
 pub mod attach;
 pub mod compare;
+mod drilled;
+pub mod durable;
 pub mod examine;
 pub mod link;
 pub mod login;

@@ -30,7 +30,7 @@ use std::{
     time::Duration,
 };
 
-use async_nats::Client;
+use async_nats::{Client, Subject};
 use sha2::{Digest, Sha256};
 use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
@@ -153,6 +153,8 @@ pub struct Target {
     /// The zone's servers, in this order.
     servers: Vec<String>,
     zone: Option<ZoneName>,
+    stream: String,
+    subject: Subject,
     /// It is the region's source.
     source: bool,
     /// How its sequences are read by the source's, if it counts by itself.
@@ -166,7 +168,9 @@ impl Target {
     #[must_use]
     pub fn new(client: Client, zone: &ZonePlan, map: Option<watch::Receiver<Renumbering>>) -> Self {
         let (servers, source) = (zone.urls(), zone.role == Role::Source);
-        Self { client, servers, zone: Some(zone.name.clone()), source, map, resend: 0 }
+        let (stream, subject) = (zone.stream().to_owned(), Subject::from(zone.subject()));
+        let zone = Some(zone.name.clone());
+        Self { client, servers, zone, stream, subject, source, map, resend: 0 }
     }
 
     fn told(&self) -> String {
@@ -212,7 +216,9 @@ impl Producer {
     #[must_use]
     pub fn new(client: Client, run: RunId, evidence: Evidence) -> Self {
         let servers = Vec::new();
-        let target = Target { client, servers, zone: None, source: true, map: None, resend: 0 };
+        let (stream, subject) = (STREAM.to_owned(), Subject::from_static(DRILL_SUBJECT));
+        let (zone, source, map) = (None, true, None);
+        let target = Target { client, servers, zone, stream, subject, source, map, resend: 0 };
         let shared = Shared {
             window: AtomicUsize::new(WINDOW),
             fault: AtomicU8::new(0),
@@ -258,10 +264,10 @@ impl Producer {
     /// A hash over all it is configured with: servers, user, stream, subject, window and times.
     fn config_hash(&self) -> String {
         let window = self.shared.window.load(Ordering::Relaxed);
+        let target = self.target.borrow();
+        let Target { servers, stream, subject, .. } = &*target;
         let text = format!(
-            "servers {:?} user {} stream {STREAM} subject {DRILL_SUBJECT} window {window} chunk {CHUNK} flush {FLUSH:?} patience {PATIENCE:?} give-up {GIVE_UP:?}",
-            self.target.borrow().servers,
-            USER
+            "servers {servers:?} user {USER} stream {stream} subject {subject} window {window} chunk {CHUNK} flush {FLUSH:?} patience {PATIENCE:?} give-up {GIVE_UP:?}"
         );
         Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hash, byte| {
             let _ = write!(hash, "{byte:02x}");

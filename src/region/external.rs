@@ -3,6 +3,7 @@
 
 pub mod cutting;
 mod examination;
+mod stream;
 
 use std::fmt;
 
@@ -16,7 +17,10 @@ use super::{
     rights::meets,
 };
 
-pub use self::examination::{Ability, Examination, Reading, ZoneExamined};
+pub use self::{
+    examination::{Ability, Examination, Reading, ZoneExamined},
+    stream::ExternalStream,
+};
 
 /// A clock further off than this makes times worthless.
 const CLOCK_OFF_MS: u64 = 60_000;

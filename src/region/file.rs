@@ -7,6 +7,8 @@ mod draft;
 mod error;
 mod read;
 
+use std::time::Duration;
+
 use super::{ZoneName, endpoint::Endpoint};
 
 pub use self::{
@@ -22,6 +24,7 @@ pub struct RegionFile {
     pub subject: Option<String>,
     /// What may be done there besides looking.
     pub allow: Vec<Act>,
+    pub limits: Limits,
     /// The source first, then the others by name.
     pub zones: Vec<ExternalZone>,
 }
@@ -30,7 +33,24 @@ words! {
     /// What changes something in clusters of others, and is not done unless it is allowed by this word.
     #[derive(clap::ValueEnum, PartialOrd, Ord)]
     pub enum Act {
+        Produce = "produce",
         Cut = "cut",
+    }
+}
+
+/// How much may be produced in clusters of others, and how long a drill may take there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Messages a second.
+    pub rate: u64,
+    /// Bytes of payload, of one command.
+    pub bytes: u64,
+    pub time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { rate: 500, bytes: 16 << 20, time: Duration::from_secs(600) }
     }
 }
 

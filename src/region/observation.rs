@@ -6,6 +6,7 @@ use super::{
     UnixMs,
     condition::measured::{Echo, LinkCount},
     configuration::Differing,
+    external::cutting::ShownBy,
     names::{NodeName, ZoneName},
     status::{Container, Foreign, Latency},
 };
@@ -46,6 +47,16 @@ pub enum Observation {
     /// What the carrier of a zone's link counted, if the platform carries it, and whether a request
     /// over it was answered.
     Link { zone: ZoneName, count: Option<Box<LinkCount>>, echo: Option<Echo> },
+    /// What both ends of a link tell that somebody else runs.
+    Ends {
+        zone: ZoneName,
+        /// When they were asked.
+        at_ms: UnixMs,
+        /// Everything that told of the link before tells it again, or still does.
+        whole: bool,
+        /// What shows that it is cut, if something does.
+        shown_by: Option<ShownBy>,
+    },
     /// The zone's durable consumer at the source (durable mirrors) counts this backlog.
     SourcePending {
         zone: ZoneName,

@@ -11,6 +11,7 @@ mod apply;
 mod audit;
 mod book;
 mod carried;
+mod ends;
 mod flow;
 mod foreign;
 mod frame;
@@ -187,6 +188,9 @@ impl State {
             }
             Observation::Link { zone, count, echo } => {
                 self.carried(now, &zone, count.as_deref(), echo, &mut events);
+            }
+            Observation::Ends { zone, at_ms, whole, shown_by } => {
+                self.ends_told(now, &zone, (at_ms, whole, shown_by), &mut events);
             }
             Observation::SourcePending { zone, pending } => {
                 if let Some(i) = self.index(&zone) {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 pub use super::copy::{CopyKind, MirrorKind};
 use super::{
     access::Access,
+    external::ExternalStream,
     names::{NodeName, ZoneName},
 };
 
@@ -95,6 +96,12 @@ words! {
         /// The zone's containers leave the network: silent, and they come back with new addresses,
         /// so that no connection outlives it.
         Unplug = "unplug",
+        /// Commands of whoever runs the zone, as its region file names them.
+        #[value(skip)]
+        Hook = "hook",
+        /// The copy's durable consumer is paused at the source; the link itself carries on.
+        #[value(skip)]
+        Pause = "pause",
     }
 }
 
@@ -104,7 +111,7 @@ impl CutKind {
     #[must_use]
     pub fn notice_ms(self) -> Option<u64> {
         match self {
-            Self::Refuse => None,
+            Self::Refuse | Self::Hook | Self::Pause => None,
             Self::Silent => Some(LOCAL_PINGS.notice_ms()),
             Self::Unplug => Some(DOCKER_PINGS.notice_ms()),
         }
@@ -234,8 +241,11 @@ pub struct ZonePlan {
     pub copy: CopyKind,
     /// Which block of ports the zone has: 0 for 15222…, 1 for 15232…
     pub slot: u16,
-    /// Its three nodes.
+    /// Its three nodes; none where somebody else runs it.
     pub nodes: Vec<NodePlan>,
+    /// What a drill uses there, where somebody else runs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external: Option<ExternalStream>,
     /// How to log in at them; goes into no file and no message.
     #[serde(skip)]
     pub access: Access,
@@ -260,7 +270,7 @@ impl ZonePlan {
             })
             .collect();
         let copy = CopyKind::default();
-        Self { name, role, copy, slot, nodes, access: Access::default() }
+        Self { name, role, copy, slot, nodes, external: None, access: Access::default() }
     }
 
     /// The same plan, with this kind of copy.
@@ -330,7 +340,8 @@ impl ZonePlan {
     /// The zone's durable consumer, `consumer-b`.
     #[must_use]
     pub fn consumer(&self) -> String {
-        consumer_name(&self.name)
+        let own = || consumer_name(&self.name);
+        self.external.as_ref().map_or_else(own, |external| external.consumer.clone())
     }
 
     /// The durable sourcing consumer this mirror zone has at the source.

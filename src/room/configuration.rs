@@ -358,8 +358,8 @@ fn keeps_from_the_mirror(one: &Difference) -> bool {
 
 /// The first difference of a kind, asked for now.
 async fn first(zone: &ZoneRuntime, is: impl Fn(&Difference) -> bool) -> Option<String> {
-    let seen = zone.reader.read().await;
     let made = zone.configuration.made()?;
+    let seen = zone.reader.read().await;
     let found = crate::region::configuration::differences(&made, &seen);
     let name = &zone.plan.name;
     let one = found.into_iter().find(is)?;

@@ -156,7 +156,8 @@ fn obstacle(cx: &CommandCtx, status: &Status, plan: &ZonePlan) -> Option<Outlook
 /// Which nodes are away, and what brings them back.
 pub fn has_quorum(status: &Status, plan: &ZonePlan) -> Result<(), String> {
     let (living, rest) = living(status, plan);
-    if 2 * living.nodes.len() > plan.nodes.len() {
+    // Nodes that are not seen say nothing of a quorum.
+    if plan.nodes.is_empty() || 2 * living.nodes.len() > plan.nodes.len() {
         return Ok(());
     }
     let names: Vec<String> =

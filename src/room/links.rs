@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{
     drills::Statuses,
+    external::ends,
     failure::Failure,
     mailbox::CommandRequest,
     protocol::Outcome,
@@ -77,6 +78,9 @@ pub async fn cut(cx: CommandCtx, cut: Cut) -> Result {
         heal_later(&cx, zone.clone(), number, after);
     }
     cx.progress(format!("severed after {severed_ms} ms; asking both ends"));
+    if plan.external.is_some() {
+        return ends::prove(&cx, &zone, &statuses, given).await;
+    }
     let deadline = if kind.notice_ms().is_some() { SILENT_PROOF } else { REFUSE_PROOF };
     let probe = LinkProbe::new(&source, &plan).await?;
     let muted = || mute(&statuses);
@@ -166,7 +170,8 @@ pub async fn heal(cx: CommandCtx, zones: Vec<Heal>, statuses: Statuses) -> Resul
     cx.runtime.pace.send_replace(KEEN_PACE);
     let muted = || mute(&statuses);
     let healed =
-        futures::future::join_all(zones.iter().map(|zone| heal_one(&cx, zone, &muted))).await;
+        futures::future::join_all(zones.iter().map(|zone| heal_one(&cx, zone, &muted, &statuses)))
+            .await;
     let mut said = Vec::new();
     for one in healed {
         said.push(one?);
@@ -178,9 +183,21 @@ async fn heal_one(
     cx: &CommandCtx,
     heal: &Heal,
     muted: Muted<'_>,
+    statuses: &Statuses,
 ) -> std::result::Result<String, Failure> {
     let Heal { zone, unplugged_ms, cut } = heal;
     let plan = cx.runtime.mirror_plan(zone)?;
+    if plan.external.is_some() {
+        cx.bus().tell(Input::HealBegun { zone: zone.clone(), acked: None });
+        if let Err(error) = cx.runtime.platform.heal(zone).await {
+            if let Some(kind) = *cut {
+                cx.bus().tell(Input::HealFailed { zone: zone.clone(), kind });
+            }
+            return Err(error.into());
+        }
+        cx.runtime.count_cut(zone);
+        return ends::healed(cx, zone, statuses).await;
+    }
     let source = cx.runtime.source_plan()?;
     // Connected before the heal, so that the clock does not count our own greeting.
     let probe = LinkProbe::new(&source, &plan).await?;

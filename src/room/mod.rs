@@ -5,6 +5,7 @@
 //! | [`home`] | where the region lives on disk, and the claim on it |
 //! | [`region_file`] | a region that somebody else runs, and how its clusters are reached |
 //! | `settle` | what it is made of: as it was before, or as asked |
+//! | [`external`] | the room of one command, in a region that somebody else runs |
 //! | [`state_actor`] | the one task that holds the state |
 //! | [`mailbox`] | how everything reaches it |
 //! | [`task`] | long commands, and the leases of what they work on |
@@ -29,6 +30,7 @@ pub mod doctor;
 pub mod drain;
 pub mod drills;
 pub mod evidence;
+pub mod external;
 pub mod failure;
 pub mod guard;
 pub mod history;

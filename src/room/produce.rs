@@ -102,6 +102,10 @@ pub async fn target(
 /// # Errors
 /// When it cannot go on.
 pub async fn produce(cx: CommandCtx, produce: Produce) -> Result {
+    let produce = match &cx.runtime.external {
+        Some(external) => external.admits(produce)?,
+        None => produce,
+    };
     let producer = cx.runtime.producer()?;
     let number = cx.runtime.next_producer();
     let first_number = match &produce {

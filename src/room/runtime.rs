@@ -22,6 +22,7 @@ use super::{
     configuration::Acts,
     drills::active_drill::ActiveDrill,
     evidence::query::LedgerQuery,
+    external::External,
     failure::Failure,
     home::{Home, HomeError, Kept},
     mailbox::Mailbox,
@@ -95,6 +96,8 @@ pub struct Runtime {
     pub active_drill: ActiveDrill,
     /// What other clients did lately.
     pub acts: Acts,
+    /// What is known of a region that somebody else runs.
+    pub external: Option<External>,
     /// Counts the cuts of each link, so that a timer heals only the cut it was set for.
     cuts: Mutex<BTreeMap<ZoneName, u64>>,
 }
@@ -154,8 +157,15 @@ impl Runtime {
             last_number: AtomicU64::new(parts.last_number),
             active_drill: ActiveDrill::default(),
             acts: Acts::default(),
+            external: None,
             cuts: Mutex::default(),
         }
+    }
+
+    /// The same, attached to a region that somebody else runs.
+    #[must_use]
+    pub fn attached(self, external: External) -> Self {
+        Self { external: Some(external), ..self }
     }
 
     /// All zones' plans, source first.

@@ -3,6 +3,7 @@
 
 mod compared;
 mod cuts;
+mod drilled;
 mod logins;
 mod observed;
 mod wrong;

@@ -26,6 +26,7 @@ fn made(folder: &Path) -> PathBuf {
         mirror: "b".parse().unwrap(),
         new_zone: None,
         rebuild_dedup: false,
+        external: false,
     };
     let script = script.fill(&filling).unwrap();
     let record = parts.runs[0].folder.join("drill.jsonl");

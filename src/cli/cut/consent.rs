@@ -7,17 +7,26 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{cli::words::OthersArgs, command::readable};
 
+/// What somebody is asked to confirm, in words: to cut, and nothing is cut.
+pub struct Intent {
+    pub to: &'static str,
+    pub done: &'static str,
+}
+
+/// A cut.
+pub const TO_CUT: Intent = Intent { to: "cut", done: "cut" };
+
 /// A confirmation that names the region: typed, or given with the command.
-pub fn confirmed(name: &str, consent: &OthersArgs) -> eyre::Result<()> {
+pub fn confirmed(name: &str, consent: &OthersArgs, what: &Intent) -> eyre::Result<()> {
     let given = match &consent.confirm {
         Some(given) => given.clone(),
         None if std::io::stdin().is_terminal() => {
-            let _ = write!(std::io::stderr().lock(), "type the region's name to cut: ");
+            let _ = write!(std::io::stderr().lock(), "type the region's name to {}: ", what.to);
             let mut line = String::new();
             std::io::stdin().lock().read_line(&mut line)?;
             line.trim().to_owned()
         }
-        None => eyre::bail!("nothing is cut without a word: add `--confirm {name}`"),
+        None => eyre::bail!("nothing is {} without a word: add `--confirm {name}`", what.done),
     };
     eyre::ensure!(given == name, "`{}` is not this region: it is `{name}`", readable(&given));
     Ok(())

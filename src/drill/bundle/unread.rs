@@ -18,7 +18,14 @@ pub(super) fn unread(entries: &[Entry]) -> Vec<String> {
         Entry::Sample(sample) => Some(&sample.status.zones),
         _ => None,
     });
-    let nodes = zones.into_iter().flatten().flat_map(|zone| zone.name.nodes());
+    let external = |entry: &Entry| matches!(entry, Entry::Begin(begin) if begin.is_external());
+    // Of what somebody else runs, a zone is read once.
+    let external = entries.iter().any(external);
+    let of_each = if external { 1 } else { usize::MAX };
+    let nodes = zones.into_iter().flatten().flat_map(|zone| zone.name.nodes().take(of_each));
+    let named = |node: &NodeName| {
+        if external { format!("zone {}", node.zone) } else { format!("the replica of {node}") }
+    };
     let mut read: BTreeMap<NodeName, Option<&str>> = BTreeMap::new();
     for entry in entries {
         match entry {
@@ -43,8 +50,8 @@ pub(super) fn unread(entries: &[Entry]) -> Vec<String> {
         .filter(|node| !lost.contains(node))
         .filter_map(|node| match read.get(&node) {
             Some(None) => None,
-            Some(Some(why)) => Some(format!("the replica of {node} was not read: {why}")),
-            None => Some(format!("there is nothing of the replica of {node}")),
+            Some(Some(why)) => Some(format!("{} was not read: {why}", named(&node))),
+            None => Some(format!("there is nothing of {}", named(&node))),
         })
         .collect()
 }

@@ -71,6 +71,8 @@ pub enum Reason {
     CutNotEffective { after_ms: u64, zone: ZoneName, leafs: u32 },
     CutEnded { after_ms: u64, zone: ZoneName },
     CutNotProved { looks: usize, longest_ms: u64 },
+    /// The copy's durable was paused; the link carried on.
+    OnlyPaused { zone: ZoneName, missed: u64 },
     Severed { ms: u64, looks: usize, acked: u64, zone: ZoneName },
 
     // What else is asked of a link.

@@ -88,7 +88,8 @@ fn missing(case: &Case<'_>, healed: UnixMs) -> Option<u64> {
     let before = case.run.samples.iter().rev().find(|sample| sample.at <= healed)?;
     let held = before.zone(&case.begin.mirror)?.last_seq()?;
     let sent = case.run.produced().filter(|produced| produced.to <= healed);
-    Some(sent.filter_map(|produced| produced.last_seq).max()?.saturating_sub(held))
+    let last = case.ledger.counted(sent.filter_map(|produced| produced.last_seq).max()?);
+    Some(last.saturating_sub(held))
 }
 
 fn live(live: &Live<'_>, counters: &mut Vec<LiveCounter>) {

@@ -58,7 +58,8 @@ fn reference<'a>(case: &Case<'a>) -> Option<&'a ReplicaAudit> {
 
 /// The last sequence of a stream as its leader said at the end: the message may be deleted.
 fn through(case: &Case<'_>, stream: &StreamAudit) -> u64 {
-    case.run.last(stream.zone()).and_then(Zone::last_seq).unwrap_or_default()
+    let last = case.run.last(stream.zone()).and_then(Zone::last_seq).unwrap_or_default();
+    case.ledger.sequence(last)
 }
 
 /// What a replica holds, by itself and beside another one.
@@ -80,12 +81,20 @@ fn replicas(case: &Case<'_>, zone: &ZoneName, reference: Option<&ReplicaAudit>) 
     let mut broken = Vec::new();
     // How many are whole, and what each of them then holds.
     let (mut whole, mut held) = (0, None);
-    for replica in zone.nodes() {
+    let external = case.begin.is_external();
+    // Of a region of others the stream's leader alone is read: for its zone.
+    for replica in zone.nodes().take(if external { 1 } else { usize::MAX }) {
         let stream = case.streams.iter().find(|stream| stream.replica == replica);
         let Some(stream) = stream.filter(|stream| stream.audit.zone() == zone) else {
             let why = case.run.unread.iter().find(|(_, unread, _)| *unread == replica);
             let why = why.map(|(_, _, why)| why.clone());
-            void.get_or_insert(Reason::Unread { replica, why });
+            let said = why.clone().unwrap_or_else(|| "its stream was not read".into());
+            let place = Place::Zone(zone.clone());
+            void.get_or_insert(if external {
+                Reason::Undecided { place, said }
+            } else {
+                Reason::Unread { replica, why }
+            });
             continue;
         };
         let print = stream.audit.fingerprint();
@@ -97,7 +106,8 @@ fn replicas(case: &Case<'_>, zone: &ZoneName, reference: Option<&ReplicaAudit>) 
                 && said.ends == ends
         });
         let found = look(case, stream, reference);
-        let place = || Place::Replica(replica.clone());
+        let place =
+            || if external { Place::Zone(zone.clone()) } else { Place::Replica(replica.clone()) };
         let reason = match &found.judgement {
             Judgement::Broken { .. } => {
                 let finding = Finding::broken(CHECK.id, damaged(place(), &found))

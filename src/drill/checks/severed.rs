@@ -11,7 +11,10 @@ use super::{
     or_void,
     reason::{Reason, Unknown, When},
 };
-use crate::region::status::{LinkState, Zone};
+use crate::region::{
+    external::cutting::ShownBy,
+    status::{LinkState, Zone},
+};
 
 pub(super) static CHECK: Check = Check {
     id: "severed",
@@ -54,6 +57,9 @@ pub(super) fn real(case: &Case<'_>) -> Result<Finding, Reason> {
     if leaked > 0 {
         return Err(Reason::Leaked { count: leaked, of: acked, zone: mirror.clone() });
     }
+    if zones().any(|(_, zone)| zone.cut_shown_by() == Some(ShownBy::Paused)) {
+        return Err(Reason::OnlyPaused { zone: mirror.clone(), missed: acked });
+    }
     for (at, zone) in zones() {
         let (here, there) = zone.leafs();
         let leafs = here.unwrap_or(0).max(there.unwrap_or(0));
@@ -81,9 +87,10 @@ pub(super) fn real(case: &Case<'_>) -> Result<Finding, Reason> {
         .with("the mirror's last sequence", held))
 }
 
-/// Both ends say that the cut is there.
+/// Both ends say that the cut is there; of a link that somebody else runs, what was seen of it.
 fn confirmed(zone: &Zone) -> bool {
-    zone.cut_effective() && zone.leafs() == (Some(0), Some(0))
+    let severed = zone.cut_shown_by().is_some_and(ShownBy::severs);
+    zone.cut_effective() && (severed || zone.leafs() == (Some(0), Some(0)))
 }
 
 const EFFECTIVE: &str = "effective at both ends";

@@ -57,6 +57,7 @@ pub(super) fn judge(case: &Case<'_>) -> Vec<Finding> {
 /// Messages that somebody else published while the drill ran, and that no producer can have sent.
 fn somebody_published(case: &Case<'_>) -> Option<Reason> {
     let began = case.run.samples.first()?.zone(&case.begin.source)?.last_seq()?;
+    let began = case.ledger.sequence(began);
     let streams = case.streams.iter().map(|read| read.audit.plain_after(began));
     let count = streams.chain([case.ledger.plain_after(began)]).max()?;
     (count > 0).then_some(Reason::SomebodyPublished { count })

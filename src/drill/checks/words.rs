@@ -96,6 +96,7 @@ impl Reason {
             Self::CutNotEffective { after_ms, zone, leafs } => write!(f, "the cut was not effective: {} into it zone {zone} and its source had {leafs} leafnode connections", seconds(*after_ms)),
             Self::CutEnded { after_ms, zone } => write!(f, "the cut did not last: {} into it the link of zone {zone} was no longer cut", seconds(*after_ms)),
             Self::CutNotProved { looks, longest_ms } => write!(f, "the cut was not confirmed at both ends: {looks} looks confirm it, and {} passed without one", seconds(*longest_ms)),
+            Self::OnlyPaused { zone, missed } => write!(f, "the copy of zone {zone} was paused while {missed} messages came to the source, and the link carried on: a cut was not tested"),
             Self::Severed { ms, looks, acked, zone } => write!(f, "the cut was confirmed at both ends for all of {} (checked {looks} times), and none of {acked} messages sent during it reached zone {zone}", seconds(*ms)),
             Self::NotHealed { zone } => write!(f, "zone {zone} was not healed by this drill"),
             Self::NotTimed { zone } => write!(f, "the recovery of zone {zone} was not timed"),

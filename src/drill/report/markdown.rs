@@ -219,6 +219,7 @@ pub(super) fn setup(run: &RunReport) -> Vec<(&'static str, String)> {
         ("ledger run", run.run.clone()),
         ("run by zonedrill", run.zonedrill.clone()),
     ];
+    rows.extend(run.unseen());
     if let Some(zone) = &run.new_zone {
         rows.push(("zone added", zone.to_string()));
     }

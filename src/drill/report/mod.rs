@@ -20,6 +20,7 @@ pub mod markdown;
 pub mod plot;
 pub mod region;
 pub mod run;
+mod unseen;
 
 use std::fmt::Write;
 

@@ -354,7 +354,7 @@ impl RunReport {
             Entry::Stream { zone, replica, messages, ends, .. } => {
                 self.streams.push(StreamReport {
                     zone: zone.clone(),
-                    replica: replica.to_string(),
+                    replica: self.replica(replica),
                     messages: Some(*messages),
                     ends: *ends,
                     why: None,
@@ -362,7 +362,7 @@ impl RunReport {
             }
             Entry::Unread { zone, replica, why, .. } => self.streams.push(StreamReport {
                 zone: zone.clone(),
-                replica: replica.to_string(),
+                replica: self.replica(replica),
                 messages: None,
                 ends: None,
                 why: Some(why.clone()),

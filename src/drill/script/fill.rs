@@ -38,8 +38,8 @@ pub(super) fn substitute(
     Ok(filled)
 }
 
-const PLACEHOLDERS: [&str; 9] =
-    ["source", "mirror", "new", "rebuild", "from", "to", "count", "rate", "interval"];
+const PLACEHOLDERS: [&str; 10] =
+    ["source", "mirror", "new", "severed", "rebuild", "from", "to", "count", "rate", "interval"];
 
 fn is_placeholder(word: &str) -> bool {
     word.split(' ').next().is_some_and(|name| PLACEHOLDERS.contains(&name)) && !word.contains('=')
@@ -48,7 +48,7 @@ fn is_placeholder(word: &str) -> bool {
 fn placeholder(word: &str, filling: &Filling) -> Result<String, String> {
     let unknown = || {
         format!(
-            "`{{{word}}}` is not a placeholder: there are {{source}}, {{mirror}}, {{new}}, {{rebuild}}, {{from 1}}, {{to 100}}, {{count 50}}, {{rate 10 500}} and {{interval 100 4s}}"
+            "`{{{word}}}` is not a placeholder: there are {{source}}, {{mirror}}, {{new}}, {{severed}}, {{rebuild}}, {{from 1}}, {{to 100}}, {{count 50}}, {{rate 10 500}} and {{interval 100 4s}}"
         )
     };
     let number = |text: &str| text.parse::<u64>().ok().filter(|n| *n > 0 && *n <= HIGHEST_NUMBER);
@@ -61,6 +61,7 @@ fn placeholder(word: &str, filling: &Filling) -> Result<String, String> {
     match parts[..] {
         ["source"] => Ok(filling.source.to_string()),
         ["mirror"] => Ok(filling.mirror.to_string()),
+        ["severed"] => Ok(severed(filling)),
         ["rebuild"] if filling.rebuild_dedup => Ok("--rebuild-dedup".into()),
         ["rebuild"] => Ok(String::new()),
         ["new"] => filling
@@ -84,4 +85,14 @@ fn placeholder(word: &str, filling: &Filling) -> Result<String, String> {
         }
         _ => Err(unknown()),
     }
+}
+
+/// The condition that the cut is there, as far as it can be seen.
+fn severed(filling: &Filling) -> String {
+    let link = format!("zones.{}.link", filling.mirror);
+    let effective = format!("{link}.effective == true");
+    if filling.external {
+        return effective;
+    }
+    format!("{effective} and {link}.leafs_here == 0 and {link}.leafs_there == 0")
 }

@@ -109,6 +109,8 @@ pub struct Filling {
     pub new_zone: Option<ZoneName>,
     /// A zone that is promoted is made to know the ids it holds.
     pub rebuild_dedup: bool,
+    /// Somebody else runs the zones, whose servers are not seen.
+    pub external: bool,
 }
 
 impl Filling {
@@ -116,7 +118,7 @@ impl Filling {
     fn example() -> Option<Self> {
         let [source, mirror, new] = ["a", "b", "c"].map(|name| name.parse().ok());
         let (source, mirror, new_zone) = (source?, mirror?, Some(new?));
-        Some(Self { scale: 1, source, mirror, new_zone, rebuild_dedup: false })
+        Some(Self { scale: 1, source, mirror, new_zone, rebuild_dedup: false, external: false })
     }
 }
 

@@ -28,6 +28,7 @@ fn filling(scale: u64) -> Filling {
         mirror: zone("b"),
         new_zone: Some(zone("c")),
         rebuild_dedup: false,
+        external: false,
     }
 }
 

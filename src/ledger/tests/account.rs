@@ -48,7 +48,7 @@ fn a_message_that_stands_nowhere_is_missed_at_the_sequence_it_was_promised() {
 #[test]
 fn foreign_messages_by_what_they_are() {
     let records = [
-        Record::Baseline { s: 3, at: 1 },
+        Record::Baseline { s: 3, subject: None, at: 1 },
         intend(1, 1, 10),
         acked((1, 1), 11, 10),
         foreign(2, false),
@@ -69,7 +69,7 @@ fn foreign_messages_by_what_they_are() {
 /// What is damaged, and was there before, counts for nothing but as seen.
 #[test]
 fn the_last_sequence_that_was_there_before() {
-    let before = [Record::Baseline { s: 3, at: 1 }, corrupt(3)];
+    let before = [Record::Baseline { s: 3, subject: None, at: 1 }, corrupt(3)];
     let ledger = ledger(&before);
     let account = ledger.account(&zone("b"), None);
     assert_eq!((account.corrupt, account.foreign, account.unexpected), (0, 0, 0));

@@ -130,7 +130,8 @@ fn stream_and_receipts_are_counted_together() {
 
 #[test]
 fn what_was_there_before_is_not_judged() {
-    let mut records = vec![Record::Baseline { s: 5, at: 1 }, intend(1, 1, 2), acked((1, 1), 6, 2)];
+    let mut records =
+        vec![Record::Baseline { s: 5, subject: None, at: 1 }, intend(1, 1, 2), acked((1, 1), 6, 2)];
     records.extend([received((1, 1), 6, 2), foreign(2, false), foreign(8, true), corrupt(3)]);
     let mut held = stream([(1, (0, 0)), (2, (9, 1)), (6, (1, 1)), (7, (1, 2)), (8, (0, 0))]);
     held.producers.remove(&9);

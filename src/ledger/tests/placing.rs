@@ -120,5 +120,5 @@ fn what_is_known_of_a_ledger_as_a_whole() {
     assert_eq!(known.producers().collect::<Vec<_>>(), [3, 2]);
     assert_eq!([3, 4].map(|seq| known.has_received(&zone("b"), seq)), [Some(true), Some(false)]);
     assert_eq!(known.has_received(&zone("a"), 3), None);
-    assert!(ledger(&[Record::Baseline { s: 1, at: 1 }]).has_begun());
+    assert!(ledger(&[Record::Baseline { s: 1, subject: None, at: 1 }]).has_begun());
 }

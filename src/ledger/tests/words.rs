@@ -79,13 +79,19 @@ fn why_a_record_cannot_be_true() {
     assert_eq!(objection(&acked((1, 1), u64::MAX, 2)).as_deref(), Some(past));
     assert_eq!(objection(&received((1, 1), u64::MAX, 2)).as_deref(), Some(past));
     assert_eq!(objection(&intend(1, 5, 0)).as_deref(), Some("is about 0 messages"));
-    let late = all.objection(&Record::Baseline { s: 4, at: 1 });
+    let late = all.objection(&Record::Baseline { s: 4, subject: None, at: 1 });
     assert_eq!(late, Some(Objection::LateBaseline));
-    assert_eq!(ledger(&[]).objection(&Record::Baseline { s: 4, at: 1 }), None);
+    assert_eq!(ledger(&[]).objection(&Record::Baseline { s: 4, subject: None, at: 1 }), None);
     let zones = ledger(&[corrupt(1)]);
-    assert_eq!(zones.objection(&Record::Baseline { s: 4, at: 1 }), Some(Objection::LateBaseline));
-    let told = ledger(&[Record::Baseline { s: 4, at: 1 }]);
-    assert_eq!(told.objection(&Record::Baseline { s: 4, at: 1 }), Some(Objection::LateBaseline));
+    assert_eq!(
+        zones.objection(&Record::Baseline { s: 4, subject: None, at: 1 }),
+        Some(Objection::LateBaseline)
+    );
+    let told = ledger(&[Record::Baseline { s: 4, subject: None, at: 1 }]);
+    assert_eq!(
+        told.objection(&Record::Baseline { s: 4, subject: None, at: 1 }),
+        Some(Objection::LateBaseline)
+    );
 }
 
 #[test]

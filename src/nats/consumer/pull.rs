@@ -5,8 +5,11 @@ use std::time::Duration;
 use async_nats::{Client, Message};
 use tokio::time::{Instant, timeout};
 
-use super::{BACK_OFF, STREAM, WAIT};
-use crate::nats::wire::{BLOCKED, number_of};
+use super::{BACK_OFF, WAIT};
+use crate::{
+    nats::wire::{BLOCKED, number_of},
+    region::ZonePlan,
+};
 
 /// A word of the server about a request, instead of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,10 +45,11 @@ pub(super) struct Pull {
 }
 
 impl Pull {
-    pub(super) fn new(consumer: &str, inbox: &str) -> Self {
+    pub(super) fn new(zone: &ZonePlan, inbox: &str) -> Self {
         let now = Instant::now();
+        let (api, stream, consumer) = (zone.api(), zone.stream(), zone.consumer());
         Self {
-            subject: format!("$JS.API.CONSUMER.MSG.NEXT.{STREAM}.{consumer}"),
+            subject: format!("{api}.CONSUMER.MSG.NEXT.{stream}.{consumer}"),
             inbox: inbox.to_owned(),
             request: 0,
             left: 0,

@@ -1,6 +1,6 @@
 //! A link between clusters of others, looked at from both ends, and the pause of a copy's durable.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures::StreamExt;
@@ -33,8 +33,10 @@ const GATHERED: Duration = Duration::from_millis(700);
 
 /// One end of a link.
 #[derive(Debug)]
-struct End<'a> {
-    zone: &'a Zone,
+struct End {
+    region: Arc<Region>,
+    /// Which of its zones.
+    at: usize,
     /// The way into the system account.
     system: Option<Attached>,
     /// The servers that ever answered: fewer of them tell nothing of their sum.
@@ -43,9 +45,9 @@ struct End<'a> {
 
 /// The link of a copy's zone.
 #[derive(Debug)]
-pub struct ExternalLink<'a> {
-    source: End<'a>,
-    copy: End<'a>,
+pub struct ExternalLink {
+    source: End,
+    copy: End,
     /// The copy's durable at the source.
     pub durable: Option<String>,
 }
@@ -91,17 +93,18 @@ struct Leaf {
 
 impl Region {
     /// The link of a copy's zone; `None` for a zone that is none, or whose copy is not understood.
-    pub async fn link(&self, name: &ZoneName) -> Option<ExternalLink<'_>> {
-        let (source, copies) = self.zones.split_first()?;
-        let copy = copies.iter().find(|zone| zone.site.zone.name == *name)?;
-        let (_, from) = copy.copied.as_ref()?;
+    pub async fn link(self: &Arc<Self>, name: &ZoneName) -> Option<ExternalLink> {
+        let at = self.zones.iter().skip(1).position(|zone| zone.site.zone.name == *name)? + 1;
+        let (_, from) = self.zones[at].copied.as_ref()?;
         let durable = from.consumer.as_ref().map(|consumer| consumer.name.clone());
-        Some(ExternalLink { source: End::of(source).await, copy: End::of(copy).await, durable })
+        let (source, copy) = tokio::join!(End::of(self, 0), End::of(self, at));
+        Some(ExternalLink { source, copy, durable })
     }
 }
 
-impl<'a> End<'a> {
-    async fn of(zone: &'a Zone) -> Self {
+impl End {
+    async fn of(region: &Arc<Region>, at: usize) -> Self {
+        let zone = &region.zones[at];
         let mut system = None;
         if let Some(endpoint) = &zone.site.system {
             match attach_to(&zone.to.zone, endpoint, NAME).await {
@@ -109,7 +112,11 @@ impl<'a> End<'a> {
                 Err(error) => tracing::warn!(%error, "the system account is not asked"),
             }
         }
-        Self { zone, system, servers: BTreeSet::new() }
+        Self { region: Arc::clone(region), at, system, servers: BTreeSet::new() }
+    }
+
+    fn zone(&self) -> &Zone {
+        &self.region.zones[self.at]
     }
 
     /// The answers of the servers of this end, and whether the other's answered.
@@ -127,7 +134,7 @@ impl<'a> End<'a> {
             ..Cluster::default()
         };
         let crossed = answers.iter().any(|answer| other.is(&of(answer)));
-        let own = &self.zone.presence.cluster;
+        let own = &self.zone().presence.cluster;
         let answers: Vec<_> = answers.into_iter().filter(|answer| own.is(&of(answer))).collect();
         // Whoever is not heard by its own servers is cut off itself.
         (!answers.is_empty()).then_some((answers, crossed))
@@ -135,7 +142,7 @@ impl<'a> End<'a> {
 
     /// How many leafnode connections the account has here, and whether the other end answered.
     async fn counted(&mut self, other: &Cluster) -> (Option<u64>, Option<bool>) {
-        let Some((answers, crossed)) = self.asked::<Statz>(&self.zone.to, STATZ, other).await
+        let Some((answers, crossed)) = self.asked::<Statz>(&self.zone().to, STATZ, other).await
         else {
             return (None, None);
         };
@@ -170,10 +177,11 @@ async fn gathered<T: DeserializeOwned>(to: &Attached, subject: &str) -> Option<V
     Some(told)
 }
 
-impl ExternalLink<'_> {
+impl ExternalLink {
     /// What both ends tell now. It changes nothing.
     pub async fn look(&mut self) -> Look {
-        let (source_zone, copy_zone) = (self.source.zone, self.copy.zone);
+        let region = Arc::clone(&self.source.region);
+        let (source_zone, copy_zone) = (&region.zones[self.source.at], &region.zones[self.copy.at]);
         let (here, there) = (&source_zone.presence.cluster, &copy_zone.presence.cluster);
         let (source, copy, origin, held, paused) = tokio::join!(
             self.source.counted(there),
@@ -205,9 +213,9 @@ impl ExternalLink<'_> {
     /// What is asked to pause or resume the durable, and its body.
     #[must_use]
     pub fn pause(&self, until: Option<Timestamp>) -> Option<(String, Value)> {
-        let (stream, durable) = (&self.source.zone.site.zone.stream, self.durable.as_ref()?);
+        let (stream, durable) = (&self.source.zone().site.zone.stream, self.durable.as_ref()?);
         let body = until.map_or(json!({}), |until| json!({"pause_until": until}));
-        Some((format!("{}.CONSUMER.PAUSE.{stream}.{durable}", self.source.zone.to.api), body))
+        Some((format!("{}.CONSUMER.PAUSE.{stream}.{durable}", self.source.zone().to.api), body))
     }
 
     /// Pauses the durable until then, or resumes it; whether it is paused now, as the server says.
@@ -221,7 +229,7 @@ impl ExternalLink<'_> {
             paused: bool,
         }
         let (subject, body) = self.pause(until).ok_or("it copies over no durable")?;
-        let told = self.source.zone.to.ask::<Paused>(&subject, &body).await;
+        let told = self.source.zone().to.ask::<Paused>(&subject, &body).await;
         told.map(|told| told.paused).map_err(|unanswered| unanswered.words())
     }
 }

@@ -91,6 +91,17 @@ impl Source<'_> {
         rate: Option<f64>,
         lots: mpsc::Sender<Result<Vec<Item>, ReadError>>,
     ) {
+        self.read_as(|one| self.boiled_down(one), (from, to), rate, lots).await;
+    }
+
+    /// The same of what `boil` makes of a message; nothing of those that are not wanted.
+    pub async fn read_as<T>(
+        &self,
+        boil: impl Fn(&Read) -> Option<T>,
+        (from, to): (u64, u64),
+        rate: Option<f64>,
+        lots: mpsc::Sender<Result<Vec<T>, ReadError>>,
+    ) {
         let mut next = from.max(1);
         let most = rate.map_or(BATCH, |rate| ((rate / REQUESTS) as u64).clamp(1, BATCH));
         let per_request = rate.map(|rate| rate / most as f64);
@@ -138,12 +149,8 @@ impl Source<'_> {
                         .map(|one| one.payload.len() as u64)
                         .fold(largest, u64::max);
                     batch = (2 * batch).min(BATCH_BYTES / largest).clamp(1, most);
-                    let items: Vec<Item> = got
-                        .messages
-                        .iter()
-                        .filter(|one| one.seq <= to)
-                        .filter_map(|one| self.boiled_down(one))
-                        .collect();
+                    let items: Vec<T> =
+                        got.messages.iter().filter(|one| one.seq <= to).filter_map(&boil).collect();
                     if !items.is_empty() && lots.send(Ok(items)).await.is_err() {
                         return;
                     }

@@ -1,7 +1,7 @@
 //! Watches a region of others: what each zone's stream and consumers hold, asked again and again. It
 //! costs a zone two or three requests a second, and changes nothing.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::Value;
 use tokio::{
@@ -24,25 +24,25 @@ use crate::{
     },
 };
 
-/// How often a zone is asked.
-const EVERY: Duration = Duration::from_secs(1);
+/// How often a zone is asked that is only looked at.
+pub const EVERY: Duration = Duration::from_secs(1);
 /// The most consumers of a zone that are asked for.
 const CONSUMERS: usize = 4;
 
-/// Watches until nobody listens.
-pub async fn watch(region: Region, to: mpsc::Sender<Input>) {
+/// Watches until nobody listens, asking each zone so often.
+pub async fn watch(region: Arc<Region>, every: Duration, to: mpsc::Sender<Input>) {
     let mut zones = JoinSet::new();
     // All at the same moments: how far apart two ends are is told from two words of one moment.
     let start = Instant::now();
-    for zone in region.zones {
-        let to = to.clone();
-        zones.spawn(async move { one(&zone, start, &to).await });
+    for at in 0..region.zones.len() {
+        let (region, to) = (Arc::clone(&region), to.clone());
+        zones.spawn(async move { one(&region.zones[at], (start, every), &to).await });
     }
     while zones.join_next().await.is_some() {}
 }
 
-async fn one(zone: &Zone, start: Instant, to: &mpsc::Sender<Input>) {
-    let mut tick = interval_at(start, EVERY);
+async fn one(zone: &Zone, (start, every): (Instant, Duration), to: &mpsc::Sender<Input>) {
+    let mut tick = interval_at(start, every);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut silent: Option<String> = None;
     loop {

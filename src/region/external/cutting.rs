@@ -25,6 +25,23 @@ pub struct Look {
 }
 
 impl Look {
+    /// What of it a cut would change, in words, the strongest first; nothing where nothing could show one.
+    #[must_use]
+    pub fn tells(&self) -> Vec<&'static str> {
+        let known = |known: bool, what: &'static str| known.then_some(what);
+        let both =
+            |ends: Ends| ends.source.is_some_and(|n| n > 0) && ends.copy.is_some_and(|n| n > 0);
+        [
+            known(both(self.listed), "the connections that both ends list"),
+            known(both(self.counted), "the account's connections at both ends"),
+            known(self.crossed == Some(true), "a question over the link"),
+            known(self.paused.is_some(), "the durable's state"),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
     /// What the source holds and the copy does not.
     #[must_use]
     pub fn missing(&self) -> Option<u64> {
@@ -75,7 +92,44 @@ impl PartialOrd for Ends {
     }
 }
 
+words! {
+    /// What shows that a link of others is cut, the strongest first.
+    #[derive(PartialOrd, Ord)]
+    pub enum ShownBy {
+        /// Both ends list fewer leafnode connections between them.
+        Listed = "listed",
+        /// Both ends count fewer leafnode connections of the account.
+        Counted = "counted",
+        /// What was answered over the link is answered no more.
+        Silent = "silent",
+        /// The servers say that the copy's durable is paused. The link carries on.
+        Paused = "paused",
+        /// The copy stands still while the source moves; why is not known.
+        StandsStill = "stands-still",
+    }
+}
+
+impl ShownBy {
+    /// Whether the link itself was seen to carry nothing.
+    #[must_use]
+    pub fn severs(self) -> bool {
+        matches!(self, Self::Listed | Self::Counted | Self::Silent)
+    }
+}
+
 impl Proof {
+    /// Which kind it is.
+    #[must_use]
+    pub fn kind(self) -> ShownBy {
+        match self {
+            Self::Listed { .. } => ShownBy::Listed,
+            Self::Counted { .. } => ShownBy::Counted,
+            Self::Silent => ShownBy::Silent,
+            Self::Paused { .. } => ShownBy::Paused,
+            Self::StandsStill { .. } => ShownBy::StandsStill,
+        }
+    }
+
     /// Whether it shows that the link was cut. That a copy stands still has other causes as well.
     #[must_use]
     pub fn is_of_a_cut(self) -> bool {

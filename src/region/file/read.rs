@@ -1,11 +1,11 @@
 //! From the text of a region file to what it means.
 
-use std::{collections::BTreeMap, path::PathBuf, str::FromStr};
+use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, str::FromStr, time::Duration};
 
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Act, Cut, ExternalZone, FileError, Reach, RegionFile, Wrong, is_stream_name};
+use super::{Act, Cut, ExternalZone, FileError, Limits, Reach, RegionFile, Wrong, is_stream_name};
 use crate::region::{
     ZoneName,
     endpoint::{Api, Credential, Endpoint, SecretSource, TlsFiles, without_credentials},
@@ -21,7 +21,29 @@ struct Text {
     #[serde(default)]
     allow: Vec<Act>,
     #[serde(default)]
+    limits: LimitsText,
+    #[serde(default)]
     zone: BTreeMap<ZoneName, Spanned<ZoneText>>,
+}
+
+/// Messages a second, bytes in all, seconds.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LimitsText {
+    rate: Option<NonZeroU32>,
+    bytes: Option<u64>,
+    seconds: Option<NonZeroU32>,
+}
+
+impl From<LimitsText> for Limits {
+    fn from(text: LimitsText) -> Self {
+        let usual = Self::default();
+        Self {
+            rate: text.rate.map_or(usual.rate, |rate| rate.get().into()),
+            bytes: text.bytes.unwrap_or(usual.bytes),
+            time: text.seconds.map_or(usual.time, |s| Duration::from_secs(s.get().into())),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -129,7 +151,8 @@ impl FromStr for RegionFile {
         }
         zones.sort_by_key(|zone| zone.name != source);
         let subject = read.subject.map(Spanned::into_inner);
-        Ok(Self { name, subject, allow: read.allow, zones })
+        let limits = read.limits.into();
+        Ok(Self { name, subject, allow: read.allow, limits, zones })
     }
 }
 

@@ -70,7 +70,7 @@ impl State {
         }
         let (source, mirror) = (plan.role == Role::Source, plan.role == Role::Mirror);
         // What others run is shown as far as it is told.
-        let ours = !plan.nodes.is_empty();
+        let ours = !plan.nodes.is_empty() || plan.external.is_some();
         let zone = Zone {
             nodes: plan
                 .nodes

@@ -47,6 +47,7 @@ impl State {
         link.effective = false;
         link.severed_in_ms = None;
         link.proved_in_ms = None;
+        link.shown_by = None;
         link.since_at_ms = now;
         link.heals_at_ms = heals_at_ms;
         // The clock of the last heal says nothing about this cut, and one that still runs has no
@@ -219,6 +220,7 @@ impl State {
         }
         link.state = LinkState::Down;
         link.kind = None;
+        link.shown_by = None;
         link.effective = false;
         link.severed_in_ms = None;
         link.proved_in_ms = None;
@@ -277,6 +279,10 @@ impl State {
     pub(super) fn judge_link(&mut self, now: UnixMs, i: usize, events: &mut Vec<EventKind>) {
         let zone = &self.status.zones[i];
         let (Some(old), Some(source)) = (&zone.link, self.source_index()) else { return };
+        // Of servers that are not seen, the ends are told otherwise.
+        if zone.nodes.is_empty() {
+            return;
+        }
         let name = zone.name.clone();
         let cut = old.state == LinkState::Cut;
         let book = &self.books[i];

@@ -9,6 +9,7 @@ use crate::region::{
         BitRate, LinkCondition,
         measured::{Measured, Stuck, StuckCause},
     },
+    external::cutting::ShownBy,
     format::{bytes, count, round_trip, span},
     topology::CutKind,
 };
@@ -38,6 +39,10 @@ pub struct Link {
     pub severed_in_ms: Option<u64>,
     /// From the command to the proof at both ends; `null` while not proved.
     pub proved_in_ms: Option<u64>,
+    /// What shows the cut of a link that somebody else runs; `null` while nothing does, and of links
+    /// of our own, which are cut when both ends have no leafnode connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown_by: Option<ShownBy>,
     /// What is asked of a link that is not whole, in each direction; `null` while nothing is. A cut
     /// comes before it.
     #[serde(default)]

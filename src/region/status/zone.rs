@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Audit, Foreign, Ledger, Link, LinkState, Mirror, Node, Recovery};
 use crate::region::{
-    UnixMs, configuration::Differing, names::ZoneName, past::Past, topology::Role,
+    UnixMs, configuration::Differing, external::cutting::ShownBy, names::ZoneName, past::Past,
+    topology::Role,
 };
 
 /// A zone as it is seen.
@@ -121,6 +122,12 @@ impl Zone {
     #[must_use]
     pub fn cut_effective(&self) -> bool {
         self.link.as_ref().is_some_and(|link| link.state == LinkState::Cut && link.effective)
+    }
+
+    /// What shows the cut of a link that somebody else runs.
+    #[must_use]
+    pub fn cut_shown_by(&self) -> Option<ShownBy> {
+        self.link.as_ref().and_then(|link| link.shown_by)
     }
 
     /// Leafnode connections its nodes have, and the source's from it.

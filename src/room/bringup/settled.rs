@@ -29,7 +29,7 @@ pub(super) async fn note_baseline(
     cx.tell(format!(
         "the stream holds messages from before, up to sequence {s}: verdicts are about what comes after"
     ));
-    let baseline = Record::Baseline { s, at: now_ms() };
+    let baseline = Record::Baseline { s, subject: None, at: now_ms() };
     let written = runtime.evidence.write(vec![baseline]).await;
     written.map_err(|lost| Failure::Broken(lost.to_string()))
 }

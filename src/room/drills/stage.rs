@@ -55,6 +55,7 @@ pub async fn run(ctx: &DrillCtx, script: &Script, how: How) -> Result<Ended, Fai
         mirror: mirror.clone(),
         new_zone: free.clone(),
         rebuild_dedup: how.rebuild_dedup,
+        external: runtime.external.is_some(),
     };
     let filled = script.fill(&filling).map_err(|error| Failure::Refused(error.to_string()))?;
     let new_zone = filled
@@ -102,7 +103,7 @@ pub async fn run(ctx: &DrillCtx, script: &Script, how: How) -> Result<Ended, Fai
 
     let began = Instant::now();
     let first = last_seq(&status, &source) + 1;
-    runtime.evidence.meter().start(first - 1);
+    runtime.evidence.meter().start(runtime.sequence(first - 1).await);
     let sampling = CancellationToken::new();
     // However this ends.
     let _sampled = sampling.clone().drop_guard();

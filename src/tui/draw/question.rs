@@ -97,6 +97,7 @@ fn drills(names: &[String], scale: u64, zone: Option<&ZoneName>, status: &Status
         mirror: mirror.clone(),
         new_zone: "new".parse().ok(),
         rebuild_dedup: false,
+        external: false,
     };
     let all = names.iter().any(|name| name == "all");
     let named = |one: &&Requirement| names.iter().any(|name| name == one.drill);

@@ -23,13 +23,13 @@ use crate::support::{
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Somebody's producer, which knows of nothing.
-struct Producing {
+pub(super) struct Producing {
     stop: Arc<AtomicBool>,
     task: JoinHandle<u64>,
 }
 
 impl Producing {
-    fn from(client: &Client, first: u64) -> Self {
+    pub(super) fn from(client: &Client, first: u64) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let (client, until) = (client.clone(), Arc::clone(&stop));
         let task = tokio::spawn(async move {
@@ -45,7 +45,7 @@ impl Producing {
     }
 
     /// Ends it; how many messages there are then.
-    async fn end(self) -> u64 {
+    pub(super) async fn end(self) -> u64 {
         self.stop.store(true, Ordering::Relaxed);
         self.task.await.unwrap()
     }
@@ -67,7 +67,7 @@ fn hooks(others: &Others) -> String {
 }
 
 /// Two zones with a way into their system accounts, and what begins their region file.
-async fn with_systems(hooks: &str) -> (Others, [Client; 2], String) {
+pub(super) async fn with_systems(hooks: &str) -> (Others, [Client; 2], String) {
     let others = Others::start(&Setup::default());
     let clients = others.with_stream("mirror", 100).await;
     for (zone, name) in ["eu-sys", "us-sys"].into_iter().enumerate() {
@@ -89,14 +89,14 @@ fn cut<'a>(time: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     [&["cut", "b", "--for", time], more].concat()
 }
 
-fn audit(others: &Others) -> Vec<Value> {
+pub(super) fn audit(others: &Others) -> Vec<Value> {
     let file = others.home.path().join("home/audit-shop.jsonl");
     let text = std::fs::read_to_string(file).unwrap_or_default();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// Whether zone b reaches the source over the link.
-async fn linked(client: &Client) -> bool {
+pub(super) async fn linked(client: &Client) -> bool {
     let asked = client.request("$JS.eu.API.STREAM.INFO.ORDERS", "".into()).await;
     asked.is_ok_and(|answer| answer.status.is_none())
 }
@@ -178,7 +178,7 @@ async fn a_cut_heals_when_who_cut_is_killed() {
 }
 
 /// The copy as a mirror over a durable consumer at the source.
-async fn over_a_durable(clients: &[Client; 2]) {
+pub(super) async fn over_a_durable(clients: &[Client; 2]) {
     api(&clients[1], "STREAM.DELETE.ORDERS", Value::Null).await;
     let durable = json!({"stream_name": "ORDERS", "config": {
         "name": "COPY_us", "durable_name": "COPY_us", "deliver_subject": "$JS.M.us",

@@ -171,6 +171,7 @@ fn record(world: World, end: u64) -> Vec<Entry> {
         mirror: zone("b"),
         new_zone: None,
         rebuild_dedup: false,
+        external: false,
     };
     let script = script.fill(&filling).unwrap();
     let mut entries = vec![begin("failover", script.text.clone(), None, START)];

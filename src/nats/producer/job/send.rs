@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use async_nats::{HeaderMap, Subject, client::PublishErrorKind, header::NATS_MESSAGE_ID};
+use async_nats::{HeaderMap, client::PublishErrorKind, header::NATS_MESSAGE_ID};
 use tokio::time::{Instant, timeout};
 
 use super::{ProduceError, Running};
@@ -12,7 +12,6 @@ use crate::{
         producer::Fault,
         wire::{BLOCKED, is_connected, now_ms, steady_us},
     },
-    region::topology::DRILL_SUBJECT,
 };
 
 /// The most messages sent before answers are looked at again.
@@ -153,7 +152,7 @@ impl Running {
         headers.insert(NATS_MESSAGE_ID, self.id.to_string());
         let reply = format!("{}.{number}", self.inbox);
         let sending = self.client.publish_with_reply_and_headers(
-            Subject::from_static(DRILL_SUBJECT),
+            self.target.subject.clone(),
             reply,
             headers,
             payload,

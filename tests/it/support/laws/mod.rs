@@ -157,6 +157,7 @@ fn script(drill: &str) -> Script {
         mirror: name("b"),
         new_zone: (drill == "grow").then(|| name("c")),
         rebuild_dedup: false,
+        external: false,
     };
     all.iter().find(|script| script.name == drill).unwrap().fill(&filling).unwrap()
 }

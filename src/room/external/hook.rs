@@ -45,12 +45,17 @@ pub enum Deed {
     Status,
     Pause,
     Resume,
+    Produce,
+    #[serde(rename = "make a consumer")]
+    Make,
+    #[serde(rename = "remove a consumer")]
+    Remove,
 }
 
 impl Deed {
     /// Only what cannot be recorded is not begun; what mends is done all the same.
     fn must_be_recorded(self) -> bool {
-        matches!(self, Self::Cut | Self::Pause)
+        matches!(self, Self::Cut | Self::Pause | Self::Produce | Self::Make)
     }
 }
 
@@ -195,6 +200,7 @@ fn last_line(output: &[u8]) -> String {
 }
 
 /// A text without what would move a cursor.
+#[must_use]
 pub fn fit(text: &str) -> String {
     text.chars().filter(|c| !is_unruly(*c)).collect()
 }
