@@ -14,7 +14,7 @@ impl Produce {
             return Ok(self);
         }
         let bytes = self.bytes().ok_or(
-            "what has no end is not produced in a region of others: give `produce --count N`",
+            "what has no end is not produced in a region of others: give `produce --count 100`",
         )?;
         let all = bytes.saturating_add(used);
         if all > limits.bytes {
@@ -91,7 +91,7 @@ mod tests {
         assert!(within("produce --count 100 --rate 101/s", 0).is_err());
         let much = within("produce --count 100 --size 1000", 10).unwrap_err();
         assert!(much.contains("the limit of this region is 97.7 KiB"), "{much}");
-        assert!(within("produce --rate 10/s", 0).unwrap_err().contains("--count N"));
+        assert!(within("produce --rate 10/s", 0).unwrap_err().contains("--count 100"));
         assert_eq!(within("produce stop", 0), Ok(Produce::Stop));
     }
 }
