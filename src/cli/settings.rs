@@ -15,11 +15,11 @@ use etcetera::BaseStrategy;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-use super::{ScreenArgs, cut::hook};
+use super::ScreenArgs;
 use crate::{
     command::keys::{self, Bindings, Keymap, KeymapError, When},
     lang::Lang,
-    room::guard,
+    room::{external::hook, guard},
     tui::{ScreenOptions, graphs::Span, theme::Colours},
 };
 

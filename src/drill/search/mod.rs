@@ -219,6 +219,7 @@ mod tests {
                 mirror: ground.mirror.clone(),
                 new_zone: None,
                 rebuild_dedup: false,
+                external: false,
             };
             let filled = script.fill(&filling).unwrap();
             let given: Vec<Command> = filled.commands().collect();
