@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::{StartArgs, alone::Alone, shell, tell};
 use crate::{
-    command::{Command, Drill, DrillRun, DrillSearch, units::format_duration},
+    command::{Command, Drill, DrillRun, DrillSearch, Extent, units::format_duration},
     drill::{
         condition::Condition,
         search::{BadLinks, Ground, Schedule, shrink::Shrinking},
@@ -255,7 +255,7 @@ impl Searching<'_> {
         let ended: Ended =
             serde_json::from_value(ended.ok_or_else(|| eyre::eyre!("{}", answer.text))?)?;
         if ended.verdict == Verdict::Proved {
-            let verify = Command::Verify { zone: None, json: false, extent: Default::default() };
+            let verify = Command::Verify { zone: None, json: false, extent: Extent::default() };
             let answer = given(verify).await?;
             if answer.outcome != Outcome::Done {
                 return Ok((Verdict::Broken, format!("verify: {}", answer.text)));

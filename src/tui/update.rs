@@ -192,7 +192,7 @@ pub fn key(view: &mut ViewState, status: &Status, key: Key, now: UnixMs) -> Vec<
         }
         Some(overlay) => {
             let effects = find::key(view, status, overlay, key, now);
-            if !view.overlay.as_mut().is_some_and(|overlay| overlay.scroll().is_some()) {
+            if view.overlay.as_mut().is_none_or(|overlay| overlay.scroll().is_none()) {
                 view.reading = Reading::default();
             }
             effects

@@ -173,7 +173,7 @@ fn ground(
     if plan.foot.contains(at) {
         return foot(view, status, &screen, (x, y), now);
     }
-    for bus in plan.buses.iter().filter(|bus| bus.area.contains(at)) {
+    if let Some(bus) = plan.buses.iter().find(|bus| bus.area.contains(at)) {
         let more = screen.at(x, y).map(|segment| segment.text).unwrap_or_default();
         match more.chars().next().zip(more.chars().last()) {
             Some(('‹', _)) => return act(view, ScreenAction::Previous),
@@ -192,11 +192,11 @@ fn ground(
     }
     if let Some(pane) = plan.panes.iter().find(|pane| pane.area.contains(at)) {
         let zone = status.zones.get(pane.zone)?;
-        return in_a_zone(view, status, zone, &screen, pane.area.x, (x, y), now);
+        return Some(in_a_zone(view, status, zone, &screen, pane.area.x, (x, y), now));
     }
     if plan.zoom.contains(at) {
         let zone = view.focused(status)?;
-        return in_a_zone(view, status, zone, &screen, plan.zoom.x, (x, y), now);
+        return Some(in_a_zone(view, status, zone, &screen, plan.zoom.x, (x, y), now));
     }
     if plan.ledger.contains(at) {
         let first = screen.row(y).into_iter().next()?.text;
@@ -271,22 +271,22 @@ fn in_a_zone(
     left: u16,
     (x, y): (u16, u16),
     now: UnixMs,
-) -> Option<Vec<Effect>> {
+) -> Vec<Effect> {
     let focused = view.focused(status).is_some_and(|own| own.name == zone.name);
     view.focus = Some(zone.name.clone());
     // Of the nodes that are named in the row, the last one that begins before the click.
     let row = screen.row(y);
-    let named =
+    let mut named =
         row.iter().filter(|segment| (left..=x + 2).contains(&segment.x)).filter_map(|segment| {
             let word = segment.text.trim_start_matches(['▸', ' ']).strip_prefix("js")?;
             let number = word.chars().next()?.to_digit(10)?;
             zone.nodes.iter().find(|node| u32::from(node.name.number) == number)
         });
-    let Some(node) = named.last() else { return Some(Vec::new()) };
+    let Some(node) = named.next_back() else { return Vec::new() };
     let selected = view.selected(zone).is_some_and(|own| own.name == node.name);
     if focused && selected {
-        return Some(give(view, status, format!("inspect node {}", node.name), now));
+        return give(view, status, format!("inspect node {}", node.name), now);
     }
     view.selected.insert(zone.name.clone(), node.name.number);
-    Some(Vec::new())
+    Vec::new()
 }

@@ -238,6 +238,7 @@ fn palette_enter(
     let parsed = line.parse::<Command>();
     if parsed.is_err() {
         if let Some(name) = region(&line) {
+            let name = (!name.is_empty()).then(|| name.to_owned());
             return regions(view, status, line.clone(), name, now);
         }
         if let Some(action) = ScreenAction::typed(&line) {
@@ -283,13 +284,13 @@ fn with_focus(view: &ViewState, status: &Status, line: &str) -> Option<String> {
     (whole.parse::<Command>().ok()?.zone() == Some(zone)).then_some(whole)
 }
 
-/// `region`, `region list`, or `region NAME`: the name, if one.
-fn region(line: &str) -> Option<Option<String>> {
+/// What follows in `region`, `region list`, `region NAME`: the name, or nothing.
+fn region(line: &str) -> Option<&str> {
     let mut words = line.split_whitespace();
     if !matches!(words.next(), Some("region" | "regions")) {
         return None;
     }
-    let name = words.next().filter(|word| *word != "list").map(str::to_owned);
+    let name = words.next().filter(|word| *word != "list").unwrap_or_default();
     words.next().is_none().then_some(name)
 }
 
