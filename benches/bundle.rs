@@ -173,7 +173,8 @@ fn evidence(at: &Path, streams: &Path, c: u64) -> std::io::Result<Parts> {
     fs::create_dir(&run)?;
     let a = "a".parse().map_err(std::io::Error::other)?;
     let b = "b".parse().map_err(std::io::Error::other)?;
-    let filling = Filling { scale: 1, source: a, mirror: b, new_zone: None, rebuild_dedup: false };
+    let (new_zone, rebuild_dedup, external) = (None, false, false);
+    let filling = Filling { scale: 1, source: a, mirror: b, new_zone, rebuild_dedup, external };
     let script = library::builtin()
         .into_iter()
         .find(|script| script.name == "heal")
