@@ -189,7 +189,7 @@ async fn messages_are_published_on_the_drills_subject_alone_and_nothing_without_
     let (others, clients, region) = with_systems("").await;
     let before = [belongings(&clients[0]).await, belongings(&clients[1]).await];
     let elsewhere = region.replacen("ORDERS.drill", "PAYMENTS.drill", 1);
-    let limited = format!("{}\n[limits]\nrate = 10\nbytes = 10000\n", region);
+    let limited = format!("{region}\n[limits]\nrate = 10\nbytes = 10000\n");
     let both = ["--allow", "produce,cut"];
     let cases: [(&str, Vec<&str>, &str); 9] = [
         (&region, drill("heal", &[]), "add `allow = [\"produce\", \"cut\"]`"),
