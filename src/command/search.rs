@@ -140,3 +140,31 @@ impl fmt::Display for DrillSearch {
         }
     }
 }
+
+#[cfg(test)]
+pub mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Any search that can be written.
+    pub fn any_search() -> impl Strategy<Value = DrillSearch> {
+        let first = (0u64..1 << 40, 1u64..1_000, proptest::option::of(1u64..900), 2u64..100);
+        let families = proptest::sample::subsequence(Family::ALL.to_vec(), 1..=5);
+        let kind = proptest::option::of(proptest::sample::select(Sabotage::ALL.to_vec()));
+        let when = "[a-z.]{1,9} >= [0-9]{1,3}( and [a-z]{1,4} == '[a-z]{1,4}')?";
+        let out = proptest::option::of("[a-z /]{0,9}[a-z]");
+        (first, families, kind, when, out).prop_map(
+            |((seed, rounds, at_most, length), faults, sabotage, when, out)| DrillSearch {
+                seed,
+                rounds,
+                at_most: at_most.map(Duration::from_secs),
+                faults,
+                length: Duration::from_secs(length),
+                when: sabotage.map(|_| when),
+                sabotage,
+                out: out.map(PathBuf::from),
+            },
+        )
+    }
+}

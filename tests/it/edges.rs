@@ -198,7 +198,8 @@ fn a_delivery_in_the_cut_is_a_leak() {
     let looks = samples_in(&mut played.entries, "during", "b");
     looks.for_each(|zone| {
         let beyond = zone.last_seq().map(|last| last + 1);
-        zone.consumer.as_mut().unwrap().delivered = beyond;
+        let consumer = zone.consumer.as_mut().unwrap();
+        (consumer.delivered, consumer.own_delivered) = (beyond, beyond);
     });
     let (verdict, text) = found(&played, "in-zone");
     assert_eq!((verdict, text.contains("leaked")), (Verdict::Void, true), "{text}");

@@ -4,11 +4,11 @@ use std::{path::PathBuf, time::Duration};
 
 use self::looking::{inspect, wind};
 use super::*;
-use crate::command::impair;
+use crate::command::{impair, search};
 use crate::{
     command::{
-        Control, CutKind, Drill, DrillMatrix, DrillRun, DrillSearch, Family, Group, MirrorKind,
-        Point, Produce, Rate, Sabotage, Size, wind::Speed,
+        Control, CutKind, Drill, DrillMatrix, DrillRun, Group, MirrorKind, Point, Produce, Rate,
+        Sabotage, Size, wind::Speed,
     },
     ledger::message::{LARGEST_SIZE, SMALLEST_SIZE},
     region::{NodeName, ZoneName},
@@ -76,9 +76,6 @@ fn drill() -> impl Strategy<Value = Drill> {
     let pace = proptest::option::of(duration());
     let zone = proptest::option::of(zone());
     let when = proptest::option::of("[a-z.]{1,9} >= [0-9]{1,3}( and [a-z]{1,4} == '[a-z]{1,4}')?");
-    let search = (0u64..1 << 40, 1u64..1_000, proptest::option::of(duration()), 2u64..100);
-    let families = proptest::sample::subsequence(Family::ALL.to_vec(), 1..=5);
-    let search = (search, families, kind.clone(), when.clone(), folder.clone());
     let kind = (kind, any::<bool>(), when);
     let run = (names(), zone, 1..=LARGEST_SCALE, kind, pace, any::<bool>(), folder);
     prop_oneof![
@@ -118,18 +115,7 @@ fn drill() -> impl Strategy<Value = Drill> {
                 cuts,
                 out
             })),
-        search.prop_map(|((seed, rounds, at_most, length), faults, sabotage, when, out)| {
-            Drill::Search(DrillSearch {
-                seed,
-                rounds,
-                at_most,
-                faults,
-                length: Duration::from_secs(length),
-                when: when.filter(|_| sabotage.is_some()),
-                sabotage,
-                out: out.map(PathBuf::from),
-            })
-        }),
+        search::tests::any_search().prop_map(Drill::Search),
     ]
 }
 

@@ -105,7 +105,6 @@ impl Session {
         let (before, at) = (region.last_seq(0).await?, now_ms());
         let baseline = Record::Baseline { s: before, subject: Some(subject.clone()), at };
         writer.evidence.write(vec![baseline]).await.map_err(|lost| lost.to_string())?;
-
         let (bus, inbox) = Mailbox::new();
         let mirror = wanted.zone.clone().or_else(|| file.copies().first().map(|z| z.name.clone()));
         let kinds = mirror.as_ref().and_then(|zone| region.kinds(zone));
@@ -397,7 +396,5 @@ fn settings(home: &Home, plans: &[ZonePlan]) -> Settings {
 
 /// `20261130-111500-4711`: of the moment and this process.
 fn folder_name() -> String {
-    let now = i64::try_from(now_ms()).unwrap_or_default();
-    let time = jiff::Timestamp::from_millisecond(now).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    format!("{}-{}", time.strftime("%Y%m%d-%H%M%S"), std::process::id())
+    format!("{}-{}", jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S"), std::process::id())
 }

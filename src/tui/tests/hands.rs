@@ -22,7 +22,6 @@ fn keys_become_commands() {
     assert_eq!(press(&mut view, &status, &["K"]), []);
     assert_eq!(press(&mut view, &status, &["n"]), []);
     assert_eq!(press(&mut view, &status, &["K", "y"]), [send("node kill js2-zone-b", 5)]);
-    // The palette.
     press(&mut view, &status, &["m"]);
     typed(&mut view, &status, "half way");
     assert_eq!(press(&mut view, &status, &["enter"]), [send("mark half way", 6)]);

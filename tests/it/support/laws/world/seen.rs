@@ -49,8 +49,13 @@ impl World {
             let hand = self.fault == Fault::Hand && z == 1 && mono % 5000 < 2 * TICK;
             let floor = Some(zone.floor).filter(|_| !gone || z != 1);
             let paused = zone.paused ^ hand;
-            let consumer =
-                Consumer { delivered: floor, ack_floor: floor, paused, ..Consumer::default() };
+            let consumer = Consumer {
+                delivered: floor,
+                own_delivered: floor,
+                ack_floor: floor,
+                paused,
+                ..Consumer::default()
+            };
             let recovery =
                 self.healed.filter(|_| z == 1).map(|(healed_at_ms, behind, done)| Recovery {
                     healed_at_ms,

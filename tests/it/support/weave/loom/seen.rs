@@ -38,6 +38,7 @@ impl Loom<'_> {
                 }),
                 consumer: Some(Consumer {
                     delivered: floor,
+                    own_delivered: floor,
                     ack_floor: floor,
                     ..Consumer::default()
                 }),
