@@ -67,11 +67,13 @@ fn a_planted_fault_is_found_and_shrunk_to_its_two_causes() {
     let folder = tempfile::tempdir().unwrap();
     let schedule =
         with_both(&[Family::Link, Family::Process, Family::Consumer], Duration::from_secs(8));
-    let out = folder.path().join("out");
+    let mut given = schedule.faults.iter().map(|fault| fault.begin.to_string());
+    let node = given.find_map(|line| Some(line.strip_prefix("node kill ")?.to_owned()));
+    let (node, out) = (node.unwrap(), folder.path().join("out"));
     let ran = Command::new(env!("CARGO_BIN_EXE_zonedrill"))
         .args(["drill", "search", "--rounds", "1", "--length", "8s"])
         .args(["--faults", "link,process,consumer", "--sabotage", "lose", "--when"])
-        .arg("zones.b.link.state == 'impaired' and zones.b.stream.replicas_current == 2")
+        .arg(format!("zones.b.link.state == 'impaired' and zones.b.nodes.{node}.state == 'dead'"))
         .args(["--seed", &schedule.seed.to_string(), "--out"])
         .arg(&out)
         .output()
