@@ -12,8 +12,7 @@ use crate::{
     region::{
         Actor, EventKind, Input, UnixMs, ZoneName, ZonePlan,
         actor::Via,
-        status,
-        status::{Phase, Task},
+        status::{self, Phase, Task},
         topology::CutKind,
     },
     room::{

@@ -2,7 +2,7 @@
 //! whatever happens.
 
 use std::{
-    process::{Child, Command, Stdio},
+    process::Stdio,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -152,23 +152,10 @@ async fn healed_by_the_guard(others: &Others) {
     .await;
 }
 
-fn start(others: &Others, region: &str, words: &[&str]) -> Child {
-    let file = others.write("region.toml", region);
-    Command::new(env!("CARGO_BIN_EXE_zonedrill"))
-        .args(["--region-file", file.to_str().unwrap()])
-        .args(words)
-        .env("XDG_CONFIG_HOME", others.home.path().join("config"))
-        .env("ZONEDRILL_HOME", others.home.path().join("home"))
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .spawn()
-        .expect("zonedrill runs")
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_cut_heals_when_who_cut_is_killed() {
     let (others, clients, region) = with_systems("").await;
-    let mut cutting = start(&others, &region, &cut("10m", &CONSENT));
+    let mut cutting = others.begin(&region, &cut("10m", &CONSENT), Stdio::null());
     eventually("the link is cut", PATIENCE, async || (!linked(&clients[1]).await).then_some(()))
         .await;
     cutting.kill().unwrap();
@@ -221,7 +208,7 @@ async fn a_pause_is_told_as_one_and_ends_by_itself() {
     assert!(!paused().await);
 
     // Whoever paused it is killed: the server ends it.
-    let mut cutting = start(&others, &region, &cut("12s", &["--confirm", "shop"]));
+    let mut cutting = others.begin(&region, &cut("12s", &["--confirm", "shop"]), Stdio::null());
     eventually("the durable is paused", PATIENCE, async || paused().await.then_some(())).await;
     cutting.kill().unwrap();
     cutting.wait().unwrap();

@@ -1,9 +1,6 @@
 //! Drills on a region that somebody else runs: proved as far as it can be seen, and left as it was found.
 
-use std::{
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::{process::Stdio, time::Duration};
 
 use async_nats::Client;
 use serde_json::{Value, json};
@@ -23,20 +20,6 @@ const CONSENT: [&str; 4] = ["--allow", "produce,cut", "--confirm", "shop"];
 
 fn drill<'a>(name: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     [&["drill", "run", name], more].concat()
-}
-
-/// A drill on its way.
-fn start(others: &Others, region: &str, words: &[&str]) -> Child {
-    let file = others.write("region.toml", region);
-    Command::new(env!("CARGO_BIN_EXE_zonedrill"))
-        .args(["--region-file", file.to_str().unwrap()])
-        .args(words)
-        .env("XDG_CONFIG_HOME", others.home.path().join("config"))
-        .env("ZONEDRILL_HOME", others.home.path().join("home"))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("zonedrill runs")
 }
 
 /// The one run that a bundle reports.
@@ -149,7 +132,7 @@ async fn ours(clients: &[Client; 2]) -> Vec<String> {
 async fn a_message_that_the_copy_loses_in_the_cut_is_found() {
     let (others, clients, region) = with_systems("").await;
     let words = [&drill("heal", &[])[..], &CONSENT].concat();
-    let drilling = start(&others, &region, &words);
+    let drilling = others.begin(&region, &words, Stdio::piped());
     eventually("the link is cut", PATIENCE, async || (!linked(&clients[1]).await).then_some(()))
         .await;
     let gone = api(&clients[1], "STREAM.MSG.DELETE.ORDERS", json!({"seq": 105})).await;
@@ -164,7 +147,8 @@ async fn a_message_that_the_copy_loses_in_the_cut_is_found() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_drill_that_is_killed_in_its_cut_leaves_a_whole_link_and_what_down_removes() {
     let (others, clients, region) = with_systems("").await;
-    let mut drilling = start(&others, &region, &[&drill("heal", &[])[..], &CONSENT].concat());
+    let mut drilling =
+        others.begin(&region, &[&drill("heal", &[])[..], &CONSENT].concat(), Stdio::piped());
     eventually("the link is cut", PATIENCE, async || (!linked(&clients[1]).await).then_some(()))
         .await;
     assert_eq!(ours(&clients).await.len(), 2);

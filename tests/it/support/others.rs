@@ -147,15 +147,26 @@ impl Others {
         self.zonedrill(&line)
     }
 
-    pub fn zonedrill(&self, words: &[&str]) -> Ran {
-        let ran = Command::new(env!("CARGO_BIN_EXE_zonedrill"))
+    /// The same, on its way.
+    pub fn begin(&self, region: &str, words: &[&str], out: Stdio) -> Child {
+        let file = self.write("region.toml", region);
+        let mut command = self.command(&["--region-file", file.to_str().unwrap()]);
+        command.args(words).stdout(out).spawn().expect("zonedrill runs")
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_zonedrill"));
+        command
             .args(words)
             .env("XDG_CONFIG_HOME", self.home.path().join("config"))
             .env("ZONEDRILL_HOME", self.home.path().join("home"))
             .env("OTHERS_PASSWORD", "admin")
-            .stdin(Stdio::null())
-            .output()
-            .expect("zonedrill runs");
+            .stdin(Stdio::null());
+        command
+    }
+
+    pub fn zonedrill(&self, words: &[&str]) -> Ran {
+        let ran = self.command(words).output().expect("zonedrill runs");
         Ran {
             code: ran.status.code().unwrap_or(-1),
             out: String::from_utf8_lossy(&ran.stdout).into_owned(),
