@@ -14,7 +14,7 @@ use color_eyre::eyre::{self, WrapErr};
 
 use super::{PortBase, StartArgs, shell, start, tell};
 use crate::{
-    region::{MirrorKind, status::Phase},
+    region::{MirrorKind, PlatformKind, status::Phase},
     room::{
         client::Client,
         guard,
@@ -34,7 +34,7 @@ pub struct Alone {
     pub home: Home,
     root: PathBuf,
     room: Child,
-    platform: String,
+    platform: PlatformKind,
 }
 
 /// A region's name that no other region of the same engine has: there the data of one would be the
@@ -85,7 +85,7 @@ impl Alone {
             .map_or(0, |since| since.subsec_nanos());
         let root = std::env::temp_dir().join(format!("zonedrill-{}-{nanos}", std::process::id()));
         home::private_folder(&root)?;
-        let docker = asked.platform.as_deref() == Some("docker");
+        let docker = asked.platform == Some(PlatformKind::Docker);
         let region =
             if docker { of_its_own(region, std::process::id(), nanos) } else { region.to_owned() };
         let home = Home { folder: root.join(&region), region };
@@ -152,7 +152,7 @@ impl Alone {
                 Ok(identity) => identity,
                 Err(error) => return tell(&error.to_string()),
             };
-            let cleared = guard::clear_up(&self.home, &identity, Some(&self.platform)).await;
+            let cleared = guard::clear_up(&self.home, &identity, Some(self.platform)).await;
             if let Err(error) = cleared {
                 return tell(&error.to_string());
             }

@@ -6,7 +6,7 @@ use color_eyre::eyre;
 use super::tell;
 use crate::{
     platform::docker::{self, Swept},
-    region::Settings,
+    region::{PlatformKind, Settings},
     room::home::Home,
 };
 
@@ -32,7 +32,7 @@ pub async fn remove(home: &Home, id: &str, purge: bool) -> eyre::Result<u8> {
 /// When there is no such thing, its room runs, or this region is held.
 pub async fn take_over(home: &Home, settings: &Settings, id: &str) -> eyre::Result<()> {
     eyre::ensure!(
-        settings.platform == "docker",
+        settings.platform == PlatformKind::Docker,
         "--force-foreign is about what Docker holds: it goes with `--platform docker`"
     );
     let ours = home.identity()?;

@@ -149,7 +149,7 @@ fn dispatch(cli: Cli) -> eyre::Result<u8> {
             // The folder may be gone when the room is.
             let identity = home.identity()?;
             if guard::outlives_the_room() {
-                runtime()?.block_on(guard::clear_up(&home, &identity, once.as_deref()))?;
+                runtime()?.block_on(guard::clear_up(&home, &identity, once))?;
             }
             Ok(0)
         }

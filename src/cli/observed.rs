@@ -16,10 +16,10 @@ use crate::{
         watch::{EVERY, watch},
     },
     region::{
-        Actor, Event, EventKind, Role, Status, UnixMs,
+        Actor, Event, EventKind, PlatformKind, Role, Status, UnixMs,
         input::Input,
         reduce::State,
-        status::{EXTERNAL, Phase, render},
+        status::{Phase, render},
         topology::ZonePlan,
     },
     room::{
@@ -44,8 +44,11 @@ struct Onlooker {
 
 impl Onlooker {
     fn new(opened: &Opened) -> Self {
-        let mut onlooker =
-            Self { state: State::new(&opened.file.name, EXTERNAL, now_ms()), told: 0, events: 0 };
+        let mut onlooker = Self {
+            state: State::new(&opened.file.name, PlatformKind::External, now_ms()),
+            told: 0,
+            events: 0,
+        };
         for (slot, zone) in (0..).zip(&opened.file.zones) {
             let role = if slot == 0 { Role::Source } else { Role::Mirror };
             let name = zone.name.clone();

@@ -36,7 +36,7 @@ pub async fn table(this: &Home) -> eyre::Result<String> {
             Ok(Some(kept)) => {
                 let zones: Vec<String> =
                     kept.zones.iter().map(|zone| zone.name.to_string()).collect();
-                (zones.join(","), kept.settings.platform)
+                (zones.join(","), kept.settings.platform.to_string())
             }
             Ok(None) => ("-".to_owned(), "-".to_owned()),
             Err(error) => ("?".to_owned(), error.to_string()),

@@ -17,7 +17,7 @@ use crate::{
         condition::Condition,
         search::{BadLinks, Ground, Schedule, shrink::Shrinking},
     },
-    region::{format::seconds, status::Verdict, topology::Network},
+    region::{PlatformKind, format::seconds, status::Verdict, topology::Network},
     room::{
         drills::{Ended, bundle},
         protocol::Outcome,
@@ -77,8 +77,8 @@ pub async fn search(name: &str, asked: &StartArgs, what: &DrillSearch) -> eyre::
 
 /// What there is to throw faults at, on the platform that is asked for.
 fn ground(asked: &StartArgs, what: &DrillSearch) -> eyre::Result<Ground> {
-    let bad = match (asked.platform.as_deref(), asked.network) {
-        (Some("docker"), _) => BadLinks::Cut,
+    let bad = match (asked.platform, asked.network) {
+        (Some(PlatformKind::Docker), _) => BadLinks::Cut,
         (_, Some(Network::Wire)) => BadLinks::Packets,
         _ => BadLinks::Streams,
     };

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     command::{Command, Drill},
     platform::docker::{self, Removed, Swept},
-    region::{status, status::Phase},
+    region::{PlatformKind, status, status::Phase},
     room::{
         client::{Client, ClientError},
         guard,
@@ -307,7 +307,7 @@ async fn down_without_room(home: &Home, purge: bool) -> eyre::Result<u8> {
     }
     let kept = home.kept().ok().flatten();
     let mut removed = Removed::default();
-    if kept.as_ref().is_none_or(|kept| kept.settings.platform != "local") {
+    if kept.as_ref().is_none_or(|kept| kept.settings.platform != PlatformKind::Local) {
         // Of a room that was killed.
         let plans = kept.as_ref().map(|kept| kept.zones.clone()).unwrap_or_default();
         match docker::remove_region(&home.region, &home.identity()?, &plans, purge).await? {

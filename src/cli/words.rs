@@ -12,7 +12,7 @@ use crate::{
     lang::Lang,
     platform::identity::{UNMARKED, is_id},
     region::{
-        CopyKind, MirrorKind, Settings, ZoneName,
+        CopyKind, MirrorKind, PlatformKind, Settings, ZoneName,
         file::Act,
         topology::{DEFAULT_NATS_VERSION, DEFAULT_PORT_BASE, MOST_ZONES, Network},
     },
@@ -109,9 +109,9 @@ pub struct StartArgs {
     /// The zones to begin with, the source first [default: a,b]
     #[arg(long, global = true, value_delimiter = ',', value_name = "ZONES")]
     pub zones: Vec<ZoneName>,
-    /// Where the servers run: `local` or `docker` [default: local]
-    #[arg(long, global = true)]
-    pub platform: Option<String>,
+    /// Where the servers run [default: local]
+    #[arg(long, global = true, value_enum)]
+    pub platform: Option<PlatformKind>,
     /// What carries the links (local): `relay` connections, or a `wire` packets, for faults as real lines have them (Linux) [default: relay]
     #[arg(long, global = true, value_enum)]
     pub network: Option<Network>,
@@ -284,7 +284,7 @@ pub enum Words {
     Guard {
         /// The region was made for one run, on this platform: nothing of it stays
         #[arg(long, value_name = "PLATFORM")]
-        once: Option<String>,
+        once: Option<PlatformKind>,
     },
 }
 
@@ -319,7 +319,7 @@ impl StartArgs {
     pub fn settings(&self, home: &Home, kept: Option<Settings>) -> eyre::Result<Settings> {
         let kept = kept.unwrap_or_else(|| Settings {
             region: home.region.clone(),
-            platform: "local".into(),
+            platform: PlatformKind::Local,
             network: Network::default(),
             nats_version: DEFAULT_NATS_VERSION.into(),
             nats_server: None,
@@ -351,12 +351,12 @@ impl StartArgs {
             None if self.nats_version.is_some() => None,
             None => kept.nats_server,
         };
-        let platform = self.platform.clone().unwrap_or(kept.platform);
+        let platform = self.platform.unwrap_or(kept.platform);
         eyre::ensure!(
-            self.publish.is_none() || platform == "docker",
+            self.publish.is_none() || platform == PlatformKind::Docker,
             "`--publish` is for containers: it goes with `--platform docker`; the {platform} platform listens at 127.0.0.1"
         );
-        let local = platform == "local";
+        let local = platform == PlatformKind::Local;
         let network = self.network.unwrap_or(if local { kept.network } else { Network::Relay });
         eyre::ensure!(
             local || network == Network::Relay,

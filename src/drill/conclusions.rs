@@ -10,7 +10,7 @@ use super::{
     run::Run,
     script::Script,
 };
-use crate::region::{Status, status::Verdict, topology::Network};
+use crate::region::{PlatformKind, Status, status::Verdict, topology::Network};
 
 /// What one of the conclusions claims and requires.
 #[derive(Debug)]
@@ -34,7 +34,8 @@ impl Requirement {
     /// platforms a cut is noticed by pings alone.
     #[must_use]
     pub fn takes_s(&self, status: &Status) -> Option<u8> {
-        let over_relays = status.platform == "local" && status.network != Some(Network::Wire);
+        let over_relays =
+            status.platform == PlatformKind::Local && status.network != Some(Network::Wire);
         over_relays.then_some(self.takes_s)
     }
 }

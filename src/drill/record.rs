@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     command::Sabotage,
     region::{
-        NodeName, Status, UnixMs, ZoneName,
+        NodeName, PlatformKind, Status, UnixMs, ZoneName,
         observation::ServerFacts,
         reduce::FRESH_MS,
-        status::{EXTERNAL, Node, Zone},
+        status::{Node, Zone},
         topology::{CopyKind, MirrorKind},
     },
 };
@@ -250,7 +250,7 @@ impl Begin {
     /// Somebody else runs the region: its servers are not seen.
     #[must_use]
     pub fn is_external(&self) -> bool {
-        self.platform == EXTERNAL
+        self.platform == PlatformKind::External.as_str()
     }
 }
 
@@ -286,7 +286,7 @@ impl Sample {
         });
         let seen = Status {
             region: status.region.clone(),
-            platform: status.platform.clone(),
+            platform: status.platform,
             server_version: status.server_version.clone(),
             mirror_kind: status.mirror_kind,
             copy_kind: status.copy_kind,

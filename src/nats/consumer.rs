@@ -78,8 +78,7 @@ pub struct ConsumerReport {
     pub foreign: u64,
     /// The stream sequence processed last.
     pub last_seq: u64,
-    /// How often its first delivery was one of a message that was processed before: somebody has set
-    /// it back at the server.
+    /// How often somebody has set it back at the server: its first delivery came again.
     pub set_back: u64,
     /// Of the messages of the last 10 s.
     pub latency: Option<Latency>,

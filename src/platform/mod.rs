@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use self::identity::Identity;
 
 use crate::region::{
-    NodeName, ZoneName, ZonePlan,
+    NodeName, PlatformKind, ZoneName, ZonePlan,
     condition::{Feature, LinkCondition, measured::LinkCount},
     observation::ProcessTruth,
     status::Container,
@@ -79,7 +79,7 @@ pub enum PlatformError {
     /// A cut this platform cannot make.
     #[error("the {platform} platform has no cut of kind {}: it has {have}", kind.as_str())]
     CutKind {
-        platform: &'static str,
+        platform: PlatformKind,
         kind: CutKind,
         /// What there is: "refuse, silent".
         have: String,
@@ -200,7 +200,7 @@ pub struct Common {
 #[async_trait]
 pub trait Platform: Send + Sync {
     /// `local`, `docker`, `external`.
-    fn name(&self) -> &'static str;
+    fn kind(&self) -> PlatformKind;
 
     /// Makes everything ready that needs no zone: finds or fetches the server binary, clears what
     /// an earlier room of this region left running. Returns the server's version, `2.15.1`.
@@ -298,7 +298,7 @@ pub fn choose_cut(
     match kind.or_else(|| kinds.first().copied()) {
         Some(kind) if kinds.contains(&kind) => Ok(kind),
         other => Err(PlatformError::CutKind {
-            platform: platform.name(),
+            platform: platform.kind(),
             kind: other.unwrap_or(CutKind::Refuse),
             have: kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", "),
         }),
@@ -317,7 +317,7 @@ pub fn check_condition(
     let Some(missing) = condition.features().find(|feature| !can.contains(feature)) else {
         return Ok(());
     };
-    let (name, have) = (platform.name(), can.iter().map(|one| one.as_str()).collect::<Vec<_>>());
+    let (name, have) = (platform.kind(), can.iter().map(|one| one.as_str()).collect::<Vec<_>>());
     let why = if can.is_empty() {
         let network = if missing.needs_packets() { " --network wire" } else { "" };
         format!(

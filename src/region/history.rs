@@ -121,12 +121,12 @@ fn one(number: usize, text: &str) -> Result<Line, HistoryError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::region::Input;
+    use crate::region::{Input, PlatformKind};
 
     #[test]
     fn what_is_damaged_or_of_another_format_is_named() {
         let line = |line: &Line| serde_json::to_string(line).unwrap() + "\n";
-        let state = State::new("region", "local", 5);
+        let state = State::new("region", PlatformKind::Local, 5);
         let begin = line(&Line::Begin(Box::new(Begin::with(5, state))));
         let tick = Moment { at: 6, by: None, input: Input::Tick };
         let tick = line(&Line::Input(Box::new(tick)));

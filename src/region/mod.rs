@@ -38,7 +38,7 @@ pub use event::{Event, EventKind, Severity};
 pub use input::Input;
 pub use names::{NodeName, ZoneName};
 pub use status::Status;
-pub use topology::{CopyKind, MirrorKind, Role, Settings, ZonePlan};
+pub use topology::{CopyKind, MirrorKind, PlatformKind, Role, Settings, ZonePlan};
 
 /// Milliseconds since the Unix epoch, as every timestamp of a status and an event is kept.
 pub type UnixMs = u64;

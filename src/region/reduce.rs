@@ -38,9 +38,9 @@ use super::{
     names::ZoneName,
     observation::Observation,
     past,
-    status::{Conclusion, EXTERNAL, Mark, MarkKind, Phase, Status, Verdict, Zone, ZoneState},
+    status::{Conclusion, Mark, MarkKind, Phase, Status, Verdict, Zone, ZoneState},
     storm::Storm,
-    topology::{Network, Role},
+    topology::{Network, PlatformKind, Role},
 };
 
 pub use self::book::Offenders;
@@ -80,14 +80,12 @@ pub struct State {
 impl State {
     /// An empty region: no zones, phase down.
     #[must_use]
-    pub fn new(
-        region: impl Into<String>,
-        platform: impl Into<String>,
-        started_at_ms: UnixMs,
-    ) -> Self {
-        let platform = platform.into();
+    pub fn new(region: impl Into<String>, platform: PlatformKind, started_at_ms: UnixMs) -> Self {
         // In a region of others nothing is drilled.
-        let drilled = if platform == EXTERNAL { &CONCLUSIONS[..0] } else { &CONCLUSIONS[..] };
+        let drilled = match platform {
+            PlatformKind::External => &CONCLUSIONS[..0],
+            PlatformKind::Local | PlatformKind::Docker => &CONCLUSIONS[..],
+        };
         let conclusions = drilled
             .iter()
             .map(|name| Conclusion {

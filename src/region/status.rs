@@ -43,15 +43,14 @@ use super::{
     actor::Person,
     configuration::Kind,
     names::ZoneName,
-    topology::{CopyKind, MirrorKind, Network, Role},
+    topology::{CopyKind, MirrorKind, Network, PlatformKind, Role},
 };
 
 /// One consistent picture of a region: the whole of `status --json`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Status {
     pub region: String,
-    /// Where its servers run: `local`, `docker`, `external`.
-    pub platform: String,
+    pub platform: PlatformKind,
     /// What carries the links on the local platform; `null` on others.
     #[serde(default)]
     pub network: Option<Network>,
@@ -108,23 +107,26 @@ pub struct Late {
     pub for_ms: u64,
 }
 
-/// The platform of zones that somebody else runs.
-pub const EXTERNAL: &str = "external";
-
 impl Status {
     /// The platform, with what carries its links if that is not the usual: `local, wire`.
     #[must_use]
     pub fn where_it_runs(&self) -> String {
         match self.network {
             Some(Network::Wire) => format!("{}, wire", self.platform),
-            Some(Network::Relay) | None => self.platform.clone(),
+            Some(Network::Relay) | None => self.platform.to_string(),
         }
     }
 
     /// Nothing can be commanded here: it is the record of a region, or a region of others.
     #[must_use]
     pub fn only_shown(&self) -> bool {
-        self.replay.is_some() || self.platform == EXTERNAL
+        self.replay.is_some() || self.is_external()
+    }
+
+    /// Somebody else runs it.
+    #[must_use]
+    pub fn is_external(&self) -> bool {
+        self.platform == PlatformKind::External
     }
 
     /// The zone of that name.

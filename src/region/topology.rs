@@ -119,6 +119,21 @@ impl CutKind {
 }
 
 words! {
+    /// Where a region's servers run.
+    #[derive(Default, clap::ValueEnum)]
+    pub enum PlatformKind {
+        /// Processes of this machine.
+        #[default]
+        Local = "local",
+        /// Containers.
+        Docker = "docker",
+        /// Wherever somebody else runs them.
+        #[value(skip)]
+        External = "external",
+    }
+}
+
+words! {
     /// What carries the links of the local platform.
     #[derive(Default, clap::ValueEnum)]
     pub enum Network {
@@ -145,8 +160,8 @@ impl Network {
 pub struct Settings {
     /// The region's name.
     pub region: String,
-    /// Where the servers run: `local` or `docker`.
-    pub platform: String,
+    /// Where the servers run.
+    pub platform: PlatformKind,
     /// What carries the links of the local platform.
     #[serde(default, skip_serializing_if = "Network::is_relay")]
     pub network: Network,

@@ -18,8 +18,8 @@ use crate::{
         local::{self, ports},
     },
     region::{
-        NodeName, Role, Settings, ZonePlan, configuration::differences, remedy::Remedy,
-        status::NodeState,
+        NodeName, PlatformKind, Role, Settings, ZonePlan, configuration::differences,
+        remedy::Remedy, status::NodeState,
     },
 };
 
@@ -91,7 +91,7 @@ impl fmt::Display for Report {
 pub async fn examine(home: &Home, settings: &Settings) -> Report {
     let mut report = Report::default();
     machine(&mut report, home);
-    if settings.platform == "docker" {
+    if settings.platform == PlatformKind::Docker {
         let plans: Vec<ZonePlan> = plans(settings).collect();
         in_docker(&mut report, home, settings, &plans).await;
     } else {
@@ -119,7 +119,7 @@ pub async fn in_room(cx: CommandCtx, statuses: Statuses) -> Result {
         format!("pid {}, region {}", std::process::id(), cx.runtime.home.region),
     );
     let nodes = cx.runtime.platform.truth().await;
-    if cx.runtime.platform.name() == "docker" {
+    if cx.runtime.platform.kind() == PlatformKind::Docker {
         let settings = cx.runtime.settings.lock().map(|settings| settings.clone()).ok();
         if let Some(settings) = settings {
             // A bring-up that failed runs nothing: then what it would need is what matters.

@@ -14,7 +14,10 @@ use std::{
 };
 
 use super::home::{Home, HomeError, Lease};
-use crate::platform::{PlatformError, docker, identity::Identity, local, marks};
+use crate::{
+    platform::{PlatformError, docker, identity::Identity, local, marks},
+    region::PlatformKind,
+};
 
 /// The hidden subcommand the guard is started with.
 pub const SUBCOMMAND: &str = "guard";
@@ -35,7 +38,7 @@ impl Guard {
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn start(home: &Home, identity: &Identity, once: Option<&str>) -> io::Result<Self> {
+    pub fn start(home: &Home, identity: &Identity, once: Option<PlatformKind>) -> io::Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         command
             .arg(SUBCOMMAND)
@@ -45,7 +48,7 @@ impl Guard {
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         if let Some(platform) = once {
-            command.args([ONCE, platform]);
+            command.args([ONCE, platform.as_str()]);
         }
         marks::mark(&mut command, &home.region, identity);
         command.spawn().map(Self)
@@ -116,7 +119,7 @@ pub fn outlives_the_room() -> bool {
 pub async fn clear_up(
     home: &Home,
     identity: &Identity,
-    once: Option<&str>,
+    once: Option<PlatformKind>,
 ) -> Result<(), ClearError> {
     let _claim = match (claim(home).await, once) {
         (Heir::Us(claim), _) => Some(claim),
@@ -132,7 +135,7 @@ pub async fn clear_up(
     let _ = local::end_leftovers(&home.folder, identity);
     remove_socket(home)?;
     let Some(platform) = once else { return Ok(()) };
-    if platform == "docker"
+    if platform == PlatformKind::Docker
         && let Err(error) = docker::clear_region(&home.region, identity).await
     {
         if let Ok(mut log) = fs::OpenOptions::new().append(true).open(home.log()) {

@@ -153,12 +153,12 @@ impl Writer {
 mod tests {
     use super::*;
     use crate::region::{
-        Input,
+        Input, PlatformKind,
         history::{HistoryError, read},
     };
 
     fn tick(history: &mut History, at: u64) {
-        let state = State::new("region", "local", 1);
+        let state = State::new("region", PlatformKind::Local, 1);
         history.write(&Moment { at, by: None, input: Input::Tick }, &state);
     }
 

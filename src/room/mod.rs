@@ -68,7 +68,10 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     command::Command,
     platform::{Common, Platform, PlatformError, docker, identity::Identity, local},
-    region::{Settings, ZonePlan, access::Access, event::Severity, reduce::State, status::Phase},
+    region::{
+        PlatformKind, Settings, ZonePlan, access::Access, event::Severity, reduce::State,
+        status::Phase,
+    },
 };
 use home::{Home, HomeError};
 use mailbox::{CommandRequest, Mail, Mailbox};
@@ -99,9 +102,6 @@ pub enum RoomError {
     /// What is to be adopted cannot be, or the engine's servers could not be reached.
     #[error("{0}")]
     Engine(#[from] PlatformError),
-    /// A platform that does not exist (yet).
-    #[error("there is no platform `{0}`: this release has `local` and `docker`")]
-    Platform(String),
 }
 
 /// Claims the region; waits a little for a dying room to let go.
@@ -137,8 +137,8 @@ fn platform(
     let nats_version = settings.nats_version.clone();
     let nats_server = settings.nats_server.clone();
     let cache = home::cache_folder()?;
-    match settings.platform.as_str() {
-        "local" => Ok(Box::new(local::LocalPlatform::new(local::LocalOptions {
+    match settings.platform {
+        PlatformKind::Local => Ok(Box::new(local::LocalPlatform::new(local::LocalOptions {
             common,
             nats_version,
             nats_server,
@@ -146,7 +146,7 @@ fn platform(
             network: settings.network,
             program: std::env::current_exe().unwrap_or_else(|_| "zonedrill".into()),
         }))),
-        "docker" => Ok(Box::new(docker::DockerPlatform::new(docker::DockerOptions {
+        PlatformKind::Docker => Ok(Box::new(docker::DockerPlatform::new(docker::DockerOptions {
             common,
             plans: plans.to_vec(),
             nats_version,
@@ -155,7 +155,9 @@ fn platform(
             adopt: settings.adopt,
             fresh,
         }))),
-        other => Err(RoomError::Platform(other.to_owned())),
+        PlatformKind::External => Err(RoomError::Settings(
+            "somebody else runs this region: `zonedrill --region-file FILE up` looks at it".into(),
+        )),
     }
 }
 
@@ -167,7 +169,7 @@ async fn access(
     identity: &Identity,
 ) -> Result<Access, RoomError> {
     if settings.adopt
-        && settings.platform == "docker"
+        && settings.platform == PlatformKind::Docker
         && let Some(access) = docker::adopted_access(&home.region, identity).await?
     {
         if settings.open && !access.open {
@@ -192,9 +194,9 @@ pub async fn run(home: Home, asked: Settings, once: bool) -> Result<(), RoomErro
     let claim = claim(&home).await?;
     let identity = home.identify()?;
     let fresh = home.kept()?.is_none();
-    let reached = match asked.platform.as_str() {
-        "docker" => docker::reached(asked.publish).await?,
-        _ => None,
+    let reached = match asked.platform {
+        PlatformKind::Docker => docker::reached(asked.publish).await?,
+        PlatformKind::Local | PlatformKind::External => None,
     };
     let (settings, plans) = settle(&home, asked, reached)?;
     let access = access(&home, &settings, &identity).await?;
@@ -213,15 +215,16 @@ pub async fn run(home: Home, asked: Settings, once: bool) -> Result<(), RoomErro
     }
     let socket = server::Socket::bind(&socket_path)
         .map_err(|source| RoomError::Socket { path: socket_path.clone(), source })?;
-    let guard = guard::Guard::start(&home, &identity, once.then_some(&settings.platform))
+    let guard = guard::Guard::start(&home, &identity, once.then_some(settings.platform))
         .inspect_err(|error| tracing::warn!("no guard: {error}"))
         .ok();
 
     let (bus, inbox) = Mailbox::new();
     let started = clock::now_ms();
     let port_base = settings.port_base;
-    let network = (settings.platform == "local").then_some(settings.network);
-    let state = State::new(&home.region, platform.name(), started).open(access.open).over(network);
+    let network = (settings.platform == PlatformKind::Local).then_some(settings.network);
+    let state =
+        State::new(&home.region, settings.platform, started).open(access.open).over(network);
     let first = Arc::new(server::Published::new(state.status(started)));
     let (publish, statuses) = watch::channel(first);
     let wire = Arc::new(server::EventWire::default());

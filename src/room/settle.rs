@@ -84,7 +84,7 @@ pub(super) fn settle(
 mod tests {
     use super::*;
     use crate::{
-        region::{CopyKind, MirrorKind, topology::Network},
+        region::{CopyKind, MirrorKind, PlatformKind, topology::Network},
         room::evidence::LedgerWriter,
     };
 
@@ -96,7 +96,7 @@ mod tests {
         home.create().unwrap();
         let kept = Settings {
             region: "test".into(),
-            platform: "local".into(),
+            platform: PlatformKind::Local,
             network: Network::default(),
             nats_version: "2.15.1".into(),
             nats_server: None,
@@ -115,7 +115,7 @@ mod tests {
         for said in [
             why(Settings { mirror: Some(MirrorKind::Classic), ..kept.clone() }),
             why(Settings { copy: Some(CopyKind::Sources), ..kept.clone() }),
-            why(Settings { platform: "docker".into(), ..kept.clone() }),
+            why(Settings { platform: PlatformKind::Docker, ..kept.clone() }),
             why(Settings { zones: vec!["a".parse().unwrap()], ..kept.clone() }),
             LedgerWriter::open(&home, 1).err().unwrap().to_string(),
         ] {

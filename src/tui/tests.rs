@@ -39,7 +39,7 @@ use crate::{
     },
     drill::replay::tests::story,
     region::{
-        Input, Status,
+        Input, PlatformKind, Status,
         input::{Produced, ZoneAccount},
         reduce::Offenders,
         status::{Counter, Drill, Ledger, LinkState, Pause, Producer, Screen, Verdict},
@@ -357,7 +357,7 @@ fn a_lost_room_is_told_with_the_way_back() {
     let local = said(&status);
     assert!(local.contains("its servers ended with it"), "{local}");
     assert!(local.contains("`zonedrill up` starts it again"), "{local}");
-    (status.platform, status.region) = ("docker".into(), "lab".into());
+    (status.platform, status.region) = (PlatformKind::Docker, "lab".into());
     let docker = said(&status);
     assert!(docker.contains("its containers run on"), "{docker}");
     assert!(docker.contains("`zonedrill --region lab up --adopt` takes them over"), "{docker}");

@@ -10,7 +10,7 @@ use crate::{
         script::Step,
     },
     region::{
-        Actor, Event, EventKind, Input, UnixMs,
+        Actor, Event, EventKind, Input, PlatformKind, UnixMs,
         actor::Via,
         history::{self, Line},
         input::{Concluded, Moment},
@@ -62,7 +62,9 @@ pub fn history(entries: Vec<Entry>, events: &[Event], outcome: Outcome) -> Optio
     told.say(concluded, EventKind::DrillEnded { drill: begin.drill.clone(), verdict, evidence });
     // Stable: at the same moment the record goes first, and the verdict last.
     told.lines.sort_by_key(|(at, ..)| *at);
-    let mut state = State::new(&begin.region, &begin.platform, begin.at);
+    let named = |kind: &&PlatformKind| begin.platform.starts_with(kind.as_str());
+    let platform = PlatformKind::ALL.iter().find(named).copied().unwrap_or_default();
+    let mut state = State::new(&begin.region, platform, begin.at);
     state.apply(begin.at, Input::Phase(Phase::Up));
     let (version, mirror_kind) = (begin.server_version.clone(), begin.mirror_kind);
     let copy_kind = begin.copy_kind;

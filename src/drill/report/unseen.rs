@@ -1,12 +1,12 @@
 //! What a drill on a region of others could not see, and what that takes from its verdicts.
 
 use super::RunReport;
-use crate::region::{NodeName, status::EXTERNAL};
+use crate::region::{NodeName, PlatformKind};
 
 impl RunReport {
     /// Somebody else runs the region.
     fn is_external(&self) -> bool {
-        self.platform == EXTERNAL
+        self.platform == PlatformKind::External.as_str()
     }
 
     /// What a replica is called. In a region of others it is not known which one answered.

@@ -59,7 +59,9 @@ use self::{
     zones::{free_ports, private_folder},
 };
 use super::{Common, Platform, PlatformError, PlatformEvent, Progress, choose_cut};
-use crate::region::{NodeName, ZoneName, ZonePlan, observation::ProcessTruth, topology::CutKind};
+use crate::region::{
+    NodeName, PlatformKind, ZoneName, ZonePlan, observation::ProcessTruth, topology::CutKind,
+};
 
 /// How the docker platform is set up.
 #[derive(Clone, Debug)]
@@ -151,8 +153,8 @@ impl DockerPlatform {
 
 #[async_trait]
 impl Platform for DockerPlatform {
-    fn name(&self) -> &'static str {
-        "docker"
+    fn kind(&self) -> PlatformKind {
+        PlatformKind::Docker
     }
 
     async fn prepare(&self, progress: Progress<'_>) -> Result<String, PlatformError> {

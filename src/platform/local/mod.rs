@@ -56,7 +56,7 @@ use super::{
     choose_cut, identity::Identity,
 };
 use crate::region::{
-    NodeName, ZoneName, ZonePlan,
+    NodeName, PlatformKind, ZoneName, ZonePlan,
     condition::{Feature, LinkCondition},
     observation::ProcessTruth,
     topology::{CutKind, Network, NodePlan, Role},
@@ -221,8 +221,8 @@ impl LocalPlatform {
 
 #[async_trait]
 impl Platform for LocalPlatform {
-    fn name(&self) -> &'static str {
-        "local"
+    fn kind(&self) -> PlatformKind {
+        PlatformKind::Local
     }
 
     async fn prepare(&self, progress: Progress<'_>) -> Result<String, PlatformError> {

@@ -47,11 +47,11 @@ impl State {
 #[cfg(test)]
 mod tests {
     use crate::region::{
-        Input, Role, ZonePlan,
+        Input, PlatformKind, Role, ZonePlan,
         external::{ExternalStream, cutting::ShownBy},
         observation::Observation,
         reduce::State,
-        status::{EXTERNAL, LinkState},
+        status::LinkState,
         topology::CutKind,
     };
 
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn a_link_of_others_is_what_its_ends_tell() {
-        let mut state = State::new("shop", EXTERNAL, 1);
+        let mut state = State::new("shop", PlatformKind::External, 1);
         state.apply(1, Input::ZoneAdded(plan("a", Role::Source, 0)));
         state.apply(1, Input::ZoneAdded(plan("b", Role::Mirror, 1)));
         let b: crate::region::ZoneName = "b".parse().unwrap();

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::region::{
+    PlatformKind,
     names::NodeName,
     observation::{
         ConsumerReport, Consuming, Deliveries, LeafReport, MirrorReport, NodeReport, PeerReport,
@@ -59,7 +60,7 @@ pub(super) fn running(pid: u32) -> ProcessTruth {
 
 impl Lab {
     pub fn new() -> Self {
-        let mut state = State::new("drill", "local", 1_000);
+        let mut state = State::new("drill", PlatformKind::Local, 1_000);
         state.phase(Phase::Starting);
         state.server_version("2.15.1".into());
         state.mirror_kind(MirrorKind::Durable);

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{EXTERNAL, Link, LinkState, MirrorState, NodeState, Phase, Status, Zone, ZoneState};
+use super::{Link, LinkState, MirrorState, NodeState, Phase, Status, Zone, ZoneState};
 use crate::region::{
     UnixMs,
     configuration::gone_at_source,
@@ -91,7 +91,7 @@ impl Status {
 
     /// In a region of others nothing is mended from here.
     fn mendable(&self, mut alarms: Vec<Alarm>) -> Vec<Alarm> {
-        if self.platform == EXTERNAL {
+        if self.is_external() {
             for alarm in &mut alarms {
                 alarm.remedy = None;
             }

@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 use page::{GAP, Page};
 
 use super::{
-    Consumer, EXTERNAL, Flow, Latency, Link, LinkState, Mirror, NodeState, Phase, Producer,
-    Recovery, Status, StepState, Stream, Verdict, Zone, ZoneState,
+    Consumer, Flow, Latency, Link, LinkState, Mirror, NodeState, Phase, Producer, Recovery, Status,
+    StepState, Stream, Verdict, Zone, ZoneState,
 };
 use crate::region::{
     UnixMs,
@@ -31,7 +31,7 @@ pub fn render(status: &Status) -> String {
         page.blank();
         block(&mut page, zone, status);
     }
-    if status.platform == EXTERNAL {
+    if status.is_external() {
         return page.text;
     }
     page.blank();
@@ -79,9 +79,9 @@ fn head(page: &mut Page, status: &Status) {
     facts.extend(kind);
     facts.extend(status.open.then(|| "open: admin may change everything".to_owned()));
     let age = status.at_ms.saturating_sub(status.started_at_ms);
-    facts.push(match status.platform.as_str() {
-        EXTERNAL => format!("looked at for {}", span(age)),
-        _ => format!("room {} old", span(age)),
+    facts.push(match status.is_external() {
+        true => format!("looked at for {}", span(age)),
+        false => format!("room {} old", span(age)),
     });
     page.flow("", &facts, GAP);
     if let Some(why) = &status.failure {

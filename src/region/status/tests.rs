@@ -1,5 +1,6 @@
 use super::*;
 use crate::region::{
+    PlatformKind,
     names::ZoneName,
     topology::{CutKind, DEFAULT_PORT_BASE, ZonePlan},
 };
@@ -23,7 +24,7 @@ fn stream(last_seq: u64, age: u64) -> Stream {
 
 /// Zone a with a source, b cut, c in recovery, d just being added.
 fn sample() -> Status {
-    let mut state = crate::region::reduce::State::new("drill", "local", AT - 754_000);
+    let mut state = crate::region::reduce::State::new("drill", PlatformKind::Local, AT - 754_000);
     for (slot, name) in ["a", "b", "c", "d"].into_iter().enumerate() {
         let name: ZoneName = name.parse().unwrap();
         let role = if slot == 0 { Role::Source } else { Role::Mirror };
@@ -194,7 +195,7 @@ fn the_text_is_for_people() {
 #[test]
 fn a_region_that_failed_to_start_says_why() {
     let mut picture =
-        Status { region: "drill".into(), platform: "local".into(), ..Status::default() };
+        Status { region: "drill".into(), platform: PlatformKind::Local, ..Status::default() };
     picture.phase = Phase::Failed;
     picture.failure = Some(
         "port 15222 (js1-zone-a, clients) is in use by nats-server, pid 4711: end it, or start this region on other ports with `--port-base N`".into(),

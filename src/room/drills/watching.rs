@@ -72,7 +72,7 @@ impl Watched {
             run: runtime.run.to_string(),
             damaged: None,
             region: runtime.home.region.clone(),
-            platform: status.platform.clone(),
+            platform: status.where_it_runs(),
             server_version: status.server_version.clone().unwrap_or_default(),
             mirror_kind: status.mirror_kind.unwrap_or(MirrorKind::Classic),
             copy_kind: status.copy_kind,

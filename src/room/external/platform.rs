@@ -10,7 +10,7 @@ use super::{cutter::Cutter, hook::Healer};
 use crate::{
     platform::{Platform, PlatformError, PlatformEvent, Progress},
     region::{
-        NodeName, ZoneName, ZonePlan, file::Cut, observation::ProcessTruth, status::EXTERNAL,
+        NodeName, PlatformKind, ZoneName, ZonePlan, file::Cut, observation::ProcessTruth,
         topology::CutKind,
     },
     room::{clock::now_ms, mailbox::Mailbox},
@@ -76,8 +76,8 @@ impl ExternalPlatform {
 
 #[async_trait]
 impl Platform for ExternalPlatform {
-    fn name(&self) -> &'static str {
-        EXTERNAL
+    fn kind(&self) -> PlatformKind {
+        PlatformKind::External
     }
 
     async fn prepare(&self, _progress: Progress<'_>) -> Result<String, PlatformError> {

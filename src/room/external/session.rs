@@ -31,13 +31,13 @@ use crate::{
         producer::Producer,
     },
     region::{
-        Actor, Input, MirrorKind, Role, Settings, ZoneName, ZonePlan,
+        Actor, Input, MirrorKind, PlatformKind, Role, Settings, ZoneName, ZonePlan,
         actor::Via,
         external::ExternalStream,
         file::Cut,
         observation::Observation,
         reduce::State,
-        status::{EXTERNAL, Phase},
+        status::Phase,
         topology::{DEFAULT_NATS_VERSION, Network},
     },
     room::{
@@ -148,7 +148,7 @@ impl Session {
             .collect();
 
         let started = now_ms();
-        let state = State::new(&home.region, EXTERNAL, started);
+        let state = State::new(&home.region, PlatformKind::External, started);
         let first = Arc::new(Published::new(state.status(started)));
         let (publish, _statuses) = watch::channel(first);
         let (screens, attached) = watch::channel(BTreeMap::new());
@@ -380,7 +380,7 @@ fn plan(region: &Region, slot: u16, name: ZoneName, subject: &str, consumer: &st
 fn settings(home: &Home, plans: &[ZonePlan]) -> Settings {
     Settings {
         region: home.region.clone(),
-        platform: EXTERNAL.into(),
+        platform: PlatformKind::External,
         network: Network::default(),
         nats_version: DEFAULT_NATS_VERSION.into(),
         nats_server: None,

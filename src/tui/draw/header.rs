@@ -117,7 +117,7 @@ fn parts(scene: Scene<'_>) -> Vec<Part> {
     if status.open {
         add(0, theme.say("open"), theme.warn());
     }
-    if !status.platform.is_empty() {
+    if !status.region.is_empty() {
         add(6, status.where_it_runs(), theme.value());
     }
     if view.connection == Connection::Live {

@@ -17,7 +17,7 @@ use crate::{
         Command,
         keys::{Action, Binding, ScreenAction, When},
     },
-    region::{UnixMs, status::Phase, topology::region_flag},
+    region::{PlatformKind, UnixMs, status::Phase, topology::region_flag},
     tui::{
         format,
         state::{Connection, Overlay},
@@ -152,7 +152,7 @@ pub fn lost(buf: &mut Buffer, area: Rect, why: &str, since_at_ms: UnixMs, scene:
         format!("no connection to the room for {age}: {why}"),
         "everything behind this is as it was then, not as it is".to_owned(),
     ];
-    let contained = status.platform == "docker";
+    let contained = status.platform == PlatformKind::Docker;
     if !ended {
         // A region of processes ends with its room, one of containers does not.
         let what = if contained { "containers run on" } else { "servers ended with it" };

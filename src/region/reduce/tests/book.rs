@@ -1,11 +1,14 @@
 //! What the room writes down: zones, steps, tasks, screens, marks, histories, alarms.
 
 use super::*;
-use crate::region::input::{Concluded, Input};
+use crate::region::{
+    PlatformKind,
+    input::{Concluded, Input},
+};
 
 #[test]
 fn a_new_region_has_four_waiting_conclusions_and_nothing_else() {
-    let state = State::new("drill", "local", 5);
+    let state = State::new("drill", PlatformKind::Local, 5);
     let picture = state.status(9);
     assert_eq!(picture.at_ms, 9);
     assert_eq!(picture.conclusions.len(), 4);
@@ -91,7 +94,7 @@ fn zones_come_in_order_and_go() {
 
 #[test]
 fn the_source_comes_first_whenever_it_is_added() {
-    let mut state = State::new("drill", "local", 0);
+    let mut state = State::new("drill", PlatformKind::Local, 0);
     state.zone_added(0, &plan("b", 1));
     state.zone_added(0, &plan("a", 0));
     assert_eq!(state.peek().zones[0].name, zone("a"));
@@ -99,7 +102,7 @@ fn the_source_comes_first_whenever_it_is_added() {
 
 #[test]
 fn steps_begin_anew_with_every_bring_up() {
-    let mut state = State::new("drill", "local", 0);
+    let mut state = State::new("drill", PlatformKind::Local, 0);
     state.phase(Phase::Starting);
     state.step_started("start zone a");
     state.step_detail("start zone a", "3 of 3 nodes");
@@ -118,7 +121,7 @@ fn steps_begin_anew_with_every_bring_up() {
 
 #[test]
 fn a_zone_that_joins_shows_its_own_steps() {
-    let mut state = State::new("drill", "local", 0);
+    let mut state = State::new("drill", PlatformKind::Local, 0);
     let titles = |state: &State| -> Vec<String> {
         state.peek().steps.iter().map(|step| step.title.clone()).collect()
     };

@@ -86,7 +86,7 @@ fn a_mirror_that_has_never_heard_says_so_until_it_has() {
     lab.observe(Observation::Node { node: node("js1-zone-b"), report: Some(Box::new(c)) });
     assert!(lab.shown("b").mirror.unwrap().heard_at_ms.is_some(), "an earlier leader heard it");
 
-    let mut state = State::new("drill", "local", 0);
+    let mut state = State::new("drill", PlatformKind::Local, 0);
     state.zone_added(0, &plan("a", 0));
     state.zone_added(0, &plan("b", 1));
     for name in ["js1-zone-a", "js1-zone-b"] {

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::region::{
+    PlatformKind,
     history::{self, Begin, Line},
     input::{Input, Moment, Produced, ZoneAccount},
 };
@@ -45,7 +46,7 @@ fn agrees_with_itself(frame: &Status) -> Result<(), TestCaseError> {
 }
 
 fn begun() -> State {
-    let mut state = State::new("drill", "local", 0);
+    let mut state = State::new("drill", PlatformKind::Local, 0);
     for (name, slot) in [("a", 0), ("b", 1), ("c", 2)] {
         state.zone_added(0, &plan(name, slot));
         state.zone_ready(0, &zone(name));
