@@ -43,7 +43,7 @@ use super::{
     actor::Person,
     configuration::Kind,
     names::ZoneName,
-    topology::{CopyKind, MirrorKind, Network, Role},
+    topology::{CopyKind, MirrorKind, Network},
 };
 
 /// One consistent picture of a region: the whole of `status --json`.
@@ -148,7 +148,7 @@ impl Status {
     /// The source zone, once it is laid out.
     #[must_use]
     pub fn source(&self) -> Option<&Zone> {
-        self.zones.iter().find(|z| z.role == Role::Source)
+        self.zones.iter().find(|z| z.is_hub())
     }
 }
 
