@@ -164,6 +164,11 @@ async fn examine(
                 let (zone, retention) = (name.clone(), retention.clone());
                 found.unjudged.push(Unjudged::NotKept { zone, retention });
             }
+            // Of two that take messages each has what the other lacks.
+            (_, Ok(_)) if is_apart(plan) && statuses.borrow().status.writable().len() > 1 => {
+                let (zone, source) = (name.clone(), source.name.clone());
+                found.unjudged.push(Unjudged::NotCompared { zone, source });
+            }
             (_, Ok(_)) if is_apart(plan) => found.apart.push(name.clone()),
             (Ok((Stream::Read(there), _)), Ok((Stream::Read(here), _))) if !is_source => {
                 let of = |zone| cx.runtime.zone(zone).map(|zone| zone.client.clone());

@@ -42,10 +42,11 @@ async fn parted(region: &Region) {
     assert!(told.contains("left behind"), "{told}");
     region.ok("produce 101 130 --interval 1ms");
     region.ok("heal b");
-    region.wait("the split is told", SOON, |_| {
-        let told = flowing(&region.ok("status"));
-        told.contains("SPLIT BRAIN") && told.contains("fence a")
+    region.wait("the split is told", SOON, |status| {
+        status["word"] == "SPLIT BRAIN" && status["alarms"][0]["remedy"] == "fence a"
     });
+    // Each has what the other lacks: neither is called whole.
+    assert_ne!(region.run(&["verify", "b"]).code, 0);
 }
 
 async fn salvaged(region: &Region) {
