@@ -9,7 +9,7 @@ use super::words::{Cli, OTHERS};
 use crate::{lang::Lang, region::topology::DEFAULT_NATS_VERSION};
 
 /// A line to type for each command.
-const EXAMPLES: [(&str, &str); 66] = [
+const EXAMPLES: [(&str, &str); 70] = [
     ("attach", "zonedrill attach --observe"),
     ("observe", "zonedrill observe --metrics 127.0.0.1:9555"),
     ("guest", "zonedrill guest --as tom"),
@@ -47,6 +47,10 @@ const EXAMPLES: [(&str, &str); 66] = [
     ("nudge", "zonedrill nudge b"),
     ("repair", "zonedrill repair all"),
     ("promote", "zonedrill promote b --rebuild-dedup"),
+    ("fence", "zonedrill fence a"),
+    ("salvage", "zonedrill salvage a"),
+    ("failback", "zonedrill failback b"),
+    ("switchover", "zonedrill switchover b"),
     ("produce move", "zonedrill produce move b --resend 50"),
     ("verify", "zonedrill verify b"),
     ("inspect node", "zonedrill inspect node js2-zone-b"),

@@ -225,7 +225,7 @@ fn offer_values(
         "zone" => {
             // The source has no link to cut, heal, nudge or take away.
             let mirrors_only = place.path.last().is_some_and(|verb| {
-                ["cut", "impair", "heal", "nudge", "promote", "remove", "durable", "link"]
+                ["cut", "impair", "heal", "nudge", "remove", "durable", "link"]
                     .contains(&verb.as_str())
             });
             for zone in around.zones.iter().skip(usize::from(mirrors_only)) {

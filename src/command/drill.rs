@@ -19,12 +19,15 @@ pub const LARGEST_SCALE: u64 = 100_000;
 
 /// The drills zonedrill comes with, and what each is about. A user's own are known to the room
 /// only.
-pub(super) const DRILLS: [(&str, &str); 10] = [
+pub(super) const DRILLS: [(&str, &str); 13] = [
     ("cut", "both zones go on consuming while the link is cut"),
     ("heal", "nothing lost, duplicated or reordered after a heal"),
     ("independent", "the zones' consumers move independently"),
     ("grow", "a zone joins and the producer notices nothing"),
     ("failover", "the source is lost, a copy takes over; the region stays so"),
+    ("switchover", "another zone takes the messages, and gives them back"),
+    ("rolling", "each server is stopped and started again, under load"),
+    ("stepdowns", "leaders step down again and again, under load"),
     ("slow", "a thin line under a backlog that clears as forecast"),
     ("halfopen", "one direction is silent until the servers notice"),
     ("flap", "the link comes and goes while messages flow"),
@@ -177,7 +180,7 @@ impl Sabotage {
 pub enum DrillWords {
     /// Run drills, one after the other; the exit code is the verdict
     Run {
-        /// cut, heal, independent, grow, failover, slow, halfopen, flap, unnoticed, blackhole, your own; `all` (the first four), `conditions` (the last five)
+        /// cut, heal, independent, grow, failover, switchover, rolling, stepdowns, slow, halfopen, flap, unnoticed, blackhole, your own; `all` (the first four), `conditions` (the last five)
         #[arg(required = true)]
         names: Vec<String>,
         /// The mirror zone they are about [default: the first that can be drilled]

@@ -103,6 +103,10 @@ impl TryFrom<Verb> for Command {
             Verb::Promote { zone, rebuild_dedup, force, follow } => {
                 Self::Promote { zone, rebuild_dedup, force, follow }
             }
+            Verb::Fence { zone, force } => Self::Fence { zone, force },
+            Verb::Salvage { zone } => Self::Salvage { zone },
+            Verb::Failback { zone, force } => Self::Failback { zone, force },
+            Verb::Switchover { zone } => Self::Switchover { zone },
             Verb::Verify { zone, json, from, to, max_rate } => {
                 Self::Verify { zone, json, extent: Extent { from, to, max_rate } }
             }
@@ -229,6 +233,12 @@ impl fmt::Display for Command {
                 let force = flag(*force, " --force");
                 write!(f, "promote {zone}{rebuild}{force}{}", flag(*follow, " --follow"))
             }
+            Self::Fence { zone, force } => write!(f, "fence {zone}{}", flag(*force, " --force")),
+            Self::Salvage { zone } => write!(f, "salvage {zone}"),
+            Self::Failback { zone, force } => {
+                write!(f, "failback {zone}{}", flag(*force, " --force"))
+            }
+            Self::Switchover { zone } => write!(f, "switchover {zone}"),
             Self::ProducerMove { zone, resend: 0 } => write!(f, "produce move {zone}"),
             Self::ProducerMove { zone, resend } => {
                 write!(f, "produce move {zone} --resend {resend}")

@@ -21,6 +21,7 @@ pub mod grammar;
 mod impair;
 pub mod inspect;
 pub mod keys;
+mod node;
 mod produce;
 pub mod recording;
 mod search;
@@ -38,6 +39,7 @@ pub use self::{
     drill::{Drill, DrillMatrix, DrillRun, Sabotage},
     impair::Impair,
     inspect::Inspect,
+    node::{Group, NodeAct},
     produce::Produce,
     recording::{CastFormat, Control, Record, ScreenSize},
     search::{DrillSearch, Family},
@@ -140,6 +142,26 @@ pub enum Command {
         /// The producer publishes there then.
         follow: bool,
     },
+    /// Make a zone's stream take no messages.
+    Fence {
+        zone: ZoneName,
+        /// Also the only one that takes messages, and the one that is produced into.
+        force: bool,
+    },
+    /// Publish what only a fenced zone holds in the zone that takes messages.
+    Salvage {
+        zone: ZoneName,
+    },
+    /// Make a fenced zone a copy again.
+    Failback {
+        zone: ZoneName,
+        /// Also where it holds messages without an id, which go with its stream.
+        force: bool,
+    },
+    /// Fence the zone that takes messages, and let this one take them.
+    Switchover {
+        zone: ZoneName,
+    },
     /// Publish into another zone from now on.
     ProducerMove {
         zone: ZoneName,
@@ -194,6 +216,10 @@ impl Command {
             | Self::Stepdown { zone, .. }
             | Self::Nudge { zone }
             | Self::ProducerMove { zone, .. }
+            | Self::Fence { zone, .. }
+            | Self::Salvage { zone }
+            | Self::Failback { zone, .. }
+            | Self::Switchover { zone }
             | Self::Promote { zone, .. } => Some(zone),
             Self::Node { node, .. } => Some(&node.zone),
             Self::Heal { zone } | Self::Repair { zone } | Self::Verify { zone, .. } => {
@@ -239,9 +265,16 @@ impl Command {
             Self::Drill(Drill::Run(run)) if run.names.iter().any(|name| name == "failover") => {
                 Err("it ends the source")
             }
+            Self::Drill(Drill::Run(run)) if run.names.iter().any(|name| name == "switchover") => {
+                Err("it decides which stream takes messages")
+            }
             Self::ZoneRemove { .. } => Err("it removes data"),
             Self::Promote { .. } => Err("it makes a second stream that takes messages"),
-            Self::ProducerMove { .. } => Err("it decides which stream takes messages"),
+            Self::ProducerMove { .. }
+            | Self::Fence { .. }
+            | Self::Salvage { .. }
+            | Self::Failback { .. }
+            | Self::Switchover { .. } => Err("it decides which stream takes messages"),
             Self::Kick { .. } | Self::Control(Control::Take | Control::Hold) => {
                 Err("only the region's owner does it")
             }
@@ -318,6 +351,10 @@ impl Command {
                 | Self::Nudge { .. }
                 | Self::Repair { .. }
                 | Self::Promote { .. }
+                | Self::Fence { .. }
+                | Self::Salvage { .. }
+                | Self::Failback { .. }
+                | Self::Switchover { .. }
                 | Self::ProducerMove { .. }
                 // Somebody else's messages would count as the drill's where receipts are counted.
                 | Self::Produce(_)
@@ -327,61 +364,14 @@ impl Command {
     /// Takes something away; a key asks once before giving it.
     #[must_use]
     pub fn is_destructive(&self) -> bool {
-        matches!(self, Self::Down { .. } | Self::ZoneRemove { .. } | Self::Promote { .. })
-            || matches!(self, Self::Node { act, .. } if *act != NodeAct::Start && *act != NodeAct::Thaw)
-    }
-}
-
-/// What can be done to a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NodeAct {
-    /// End it without warning (SIGKILL).
-    Kill,
-    /// Suspend it (SIGSTOP): its connections stay open, nothing answers.
-    Freeze,
-    /// Resume it.
-    Thaw,
-    /// End it in order (SIGTERM).
-    Stop,
-    Start,
-}
-
-impl NodeAct {
-    /// The word of the command language.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Kill => "kill",
-            Self::Freeze => "freeze",
-            Self::Thaw => "thaw",
-            Self::Stop => "stop",
-            Self::Start => "start",
-        }
-    }
-}
-
-/// Raft groups of a zone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Group {
-    /// The source's stream.
-    Stream,
-    /// A mirror zone's stream.
-    Mirror,
-    /// The zone's durable consumer.
-    Consumer,
-    /// The zone's meta group.
-    Meta,
-}
-
-impl Group {
-    /// The word of the command language.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Stream => "stream",
-            Self::Mirror => "mirror",
-            Self::Consumer => "consumer",
-            Self::Meta => "meta",
-        }
+        matches!(
+            self,
+            Self::Down { .. }
+                | Self::ZoneRemove { .. }
+                | Self::Promote { .. }
+                | Self::Fence { .. }
+                | Self::Failback { .. }
+                | Self::Switchover { .. }
+        ) || matches!(self, Self::Node { act, .. } if *act != NodeAct::Start && *act != NodeAct::Thaw)
     }
 }

@@ -7,7 +7,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{Ledger, message::MessageId, producer::Producer, record::Record, set::NumberSet};
+use super::{
+    Ledger,
+    message::{MessageId, RunId},
+    producer::Producer,
+    record::Record,
+    set::NumberSet,
+};
 use crate::region::{UnixMs, ZoneName};
 
 /// Acknowledgements of the main line whose times are remembered.
@@ -64,10 +70,24 @@ pub struct Named {
 }
 
 impl Named {
-    fn add(&mut self, ledger: &Ledger, producer: u32, numbers: &NumberSet) {
+    /// These messages.
+    #[must_use]
+    pub fn of(ids: Vec<MessageId>) -> Self {
+        let mut sets: BTreeMap<(RunId, u32), NumberSet> = BTreeMap::new();
+        for MessageId { run, producer, number } in ids {
+            sets.entry((run, producer)).or_default().insert(number, 1);
+        }
+        let mut all = Self::default();
+        for ((run, producer), numbers) in &sets {
+            all.add(run, *producer, numbers);
+        }
+        all
+    }
+
+    fn add(&mut self, run: &RunId, producer: u32, numbers: &NumberSet) {
         self.count += numbers.len();
         for (n, c) in numbers.runs().take(NAMED - self.ids.len().min(NAMED)) {
-            let id = MessageId { run: ledger.run().clone(), producer, number: n };
+            let id = MessageId { run: run.clone(), producer, number: n };
             self.ids.push(match c {
                 1 => id.to_string(),
                 _ => format!("{id}..{}", n + (c - 1)),
@@ -100,6 +120,14 @@ impl Ledger {
     /// The zones that were promoted.
     pub fn promoted(&self) -> impl Iterator<Item = &ZoneName> {
         self.lines.iter().map(|line| &line.zone)
+    }
+
+    /// Up to this sequence of the source two zones hold the same: where the first of them was promoted;
+    /// 0 if none was.
+    #[must_use]
+    pub fn parted_after(&self, zones: &[ZoneName; 2]) -> u64 {
+        let of = self.lines.iter().filter(|line| zones.contains(&line.zone));
+        of.map(|line| line.after).min().unwrap_or(0)
     }
 
     /// Takes what is of promoted zones; whether the main ledger is not to take it any more.
@@ -211,13 +239,13 @@ impl Ledger {
             let (received, moved) = receipts.map_or_else(Default::default, |receipts| {
                 (receipts.received.clone(), receipts.moved.clone())
             });
-            all.owed.add(self, producer.id, &owed);
+            all.owed.add(self.run(), producer.id, &owed);
             let missing = owed.without(&producer.acked).without(&received);
-            all.missing.add(self, producer.id, &missing);
+            all.missing.add(self.run(), producer.id, &missing);
             all.resent += resent.len();
             all.known += resent.common_len(&known);
             let twice = resent.common(&producer.moved.with(&moved));
-            all.stored_twice.add(self, producer.id, &twice);
+            all.stored_twice.add(self.run(), producer.id, &twice);
             let main = self.place_in_list(producer.id).map(|p| &self.producers[p]);
             all.acked += main.map_or(0, Producer::only_elsewhere);
         }

@@ -26,6 +26,7 @@ pub mod promote;
 pub mod renumbering;
 pub mod repair;
 pub mod replicas;
+pub mod salvage;
 pub mod streams;
 mod system;
 mod wire;

@@ -40,7 +40,7 @@ use crate::{
     command::Produce,
     ledger::message::RunId,
     region::{
-        Role, ZoneName, ZonePlan,
+        ZoneName, ZonePlan,
         access::USER,
         input::Connection,
         renumbering::Renumbering,
@@ -167,7 +167,7 @@ impl Target {
     /// A zone, over this connection.
     #[must_use]
     pub fn new(client: Client, zone: &ZonePlan, map: Option<watch::Receiver<Renumbering>>) -> Self {
-        let (servers, source) = (zone.urls(), zone.role == Role::Source);
+        let (servers, source) = (zone.urls(), zone.is_hub());
         let (stream, subject) = (zone.stream().to_owned(), Subject::from(zone.subject()));
         let zone = Some(zone.name.clone());
         Self { client, servers, zone, stream, subject, source, map, resend: 0 }

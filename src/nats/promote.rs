@@ -1,9 +1,9 @@
-//! Whether a zone's stream knows the ids of messages it holds: a promoted mirror does not, so that a
-//! producer's retry is stored a second time (nats-facts §V).
+//! Whether a zone's stream takes messages, and whether it knows the ids of those it holds: a promoted
+//! mirror does not, so that a producer's retry is stored a second time (nats-facts §V).
 
 use std::time::Duration;
 
-use async_nats::{Client, HeaderMap, Request, header::NATS_MESSAGE_ID};
+use async_nats::{Client, HeaderMap, Request, StatusCode, header::NATS_MESSAGE_ID};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
@@ -28,6 +28,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 const NO_MESSAGE: u64 = 10037;
 /// JetStream: "wrong last sequence".
 const WRONG_LAST_SEQUENCE: u64 = 10071;
+/// The header in which a message says at which sequence the stream must end.
+const EXPECTED_LAST: &str = "Nats-Expected-Last-Sequence";
 /// A stream that ends at this sequence there is none.
 const IMPOSSIBLE: u64 = 1 << 62;
 
@@ -68,6 +70,35 @@ pub async fn remembers(client: &Client, zone: &ZonePlan) -> Result<Memory, NatsE
     }
 }
 
+/// Sends a message that a stream which takes messages would answer, and never store; returns when
+/// nobody takes it.
+///
+/// # Errors
+/// When somebody still answers after 20 s, or the zone is not reached.
+pub async fn refuses(client: &Client, zone: &ZonePlan) -> Result<(), NatsError> {
+    let began = Instant::now();
+    loop {
+        let mut headers = HeaderMap::new();
+        headers.insert(EXPECTED_LAST, IMPOSSIBLE.to_string());
+        let request = Request::new().headers(headers).timeout(Some(REQUEST_TIMEOUT));
+        let why = match client.send_request(DRILL_SUBJECT, request).await.map_err(Failure::from) {
+            Err(Failure::NoResponders) => return Ok(()),
+            Err(failure) => failure.words(),
+            Ok(reply) if reply.status == Some(StatusCode::NO_RESPONDERS) => return Ok(()),
+            Ok(reply) => format!("it was answered: {}", String::from_utf8_lossy(&reply.payload)),
+        };
+        if began.elapsed() >= PATIENCE {
+            return Err(NatsError::NoAnswer {
+                whom: zone.domain(),
+                what: format!("refuse a message on {DRILL_SUBJECT}"),
+                waited: began.elapsed(),
+                why,
+            });
+        }
+        sleep(PAUSE).await;
+    }
+}
+
 async fn once(client: &Client) -> Result<Memory, Failure> {
     let subject = format!("$JS.API.STREAM.MSG.GET.{STREAM}");
     let body = json!({"last_by_subj": DRILL_SUBJECT});
@@ -86,7 +117,7 @@ async fn once(client: &Client) -> Result<Memory, Failure> {
     }
     let mut headers = HeaderMap::new();
     headers.insert(NATS_MESSAGE_ID, id.as_str());
-    headers.insert("Nats-Expected-Last-Sequence", IMPOSSIBLE.to_string());
+    headers.insert(EXPECTED_LAST, IMPOSSIBLE.to_string());
     let request = Request::new().headers(headers).payload(payload).timeout(Some(REQUEST_TIMEOUT));
     let reply = client.send_request(DRILL_SUBJECT, request).await.map_err(Failure::from)?;
     let unreadable = |error: serde_json::Error| Failure::Unreadable(error.to_string());

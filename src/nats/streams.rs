@@ -47,7 +47,7 @@ pub struct MirrorReady {
     pub nudged: bool,
 }
 
-/// Makes the source stream (or finds it as it should be).
+/// Makes a stream that copies nothing (or finds it as it should be).
 ///
 /// # Errors
 /// [`NatsError::OtherStream`] if one of that name is something else; otherwise when the zone
@@ -57,7 +57,7 @@ pub async fn create_source(client: &Client, zone: &ZonePlan) -> Result<(), NatsE
     let domain = zone.domain();
     // A leader that has just been elected drops what reaches it first; a lost order costs a second.
     stream_info(client, &domain, deadline).await?;
-    let config = wanted::source_stream();
+    let config = wanted::own_stream(zone.role);
     create_stream(client, &domain, &config, deadline, "the region's source").await
 }
 
@@ -287,7 +287,10 @@ pub(super) async fn delete_consumer(
 }
 
 /// Deletes the stream in the client's own zone; one that is not there is fine.
-pub(super) async fn delete_stream(client: &Client, whom: &str) -> Result<(), NatsError> {
+///
+/// # Errors
+/// When the zone refuses or does not answer within [`SET_UP_DEADLINE`].
+pub async fn delete_stream(client: &Client, whom: &str) -> Result<(), NatsError> {
     let subject = format!("$JS.API.STREAM.DELETE.{STREAM}");
     delete(client, subject, whom, &format!("delete the stream `{STREAM}`")).await
 }

@@ -5,7 +5,7 @@ use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, context, value
 use crate::region::{
     ZonePlan,
     access::{Access, LEAF_USER, LOOKER, ROUTE_USER, SYSTEM_USER, Secrets, USER},
-    topology::{ACCOUNT, NodePlan, Role, STREAM},
+    topology::{ACCOUNT, NodePlan, STREAM},
 };
 
 const TEMPLATE: &str = include_str!("../../config/nats-server.conf");
@@ -74,10 +74,7 @@ pub fn render(zone: &ZonePlan, node: &NodePlan, values: &Values<'_>) -> Result<S
             version,
             node => node.name.to_string(),
             domain => zone.domain(),
-            role => match zone.role {
-                Role::Source => "source",
-                Role::Mirror | Role::Promoted => "mirror",
-            },
+            role => if zone.is_hub() { "source" } else { "mirror" },
             listen_host => values.listen_host,
             client_port => node.client_port,
             cluster_port => node.cluster_port,
@@ -146,6 +143,7 @@ fn escape(text: &str) -> Result<String, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::region::Role;
 
     fn access() -> Access {
         let secret = |name: &str| format!("{name}-secret");
@@ -155,7 +153,8 @@ mod tests {
     }
 
     fn rendered(role: Role, version: &str, store_dir: &str) -> Result<String, Error> {
-        let zone = ZonePlan::new("b".parse().unwrap(), role, 1, 15222).with_access(&access());
+        let slot = u16::from(role != Role::Source);
+        let zone = ZonePlan::new("b".parse().unwrap(), role, slot, 15222).with_access(&access());
         let values = Values {
             version,
             listen_host: "127.0.0.1",

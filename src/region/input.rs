@@ -13,7 +13,7 @@ use super::{
     observation::{Consuming, Observation},
     reduce::Offenders,
     status::{Audit, Drill, Ledger, Pause, Phase, Producer, Screen, Task, Verdict},
-    topology::{CopyKind, CutKind, MirrorKind, ZonePlan},
+    topology::{CopyKind, CutKind, MirrorKind, Role, ZonePlan},
 };
 
 /// One input.
@@ -56,7 +56,12 @@ pub enum Input {
     },
     ZoneAdded(ZonePlan),
     ZoneReady(ZoneName),
-    /// A zone's copy was made a stream of its own.
+    /// A zone takes part otherwise.
+    RoleTaken {
+        zone: ZoneName,
+        role: Role,
+    },
+    /// A zone's copy was made a stream of its own, as histories of before 0.3 tell it.
     Promoted(ZoneName),
     ZoneRemoving(ZoneName),
     ZoneRemoved(ZoneName),

@@ -29,6 +29,7 @@ pub mod reduce;
 pub mod remedy;
 pub mod renumbering;
 pub mod rights;
+pub mod role;
 pub mod status;
 pub mod storm;
 pub mod topology;

@@ -40,7 +40,7 @@ use super::{
     past,
     status::{Conclusion, Mark, MarkKind, Phase, Status, Verdict, Zone, ZoneState},
     storm::Storm,
-    topology::{Network, PlatformKind, Role},
+    topology::{Network, PlatformKind},
 };
 
 pub use self::book::Offenders;
@@ -169,7 +169,7 @@ impl State {
             }
             Observation::Stream { zone, version, at_ms, report } => {
                 if let Some(i) = self.index(&zone) {
-                    if self.status.zones[i].role == Role::Source {
+                    if self.status.zones[i].is_hub() {
                         self.server_version(version);
                     }
                     // An observer's clock may be ahead of the owner's by a hair.
@@ -252,7 +252,7 @@ impl State {
     }
 
     fn source_index(&self) -> Option<usize> {
-        self.status.zones.iter().position(|zone| zone.role == Role::Source)
+        self.status.zones.iter().position(|zone| zone.is_hub())
     }
 
     /// Whether the zone's changes are part of something announced otherwise: a bring-up's steps,

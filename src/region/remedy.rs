@@ -19,6 +19,10 @@ pub enum Remedy {
     Heal(ZoneName),
     Nudge(ZoneName),
     Repair(ZoneName),
+    /// Makes a zone take no messages.
+    Fence(ZoneName),
+    /// Brings what a fenced zone holds alone to the one that takes messages.
+    Salvage(ZoneName),
     ResumeConsumer(ZoneName),
     /// Lifts the rate that a consumer is held to.
     FreeConsumer(ZoneName),
@@ -40,6 +44,8 @@ impl fmt::Display for Remedy {
             Self::Heal(zone) => write!(f, "heal {zone}"),
             Self::Nudge(zone) => write!(f, "nudge {zone}"),
             Self::Repair(zone) => write!(f, "repair {zone}"),
+            Self::Fence(zone) => write!(f, "fence {zone}"),
+            Self::Salvage(zone) => write!(f, "salvage {zone}"),
             Self::ResumeConsumer(zone) => write!(f, "consumer resume {zone}"),
             Self::FreeConsumer(zone) => write!(f, "consumer rate {zone} max"),
             Self::StopProducing => f.write_str("produce stop"),
@@ -68,6 +74,8 @@ impl Remedy {
             Self::Heal(_) => "restores the link",
             Self::Nudge(_) => "hurries it",
             Self::Repair(_) => "mends it",
+            Self::Fence(_) => "makes it refuse messages",
+            Self::Salvage(_) => "publishes what it holds alone",
             Self::ResumeConsumer(_) => "goes on",
             Self::FreeConsumer(_) => "lifts it",
             Self::StopProducing => "ends that",
@@ -103,6 +111,8 @@ impl Remedy {
             Self::Heal(zone()),
             Self::Nudge(zone()),
             Self::Repair(zone()),
+            Self::Fence(zone()),
+            Self::Salvage(zone()),
             Self::ResumeConsumer(zone()),
             Self::FreeConsumer(zone()),
             Self::StopProducing,
@@ -120,6 +130,8 @@ impl Remedy {
                 | Self::Heal(_)
                 | Self::Nudge(_)
                 | Self::Repair(_)
+                | Self::Fence(_)
+                | Self::Salvage(_)
                 | Self::ResumeConsumer(_)
                 | Self::FreeConsumer(_)
                 | Self::StopProducing

@@ -43,7 +43,7 @@ use super::{
     actor::Person,
     configuration::Kind,
     names::ZoneName,
-    topology::{CopyKind, MirrorKind, Network, PlatformKind, Role},
+    topology::{CopyKind, MirrorKind, Network, PlatformKind},
 };
 
 /// One consistent picture of a region: the whole of `status --json`.
@@ -150,7 +150,7 @@ impl Status {
     /// The source zone, once it is laid out.
     #[must_use]
     pub fn source(&self) -> Option<&Zone> {
-        self.zones.iter().find(|z| z.role == Role::Source)
+        self.zones.iter().find(|z| z.is_hub())
     }
 }
 

@@ -7,11 +7,14 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-pub use super::copy::{CopyKind, MirrorKind};
 use super::{
     access::Access,
     external::ExternalStream,
     names::{NodeName, ZoneName},
+};
+pub use super::{
+    copy::{CopyKind, MirrorKind},
+    role::Role,
 };
 
 /// The region when none is named.
@@ -27,6 +30,8 @@ pub fn region_flag(region: &str) -> String {
 pub const STREAM: &str = "EVENTS_REGION";
 /// The subjects the source stream listens on.
 pub const SUBJECTS: &str = "EVENTS.REGION.>";
+/// The subjects of a fenced stream, on which nobody publishes.
+pub const FENCED_SUBJECTS: &str = "FENCED.EVENTS.REGION.>";
 /// The subject drill messages are published on.
 pub const DRILL_SUBJECT: &str = "EVENTS.REGION.drill";
 /// The account that holds the stream, in every zone.
@@ -41,18 +46,6 @@ const ZONE_STRIDE: u16 = 10;
 const KIND_STRIDE: u16 = 1000;
 /// The most zones a region can have; keeps client ports clear of the cluster ports above them.
 pub const MOST_ZONES: usize = 26;
-
-words! {
-    /// How a zone takes part in the region.
-    pub enum Role {
-        /// Holds the stream that producers write to.
-        Source = "source",
-        /// Holds a copy of it.
-        Mirror = "mirror",
-        /// Held a copy, which was made a stream of its own that producers can write to.
-        Promoted = "promoted",
-    }
-}
 
 /// How servers look whether the other end of a connection is still there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -294,11 +287,17 @@ impl ZonePlan {
         Self { copy, ..self }
     }
 
+    /// All links lead to it: it was the source to begin with, whatever it is now.
+    #[must_use]
+    pub fn is_hub(&self) -> bool {
+        self.slot == 0
+    }
+
     /// Its stream counts messages by itself, so that its sequences are not the source's
     /// (nats-facts §T).
     #[must_use]
     pub fn renumbers(&self) -> bool {
-        self.role != Role::Source && self.copy == CopyKind::Sources
+        !self.is_hub() && self.copy == CopyKind::Sources
     }
 
     /// The same plan, published at another address.

@@ -149,8 +149,7 @@ async fn bring_up(
     runtime.keep_plans()?;
     // All zones' elections run at the same time; the source's stream is there before the first
     // mirror is (a mirror made before its source waits half a minute, nats-facts §D).
-    let (source, mirrors): (Vec<_>, Vec<_>) =
-        plans.iter().partition(|plan| plan.role == Role::Source);
+    let (source, mirrors): (Vec<_>, Vec<_>) = plans.iter().partition(|plan| plan.is_hub());
     let source = *source.first().ok_or_else(|| Failure::Broken("no source zone".into()))?;
     let (source_ready, wait) = watch::channel(false);
     let raise_source = async {
@@ -172,7 +171,7 @@ async fn bring_up(
             let client = connect(plan).await?;
             // An error here means that the source failed, which ends everything anyway.
             let _ = wait.wait_for(|ready| *ready).await;
-            if plan.role == Role::Promoted {
+            if plan.role != Role::Mirror {
                 return open_promoted(cx, source, plan, client, None).await;
             }
             open_mirror(cx, source, plan, client).await
@@ -341,7 +340,7 @@ async fn open_zone(
         let deliveries = deliveries.filter(|came| came.count >= count).or(Some(told));
         report.send_replace(work::Report { deliveries, connections, ..Default::default() });
     }
-    if plan.role == Role::Source {
+    if plan.is_hub() && runtime.producer().is_err() {
         // A connection of its own, so that nothing else can disturb it or be mistaken for it.
         let connection = zone_client(plan, Login::App, "zonedrill producer").await?;
         let producer =

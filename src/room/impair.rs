@@ -20,7 +20,7 @@ use crate::{
     command::units::format_duration,
     nats::echo::{self, Answer},
     region::{
-        Input, Role, ZoneName, ZonePlan,
+        Input, ZoneName, ZonePlan,
         condition::{
             LinkCondition,
             measured::Echo,
@@ -109,7 +109,7 @@ pub fn watch(
     client: &async_nats::Client,
     stop: &CancellationToken,
 ) {
-    if plan.role == Role::Source {
+    if plan.is_hub() {
         return;
     }
     let (source, zone, client) = (source.clone(), plan.name.clone(), client.clone());

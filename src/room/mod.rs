@@ -31,7 +31,9 @@ pub mod drain;
 pub mod drills;
 pub mod evidence;
 pub mod external;
+mod failback;
 pub mod failure;
+mod fence;
 pub mod guard;
 pub mod history;
 pub mod home;
@@ -47,12 +49,15 @@ pub mod region_file;
 pub mod repair;
 pub mod roles;
 pub mod runtime;
+mod salvage;
 pub mod server;
 mod settle;
 pub mod state_actor;
+mod switchover;
 pub mod task;
 pub mod verify;
 pub mod work;
+mod zone_role;
 pub mod zones;
 
 use std::{

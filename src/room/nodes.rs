@@ -77,7 +77,7 @@ pub fn explain_js_off(runtime: &Runtime, node: NodeName) {
 pub async fn stepdown(cx: CommandCtx, zone: ZoneName, group: Group) -> Result {
     let plan = cx.runtime.plan(&zone)?;
     let wrong = match (group, plan.role) {
-        (Group::Mirror, Role::Source | Role::Promoted) => Some("stream"),
+        (Group::Mirror, Role::Source | Role::Promoted | Role::Fenced) => Some("stream"),
         (Group::Stream, Role::Mirror) => Some("mirror"),
         _ => None,
     };
@@ -104,9 +104,10 @@ pub async fn stepdown(cx: CommandCtx, zone: ZoneName, group: Group) -> Result {
 /// # Errors
 /// When the zone is no mirror, or elects nobody in time.
 pub async fn nudge(cx: CommandCtx, zone: ZoneName) -> Result {
-    if cx.runtime.mirror_plan(&zone)?.role == Role::Promoted {
+    let role = cx.runtime.mirror_plan(&zone)?.role;
+    if role != Role::Mirror {
         return Err(Failure::Refused(format!(
-            "zone {zone} is promoted and copies nothing: there is nothing to hurry"
+            "zone {zone} is {role} and copies nothing: there is nothing to hurry"
         )));
     }
     let runtime = cx.runtime.zone(&zone)?;

@@ -35,6 +35,11 @@ const FIRST_ACK: Duration = Duration::from_secs(20);
 pub async fn move_to(cx: CommandCtx, zone: ZoneName, resend: u64, statuses: Statuses) -> Result {
     let plan = cx.runtime.plan(&zone)?;
     let producer = cx.runtime.producer()?;
+    if plan.role == Role::Fenced {
+        return Err(Failure::Refused(format!(
+            "zone {zone} is fenced and takes no messages: `promote {zone}` makes it take them again"
+        )));
+    }
     if plan.role == Role::Mirror {
         return Err(Failure::Refused(format!(
             "zone {zone} is a copy and takes no messages: `promote {zone}` makes it a stream that does"
@@ -46,7 +51,7 @@ pub async fn move_to(cx: CommandCtx, zone: ZoneName, resend: u64, statuses: Stat
     has_quorum(&statuses.borrow().status, &plan).map_err(Failure::Refused)?;
     let given = tokio::time::Instant::now();
     target(&cx, &plan, resend).await?;
-    cx.runtime.producer_moved((plan.role != Role::Source).then(|| zone.clone()))?;
+    cx.runtime.producer_moved((!plan.is_hub()).then(|| zone.clone()))?;
     let moved = format!("the producer publishes into zone {zone}");
     if cx.runtime.jobs.borrow().is_empty() {
         let idle = "; nothing is being produced, so nothing was sent again";

@@ -1,28 +1,28 @@
-//! `promote`: a zone's copy becomes a stream that producers can write to, where the source is lost.
+//! `promote`: a zone's copy becomes a stream that producers can write to, where the source is lost; a
+//! fenced zone becomes one again.
 
 use std::time::{Duration, Instant};
 
 use super::{
-    bringup::{open_promoted, watch_zone},
     clock::now_ms,
     drain::has_quorum,
     drills::Statuses,
     failure::Failure,
     produce,
     task::{CommandCtx, Completion, Result},
+    zone_role,
 };
 use crate::{
     ledger::record::Record,
     nats::{
         audit::{self, Numbers},
-        configuration::wanted,
         leaders,
         promote::{Memory, remembers},
         streams,
     },
     platform::version_at_least,
     region::{
-        Input, Role, Status, ZoneName, ZonePlan, format::seconds, remedy::Remedy, status::NodeState,
+        Role, Status, ZoneName, ZonePlan, format::seconds, remedy::Remedy, status::NodeState,
     },
 };
 
@@ -52,36 +52,25 @@ pub struct Asked {
 /// refuses or does not answer; when the ids are not known after a rebuild.
 pub async fn promote(cx: CommandCtx, asked: Asked, statuses: Statuses) -> Result {
     let zone = &asked.zone;
-    let plan = cx.runtime.mirror_plan(zone)?;
+    let plan = cx.runtime.plan(zone)?;
     {
         let published = statuses.borrow();
-        may_be(&published.status, &plan, &asked).map_err(Failure::Refused)?;
+        may_be(&cx, &published.status, &plan, &asked).map_err(Failure::Refused)?;
         has_quorum(&published.status, &plan).map_err(Failure::Refused)?;
     }
     let mut lines = Vec::new();
-    if plan.role == Role::Mirror {
+    if !plan.role.takes_messages() {
         let began = Instant::now();
-        let open = cx.runtime.zone(zone)?;
-        let busy = || Failure::Refused(format!("zone {zone} is being repaired: wait for that"));
-        let made = open.configuration.made().ok_or_else(busy)?;
-        let client = open.client.clone();
-        let plan = ZonePlan { role: Role::Promoted, ..plan.clone() };
-        // What it is made into is no change by another hand.
-        open.configuration.begin_repair();
-        let updated = streams::update(&client, &plan, &wanted::source_stream()).await;
-        if let Err(error) = updated {
-            open.configuration.is_made(made);
-            return Err(error.into());
-        }
-        drop(open);
+        let plan = ZonePlan { role: zone_role::that_takes_messages(&plan), ..plan.clone() };
+        zone_role::change_stream(&cx, &plan).await?;
+        let client = cx.runtime.zone(zone)?.client.clone();
         note_promotion(&cx, &plan, &client).await?;
         let took = seconds(began.elapsed().as_millis() as u64);
-        cx.runtime.promoted(zone)?;
-        cx.bus().tell(Input::Promoted(zone.clone()));
-        reopen(&cx, &plan, client).await?;
+        zone_role::take(&cx, &plan).await?;
         lines.push(format!("zone {zone} takes messages of its own since {took} after the command"));
         lines.extend(left_behind(&cx, zone).await);
-        if has_quorum(&statuses.borrow().status, &cx.runtime.source_plan()?).is_ok() {
+        let source = cx.runtime.source_plan()?;
+        if !plan.is_hub() && has_quorum(&statuses.borrow().status, &source).is_ok() {
             clear_source(&cx, &plan).await;
         }
     }
@@ -120,8 +109,24 @@ pub async fn promote(cx: CommandCtx, asked: Asked, statuses: Statuses) -> Result
 }
 
 /// Why a zone may not be promoted now, and what to do.
-fn may_be(status: &Status, plan: &ZonePlan, asked: &Asked) -> std::result::Result<(), String> {
+fn may_be(
+    cx: &CommandCtx,
+    status: &Status,
+    plan: &ZonePlan,
+    asked: &Asked,
+) -> std::result::Result<(), String> {
     let zone = &plan.name;
+    if plan.role == Role::Source {
+        return Err(format!("zone {zone} is the source: it takes messages already"));
+    }
+    if plan.role == Role::Fenced {
+        return match zone_role::writable(cx, status, zone) {
+            Err(others) if others.is_empty() => Ok(()),
+            _ if asked.force => Ok(()),
+            Ok(other) => Err(fenced_beside(zone, &other.name)),
+            Err(others) => Err(fenced_beside(zone, &others[0].name)),
+        };
+    }
     if plan.role == Role::Promoted {
         return if asked.rebuild_dedup {
             Ok(())
@@ -131,12 +136,7 @@ fn may_be(status: &Status, plan: &ZonePlan, asked: &Asked) -> std::result::Resul
             ))
         };
     }
-    let version = status.server_version.as_deref().unwrap_or_default();
-    if !version_at_least(version, PROMOTES_FROM) {
-        return Err(format!(
-            "nats-server {version} cannot make a copy a stream of its own, 2.12 and later can: `down`, then `zonedrill up --nats-version 2.15.1`"
-        ));
-    }
+    can(status)?;
     let linked = status
         .zone(zone)
         .and_then(|zone| zone.link.as_ref())
@@ -153,12 +153,36 @@ fn may_be(status: &Status, plan: &ZonePlan, asked: &Asked) -> std::result::Resul
     Ok(())
 }
 
-/// Writes down from where on the zone's sequences are its own.
+/// Whether the servers can make a copy a stream of its own.
+///
+/// # Errors
+/// Which can.
+pub fn can(status: &Status) -> std::result::Result<(), String> {
+    let version = status.server_version.as_deref().unwrap_or_default();
+    if !version_at_least(version, PROMOTES_FROM) {
+        return Err(format!(
+            "nats-server {version} cannot make a copy a stream of its own, 2.12 and later can: `down`, then `zonedrill up --nats-version 2.15.1`"
+        ));
+    }
+    Ok(())
+}
+
+fn fenced_beside(zone: &ZoneName, other: &ZoneName) -> String {
+    format!(
+        "zone {zone} is fenced because zone {other} takes messages: `fence {other} --force` comes first; `promote {zone} --force` makes it a second one"
+    )
+}
+
+/// Writes down from where on the zone's sequences are its own; one that was promoted before goes on in
+/// its line.
 async fn note_promotion(
     cx: &CommandCtx,
     plan: &ZonePlan,
     client: &async_nats::Client,
 ) -> std::result::Result<(), Failure> {
+    if plan.is_hub() {
+        return Ok(());
+    }
     let described = audit::describe(client, Numbers::of(plan)).await;
     let described = described.map_err(|error| Failure::Broken(error.to_string()))?;
     let record = Record::Promoted { z: plan.name.clone(), s: described.last_seq, at: now_ms() };
@@ -178,24 +202,6 @@ async fn left_behind(cx: &CommandCtx, zone: &ZoneName) -> Option<String> {
             "left behind{ms}: {count} {what} ({ids}); lost, unless their producer sends them again"
         )
     })
-}
-
-/// The zone's consumer and watches begin anew, for a zone of another kind.
-async fn reopen(
-    cx: &CommandCtx,
-    plan: &ZonePlan,
-    client: async_nats::Client,
-) -> std::result::Result<(), Failure> {
-    let source = cx.runtime.source_plan()?;
-    let before = cx.runtime.zone(&plan.name)?;
-    let held = *before.control.borrow();
-    cx.runtime.retire(&plan.name).await;
-    let told = before.report.borrow().clone();
-    drop(before);
-    watch_zone(cx, plan);
-    open_promoted(cx, &source, plan, client, Some(told)).await?;
-    cx.runtime.zone(&plan.name)?.control.send_replace(held);
-    Ok(())
 }
 
 /// Removes the zone's durable at the source, if that still answers.

@@ -174,14 +174,14 @@ impl Runtime {
         locked(&self.plans).clone()
     }
 
-    /// The source's plan.
+    /// The plan of the zone that copies follow and all links lead to.
     ///
     /// # Errors
     /// When there is none, which a region cannot be without.
     pub fn source_plan(&self) -> Result<ZonePlan, Failure> {
         self.plans()
             .into_iter()
-            .find(|plan| plan.role == Role::Source)
+            .find(|plan| plan.is_hub())
             .ok_or_else(|| Failure::Broken("the region has no source zone".into()))
     }
 
@@ -203,7 +203,7 @@ impl Runtime {
     /// When there is no such zone, or it is the source.
     pub fn mirror_plan(&self, zone: &ZoneName) -> Result<ZonePlan, Failure> {
         let plan = self.plan(zone)?;
-        if plan.role == Role::Source {
+        if plan.is_hub() {
             return Err(Failure::Refused(format!("zone {zone} is the source: name a mirror zone")));
         }
         Ok(plan)
@@ -237,14 +237,14 @@ impl Runtime {
         Ok(self.keep(&plans)?)
     }
 
-    /// Notes that a zone was promoted, and writes all down.
+    /// Notes that a zone takes part otherwise, and writes all down.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn promoted(&self, zone: &ZoneName) -> Result<(), Failure> {
+    pub fn take_role(&self, zone: &ZoneName, role: Role) -> Result<(), Failure> {
         let mut plans = locked(&self.plans);
         for plan in plans.iter_mut().filter(|plan| plan.name == *zone) {
-            plan.role = Role::Promoted;
+            plan.role = role;
         }
         Ok(self.keep(&plans)?)
     }

@@ -2,6 +2,7 @@
 //! order, lets the pure reducer change the state, and publishes what came of it.
 
 mod commands;
+mod moving;
 mod platform;
 mod possible;
 

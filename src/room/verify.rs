@@ -41,7 +41,7 @@ use crate::{
         audit::{self, Described, Numbers},
         replicas::read_replicas,
     },
-    region::{Input, Status, ZoneName, ZonePlan},
+    region::{Input, Role, Status, ZoneName, ZonePlan},
 };
 
 /// How often an examination is made again because the ledger moved under it.
@@ -137,6 +137,7 @@ async fn examine(
         let progress = |at| {
             cx.progress(format!("zone {}: waiting for sequence {target}, at {at}", plan.name));
         };
+        let target = if is_apart(plan) { end_of(cx, plan, statuses).await } else { target };
         outlooks.push(drain(cx, plan, target, statuses, progress).await);
     }
     // A zone that cannot be read must not hide the others' accounts.
@@ -163,6 +164,12 @@ async fn examine(
                 let (zone, retention) = (name.clone(), retention.clone());
                 found.unjudged.push(Unjudged::NotKept { zone, retention });
             }
+            // Of two that take messages each has what the other lacks.
+            (_, Ok(_)) if is_apart(plan) && statuses.borrow().status.writable().len() > 1 => {
+                let (zone, source) = (name.clone(), source.name.clone());
+                found.unjudged.push(Unjudged::NotCompared { zone, source });
+            }
+            (_, Ok(_)) if is_apart(plan) => found.apart.push(name.clone()),
             (Ok((Stream::Read(there), _)), Ok((Stream::Read(here), _))) if !is_source => {
                 let of = |zone| cx.runtime.zone(zone).map(|zone| zone.client.clone());
                 let clients = (of(&source.name)?, of(name)?);
@@ -177,7 +184,8 @@ async fn examine(
             }
             _ => {}
         }
-        let unread = own.as_ref().err().or(reference.as_ref().err()).cloned();
+        let there = reference.as_ref().err().filter(|_| !is_apart(plan));
+        let unread = own.as_ref().err().or(there).cloned();
         let stream = own.ok().map(|(stream, _)| stream);
         let account = Account { name: name.clone(), acked, outlook, unread, stream, fidelity };
         let floor = floor(&statuses.borrow().status, name);
@@ -266,6 +274,16 @@ async fn describe(
     Ok(described)
 }
 
+/// It took messages that others lack, or lacks what others took: no other stream is like its own.
+fn is_apart(plan: &ZonePlan) -> bool {
+    matches!(plan.role, Role::Promoted | Role::Fenced)
+}
+
+/// The last sequence of a zone's own stream; 0 if it does not answer, which reading it tells.
+async fn end_of(cx: &CommandCtx, plan: &ZonePlan, statuses: &Statuses) -> u64 {
+    describe(cx, plan, statuses).await.map_or(0, |described| described.last_seq)
+}
+
 /// A zone's stream, and what each of its replicas holds.
 type ZoneRead = std::result::Result<(Stream, Vec<ReplicaFinding>), String>;
 
@@ -281,7 +299,7 @@ async fn read_mirror(
     let own = describe(cx, plan, statuses).await?;
     // The source is asked after the mirror: while messages are produced, it is never behind.
     let there = describe(cx, source, statuses).await;
-    let beyond = there.is_ok_and(|source| own.last_seq > source.last_seq);
+    let beyond = is_apart(plan) || there.is_ok_and(|source| own.last_seq > source.last_seq);
     let to = if beyond { target.max(own.last_seq) } else { target };
     read(cx, plan, &own, to, statuses).await
 }

@@ -9,7 +9,7 @@ use crate::{
         wind::NOTHING_TO_WIND,
     },
     region::{
-        Role, Status,
+        Status,
         status::{LinkState, NodeState, Replay},
     },
     tui::state::ViewState,
@@ -73,7 +73,7 @@ pub fn fill(template: &str, view: &ViewState, status: &Status) -> Result<String,
         line = line.replace("{cut|heal}", if cut { "heal" } else { "cut" });
     }
     if line.contains("{--zone}") {
-        let mirror = zone.filter(|zone| zone.role != Role::Source);
+        let mirror = zone.filter(|zone| !zone.is_hub());
         let words = mirror.map_or_else(String::new, |zone| format!("--zone {}", zone.name));
         let filled = line.replace("{--zone}", &words);
         filled.trim_end().clone_into(&mut line);

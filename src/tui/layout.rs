@@ -11,7 +11,6 @@ use crate::{
     region::{
         Status,
         status::{Phase, StepState, Zone},
-        topology::Role,
     },
 };
 
@@ -255,7 +254,7 @@ impl Plan {
             *to += more;
             *spare -= more * each;
         };
-        let mirrors = status.zones.iter().filter(|z| z.role != Role::Source).count();
+        let mirrors = status.zones.iter().filter(|z| !z.is_hub()).count();
         // What each zone consumes, and what each mirror lacks.
         let bands = u16::try_from(zones + mirrors).unwrap_or(u16::MAX);
         // The steps of a zone that joins stand in the graphs's place, if it has one, so that

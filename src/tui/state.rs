@@ -17,7 +17,6 @@ use crate::{
     region::{
         NodeName, Status, UnixMs, ZoneName,
         status::{Drill, Node, Zone},
-        topology::Role,
     },
     room::protocol::Outcome,
 };
@@ -328,7 +327,7 @@ impl ViewState {
 #[must_use]
 pub fn names(status: &Status) -> (Vec<ZoneName>, Vec<NodeName>) {
     let mut zones: Vec<&Zone> = status.zones.iter().collect();
-    zones.sort_by_key(|z| z.role != Role::Source);
+    zones.sort_by_key(|z| !z.is_hub());
     (
         zones.iter().map(|z| z.name.clone()).collect(),
         zones.iter().flat_map(|z| z.nodes.iter().map(|n| n.name.clone())).collect(),

@@ -25,7 +25,6 @@ use crate::{
     region::{
         Status, UnixMs,
         status::{Drill, Screen},
-        topology::Role,
     },
     room::protocol::{Message, Outcome},
 };
@@ -273,7 +272,7 @@ fn bound(view: &mut ViewState, status: &Status, binding: &Binding, now: UnixMs) 
             let zone = view.focused(status);
             if binding.when == When::Mirror
                 && let Some(zone) = zone
-                && zone.role == Role::Source
+                && zone.is_hub()
             {
                 let why = format!("zone {} is the source: focus a mirror zone", zone.name);
                 view.say(why, Some(Outcome::Refused), now);

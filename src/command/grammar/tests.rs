@@ -169,6 +169,10 @@ fn command() -> impl Strategy<Value = Command> {
                 Command::Promote { zone, rebuild_dedup, force, follow }
             }
         ),
+        (zone(), any::<bool>()).prop_map(|(zone, force)| Command::Fence { zone, force }),
+        zone().prop_map(|zone| Command::Salvage { zone }),
+        (zone(), any::<bool>()).prop_map(|(zone, force)| Command::Failback { zone, force }),
+        zone().prop_map(|zone| Command::Switchover { zone }),
         (zone(), 0u64..9).prop_map(|(zone, resend)| Command::ProducerMove { zone, resend }),
         (proptest::option::of(zone()), any::<bool>(), extent())
             .prop_map(|(zone, json, extent)| Command::Verify { zone, json, extent }),
@@ -279,6 +283,9 @@ fn odd_word() -> impl Strategy<Value = String> {
         "stepdown",
         "nudge",
         "promote",
+        "fence",
+        "salvage",
+        "--force",
         "move",
         "--resend",
         "verify",

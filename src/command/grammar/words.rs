@@ -102,6 +102,32 @@ pub enum Verb {
         #[arg(long)]
         follow: bool,
     },
+    /// Make a zone's stream take no messages, where another zone took over
+    Fence {
+        /// The zone
+        zone: ZoneName,
+        /// Also the only zone that takes messages, or the one that the producer publishes into
+        #[arg(long)]
+        force: bool,
+    },
+    /// Publish what a fenced zone holds alone in the zone that takes messages, under the same ids
+    Salvage {
+        /// The fenced zone
+        zone: ZoneName,
+    },
+    /// Make a fenced zone a copy again; its stream is deleted, its consumer begins anew
+    Failback {
+        /// The fenced zone
+        zone: ZoneName,
+        /// Also where it holds messages without an id, which are gone then
+        #[arg(long)]
+        force: bool,
+    },
+    /// Let another zone take the messages, as planned: fence, wait until it has all, promote, move the producer
+    Switchover {
+        /// The zone that takes them then: a copy, or a fenced zone
+        zone: ZoneName,
+    },
     /// Account for every message: lost, duplicated, reordered, corrupt
     Verify {
         /// Only this zone

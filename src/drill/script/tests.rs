@@ -182,7 +182,17 @@ fn the_four_conclusions_are_there_at_any_scale() {
     let scripts = library::builtin();
     let names: Vec<&str> = scripts.iter().map(|script| script.name.as_str()).collect();
     assert_eq!(names[..4], ["cut", "heal", "independent", "grow"]);
-    let more = ["failover", "slow", "halfopen", "flap", "unnoticed", "blackhole"];
+    let more = [
+        "failover",
+        "switchover",
+        "rolling",
+        "stepdowns",
+        "slow",
+        "halfopen",
+        "flap",
+        "unnoticed",
+        "blackhole",
+    ];
     assert_eq!(names[4..], more);
     for (number, script) in (1..).zip(&scripts) {
         assert_eq!(script.conclusion, Some(number).filter(|number| *number <= 5));

@@ -1,7 +1,7 @@
 //! A promoted zone has a line of its own.
 
 use crate::{
-    ledger::{Ledger, account::Account, record::Record},
+    ledger::{Ledger, account::Account, promotion::Named, record::Record},
     region::{UnixMs, ZoneName},
 };
 
@@ -137,4 +137,19 @@ fn acknowledgements_that_are_written_late_count_where_they_belong() {
     let ledger = apply(promoted(), &[acked("zone-a", 11, 2, 11, false, 150)]);
     let told = ledger.promotion(&zone("b")).unwrap();
     assert_eq!((told.owed.count, told.owed_ms, told.missing.count), (4, Some(50), 4));
+}
+
+#[test]
+fn two_zones_part_where_the_first_of_them_was_promoted() {
+    let ledger = apply(promoted(), &[Record::Promoted { z: zone("c"), s: 5, at: 300 }]);
+    let parted = |one: &str, other: &str| ledger.parted_after(&[zone(one), zone(other)]);
+    assert_eq!((parted("a", "b"), parted("c", "b"), parted("a", "d")), (8, 5, 0));
+}
+
+#[test]
+fn messages_are_named_by_runs_of_their_numbers() {
+    let ids = ["k3f9q2-p2-7", "k3f9q2-p1-9", "k3f9q2-p1-10", "k3f9q2-p2-5"];
+    let named = Named::of(ids.iter().map(|id| id.parse().unwrap()).collect());
+    assert_eq!(named.count, 4);
+    assert_eq!(named.ids, ["k3f9q2-p1-9..10", "k3f9q2-p2-5", "k3f9q2-p2-7"]);
 }

@@ -8,7 +8,7 @@ use crate::region::{
         Configuration, Consumer, ConsumerConfig, External, Origin, OriginConsumer, StreamConfig,
     },
     names::NODES_PER_ZONE,
-    topology::{STREAM, SUBJECTS},
+    topology::{FENCED_SUBJECTS, STREAM, SUBJECTS},
 };
 
 /// Within this time the source recognises a message id it has stored. Longer than any planned
@@ -27,17 +27,19 @@ const MIRROR_HEARTBEAT: Duration = Duration::from_secs(1);
 /// The zone's stream: the source's own, or the mirror.
 #[must_use]
 pub fn stream(source: &ZonePlan, zone: &ZonePlan, kind: MirrorKind) -> StreamConfig {
-    match zone.role {
-        Role::Source | Role::Promoted => source_stream(),
-        Role::Mirror => mirror_stream(source, zone, kind),
+    if zone.role == Role::Mirror {
+        mirror_stream(source, zone, kind)
+    } else {
+        own_stream(zone.role)
     }
 }
 
-/// The source's stream.
+/// A stream that copies nothing: one that producers write to, or a fenced one.
 #[must_use]
-pub fn source_stream() -> StreamConfig {
+pub fn own_stream(role: Role) -> StreamConfig {
+    let subjects = if role == Role::Fenced { FENCED_SUBJECTS } else { SUBJECTS };
     StreamConfig {
-        subjects: vec![SUBJECTS.into()],
+        subjects: vec![subjects.into()],
         duplicate_window: nanos(DUPLICATE_WINDOW),
         ..any_stream()
     }

@@ -177,11 +177,11 @@ fn the_data(volumes: &[String], names: &Names, folder: &Path, fresh: bool) -> (H
 
 async fn the_ports(engine: &Engine, names: &Names, plans: &[ZonePlan]) -> (How, String) {
     use super::zones;
-    use crate::{platform::local::ports, region::Role};
+    use crate::platform::local::ports;
     let mut taken = Vec::new();
     for plan in plans {
         for node in &plan.nodes {
-            let leaf = (plan.role == Role::Source).then_some(node.leaf_port);
+            let leaf = plan.is_hub().then_some(node.leaf_port);
             for port in [node.client_port].into_iter().chain(leaf) {
                 let owner = containers::publisher(&engine.docker, node.published, port).await;
                 if owner.is_some() || !zones::is_free(node, port) {

@@ -158,7 +158,7 @@ mod tests {
             nodes => zone.nodes.iter().map(node).collect::<Vec<_>>(),
             region => names.region(),
             zone => zone.name.as_str(),
-            role => match zone.role { Role::Source => "source", Role::Mirror | Role::Promoted => "mirror" },
+            role => if zone.is_hub() { "source" } else { "mirror" },
             zone_network => names.zone_network(&zone.name),
             wan => names.wan(),
         };

@@ -21,11 +21,7 @@ use super::{
 };
 use crate::{
     platform::{PlatformError, banner::probe_banner},
-    region::{
-        ZoneName, ZonePlan,
-        observation::ProcessState,
-        topology::{NodePlan, Role},
-    },
+    region::{ZoneName, ZonePlan, observation::ProcessState, topology::NodePlan},
 };
 
 /// How long a node of a cut zone has to answer its clients.
@@ -103,10 +99,7 @@ impl DockerPlatform {
     /// A mirror zone, which alone has a link.
     fn linked(&self, name: &ZoneName) -> Result<Arc<Zone>, PlatformError> {
         let zone = self.zone(name)?;
-        match zone.plan.role {
-            Role::Source => Err(PlatformError::NoLink(name.clone())),
-            Role::Mirror | Role::Promoted => Ok(zone),
-        }
+        if zone.plan.is_hub() { Err(PlatformError::NoLink(name.clone())) } else { Ok(zone) }
     }
 
     /// A cut zone must keep its clients: where the engine took their ports along, the cut would test

@@ -27,10 +27,7 @@ use super::{
 };
 use crate::{
     platform::PlatformError,
-    region::{
-        ZonePlan,
-        topology::{NodePlan, Role},
-    },
+    region::{ZonePlan, topology::NodePlan},
 };
 
 /// Where a server finds its configuration.
@@ -186,10 +183,7 @@ impl DockerPlatform {
         node: &NodePlan,
         user: String,
     ) -> ContainerCreateBody {
-        let role = match zone.role {
-            Role::Source => "source",
-            Role::Mirror | Role::Promoted => "mirror",
-        };
+        let role = if zone.is_hub() { "source" } else { "mirror" };
         let mut labels = self.names.labels();
         labels.extend(
             [
@@ -201,7 +195,7 @@ impl DockerPlatform {
             ]
             .map(|(label, value)| (label.to_owned(), value)),
         );
-        let leaf = (zone.role == Role::Source).then_some((LEAF_PORT, node.leaf_port));
+        let leaf = zone.is_hub().then_some((LEAF_PORT, node.leaf_port));
         let published: Vec<(u16, u16)> =
             [(CLIENT_PORT, node.client_port)].into_iter().chain(leaf).collect();
         let ports = published.iter().map(|(inside, outside)| {

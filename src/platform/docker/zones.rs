@@ -27,7 +27,7 @@ use crate::{
     region::{
         NodeName, ZoneName, ZonePlan,
         observation::ProcessState,
-        topology::{NodePlan, Role, region_flag},
+        topology::{NodePlan, region_flag},
     },
 };
 
@@ -302,7 +302,7 @@ impl DockerPlatform {
 /// Was a mirror zone left cut: is none of its containers on the network of the links?
 fn is_found_cut(plan: &ZonePlan, found: &[Found]) -> bool {
     let mut of_it = found.iter().filter(|one| one.node.zone == plan.name).peekable();
-    plan.role != Role::Source && of_it.peek().is_some() && of_it.all(|one| !one.on_wan)
+    !plan.is_hub() && of_it.peek().is_some() && of_it.all(|one| !one.on_wan)
 }
 
 /// Could a port of the node be published? Yes at another machine's address: that is for its engine
@@ -318,7 +318,7 @@ pub(super) async fn free_ports(
     zone: &ZonePlan,
 ) -> Result<(), PlatformError> {
     for node in &zone.nodes {
-        let leaf = (zone.role == Role::Source).then_some((node.leaf_port, "leafnodes"));
+        let leaf = zone.is_hub().then_some((node.leaf_port, "leafnodes"));
         for (port, kind) in [(node.client_port, "clients")].into_iter().chain(leaf) {
             // Engines without a proxy of their own take a port that looks free.
             let container = containers::publisher(docker, node.published, port).await;

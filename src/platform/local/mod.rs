@@ -59,7 +59,7 @@ use crate::region::{
     NodeName, PlatformKind, ZoneName, ZonePlan,
     condition::{Feature, LinkCondition},
     observation::ProcessTruth,
-    topology::{CutKind, Network, NodePlan, Role},
+    topology::{CutKind, Network, NodePlan},
 };
 
 /// How the local platform is set up.
@@ -248,7 +248,7 @@ impl Platform for LocalPlatform {
 
     async fn check_zone(&self, zone: &ZonePlan) -> Result<(), PlatformError> {
         for node in &zone.nodes {
-            let leaf = (zone.role == Role::Source).then_some((node.leaf_port, "leafnodes"));
+            let leaf = zone.is_hub().then_some((node.leaf_port, "leafnodes"));
             let kinds = [(node.client_port, "clients"), (node.cluster_port, "cluster")];
             for (port, kind) in kinds.into_iter().chain(leaf) {
                 if !ports::is_free(port) {

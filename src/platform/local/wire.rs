@@ -44,7 +44,7 @@ use super::launch::Namespaces;
 use crate::{
     platform::{Common, LinkStats, PlatformError, PlatformEvent, marks},
     region::{
-        Role, ZonePlan,
+        ZonePlan,
         condition::{Feature, LinkCondition, measured::EndCount},
         topology::{CutKind, NodePlan},
     },
@@ -192,7 +192,7 @@ impl Wire {
             wire: self,
             doors: doors::Doors::default(),
         };
-        let source = zone.role == Role::Source;
+        let source = zone.is_hub();
         let doors = zone.nodes.iter().zip(addresses).flat_map(|(node, inside)| {
             let ports = [Some(node.client_port), Some(node.cluster_port)];
             let all = ports.into_iter().chain([source.then_some(node.leaf_port)]).flatten();

@@ -18,7 +18,7 @@ use crate::{
     region::{
         ZonePlan,
         condition::LinkCondition,
-        topology::{CutKind, NodePlan, Role},
+        topology::{CutKind, NodePlan},
     },
 };
 
@@ -50,12 +50,11 @@ impl Zone {
     /// Its servers are on loopback, its link is a relay.
     pub async fn with_a_relay(plan: &ZonePlan, source: &ZonePlan) -> io::Result<Self> {
         let leaf = |node: &NodePlan| SocketAddr::from((Ipv4Addr::LOCALHOST, node.leaf_port));
-        let place = match plan.role {
-            Role::Source => Place::Bare,
-            Role::Mirror | Role::Promoted => {
-                let targets: Vec<_> = source.nodes.iter().map(leaf).collect();
-                Place::Relay(Relay::start(&targets).await?)
-            }
+        let place = if plan.is_hub() {
+            Place::Bare
+        } else {
+            let targets: Vec<_> = source.nodes.iter().map(leaf).collect();
+            Place::Relay(Relay::start(&targets).await?)
         };
         Ok(Self { plan: plan.clone(), place, turn: Mutex::new(()) })
     }
@@ -95,7 +94,7 @@ impl Zone {
     fn carrier(&self) -> Result<Carrier<'_>, PlatformError> {
         match &self.place {
             Place::Relay(relay) => Ok(Carrier::Relay(relay)),
-            Place::Wire(site) if self.plan.role != Role::Source => Ok(Carrier::Wire(site)),
+            Place::Wire(site) if !self.plan.is_hub() => Ok(Carrier::Wire(site)),
             Place::Wire(_) | Place::Bare => Err(PlatformError::NoLink(self.plan.name.clone())),
         }
     }

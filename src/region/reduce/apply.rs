@@ -6,6 +6,7 @@ use crate::region::{
     event::EventKind,
     input::{Concluded, Input, ZoneAccount},
     status::{Drill, Verdict},
+    topology::Role,
 };
 
 impl State {
@@ -40,7 +41,8 @@ impl State {
             Input::StepFailed { title, why } => self.step_failed(&title, &why),
             Input::ZoneAdded(plan) => self.zone_added(now, &plan),
             Input::ZoneReady(zone) => self.zone_ready(now, &zone),
-            Input::Promoted(zone) => self.promoted(&zone),
+            Input::RoleTaken { zone, role } => self.role_taken(&zone, role),
+            Input::Promoted(zone) => self.role_taken(&zone, Role::Promoted),
             Input::ZoneRemoving(zone) => self.zone_removing(&zone),
             Input::ZoneRemoved(zone) => self.zone_removed(now, &zone),
             Input::TaskStarted(task) => self.task_started(task),

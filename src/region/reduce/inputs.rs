@@ -1,7 +1,9 @@
 //! The room's own doings: phases, steps, zones, tasks, marks, producer, consumers, ledger, screens.
 
 use super::{
-    Change, FURTHER_CONCLUSIONS, State, ZoneBook, book::Offenders, flow, note, set, set_quietly,
+    Change, FURTHER_CONCLUSIONS, State, ZoneBook,
+    book::{MirrorBook, Offenders},
+    flow, note, set, set_quietly,
 };
 use crate::region::{
     UnixMs,
@@ -68,7 +70,7 @@ impl State {
         if self.status.phase == Phase::Up && alone {
             self.status.steps.clear();
         }
-        let (source, mirror) = (plan.role == Role::Source, plan.role == Role::Mirror);
+        let (source, mirror) = (plan.is_hub(), plan.role == Role::Mirror);
         // What others run is shown as far as it is told.
         let ours = !plan.nodes.is_empty() || plan.external.is_some();
         let zone = Zone {
@@ -99,9 +101,7 @@ impl State {
         // The source first, then in the order of their ports.
         let zones = &mut self.status.zones;
         let place = (zones.iter().zip(&self.books))
-            .position(|(other, book)| {
-                other.role != Role::Source && (source || book.slot > plan.slot)
-            })
+            .position(|(other, book)| !other.is_hub() && (source || book.slot > plan.slot))
             .unwrap_or(zones.len());
         zones.insert(place, zone);
         self.books.insert(place, ZoneBook::new(plan));
@@ -118,18 +118,22 @@ impl State {
         Vec::new()
     }
 
-    /// A zone is being removed.
-    pub(super) fn promoted(&mut self, zone: &ZoneName) -> Vec<EventKind> {
+    /// A zone takes part otherwise.
+    pub(super) fn role_taken(&mut self, zone: &ZoneName, role: Role) -> Vec<EventKind> {
         let Some(i) = self.index(zone) else { return Vec::new() };
         let zone = &mut self.status.zones[i];
-        zone.role = Role::Promoted;
-        (zone.mirror, zone.recovery) = (None, None);
-        self.books[i].clock = None;
-        self.books[i].source_pending = None;
+        zone.role = role;
+        zone.mirror = (role == Role::Mirror).then(Mirror::default);
+        zone.recovery = None;
+        let book = &mut self.books[i];
+        (book.clock, book.source_pending, book.mirror) = (None, None, MirrorBook::default());
+        // What it was told to hold before is of another stream.
+        book.words.clear();
         self.touch();
         Vec::new()
     }
 
+    /// A zone is being removed.
     pub(super) fn zone_removing(&mut self, zone: &ZoneName) -> Vec<EventKind> {
         self.zone_state(zone, ZoneState::Removing);
         Vec::new()

@@ -7,7 +7,6 @@ use crate::region::{
     names::NodeName,
     observation::{NodeReport, ProcessState, ProcessTruth},
     status::{Container, MarkKind, Mirror, NodeState},
-    topology::Role,
 };
 
 /// The raft groups whose leaders are followed.
@@ -196,9 +195,7 @@ impl State {
         }
         self.elect(i, events);
         let leads = self.books[i].leader.now == Some(node.number);
-        if self.status.server_version.is_none()
-            || leads && self.status.zones[i].role == Role::Source
-        {
+        if self.status.server_version.is_none() || leads && self.status.zones[i].is_hub() {
             self.server_version(report.version);
         }
         match &report.stream {

@@ -75,7 +75,7 @@ impl State {
             book.keep_word(at_ms, report.last_seq);
             let emptied = had.is_some_and(|had| had > report.last_seq);
             book.receipts_fit(zone.ledger.received, report.last_seq, replaced || emptied);
-            if zone.role == Role::Source {
+            if zone.is_hub() {
                 source_replaced = replaced;
             } else if let Some(mirror) = &mut zone.mirror {
                 // A stream that is no mirror (any more) hears from nobody.
@@ -130,8 +130,8 @@ impl State {
             change = change.max(timeless).max(set(shown, told));
             book.elsewhere.told(now, report.deliveries, report.leader.as_deref());
         }
-        let first = (first && zone.role == Role::Source).then_some(report.last_seq);
-        if zone.role == Role::Source {
+        let first = (first && zone.is_hub()).then_some(report.last_seq);
+        if zone.is_hub() {
             for (zone, book) in self.status.zones.iter().zip(&mut self.books) {
                 let holds = zone.stream.as_ref().is_some_and(|stream| stream.last_seq > 0);
                 book.mirror.source_replaced |=

@@ -11,7 +11,7 @@ use crate::region::{
     status::{
         Audit, Flow, Latency, Ledger, LinkState, MirrorState, NodeState, Producer, Screen, Task,
     },
-    topology::{CutKind, DEFAULT_PORT_BASE, MirrorKind, ZonePlan},
+    topology::{CutKind, DEFAULT_PORT_BASE, MirrorKind, Role, ZonePlan},
 };
 
 mod book;

@@ -37,6 +37,8 @@ words! {
         Stuck = "STUCK",
         /// A link was cut by a command.
         Cut = "CUT",
+        /// A zone was made to take no messages by a command.
+        Fenced = "FENCED",
         /// A node does not answer, or has ended.
         Degraded = "DEGRADED",
         /// A zone has not caught up, or hears nothing from the source.
@@ -86,6 +88,7 @@ impl Status {
             self.zone_alarms(zone, &mut found);
         }
         self.split_brain(&mut found);
+        self.orphans(&mut found);
         self.mendable(found.sorted())
     }
 
@@ -99,20 +102,50 @@ impl Status {
         alarms
     }
 
-    /// A promoted zone beside a source, or another promoted one, that has a majority to take messages
-    /// with.
+    /// The zones that producers can write to, and that have a majority to store it with.
+    #[must_use]
+    pub fn writable(&self) -> Vec<&Zone> {
+        let can = |zone: &&Zone| zone.role.takes_messages() && has_majority(zone);
+        self.zones.iter().filter(can).collect()
+    }
+
+    /// More than one zone takes messages.
     fn split_brain(&self, found: &mut Found) {
-        let takes = |zone: &&Zone| {
-            let up = zone.nodes.iter().filter(|node| node.state == NodeState::Up).count();
-            zone.role != Role::Mirror && 2 * up > zone.nodes.len()
-        };
-        let writable: Vec<&Zone> = self.zones.iter().filter(takes).collect();
+        let writable = self.writable();
         let [first, .., last] = writable[..] else { return };
+        // The one that nobody produces into is the one to fence.
+        let here = self.producer.zone.as_ref() == Some(&last.name);
+        let (keeps, goes) = if here { (last, first) } else { (first, last) };
         let cause = format!(
-            "zones {} and {} both take messages: each has what the other lacks; `zone remove {}` ends the second with its data",
-            first.name, last.name, last.name
+            "zones {} and {} both take messages: each has what the other lacks; `fence {goes}` ends that, then `salvage {goes}` brings zone {} what it lacks",
+            first.name,
+            last.name,
+            keeps.name,
+            goes = goes.name,
         );
-        found.add(AlarmKind::SplitBrain, Some(&last.name), None, cause, None);
+        found.add(
+            AlarmKind::SplitBrain,
+            Some(&goes.name),
+            None,
+            cause,
+            Remedy::Fence(goes.name.clone()),
+        );
+    }
+
+    /// Copies of a zone that takes no messages any more, while another does.
+    fn orphans(&self, found: &mut Found) {
+        let writable = self.writable();
+        let ([taking], Some(hub)) = (&writable[..], self.source()) else { return };
+        if taking.is_hub() {
+            return;
+        }
+        for zone in self.zones.iter().filter(|zone| zone.role == Role::Mirror) {
+            let cause = format!(
+                "zone {} copies zone {}, which takes no messages: it gets nothing of what zone {} takes",
+                zone.name, hub.name, taking.name
+            );
+            found.add(AlarmKind::Split, Some(&zone.name), None, cause, None);
+        }
     }
 
     /// What is wrong with a zone, the worst first.
@@ -129,11 +162,11 @@ impl Status {
     /// meant.
     #[must_use]
     pub fn word(alarms: &[Alarm]) -> String {
-        use AlarmKind::{Behind, Cut, Down, Impaired, Stuck};
+        use AlarmKind::{Behind, Cut, Down, Fenced, Impaired, Stuck};
         match alarms.first() {
             None => "OK".into(),
             Some(Alarm {
-                kind: kind @ (Cut | Down | Stuck | Behind | Impaired),
+                kind: kind @ (Cut | Down | Stuck | Fenced | Behind | Impaired),
                 zone: Some(zone),
                 ..
             }) => {
@@ -195,6 +228,10 @@ impl Status {
             let cause = format!("{} is {}", node.name, node.state);
             found.add(AlarmKind::Degraded, here, Some(node.since_at_ms), cause, remedy);
         }
+        if zone.role == Role::Fenced {
+            let cause = format!("zone {name} is fenced: its stream takes no messages");
+            found.add(AlarmKind::Fenced, here, None, cause, Remedy::Salvage(name.clone()));
+        }
         Self::link_alarms(zone, found);
         if zone.stream.as_ref().is_some_and(|stream| stream.leader.is_none()) {
             let cause = format!("nobody leads the stream of zone {name}: it takes nothing");
@@ -227,7 +264,7 @@ impl Status {
 
     fn link_alarms(zone: &Zone, found: &mut Found) {
         let (name, here) = (&zone.name, Some(&zone.name));
-        if zone.role == Role::Source {
+        if zone.is_hub() {
             return;
         }
         let link = zone.link.as_ref();
@@ -306,6 +343,11 @@ impl Status {
     }
 }
 
+fn has_majority(zone: &Zone) -> bool {
+    let up = zone.nodes.iter().filter(|node| node.state == NodeState::Up).count();
+    2 * up > zone.nodes.len()
+}
+
 #[derive(Default)]
 struct Found(Vec<Alarm>);
 
@@ -328,3 +370,6 @@ impl Found {
         self.0.push(Alarm { kind, zone, cause, since_at_ms, remedy });
     }
 }
+
+#[cfg(test)]
+mod tests;

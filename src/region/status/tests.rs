@@ -2,7 +2,7 @@ use super::*;
 use crate::region::{
     PlatformKind,
     names::ZoneName,
-    topology::{CutKind, DEFAULT_PORT_BASE, ZonePlan},
+    topology::{CutKind, DEFAULT_PORT_BASE, Role, ZonePlan},
 };
 
 const AT: UnixMs = 1_767_225_600_000;

@@ -62,6 +62,12 @@ impl Zone {
         self.nodes.is_empty() && self.recorded.is_none()
     }
 
+    /// All links lead to it: it was the source to begin with, whatever it is now.
+    #[must_use]
+    pub fn is_hub(&self) -> bool {
+        self.role == Role::Source || self.role == Role::Fenced && self.link.is_none()
+    }
+
     /// Every stream sequence up to here is acknowledged by its consumer.
     #[must_use]
     pub fn ack_floor(&self) -> Option<u64> {

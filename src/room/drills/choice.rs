@@ -37,7 +37,7 @@ pub fn chosen(names: &[String]) -> std::result::Result<Vec<Script>, Failure> {
             continue;
         }
         if name == CONDITIONS {
-            chosen.extend(library::builtin().into_iter().filter(|one| one.conclusion.is_none()));
+            chosen.extend(library::builtin().into_iter().filter(is_of_links));
             continue;
         }
         let Some(script) = known.iter().find(|script| &script.name == name) else {
@@ -54,6 +54,11 @@ pub fn chosen(names: &[String]) -> std::result::Result<Vec<Script>, Failure> {
         chosen.push(script.clone());
     }
     Ok(chosen)
+}
+
+/// It makes a link worse than whole.
+fn is_of_links(script: &Script) -> bool {
+    script.commands().any(|command| matches!(command, Command::Impair { .. }))
 }
 
 fn is_of_the_four(script: &Script) -> bool {

@@ -74,6 +74,12 @@ pub async fn ready(
 /// A region in which a zone was promoted has no source and copies to drill any more; and not every
 /// server can promote one.
 fn may_promote(status: &Status, script: &Script) -> Result<(), String> {
+    if let Some(zone) = status.zones.iter().find(|zone| zone.role == Role::Fenced) {
+        return Err(format!(
+            "zone {} is fenced, and a drill begins with one source and its copies: `down --purge` and `up` begin anew",
+            zone.name
+        ));
+    }
     if let Some(zone) = status.zones.iter().find(|zone| zone.role == Role::Promoted) {
         return Err(format!(
             "zone {name} is promoted: `zone remove {name}` and `zone add {name}` make it a copy again once the source is back, `down --purge` and `up` begin anew",

@@ -228,7 +228,7 @@ impl Session {
             external.audit.note(Deed::Make, &json!({"request": asked, "zone": plan.name}))?;
             region.make_consumer(at, &asked).await?;
             let client = region.connection(at, "zonedrill").await?;
-            if plan.role == Role::Source {
+            if plan.is_hub() {
                 let connection = region.connection(at, "zonedrill producer").await?;
                 let (run, evidence) = (runtime.run.clone(), runtime.evidence.clone());
                 runtime.set_producer(Producer::new(connection, run, evidence).at(&plan));

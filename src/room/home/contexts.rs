@@ -12,7 +12,7 @@ use std::{
 
 use super::{Home, HomeError, secrets::write_private};
 use crate::region::{
-    Role, ZoneName, ZonePlan,
+    ZoneName, ZonePlan,
     access::{Secret, USER},
     nats_context::NatsContext,
 };
@@ -63,7 +63,7 @@ impl Home {
             })?;
             write(&path, &format!("{text}\n"))?;
         }
-        if select && let Some(source) = zones.iter().find(|zone| zone.role == Role::Source) {
+        if select && let Some(source) = zones.iter().find(|zone| zone.is_hub()) {
             write(&folder.join(SELECTED), &self.context(&source.name))?;
         }
         Ok(zones.iter().map(|zone| self.context(&zone.name)).collect())

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use super::{End, Running, StateActor};
+use super::{End, Running, StateActor, moving};
 use crate::{
     command::{Command, Drill, Rate, Record, wind::NOTHING_TO_WIND},
     platform::choose_cut,
@@ -20,7 +20,7 @@ use crate::{
         clock::now_ms,
         configuration, doctor, drills, impair, inspect, links,
         mailbox::CommandRequest,
-        nodes, produce, promote,
+        nodes, produce,
         protocol::{Message, Outcome},
         repair,
         task::{self, CommandCtx},
@@ -191,20 +191,18 @@ impl StateActor {
         actor: &Actor,
     ) {
         let line = command.to_string();
+        let statuses = self.publish.subscribe();
         match command {
             Command::Up => {
-                let statuses = self.publish.subscribe();
                 task::spawn(cx, |cx| bringup::up(cx, statuses));
             }
             Command::Doctor => {
-                let statuses = self.publish.subscribe();
                 task::spawn(cx, |cx| doctor::in_room(cx, statuses));
             }
             Command::Produce(what) => task::spawn(cx, |cx| produce::produce(cx, what)),
             Command::Cut { zone, kind, heal_after } => {
                 // `sensible` has refused what the platform does not have.
                 let Ok(kind) = choose_cut(&*self.runtime.platform, kind) else { return };
-                let statuses = self.publish.subscribe();
                 let cut = links::Cut { zone, kind, heal_after, statuses, given };
                 task::spawn(cx, |cx| links::cut(cx, cut));
             }
@@ -224,7 +222,6 @@ impl StateActor {
                     zone,
                 };
                 let zones = zones.into_iter().map(heal).collect();
-                let statuses = self.publish.subscribe();
                 task::spawn(cx, |cx| links::heal(cx, zones, statuses));
             }
             Command::ZoneAdd { .. } => {
@@ -253,30 +250,25 @@ impl StateActor {
                 let cut = self.cut_zones();
                 task::spawn(cx, |cx| repair::repair(cx, zone, cut));
             }
-            Command::ProducerMove { zone, resend } => {
-                let statuses = self.publish.subscribe();
-                task::spawn(cx, move |cx| produce::move_to(cx, zone, resend, statuses));
-            }
-            Command::Promote { zone, rebuild_dedup, force, follow } => {
-                let statuses = self.publish.subscribe();
-                let asked = promote::Asked { zone, rebuild_dedup, force, follow };
-                task::spawn(cx, |cx| promote::promote(cx, asked, statuses));
-            }
+            Command::ProducerMove { .. }
+            | Command::Promote { .. }
+            | Command::Fence { .. }
+            | Command::Salvage { .. }
+            | Command::Failback { .. }
+            | Command::Switchover { .. } => moving::spawn(cx, command, statuses),
             Command::Verify { zone, json, .. } => {
-                let statuses = self.publish.subscribe();
                 task::spawn(cx, move |cx| verify::verify(cx, zone, json, statuses));
             }
             Command::Inspect(what) => {
-                let statuses = self.publish.subscribe();
                 task::spawn(cx, move |cx| inspect::inspect(cx, what, statuses));
             }
             Command::Drill(Drill::Run(asked)) => {
-                let (who, statuses) = (actor.who.clone(), self.publish.subscribe());
+                let who = actor.who.clone();
                 task::spawn(cx, |cx| drills::run(cx, asked, who, statuses, line));
             }
             Command::Drill(Drill::Begin { name }) => {
-                let (who, snapshots) = (actor.who.clone(), self.publish.subscribe());
-                task::spawn(cx, |cx| drills::by_hand::begin(cx, name, who, snapshots, line));
+                let who = actor.who.clone();
+                task::spawn(cx, |cx| drills::by_hand::begin(cx, name, who, statuses, line));
             }
             Command::Drill(Drill::End) => task::spawn(cx, drills::by_hand::end),
             Command::Drill(Drill::List) => task::spawn(cx, |_| async { drills::choice::list() }),

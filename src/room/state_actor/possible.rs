@@ -57,6 +57,10 @@ impl StateActor {
         added: Option<&ZoneName>,
     ) -> Result<Vec<Lease>, Failure> {
         Ok(match command {
+            Command::Switchover { zone } => {
+                self.runtime.zone(zone)?;
+                vec![Lease::Region]
+            }
             Command::Up | Command::Repair { zone: None } => vec![Lease::Region],
             Command::Cut { zone, .. }
             | Command::Impair { zone, .. }
@@ -65,14 +69,14 @@ impl StateActor {
             }
             Command::Heal { zone: None } => self.cut_zones().into_iter().map(Lease::Link).collect(),
             Command::ZoneAdd { .. } => added.cloned().map(Lease::Zone).into_iter().collect(),
-            Command::Repair { zone: Some(zone) } | Command::ProducerMove { zone, .. } => {
+            Command::Repair { zone: Some(zone) }
+            | Command::ProducerMove { zone, .. }
+            | Command::Promote { zone, .. }
+            | Command::Fence { zone, .. }
+            | Command::Salvage { zone }
+            | Command::Failback { zone, .. } => {
                 self.runtime.zone(zone)?;
                 vec![Lease::Zone(zone.clone())]
-            }
-            Command::Promote { zone, .. } => {
-                let plan = self.runtime.mirror_plan(zone)?;
-                self.runtime.zone(zone)?;
-                vec![Lease::Zone(plan.name)]
             }
             Command::ZoneRemove { zone } => vec![Lease::Zone(self.runtime.mirror_plan(zone)?.name)],
             Command::Node { node, .. } => {
@@ -173,7 +177,15 @@ impl StateActor {
                 format!("that brings up regions of its own: run `zonedrill {command}` in a shell"),
             ),
             Command::Produce(Produce::Range { .. } | Produce::Burst { .. }) => {
-                self.runtime.producer().map(drop).map_err(|failure| failure.to_string())
+                let producer = self.runtime.producer().map_err(|failure| failure.to_string())?;
+                let into = producer.zone().and_then(|zone| self.runtime.plan(&zone).ok());
+                match into.filter(|plan| plan.role == Role::Fenced) {
+                    Some(plan) => Err(format!(
+                        "the producer publishes into zone {}, which is fenced: `produce move ZONE` leads it to one that takes messages",
+                        plan.name
+                    )),
+                    None => Ok(()),
+                }
             }
             _ => Ok(()),
         }
@@ -195,7 +207,7 @@ impl StateActor {
                     .link
                     .as_ref()
                     .is_some_and(|link| link.state == LinkState::Cut || link.condition.is_some());
-                zone.role != Role::Source && (cut || self.state.astray_since(&zone.name).is_some())
+                !zone.is_hub() && (cut || self.state.astray_since(&zone.name).is_some())
             })
             .map(|zone| zone.name.clone())
             .collect()

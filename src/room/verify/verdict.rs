@@ -20,6 +20,8 @@ pub(super) struct Examination {
     pub replicas: Vec<ReplicaFinding>,
     /// What could not be judged, though nothing else is wrong.
     pub unjudged: Vec<Unjudged>,
+    /// Zones with streams of their own, which the ledger alone judges.
+    pub apart: Vec<ZoneName>,
 }
 
 /// What one replica holds, against what most of the zone's replicas hold.
@@ -89,6 +91,12 @@ impl Examination {
         text.push_str(&self.lines());
         for one in &self.unjudged {
             let _ = write!(text, "\n{one}");
+        }
+        for zone in &self.apart {
+            let _ = write!(
+                text,
+                "\nzone {zone} took messages of its own: the ledger judges it, and no other stream was compared with it"
+            );
         }
         if verdict == Verdict::WholeAsFarAsRead {
             let unread = self.replicas.iter().filter(|replica| replica.equal.is_none()).count();
@@ -168,7 +176,7 @@ mod tests {
 
     fn of(equal: [Option<bool>; 6]) -> Examination {
         let zones = vec![zone("a", Judgement::Whole), zone("b", Judgement::Whole)];
-        Examination { zones, replicas: replicas(equal), unjudged: Vec::new() }
+        Examination { zones, replicas: replicas(equal), unjudged: Vec::new(), apart: Vec::new() }
     }
 
     const YES: Option<bool> = Some(true);

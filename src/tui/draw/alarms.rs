@@ -44,13 +44,13 @@ pub fn word(scene: Scene<'_>) -> Option<(String, Style)> {
 /// How an alarm looks.
 fn look(kind: AlarmKind, theme: &Theme) -> Style {
     use AlarmKind::{
-        Behind, Changed, Cut, Degraded, Down, Impaired, Loss, NoLeader, Split, SplitBrain,
+        Behind, Changed, Cut, Degraded, Down, Fenced, Impaired, Loss, NoLeader, Split, SplitBrain,
         Stranger, Stuck, Trouble, Unknown,
     };
     match kind {
         SplitBrain | Loss | Split | NoLeader | Changed => theme.alarm(),
         Trouble | Down | Stuck | Cut => theme.bad(),
-        Degraded | Behind | Impaired | Stranger | Unknown => theme.warn(),
+        Fenced | Degraded | Behind | Impaired | Stranger | Unknown => theme.warn(),
     }
 }
 

@@ -17,7 +17,6 @@ use crate::{
     region::{
         Status,
         status::{Phase, Task, Verdict},
-        topology::Role,
     },
     room::protocol::Outcome,
     tui::{format, keys, update},
@@ -175,7 +174,7 @@ fn fits(binding: &Binding, scene: Scene<'_>) -> bool {
         When::Presented => presented,
         _ if own && (presented || view.verdict_card(status)) => false,
         When::Always => true,
-        When::Mirror => view.focused(status).is_some_and(|zone| zone.role != Role::Source),
+        When::Mirror => view.focused(status).is_some_and(|zone| !zone.is_hub()),
         When::Drill => running.is_some() || is_drill_to_see(binding, status),
     }
 }

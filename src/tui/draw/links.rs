@@ -8,7 +8,6 @@ use crate::{
         condition::measured::StuckCause,
         format::{seconds, short},
         status::{Link, LinkState, Zone, ZoneState},
-        topology::Role,
     },
     tui::{
         format,
@@ -30,13 +29,12 @@ pub fn draw(buf: &mut Buffer, bus: &Bus, plan: &Plan, scene: Scene<'_>) {
             Some((pane.area.x - area.x, pane.area.width, zone))
         })
         .collect();
-    let last =
-        zones.iter().rev().find(|(_, _, z)| z.role != Role::Source).map(|(x, _, _)| x + DROP);
+    let last = zones.iter().rev().find(|(_, _, z)| !z.is_hub()).map(|(x, _, _)| x + DROP);
     let Some(last) = last else {
         hidden(buf, area, plan, scene);
         return;
     };
-    let source = zones.iter().find(|(_, _, z)| z.role == Role::Source);
+    let source = zones.iter().find(|(_, _, z)| z.is_hub());
     let start = source.map_or(0, |(x, _, _)| x + DROP);
 
     let across = theme.pick("═", "=");
@@ -54,7 +52,7 @@ pub fn draw(buf: &mut Buffer, bus: &Bus, plan: &Plan, scene: Scene<'_>) {
     }
 
     for (x, width, zone) in &zones {
-        if zone.role == Role::Source {
+        if zone.is_hub() {
             continue;
         }
         let x = x + DROP;
@@ -104,7 +102,7 @@ fn hidden(buf: &mut Buffer, area: Rect, plan: &Plan, scene: Scene<'_>) {
 }
 
 fn source_label(scene: Scene<'_>) -> String {
-    let mirrors = scene.status.zones.iter().filter(|z| z.role != Role::Source).count();
+    let mirrors = scene.status.zones.iter().filter(|z| !z.is_hub()).count();
     scene.theme.say(&format!("feeds {mirrors} mirror{}", if mirrors == 1 { "" } else { "s" }))
 }
 

@@ -12,7 +12,6 @@ use crate::{
         Status, ZoneName,
         format::{bytes, count, seconds},
         status::{LinkState, Zone},
-        topology::Role,
     },
 };
 
@@ -87,7 +86,7 @@ fn majority(zone: &Zone, node: &str) -> String {
 
 /// What the drills' own scripts do to the region; a user's own scripts are known to the room alone.
 fn drills(names: &[String], scale: u64, zone: Option<&ZoneName>, status: &Status) -> Vec<String> {
-    let mirrors = || status.zones.iter().filter(|zone| zone.role != Role::Source);
+    let mirrors = || status.zones.iter().filter(|zone| !zone.is_hub());
     let first = mirrors().find(|zone| zone.link_state() == Some(LinkState::Up));
     let mirror = zone.or_else(|| first.map(|zone| &zone.name));
     let (Some(source), Some(mirror)) = (status.source(), mirror) else { return Vec::new() };

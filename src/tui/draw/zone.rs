@@ -111,7 +111,7 @@ pub(super) fn body(zone: &Zone, width: usize, lines: usize, scene: Scene<'_>) ->
 /// Producers publish at the source, or in the zone that they were moved to.
 fn publishes_here(zone: &Zone, scene: Scene<'_>) -> bool {
     let moved = scene.status.producer.zone.as_ref();
-    moved.map_or(zone.role == Role::Source, |to| *to == zone.name)
+    moved.map_or(zone.is_hub(), |to| *to == zone.name)
 }
 
 /// A pane's rows as they are put together.

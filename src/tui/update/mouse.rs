@@ -5,7 +5,7 @@ use crate::{
     command::keys::{Key, Named, ScreenAction},
     drill::conclusions,
     region::{
-        Role, Status, UnixMs,
+        Status, UnixMs,
         status::{Phase, Verdict, Zone},
     },
     tui::{
@@ -184,7 +184,7 @@ fn ground(
         let pane = panes.iter().find(|pane| (pane.area.x..pane.area.right()).contains(&x))?;
         let zone = status.zones.get(pane.zone)?;
         let focused = view.focused(status).is_some_and(|own| own.name == zone.name);
-        if focused && zone.role != Role::Source && zone.link.is_some() {
+        if focused && !zone.is_hub() && zone.link.is_some() {
             return Some(give(view, status, format!("inspect link {}", zone.name), now));
         }
         view.focus = Some(zone.name.clone());

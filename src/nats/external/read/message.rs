@@ -55,6 +55,13 @@ pub struct Stored {
 }
 
 impl Stored {
+    /// As it was published: subject, headers, payload.
+    pub fn whole(self) -> Option<(String, HeaderMap, bytes::Bytes)> {
+        let headers = BASE64_STANDARD.decode(&self.hdrs).ok()?;
+        let payload = BASE64_STANDARD.decode(&self.data).ok()?;
+        Some((self.subject, header_lines(&String::from_utf8_lossy(&headers)), payload.into()))
+    }
+
     pub fn read(self) -> Option<Read> {
         let headers = BASE64_STANDARD.decode(&self.hdrs).ok()?;
         let headers = header_lines(&String::from_utf8_lossy(&headers));

@@ -111,7 +111,7 @@ proptest! {
                     prop_assert!(clock.moving_after_ms.is_none_or(|ms| Some(ms) >= clock.link_up_after_ms));
                     prop_assert!(clock.caught_up_after_ms.is_none_or(|ms| Some(ms) >= clock.link_up_after_ms));
                 }
-                if zone.role == Role::Source {
+                if zone.is_hub() {
                     prop_assert!(zone.mirror.is_none() && zone.link.is_none());
                 }
             }

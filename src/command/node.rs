@@ -1,0 +1,55 @@
+//! What can be done to a node, and the raft groups that it is part of.
+
+/// What can be done to a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NodeAct {
+    /// End it without warning (SIGKILL).
+    Kill,
+    /// Suspend it (SIGSTOP): its connections stay open, nothing answers.
+    Freeze,
+    /// Resume it.
+    Thaw,
+    /// End it in order (SIGTERM).
+    Stop,
+    Start,
+}
+
+impl NodeAct {
+    /// The word of the command language.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Kill => "kill",
+            Self::Freeze => "freeze",
+            Self::Thaw => "thaw",
+            Self::Stop => "stop",
+            Self::Start => "start",
+        }
+    }
+}
+
+/// Raft groups of a zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Group {
+    /// The source's stream.
+    Stream,
+    /// A mirror zone's stream.
+    Mirror,
+    /// The zone's durable consumer.
+    Consumer,
+    /// The zone's meta group.
+    Meta,
+}
+
+impl Group {
+    /// The word of the command language.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stream => "stream",
+            Self::Mirror => "mirror",
+            Self::Consumer => "consumer",
+            Self::Meta => "meta",
+        }
+    }
+}

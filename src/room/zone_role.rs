@@ -1,0 +1,75 @@
+//! A zone takes part otherwise: its stream is changed, and its consumer and watches begin anew.
+
+use super::{
+    bringup::{open_promoted, watch_zone},
+    drain::has_quorum,
+    failure::Failure,
+    task::CommandCtx,
+};
+use crate::{
+    nats::{configuration::wanted, streams},
+    region::{Input, Role, Status, ZoneName, ZonePlan},
+};
+
+/// The one zone that takes messages, apart from `zone`, and has a majority to do it with.
+///
+/// # Errors
+/// Those there are, if there is none or more than one.
+pub fn writable(
+    cx: &CommandCtx,
+    status: &Status,
+    zone: &ZoneName,
+) -> Result<ZonePlan, Vec<ZonePlan>> {
+    let mut others = cx.runtime.plans();
+    others.retain(|plan| plan.name != *zone && plan.role.takes_messages());
+    others.retain(|plan| has_quorum(status, plan).is_ok());
+    match others.len() {
+        1 => Ok(others.remove(0)),
+        _ => Err(others),
+    }
+}
+
+/// Gives a zone's stream the settings of a role in which it copies nothing.
+///
+/// # Errors
+/// When the zone refuses or does not answer, or is being repaired.
+pub async fn change_stream(cx: &CommandCtx, plan: &ZonePlan) -> Result<(), Failure> {
+    let zone = &plan.name;
+    let open = cx.runtime.zone(zone)?;
+    let busy = || Failure::Refused(format!("zone {zone} is being repaired: wait for that"));
+    let made = open.configuration.made().ok_or_else(busy)?;
+    // What it is made into is no change by another hand.
+    open.configuration.begin_repair();
+    let updated = streams::update(&open.client, plan, &wanted::own_stream(plan.role)).await;
+    if let Err(error) = updated {
+        open.configuration.is_made(made);
+        return Err(error.into());
+    }
+    Ok(())
+}
+
+/// Notes a zone's role, whose stream was changed before; its consumer and watches begin anew.
+///
+/// # Errors
+/// When it cannot be written down, or the zone does not answer.
+pub async fn take(cx: &CommandCtx, plan: &ZonePlan) -> Result<(), Failure> {
+    let (zone, role) = (plan.name.clone(), plan.role);
+    cx.runtime.take_role(&zone, role)?;
+    cx.bus().tell(Input::RoleTaken { zone, role });
+    let source = cx.runtime.source_plan()?;
+    let before = cx.runtime.zone(&plan.name)?;
+    let (held, client) = (*before.control.borrow(), before.client.clone());
+    cx.runtime.retire(&plan.name).await;
+    let told = before.report.borrow().clone();
+    drop(before);
+    watch_zone(cx, plan);
+    open_promoted(cx, &source, plan, client, Some(told)).await?;
+    cx.runtime.zone(&plan.name)?.control.send_replace(held);
+    Ok(())
+}
+
+/// The role of a zone that takes messages.
+#[must_use]
+pub fn that_takes_messages(plan: &ZonePlan) -> Role {
+    if plan.is_hub() { Role::Source } else { Role::Promoted }
+}
