@@ -103,8 +103,8 @@ impl TryFrom<Verb> for Command {
             Verb::Promote { zone, rebuild_dedup, force, follow } => {
                 Self::Promote { zone, rebuild_dedup, force, follow }
             }
-            Verb::Verify { zone, json, from, to, max_rate } => {
-                Self::Verify { zone, json, extent: Extent { from, to, max_rate } }
+            Verb::Verify { zone, json, from, to, max_rate, sample, resume } => {
+                Self::Verify { zone, json, extent: Extent { from, to, max_rate, sample, resume } }
             }
             Verb::Inspect(what) => Self::Inspect(what),
             Verb::Mark { text } => {
