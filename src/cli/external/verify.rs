@@ -16,7 +16,7 @@ use crate::{
     command::{Extent, Point, Rate, readable},
     ledger::copies::{Explained, Fault},
     nats::external::{
-        compare::{Compared, Likeness, Progress, Sample, Told, Wanted, compare},
+        compare::{Compared, Likeness, Progress, Run, Sample, Told, Wanted, compare},
         examine::Region,
     },
     region::{
@@ -93,11 +93,13 @@ pub async fn run(
         match told {
             Told::Progress(progress) => return tell_progress(&progress),
             Told::Halfway(halfway) => kept.halfway = Some(halfway.clone()),
-            Told::Done(done) if done.is != Likeness::NotCompared => {
+            Told::Done(done) if done.stopped => {}
+            Told::Done(done) => {
                 kept.halfway = None;
-                kept.done.push(done.clone());
+                let mut done = done.clone();
+                done.earlier.push(Run { through: done.to, at_ms: now_ms() });
+                kept.done.push(done);
             }
-            Told::Done(_) => {}
         }
         if keeps && kept.is_worth_it() {
             trouble = file.write(&kept).err().or(trouble.take());
@@ -133,8 +135,8 @@ pub async fn run(
         ));
         return Ok(Outcome::Void.exit_code());
     };
-    let whole = compared.iter().all(|one| one.is != Likeness::NotCompared);
-    if keeps && (whole || kept.halfway.is_none()) {
+    let whole = compared.iter().all(|one| !one.stopped);
+    if keeps && whole {
         file.remove();
     }
     let worst = worst(&compared);

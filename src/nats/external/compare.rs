@@ -85,6 +85,9 @@ pub struct Compared {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<Run>,
     pub took_ms: u64,
+    /// It could not be read to its end, and may be gone on with.
+    #[serde(skip)]
+    pub stopped: bool,
 }
 
 /// What is told while it is compared.
@@ -143,6 +146,7 @@ pub async fn compare(
             sampled_runs: None,
             earlier: Vec::new(),
             took_ms: 0,
+            stopped: false,
         };
         let budgets = (budget(), budget());
         let sides = Sides { origin, copy, budgets: (budgets.0.as_ref(), budgets.1.as_ref()) };

@@ -62,15 +62,19 @@ impl Halfway {
 /// When something was told last.
 pub(super) struct Clock {
     pub(super) began: Instant,
+    /// Where this run began, and what earlier ones had compared: its pace is its own.
+    from: u64,
+    compared: u64,
     told: Instant,
     kept: Instant,
 }
 
 impl Clock {
-    /// It begins now.
-    pub(super) fn start() -> Self {
+    /// It begins now, there.
+    pub(super) fn start(halfway: &Halfway) -> Self {
         let now = Instant::now();
-        Self { began: now, told: now, kept: now }
+        let (from, compared) = (halfway.reached.origin, halfway.found.compared);
+        Self { began: now, from, compared, told: now, kept: now }
     }
 
     /// Tells how far it has come, if that is due.
@@ -84,8 +88,8 @@ impl Clock {
         let now = Instant::now();
         if now - self.told >= TOLD_EVERY {
             self.told = now;
-            let (zone, from, to) = (&halfway.zone, halfway.from, halfway.to);
-            let (at, messages) = (halfway.reached.origin, found.compared);
+            let (zone, from, to) = (&halfway.zone, self.from, halfway.to);
+            let (at, messages) = (halfway.reached.origin, found.compared - self.compared);
             let took = now - self.began;
             tell(Told::Progress(Progress { zone, at, from, to, messages, took }));
         }

@@ -167,7 +167,7 @@ pub(super) async fn one(
     };
     compared.sampled_runs = wanted.sample.map(|_| parts.len() as u64);
     let only_copied = Source { only: &filters, ..origin };
-    let mut clock = Clock::start();
+    let mut clock = Clock::start(&halfway);
     let mut stopped = None;
     for part in parts {
         let from = if wanted.sample.is_some() {
@@ -206,6 +206,7 @@ pub(super) async fn one(
     compared.differences = found.differences;
     compared.explained = found.explained;
     if let Some(Stopped { at_origin, error, .. }) = stopped {
+        compared.stopped = true;
         return Err(in_zone(if at_origin { origin_zone } else { copy_zone }, &error));
     }
     compared.is = match wanted.sample {
