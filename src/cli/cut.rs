@@ -27,6 +27,7 @@ use crate::{
         clock::now_ms,
         external::{
             cutter::Cutter,
+            file_flag,
             hook::{Audit, Deed, audit_file, fit},
         },
         protocol::Outcome,
@@ -60,7 +61,10 @@ pub async fn cut(
     who: (&Path, &str),
 ) -> eyre::Result<u8> {
     let time = time.wrap_err_with(|| {
-        format!("say how long: `zonedrill --region-file FILE cut {zone} --for 30s`; it heals then, whatever happens")
+        format!(
+            "say how long: `zonedrill{} cut {zone} --for 30s`; it heals then, whatever happens",
+            file_flag(&opened.path)
+        )
     })?;
     eyre::ensure!(
         time <= LONGEST,

@@ -2,13 +2,9 @@
 //! as long as the command takes, and change nothing but what is allowed.
 
 mod drill;
+mod verify;
 
-use std::{
-    fmt::Write as _,
-    io::{IsTerminal, Write as _},
-    path::Path,
-    sync::Arc,
-};
+use std::{path::Path, sync::Arc};
 
 use clap::Args;
 use color_eyre::eyre;
@@ -20,17 +16,12 @@ use super::{
     words::{OthersArgs, ScreenArgs, Words},
 };
 use crate::{
-    command::{Command, Drill, Extent, Rate, grammar::Verb, is_unruly, readable},
-    ledger::copies::{Explained, Fault},
+    command::{Command, Drill, grammar::Verb, is_unruly},
     nats::external::{
-        compare::{Compared, Likeness, Progress, Wanted, compare},
         examine::examine,
         survey::{Asked, survey},
     },
-    region::{
-        ZoneName,
-        format::{count, seconds},
-    },
+    region::ZoneName,
     room::{home::Home, protocol::Outcome, region_file},
 };
 
@@ -172,151 +163,20 @@ pub async fn dispatch(
         Some(Command::Heal { zone: None }) => eyre::bail!("say which zone: `heal ZONE`"),
         _ => {}
     }
-    let Some(Command::Verify { zone, json, extent }) = command else {
-        super::tell(&fit_for_a_terminal(&found.to_string()));
-        let outcome = if found.is_well() { Outcome::Done } else { Outcome::Refused };
-        return Ok(outcome.exit_code());
-    };
-    if let Some(zone) = &zone {
-        let copies: Vec<&str> =
-            opened.file.copies().iter().map(|copy| copy.name.as_str()).collect();
-        eyre::ensure!(
-            opened.file.zone(zone).is_some() && opened.file.source().name != *zone,
-            "zone {zone} holds no copy in this region: those that do are {}",
-            copies.join(", ")
-        );
+    match command {
+        Some(Command::Verify { zone, json, extent }) => {
+            verify::run(&region, &opened, (zone, json, extent), who.0).await
+        }
+        _ => {
+            super::tell(&fit_for_a_terminal(&found.to_string()));
+            let outcome = if found.is_well() { Outcome::Done } else { Outcome::Refused };
+            Ok(outcome.exit_code())
+        }
     }
-    let Extent { from, to, max_rate } = extent;
-    let wanted = Wanted { zone, from, to, rate: max_rate.map(Rate::per_second) };
-    let compared = compare(&region, &wanted, tell).await;
-    if std::io::stderr().is_terminal() {
-        let _ = write!(std::io::stderr().lock(), "\r\x1b[K");
-    }
-    let worst = worst(&compared);
-    if json {
-        let document = serde_json::json!({
-            "region": opened.file.name,
-            "source": opened.file.source().name,
-            "stream": opened.file.source().stream,
-            "copies": compared,
-            "exit_code": worst.exit_code(),
-        });
-        print(&format!("{document:#}"));
-    } else {
-        let texts: Vec<String> = compared.iter().map(written).collect();
-        super::tell(&fit_for_a_terminal(&texts.join("\n")));
-    }
-    Ok(worst.exit_code())
 }
 
 /// Names that strangers chose, without what would move a cursor.
 fn fit_for_a_terminal(text: &str) -> String {
     let fit = |c: char| if c != '\n' && is_unruly(c) { '\u{fffd}' } else { c };
     text.chars().map(fit).collect()
-}
-
-/// A copy that differs counts before one that was not compared.
-fn worst(compared: &[Compared]) -> Outcome {
-    let any = |is: Likeness| compared.iter().any(|one| one.is == is);
-    if any(Likeness::Differs) {
-        Outcome::Broken
-    } else if any(Likeness::NotCompared) || compared.is_empty() {
-        Outcome::Void
-    } else {
-        Outcome::Done
-    }
-}
-
-/// Progress, on standard error: one line that changes on a terminal, else lines.
-fn tell(progress: &Progress<'_>) {
-    let Progress { zone, at, from, to, messages, took } = progress;
-    let whole = to.saturating_sub(*from).saturating_add(1);
-    let done = at.saturating_sub(*from);
-    let left = took.as_secs_f64() * (whole as f64 / done.max(1) as f64 - 1.0).max(0.0);
-    let line = format!(
-        "zone {zone}: sequence {} of {} to {}, {} compared, {}/s, about {} left",
-        count(*at),
-        count(*from),
-        count(*to),
-        count(*messages),
-        count((*messages as f64 / took.as_secs_f64().max(0.001)) as u64),
-        seconds((left * 1000.0) as u64),
-    );
-    let mut out = std::io::stderr().lock();
-    let _ = if out.is_terminal() {
-        write!(out, "\r\x1b[K{line}").and_then(|()| out.flush())
-    } else {
-        writeln!(out, "{line}")
-    };
-}
-
-/// A comparison as people read it.
-fn written(one: &Compared) -> String {
-    let kind = one.copied.map_or(String::new(), |kind| format!(" ({kind})"));
-    let head = match one.is {
-        Likeness::Identical => "identical",
-        Likeness::Differs => "differs",
-        Likeness::NotCompared => "could not be compared",
-    };
-    let mut out = format!("zone {}, {}{kind}: {head}", one.zone, one.stream);
-    if let Some(why) = &one.why {
-        let _ = write!(out, ": {why}");
-    }
-    if one.messages > 0 || one.differing > 0 {
-        let _ = write!(
-            out,
-            "\n  {} messages compared, sequences {} to {} of the origin, in {}",
-            count(one.messages),
-            count(one.from),
-            count(one.to),
-            seconds(one.took_ms)
-        );
-    }
-    if one.behind > 0 {
-        let _ = write!(out, "\n  {} sequences behind the origin, not compared", count(one.behind));
-    }
-    if one.other_subjects {
-        out.push_str("\n  its subjects are changed on the way, and were not compared");
-    }
-    for (why, messages) in &one.explained {
-        let why = match why {
-            Explained::GoneAtOrigin => {
-                "are kept by the copy and gone at the origin: by deletes or limits there, or lost"
-            }
-            Explained::CopyLimits => "were removed by the copy's own limits",
-            Explained::LimitsOrLoss => "were removed by the copy's own limits, or lost",
-            Explained::CopyStart => "are from before the copy's start",
-            Explained::Swallowed => {
-                "were dropped by the copy's id window: the origin has the id twice"
-            }
-        };
-        let _ = write!(out, "\n  {} {why}", count(*messages));
-    }
-    let named = 20;
-    for difference in one.differences.iter().take(named) {
-        let what = match difference.fault {
-            Fault::Missing => "missing in the copy",
-            Fault::Beyond => "not at the origin, which ends before",
-            Fault::LostAtOrigin => "gone at the origin, which may not remove any",
-            Fault::OtherId => "another message id",
-            Fault::OtherSubject => "another subject",
-            Fault::OtherPayload => "another payload",
-            Fault::Twice => "a second time in the copy",
-            Fault::OutOfOrder => "out of order in the copy",
-        };
-        let (first, last) = (count(difference.first), count(difference.last));
-        let place = if first == last { first } else { format!("{first} to {last}") };
-        let _ = write!(out, "\n  sequence {place}: {what}");
-        if let Some(seq) = difference.in_copy.filter(|seq| *seq != difference.first) {
-            let _ = write!(out, ", at {} there", count(seq));
-        }
-        if let Some(id) = &difference.id {
-            let _ = write!(out, " (id {})", readable(id));
-        }
-    }
-    if one.differing > 0 && one.differences.len() > named {
-        let _ =
-            write!(out, "\n  {} messages differ in all; --json names more", count(one.differing));
-    }
-    out
 }

@@ -107,8 +107,8 @@ impl TryFrom<Verb> for Command {
             Verb::Salvage { zone } => Self::Salvage { zone },
             Verb::Failback { zone, force } => Self::Failback { zone, force },
             Verb::Switchover { zone } => Self::Switchover { zone },
-            Verb::Verify { zone, json, from, to, max_rate } => {
-                Self::Verify { zone, json, extent: Extent { from, to, max_rate } }
+            Verb::Verify { zone, json, from, to, max_rate, sample, resume } => {
+                Self::Verify { zone, json, extent: Extent { from, to, max_rate, sample, resume } }
             }
             Verb::Inspect(what) => Self::Inspect(what),
             Verb::Mark { text } => {

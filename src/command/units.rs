@@ -133,6 +133,10 @@ pub struct Extent {
     pub to: Option<Point>,
     /// As fast as it goes if none.
     pub max_rate: Option<Rate>,
+    /// Only about so many messages, spread over it; all if none.
+    pub sample: Option<u64>,
+    /// Go on where an earlier one was ended.
+    pub resume: bool,
 }
 
 impl fmt::Display for Extent {
@@ -142,10 +146,13 @@ impl fmt::Display for Extent {
                 write!(f, " --{flag} {point}")?;
             }
         }
-        match self.max_rate {
-            Some(rate) => write!(f, " --max-rate {rate}"),
-            None => Ok(()),
+        if let Some(rate) = self.max_rate {
+            write!(f, " --max-rate {rate}")?;
         }
+        if let Some(messages) = self.sample {
+            write!(f, " --sample {messages}")?;
+        }
+        f.write_str(if self.resume { " --resume" } else { "" })
     }
 }
 

@@ -115,6 +115,13 @@ impl StreamAudit {
         &self.fingerprint
     }
 
+    /// How many messages of a producer it holds, of those runs: a first number and how many each.
+    #[must_use]
+    pub fn holds(&self, producer: u32, runs: &[(u64, u64)]) -> u64 {
+        let held = self.producers.get(&producer).map(|held| &held.numbers);
+        held.map_or(0, |held| runs.iter().map(|(first, count)| held.count(*first, *count)).sum())
+    }
+
     /// Takes the next message in. Sequences ascend; a message that comes again because reading was
     /// begun again is left out.
     pub fn feed(&mut self, entry: &Entry<'_>) {

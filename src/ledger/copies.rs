@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::fingerprint::hash;
 
@@ -37,7 +37,7 @@ impl Item {
 }
 
 /// What is not as it should be with a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fault {
     /// The copy does not have it.
@@ -56,7 +56,7 @@ pub enum Fault {
 }
 
 /// Why one of two does not hold a message, where that is as it should be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Explained {
     /// The copy keeps what was deleted, purged, has gone by a limit, or was lost at the origin.
@@ -72,7 +72,7 @@ pub enum Explained {
 }
 
 /// Adjoining messages with the same fault.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Difference {
     pub fault: Fault,
     /// At the origin: the first and the last.
@@ -81,15 +81,15 @@ pub struct Difference {
     /// How many messages.
     pub messages: u64,
     /// Where the first is in the copy, if it is there.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_copy: Option<u64>,
     /// The first's message id.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
 }
 
 /// What is known of the copy beside its messages.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expectation {
     /// Subjects are changed on the way: they are not compared.
     pub other_subjects: bool,
@@ -118,7 +118,7 @@ pub enum Next {
 }
 
 /// The comparison as far as it has come.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
     expected: Expectation,
     /// Messages that both hold and that were compared.

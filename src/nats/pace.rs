@@ -1,8 +1,11 @@
 //! A steady schedule that does not make up for a stall with a burst.
 
-use std::time::Duration;
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 /// How far behind its schedule a pace may be and still catch up: enough to even out timers (1 ms)
 /// and a busy machine, too little to be seen as a burst.
@@ -59,6 +62,45 @@ impl Pacer {
     }
 }
 
+/// How much time a reader may make up for: what it was late with is read in a burst of half a second's
+/// worth at the most, and still never more than the rate since the beginning.
+const MADE_UP: Duration = Duration::from_millis(500);
+
+/// What may be read of a zone, shared by all who read there: whoever asks for messages waits until
+/// their time has passed, so that never more than the rate was asked for since the beginning.
+#[derive(Debug)]
+pub(super) struct Budget {
+    /// Messages a second.
+    rate: f64,
+    /// When everything that was asked for is paid.
+    paid: Mutex<Instant>,
+}
+
+impl Budget {
+    /// So many messages a second.
+    pub(super) fn per_second(rate: f64) -> Self {
+        Self { rate, paid: Mutex::new(Instant::now()) }
+    }
+
+    /// So many messages are asked for at once, the most: ten requests a second, not thousands.
+    pub(super) fn at_once(&self, most: u64) -> u64 {
+        ((self.rate / 10.0) as u64).clamp(1, most)
+    }
+
+    /// Waits until so many may be asked for.
+    pub(super) async fn pay(&self, messages: u64) {
+        let time = Duration::try_from_secs_f64(messages as f64 / self.rate);
+        let due = {
+            let mut paid = self.paid.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = Instant::now();
+            let from = (*paid).max(now.checked_sub(MADE_UP).unwrap_or(now));
+            *paid = time.ok().and_then(|time| from.checked_add(time)).unwrap_or(from);
+            *paid
+        };
+        sleep_until(due).await;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,5 +143,25 @@ mod tests {
         assert_eq!(Pacer::every(Duration::ZERO, start).take(start, 77), 77);
         assert_eq!(Pacer::per_second(None, start).take(start, 77), 77);
         assert_eq!(Pacer::per_second(None, start).next(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_budget_is_never_overdrawn_and_is_used_up() {
+        let (budget, start) = (Budget::per_second(1000.0), Instant::now());
+        assert_eq!((budget.at_once(1000), budget.at_once(32)), (100, 32));
+        for asked in 1..=40_u64 {
+            budget.pay(100).await;
+            let passed = start.elapsed().as_secs_f64() * 1000.0;
+            let asked = asked as f64 * 100.0;
+            assert!((asked - 5.0..=asked + 10.0).contains(&passed), "{asked} after {passed} ms");
+        }
+        // What was not read in a stall is not all read in a burst after it.
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let start = Instant::now();
+        for _ in 0..10 {
+            budget.pay(100).await;
+        }
+        assert!(start.elapsed() >= Duration::from_millis(490), "{:?}", start.elapsed());
+        assert_eq!(Budget::per_second(0.5).at_once(1000), 1);
     }
 }

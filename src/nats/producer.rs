@@ -7,8 +7,8 @@
 //! - An acknowledgement becomes an `Acked`, within [`FLUSH`] or [`WINDOW`] messages.
 //! - A message without a clear answer within [`PATIENCE`] becomes `Unknown`. Then nothing new is
 //!   sent; what is under way is waited for; and the unknown ones are sent again under their ids,
-//!   one at a time in ascending order (`Resent` first), until acknowledged or [`GIVE_UP`] is over.
-//!   What is left then stays `Unknown`.
+//!   one at a time in ascending order (`Resent` first), until acknowledged, or until [`sent_again_for`]
+//!   is over since one was sent first. What is left then stays `Unknown`.
 //! - When the producer moves to another zone, everything under way becomes `Unknown` and is sent again
 //!   there; the last acknowledged messages too, if that is asked for (`Resent`, then `Acked`).
 //! - A definite refusal becomes `Failed`.
@@ -16,6 +16,7 @@
 //!   numbers intended without a fate, as after a crash: the ledger's keeper must be told that the
 //!   producer is gone ([`Evidence::gone`]), and counts them as unknown.
 
+mod again;
 mod job;
 mod notes;
 mod window;
@@ -35,6 +36,7 @@ use sha2::{Digest, Sha256};
 use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
+pub use self::again::{GIVE_UP, sent_again_for};
 use super::evidence::{Evidence, EvidenceLost};
 use crate::{
     command::Produce,
@@ -57,10 +59,6 @@ pub const CHUNK: u64 = 10_000;
 pub const FLUSH: Duration = Duration::from_millis(20);
 /// How long an acknowledgement may take.
 pub const PATIENCE: Duration = Duration::from_secs(2);
-/// How long unknown messages are sent again. Must stay below the stream's duplicate window, or a
-/// message could be stored twice.
-pub const GIVE_UP: Duration = Duration::from_secs(300);
-
 /// One produce command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {
@@ -70,6 +68,8 @@ pub struct Job {
     pub produce: Produce,
     /// The first number of a burst (a range brings its own).
     pub first_number: u64,
+    /// How long the stream remembers ids: its duplicate window.
+    pub remembered: Duration,
 }
 
 /// How far a job is.
@@ -106,6 +106,8 @@ pub struct JobReport {
     pub retried: (u64, u64),
     /// Messages announced but never sent.
     pub not_sent: u64,
+    /// Those of unknown outcome: the first number, and how many.
+    pub unknown: Vec<(u64, u64)>,
     /// From the first message to the last answer.
     pub took: Duration,
     pub ended: Ended,
@@ -120,6 +122,8 @@ pub enum Ended {
     Stopped,
     /// Unknown messages stayed unknown.
     GaveUp(String),
+    /// The same, because the stream may have forgotten their ids by now.
+    Forgotten,
 }
 
 /// Why a job could not go on.
@@ -336,7 +340,7 @@ impl Producer {
         stop: CancellationToken,
     ) -> Result<JobReport, ProduceError> {
         let plan = Plan::of(&job).ok_or(ProduceError::NothingToDo)?;
-        job::Running::start(self, &plan, job.producer, progress).await?.drive(&stop).await
+        job::Running::start(self, &plan, &job, progress).await?.drive(&stop).await
     }
 }
 

@@ -107,7 +107,8 @@ async fn once(client: &Client) -> Result<Memory, Failure> {
         Err(Failure::Api(error)) if error.err_code == NO_MESSAGE => None,
         Err(failure) => return Err(failure),
     };
-    let Some((id, time, payload)) = last.and_then(|last| Some((last.id?, last.time, last.payload)))
+    let Some((id, time, payload)) =
+        last.and_then(|last| Some((last.id()?.to_owned(), last.time(), last.payload)))
     else {
         return Ok(Memory::Untested);
     };

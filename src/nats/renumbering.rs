@@ -19,7 +19,7 @@ use super::{
     api::{self, Failure},
     connect::REQUEST_TIMEOUT,
     error::NatsError,
-    external::read::message::Answer,
+    external::read::message::{Answer, Read},
     streams::SET_UP_DEADLINE,
 };
 use crate::region::{ZonePlan, renumbering::Renumbering, topology::STREAM};
@@ -64,8 +64,9 @@ async fn find(client: &Client, body: Value) -> Result<Option<Place>, Failure> {
     match api::once::<Answer>(client, &subject, &body, REQUEST_TIMEOUT).await {
         Ok(answer) => {
             let own = answer.message.seq;
-            let header = answer.message.read().and_then(|read| read.source);
-            let origin = header.and_then(|header| sourced(&header, STREAM));
+            let read = answer.message.read();
+            let header = read.as_ref().and_then(Read::source);
+            let origin = header.and_then(|header| sourced(header, STREAM));
             let (sourced, origin) = (origin.is_some(), origin.unwrap_or(own));
             Ok(Some(Place { own, origin, sourced }))
         }

@@ -90,6 +90,9 @@ pub struct StreamSeen {
     pub config: StreamConfig,
     #[serde(default)]
     pub state: StreamState,
+    /// When it was made; a stream that was made anew is another one.
+    #[serde(default)]
+    pub created: String,
 }
 
 /// What a stream holds.

@@ -67,6 +67,12 @@ impl Remedy {
     /// The command and what it does: "`node thaw js2-zone-b` resumes it".
     #[must_use]
     pub fn told(&self) -> String {
+        self.told_as(&self.to_string())
+    }
+
+    /// The same, typed as this line.
+    #[must_use]
+    pub fn told_as(&self, line: &str) -> String {
         let does = match self {
             Self::StartNode(_) => "starts it",
             Self::StopNode(_) => "ends it",
@@ -83,7 +89,7 @@ impl Remedy {
             Self::Verify(_) => "looks at every message",
             Self::Status | Self::Doctor => "tells more",
         };
-        format!("`{self}` {does}")
+        format!("`{line}` {does}")
     }
 
     /// What brings a node in this state back, where one command does.

@@ -104,13 +104,14 @@ pub enum Purpose {
     Produce,
     Consume,
     Verify,
+    Drill,
     Cut,
 }
 
 impl Purpose {
     /// All of them, as columns stand.
-    pub const ALL: [Self; 5] =
-        [Self::Observe, Self::Produce, Self::Consume, Self::Verify, Self::Cut];
+    pub const ALL: [Self; 6] =
+        [Self::Observe, Self::Produce, Self::Consume, Self::Verify, Self::Drill, Self::Cut];
 
     /// The word.
     #[must_use]
@@ -120,6 +121,7 @@ impl Purpose {
             Self::Produce => "produce",
             Self::Consume => "consume",
             Self::Verify => "verify",
+            Self::Drill => "drill",
             Self::Cut => "cut",
         }
     }
@@ -185,6 +187,16 @@ impl Dealings {
             Purpose::Verify => vec![
                 Line::publish(format!("{api}.STREAM.INFO.{stream}")),
                 Line::publish(self.get()),
+                self.answers(),
+            ],
+            // The name of the consumer that a drill makes is another one each time.
+            Purpose::Drill => vec![
+                Line::publish(format!("{api}.CONSUMER.CREATE.{stream}.>")),
+                Line::publish(format!("{api}.CONSUMER.DELETE.{stream}.*")),
+                Line::publish(format!("{api}.CONSUMER.INFO.{stream}.*")),
+                Line::publish(format!("{api}.CONSUMER.LIST.{stream}")),
+                Line::publish(format!("{api}.CONSUMER.MSG.NEXT.{stream}.*")),
+                Line::publish(format!("$JS.ACK.{stream}.>")),
                 self.answers(),
             ],
             Purpose::Cut => self

@@ -108,7 +108,7 @@ pub async fn up(cx: CommandCtx, statuses: Statuses) -> Result {
                 Ok(()) => failure,
                 Err(error) => Failure::Broken(format!(
                     "{failure}. What was begun is not all removed ({error}): `zonedrill{} down` removes the rest",
-                    cx.runtime.home.flag()
+                    cx.runtime.flag()
                 )),
             };
             let failure = failure.with_servers(statuses.borrow().status.server_version.as_deref());

@@ -141,9 +141,12 @@ fn obstacle(cx: &CommandCtx, status: &Status, plan: &ZonePlan) -> Option<Outlook
     let why = if status.phase != Phase::Up {
         return Some(Outlook::Late { why: "the region is being ended".into() });
     } else if paused {
-        format!("consumer-{name} is paused; {}", Remedy::ResumeConsumer(name.clone()).told())
+        format!(
+            "consumer-{name} is paused; {}",
+            cx.runtime.told(&Remedy::ResumeConsumer(name.clone()))
+        )
     } else if zone.link.as_ref().is_some_and(|link| link.state == LinkState::Cut) {
-        format!("zone {name} is cut; {}", Remedy::Heal(name.clone()).told())
+        format!("zone {name} is cut; {}", cx.runtime.told(&Remedy::Heal(name.clone())))
     } else {
         has_quorum(status, plan).err()?
     };

@@ -7,17 +7,24 @@
 //! | [`platform`] | zones that are there already, and links that are cut as the region file says |
 //! | [`ends`] | looks at both ends of a link, and what they show of a cut |
 //! | [`cutter`] | one link's cut and heal, by pause or by hook |
+//! | [`kept`] | how far a comparison has come |
+//! | [`leftovers`] | what drills have left, and its removal |
 //! | [`hook`] | the user's commands, the guard, and the record of what was done |
 
 pub mod cutter;
 pub mod ends;
 pub mod hook;
+pub mod kept;
+pub mod leftovers;
 pub mod platform;
 pub mod session;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use serde_json::json;
@@ -28,7 +35,7 @@ use crate::{
     command::{Command, Produce},
     drill::{checks::ReplicaAudit, record::Entry},
     nats::external::examine::Region,
-    region::{file::Limits, observation::StreamReport},
+    region::{file::Limits, observation::StreamReport, remedy::Remedy},
     room::clock::now_ms,
 };
 
@@ -36,6 +43,8 @@ use crate::{
 #[derive(Debug)]
 pub struct External {
     pub region: Arc<Region>,
+    /// The region file.
+    pub file: PathBuf,
     pub limits: Limits,
     pub audit: Audit,
     /// Where drill messages go.
@@ -62,6 +71,24 @@ impl External {
         self.audit.note(Deed::Produce, &about).map_err(Failure::Refused)?;
         self.used.fetch_add(held.bytes().unwrap_or(0), Ordering::Relaxed);
         Ok(held)
+    }
+
+    /// What became of a producer's messages whose outcome is unknown, in words: what the source's stream
+    /// holds of them now.
+    pub async fn became_of(
+        &self,
+        runtime: &Runtime,
+        producer: u32,
+        unknown: &[(u64, u64)],
+    ) -> String {
+        match self.region.drilled(0, (&runtime.run, &self.subject), self.before).await {
+            Ok(audit) => {
+                let all: u64 = unknown.iter().map(|(_, count)| count).sum();
+                let stored = audit.holds(producer, unknown);
+                format!(": {stored} of them stand on the stream now, {} do not", all - stored)
+            }
+            Err(why) => format!(": whether the stream holds them is not known ({why})"),
+        }
     }
 
     /// Reads every zone's stream as far as it is the drill's, from its leader or by direct gets: the
@@ -124,7 +151,34 @@ pub(super) async fn as_the_drill_counts(
         .await
 }
 
+/// What a command line needs to mean the region of that file.
+#[must_use]
+pub fn file_flag(file: &Path) -> String {
+    format!(" --region-file {}", shell_words::quote(&file.to_string_lossy()))
+}
+
+/// A remedy for the region of that file, as it is typed: what heals there must be allowed.
+fn told_with_file(remedy: &Remedy, file: &Path) -> String {
+    let allow = if matches!(remedy, Remedy::Heal(_)) { " --allow cut" } else { "" };
+    remedy.told_as(&format!("zonedrill{} {remedy}{allow}", file_flag(file)))
+}
+
 impl Runtime {
+    /// What a command line needs to mean this region: nothing for the default one.
+    #[must_use]
+    pub fn flag(&self) -> String {
+        self.external.as_ref().map_or_else(|| self.home.flag(), |one| file_flag(&one.file))
+    }
+
+    /// A remedy, as it is typed for this region.
+    #[must_use]
+    pub fn told(&self, remedy: &Remedy) -> String {
+        match &self.external {
+            Some(external) => told_with_file(remedy, &external.file),
+            None => remedy.told(),
+        }
+    }
+
     /// The sequence of the source's stream at which the message stands that the status counts as this
     /// one.
     pub async fn sequence(&self, counted: u64) -> u64 {
@@ -132,5 +186,23 @@ impl Runtime {
             return counted;
         }
         self.ledger_query.ask(move |ledger| ledger.sequence(counted)).await.unwrap_or(counted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_remedy_for_a_region_of_others_names_its_file_and_can_be_typed() {
+        let file = Path::new("/home/mira/our regions/shop.toml");
+        let told = told_with_file(&Remedy::Heal("b".parse().unwrap()), file);
+        let line = told.split('`').nth(1).unwrap();
+        let words = shell_words::split(line).unwrap();
+        assert_eq!(words[..3], ["zonedrill", "--region-file", "/home/mira/our regions/shop.toml"]);
+        assert_eq!(words[3..], ["heal", "b", "--allow", "cut"]);
+        assert!(told.ends_with("` restores the link"), "{told}");
+        let doctor = told_with_file(&Remedy::Doctor, Path::new("shop.toml"));
+        assert_eq!(doctor, "`zonedrill --region-file shop.toml doctor` tells more");
     }
 }

@@ -18,10 +18,14 @@ use super::{
 use crate::{
     command::{Produce, units::format_duration},
     nats::{
+        configuration::wanted::DUPLICATE_WINDOW,
         connect::{Login, zone_client},
-        producer::{Job as Work, JobProgress, JobReport, Target},
+        producer::{Ended, Job as Work, JobProgress, JobReport, Target, sent_again_for},
     },
-    region::{Input, Role, ZoneName, ZonePlan, format::seconds},
+    region::{
+        Input, Role, ZoneName, ZonePlan,
+        format::{seconds, span},
+    },
 };
 
 /// How long the first acknowledgement may take after a move.
@@ -112,6 +116,12 @@ pub async fn produce(cx: CommandCtx, produce: Produce) -> Result {
         None => produce,
     };
     let producer = cx.runtime.producer()?;
+    let remembered = match &cx.runtime.external {
+        Some(external) if produce != Produce::Stop => {
+            external.region.remembered().await.map_err(Failure::Broken)?
+        }
+        _ => DUPLICATE_WINDOW,
+    };
     let number = cx.runtime.next_producer();
     let first_number = match &produce {
         Produce::Range { from, to, .. } => {
@@ -157,7 +167,7 @@ pub async fn produce(cx: CommandCtx, produce: Produce) -> Result {
             }
         })
     };
-    let work = Work { producer: number, produce, first_number };
+    let work = Work { producer: number, produce, first_number, remembered };
     let result = producer.run(work, progress, job.stop.clone()).await;
     watching.abort();
     cx.runtime.evidence.gone(number).await;
@@ -184,7 +194,7 @@ pub async fn produce(cx: CommandCtx, produce: Produce) -> Result {
             report.ids_taken,
             "answered as duplicates when first sent: another message has their ids, and they are not stored",
         ),
-        count(end.unknown, "of unknown outcome"),
+        unknown(&cx, number, &report, remembered).await,
     ) + &retried(report.retried);
     let early = total.filter(|total| end.sent < *total).map(|total| total - end.sent);
     let text = match early {
@@ -220,6 +230,32 @@ fn refusals(report: &JobReport) -> String {
     };
     let failed = count(report.progress.failed, "refused");
     if reasons.is_empty() { failed } else { format!("{failed} ({})", reasons.join("; ")) }
+}
+
+/// The messages whose outcome is not known, what the stream holds of them, and why they are not sent
+/// again.
+async fn unknown(
+    cx: &CommandCtx,
+    producer: u32,
+    report: &JobReport,
+    remembered: Duration,
+) -> String {
+    if report.unknown.is_empty() {
+        return String::new();
+    }
+    let became = match &cx.runtime.external {
+        Some(external) => external.became_of(&cx.runtime, producer, &report.unknown).await,
+        None => String::new(),
+    };
+    let why = match report.ended {
+        Ended::Forgotten => format!(
+            " (sent again for {} only: the stream remembers ids for {}, and later one could be stored twice)",
+            span(sent_again_for(remembered).as_millis() as u64),
+            span(remembered.as_millis() as u64)
+        ),
+        _ => String::new(),
+    };
+    count(report.progress.unknown, "of unknown outcome") + &why + &became
 }
 
 /// What became of acknowledged messages that were sent again.

@@ -28,6 +28,8 @@ pub enum OpenError {
 /// A region file with its zones' ways in, the source first.
 #[derive(Clone, Debug)]
 pub struct Opened {
+    /// Where it was read.
+    pub path: PathBuf,
     pub file: RegionFile,
     pub sites: Vec<Site>,
 }
@@ -51,7 +53,7 @@ pub fn open(path: &Path) -> Result<Opened, OpenError> {
         Ok(Site { zone: zone.clone(), endpoint, system })
     };
     let sites = file.zones.iter().map(site).collect::<Result<_, _>>()?;
-    Ok(Opened { file, sites })
+    Ok(Opened { path: path.to_owned(), file, sites })
 }
 
 /// The way into a cluster by the name of a context.

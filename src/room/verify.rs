@@ -84,7 +84,7 @@ pub async fn verify(
         let mut said = found.said();
         let void = |zone: &ZoneFinding| matches!(zone.judgement, Judgement::Void { .. });
         if found.zones.iter().any(void) {
-            let flag = cx.runtime.home.flag();
+            let flag = cx.runtime.flag();
             let _ = write!(said.text, "\n`zonedrill{flag} down --purge` starts with a new ledger");
         }
         return Ok(said);

@@ -1,12 +1,15 @@
 //! Producer, consumers and audit on real servers.
 
+mod forgotten;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
 use crate::support::flow::{
-    Entry, Kept, Servers, audit, burst, consume, produce, range, run_id, server_of, until,
+    Entry, Kept, REMEMBERED, Servers, audit, burst, consume, produce, range, run_id, server_of,
+    until,
 };
 use async_nats::HeaderMap;
 use tokio::{
@@ -377,7 +380,8 @@ async fn a_swapped_pair_is_part_of_its_burst() {
     let producer = Producer::new(client.clone(), run_id(), evidence);
     producer.put_fault(producer::Fault::Swap);
     let (progress, _told) = watch::channel(JobProgress::default());
-    let job = Job { producer: 1, produce: burst(Some(100), None), first_number: 1 };
+    let produce = burst(Some(100), None);
+    let job = Job { producer: 1, produce, first_number: 1, remembered: REMEMBERED };
     let report = producer.run(job, progress, CancellationToken::new()).await.unwrap();
     assert_eq!((report.progress.sent, report.progress.acked), (100, 100));
     assert_eq!((report.not_sent, report.ended), (0, Ended::Complete));

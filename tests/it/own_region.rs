@@ -4,6 +4,7 @@
 mod compared;
 mod cuts;
 mod drilled;
+mod ended;
 mod logins;
 mod observed;
 mod wrong;
@@ -100,7 +101,9 @@ async fn everything_is_looked_at_and_nothing_is_changed() {
     }
     says(b, "zone b (copy by mirror)");
     says(b, "cut -: it copies over no durable that could be paused");
-    says(&doctor.out, "1 cut b out of reach: it lacks consume in b, cut in b");
+    says(a, "drill no: not permitted to publish $JS.API.CONSUMER.CREATE.ORDERS.>");
+    let lacks = "1 cut b out of reach: it lacks drill in a, drill in b, cut in b";
+    says(&doctor.out, lacks);
     let verify = others.run(&region, &["verify"]).expect_code(0);
     says(&verify.out, "zone b, ORDERS (mirror): identical 300 messages compared");
 

@@ -29,7 +29,8 @@ use crate::{
         drills::choice,
         external::{
             hook::{Audit, audit_file, fit},
-            session::{self, Session, Wanted},
+            leftovers::remove,
+            session::{Session, Wanted},
         },
         protocol::{Message, Outcome},
         region_file::Opened,
@@ -378,7 +379,7 @@ pub async fn down(
         print(&format!("{} of zonedrill's consumers are there", own.len()));
         return Ok(Outcome::Done.exit_code());
     }
-    let removed = session::remove(region, &audit, (name, None)).await;
+    let removed = remove(region, &audit, (name, None, &opened.path)).await;
     let (removed, left) = removed.map_err(eyre::Report::msg)?;
     for one in &removed {
         print(&format!("removed: {one}"));

@@ -42,11 +42,10 @@ fn point() -> impl Strategy<Value = Point> {
 
 fn extent() -> impl Strategy<Value = Extent> {
     let point = || proptest::option::of(point());
-    (point(), point(), proptest::option::of(rate())).prop_map(|(from, to, max_rate)| Extent {
-        from,
-        to,
-        max_rate,
-    })
+    let sample = proptest::option::of(1..u64::MAX);
+    (point(), point(), proptest::option::of(rate()), sample, any::<bool>()).prop_map(
+        |(from, to, max_rate, sample, resume)| Extent { from, to, max_rate, sample, resume },
+    )
 }
 
 fn size() -> impl Strategy<Value = Size> {

@@ -144,6 +144,12 @@ pub enum Verb {
         /// With --region-file: read at most so many messages from each zone (1000/s)
         #[arg(long, value_name = "RATE")]
         max_rate: Option<Rate>,
+        /// With --region-file: only about so many messages, spread over all of it; that proves nothing of the rest
+        #[arg(long, value_name = "MESSAGES", value_parser = clap::value_parser!(u64).range(1..))]
+        sample: Option<u64>,
+        /// With --region-file: go on where the last one was ended
+        #[arg(long)]
+        resume: bool,
     },
     /// Show a thing as the servers tell it: node, stream, consumer, durable, link, faults, message
     #[command(subcommand)]

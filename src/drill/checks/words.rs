@@ -238,6 +238,7 @@ impl Reason {
             Self::ReadDiffers { replica } => write!(f, "what was read of {replica} is not what the record says"),
             Self::NoReference { replica } => write!(f, "there is nothing to compare {replica} with"),
             Self::NoReplicas { zone } => write!(f, "zone {zone} has no replicas"),
+            Self::Identical { zone, replicas: 1, messages, source, through } => write!(f, "what was read of zone {zone} holds the same {messages} messages as zone {source}, identical sequence by sequence up to {through}"),
             Self::Identical { zone, replicas, messages, source, through } => write!(f, "all {replicas} replicas of zone {zone} hold the same {messages} messages as zone {source}, identical sequence by sequence up to {through}"),
             _ => return None,
         })

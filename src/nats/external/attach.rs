@@ -152,8 +152,22 @@ impl Attached {
         subject: &str,
         answer: impl Future<Output = T>,
     ) -> Result<T, Unanswered> {
+        self.or_refused_since(self.refusals(), subject, answer).await
+    }
+
+    /// How often the server refused something so far.
+    pub(in crate::nats) fn refusals(&self) -> usize {
+        self.refused.borrow().len()
+    }
+
+    /// As [`Self::or_refused`], of what was asked when there were so many refusals.
+    pub(in crate::nats) async fn or_refused_since<T>(
+        &self,
+        before: usize,
+        subject: &str,
+        answer: impl Future<Output = T>,
+    ) -> Result<T, Unanswered> {
         let mut refused = self.refused.clone();
-        let before = refused.borrow().len();
         let refusal = refused.wait_for(|all| self.concerns(all, before, subject).is_some());
         tokio::select! {
             answer = answer => Ok(answer),

@@ -1,6 +1,8 @@
 //! A region of others as a drill uses it: who takes part, what stood there before, and what its streams
 //! hold of the drill in the end.
 
+use std::time::Duration;
+
 use async_nats::Client;
 use tokio::sync::mpsc;
 
@@ -17,7 +19,7 @@ use crate::{
     },
     region::{
         ZoneName,
-        external::losses,
+        external::{StreamSeen, losses},
         file::Copied,
         rights::meets,
         topology::{CopyKind, MirrorKind},
@@ -60,9 +62,22 @@ impl Region {
     /// # Errors
     /// When it is not told.
     pub async fn last_seq(&self, at: usize) -> Result<u64, String> {
+        self.described(at).await.map(|seen| seen.state.last_seq)
+    }
+
+    /// How long the source's stream remembers ids, as its servers tell now.
+    ///
+    /// # Errors
+    /// When it is not told.
+    pub async fn remembered(&self) -> Result<Duration, String> {
+        let seen = self.described(0).await?;
+        Ok(Duration::from_nanos(seen.config.duplicate_window))
+    }
+
+    async fn described(&self, at: usize) -> Result<StreamSeen, String> {
         let zone = &self.zones[at];
         match look::stream(&zone.to, &zone.site.zone.stream).await {
-            Ok(seen) => Ok(seen.state.last_seq),
+            Ok(seen) => Ok(seen),
             Err(Ok(violation)) => {
                 Err(format!("zone {}: not permitted to {violation}", zone.to.zone))
             }
@@ -130,13 +145,13 @@ impl Region {
             source(zone).ok_or("its messages may not be read; `doctor` says what is missing")?;
         let (lots, mut read) = mpsc::channel(LOTS);
         let of_drill = |one: &super::read::message::Read| {
-            (one.subject == subject).then(|| Held {
+            (one.subject() == subject).then(|| Held {
                 seq: one.seq,
-                id: one.id.clone(),
+                id: one.id().map(str::to_owned),
                 payload: one.payload.clone(),
             })
         };
-        let reading = source.read_as(of_drill, (after + 1, last), None, lots);
+        let reading = source.read_as(of_drill, (after + 1, last), lots);
         let looking = async {
             while let Some(lot) = read.recv().await {
                 for Held { seq, id, payload } in lot.map_err(|error| error.to_string())? {
@@ -160,5 +175,5 @@ struct Held {
 
 fn source(zone: &Zone) -> Option<Source<'_>> {
     let (stream, reading) = (zone.site.zone.stream.as_str(), zone.reading?);
-    Some(Source { to: &zone.to, stream, reading, sourced_from: None, only: &[] })
+    Some(Source { to: &zone.to, stream, reading, sourced_from: None, only: &[], budget: None })
 }

@@ -75,7 +75,7 @@ pub async fn examine(sites: &[Site], subject: Option<&str>) -> Result<Region, At
     for i in 0..zones.len() {
         let dealings = dealings(&zones, i, subject);
         let zone = &mut zones[i];
-        let abilities = abilities(zone, &dealings, i == 0).await;
+        let abilities = abilities(zone, &dealings, i == 0, subject.is_some()).await;
         examined.push(ZoneExamined {
             zone: zone.site.zone.name.clone(),
             cluster: zone.presence.cluster.clone(),
@@ -178,20 +178,30 @@ fn dealings(zones: &[Zone], at: usize, subject: Option<&str>) -> Dealings {
 }
 
 /// What can be done in a zone; finds out how its stream is read.
-async fn abilities(zone: &mut Zone, dealings: &Dealings, is_source: bool) -> [Ability; 5] {
+async fn abilities(
+    zone: &mut Zone,
+    dealings: &Dealings,
+    is_source: bool,
+    drills: bool,
+) -> [Ability; 6] {
     let observe = observe(zone, dealings).await;
     let (verify, reading) = verify(zone, dealings).await;
     zone.reading = reading;
     let known = zone.presence.permissions.as_ref();
+    let no_subject = "the region file names no `subject`";
     let produce = match (is_source, &dealings.subject) {
         (false, _) => Ability::Not { why: "drills publish at the source" },
-        (true, None) => Ability::Not { why: "the region file names no `subject`" },
+        (true, None) => Ability::Not { why: no_subject },
         (true, Some(_)) => told(known, &dealings.lines(Purpose::Produce)),
     };
     let consume = if dealings.consumers.is_empty() {
         Ability::Not { why: "the region file names no `consumers`" }
     } else {
         told(known, &dealings.lines(Purpose::Consume))
+    };
+    let drill = match drills {
+        true => told(known, &dealings.lines(Purpose::Drill)),
+        false => Ability::Not { why: no_subject },
     };
     let durable = zone.copied.as_ref().is_some_and(|(_, from)| from.consumer.is_some());
     let cut = match &zone.site.zone.cut {
@@ -206,7 +216,7 @@ async fn abilities(zone: &mut Zone, dealings: &Dealings, is_source: bool) -> [Ab
         }
         Some(Cut::Pause) => Ability::Not { why: "it copies over no durable that could be paused" },
     };
-    [observe, produce, consume, verify, cut]
+    [observe, produce, consume, verify, drill, cut]
 }
 
 /// What the permissions say of lines that cannot be tried without doing something.

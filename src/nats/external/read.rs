@@ -1,24 +1,27 @@
 //! Reads a stream of others in order, at a bounded rate and in bounded memory, and changes nothing: by
 //! direct gets in batches, or one message at a time from the stream's leader.
 
+mod batches;
 pub(in crate::nats) mod message;
 
 use std::{fmt, time::Duration};
 
-use async_nats::Subscriber;
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use serde_json::json;
 use tokio::{
     sync::mpsc,
-    time::{Instant, sleep, sleep_until, timeout},
+    time::{Instant, sleep},
 };
 
-use self::message::{Answer, Read, direct};
-use super::attach::{Attached, PATIENCE, Unanswered};
+use self::{
+    batches::Batches,
+    message::{Answer, Read},
+};
+use super::attach::{Attached, Unanswered};
 use crate::{
     ledger::copies::Item,
-    nats::{api::Failure, pace::Pacer, renumbering::sourced},
+    nats::{api::Failure, pace::Budget, renumbering::sourced},
     region::{
         external::Reading,
         rights::{Dealings, meets},
@@ -30,9 +33,7 @@ const BATCH: u64 = 1000;
 /// The first batch, while nobody knows how large messages are.
 const FIRST_BATCH: u64 = 16;
 /// Bytes of a batch, reckoned by the largest message so far.
-const BATCH_BYTES: u64 = 4 * 1024 * 1024;
-/// With a rate, so many requests a second are made.
-const REQUESTS: f64 = 10.0;
+const BATCH_BYTES: u64 = 2 * 1024 * 1024;
 /// Single messages that are asked for at the same time.
 const AT_ONCE: u64 = 32;
 /// How long a stream is asked again before it is believed that it has no more: a replica may lag.
@@ -67,6 +68,8 @@ pub(super) struct Source<'a> {
     pub sourced_from: Option<&'a str>,
     /// Only messages whose subjects one of these has; all if there is none.
     pub only: &'a [String],
+    /// What may be read in its zone; without limit if none.
+    pub budget: Option<&'a Budget>,
 }
 
 /// What is sent on: messages in order, in small lots.
@@ -84,14 +87,8 @@ impl Source<'_> {
     }
 
     /// Reads the messages from `from` to `to` and sends them on. Ends when nobody takes them.
-    pub async fn read(
-        &self,
-        from: u64,
-        to: u64,
-        rate: Option<f64>,
-        lots: mpsc::Sender<Result<Vec<Item>, ReadError>>,
-    ) {
-        self.read_as(|one| self.boiled_down(one), (from, to), rate, lots).await;
+    pub async fn read(&self, from: u64, to: u64, lots: mpsc::Sender<Result<Vec<Item>, ReadError>>) {
+        self.read_as(|one| self.boiled_down(one), (from, to), lots).await;
     }
 
     /// The same of what `boil` makes of a message; nothing of those that are not wanted.
@@ -99,38 +96,19 @@ impl Source<'_> {
         &self,
         boil: impl Fn(&Read) -> Option<T>,
         (from, to): (u64, u64),
-        rate: Option<f64>,
         lots: mpsc::Sender<Result<Vec<T>, ReadError>>,
     ) {
         let mut next = from.max(1);
-        let most = rate.map_or(BATCH, |rate| ((rate / REQUESTS) as u64).clamp(1, BATCH));
-        let per_request = rate.map(|rate| rate / most as f64);
-        let mut pacer = Pacer::per_second(per_request, Instant::now());
+        let most = self.budget.map_or(BATCH, |budget| budget.at_once(BATCH));
         let (mut batch, mut largest) = (FIRST_BATCH.min(most), 1);
         let mut source = *self;
+        let mut batches = Batches::of(source);
         let (mut moved, mut ended) = (Instant::now(), None);
-        // Messages that were asked for since the pacer was last waited for.
-        let (mut inbox, mut owed) = (None, most);
         while next <= to {
-            // Small first batches are paid for together.
-            while owed >= most {
-                while pacer.take(Instant::now(), 1) == 0 {
-                    match pacer.next() {
-                        Some(due) => sleep_until(due).await,
-                        None => break,
-                    }
-                }
-                owed -= most;
-            }
-            let left = batch.min(to - next + 1);
-            let (asked, got) = match source.reading {
-                Reading::Batch => (left, source.batch(&mut inbox, next, left).await),
-                Reading::Single => {
-                    let asked = left.min(AT_ONCE);
-                    (asked, source.singles(next, asked).await)
-                }
+            let got = match source.reading {
+                Reading::Batch => batches.next(next, to, batch).await,
+                Reading::Single => source.singles(next, batch.min(to - next + 1)).await,
             };
-            owed += asked;
             match got {
                 Ok(got) if got.messages.is_empty() && got.through < next => {
                     // There is nothing more, or this replica does not have it yet.
@@ -143,11 +121,8 @@ impl Source<'_> {
                 Ok(got) => {
                     (moved, ended) = (Instant::now(), None);
                     next = got.through + 1;
-                    largest = got
-                        .messages
-                        .iter()
-                        .map(|one| one.payload.len() as u64)
-                        .fold(largest, u64::max);
+                    let sizes = got.messages.iter().map(|one| one.payload.len() as u64);
+                    largest = sizes.fold(largest, u64::max);
                     batch = (2 * batch).min(BATCH_BYTES / largest).clamp(1, most);
                     let items: Vec<T> =
                         got.messages.iter().filter(|one| one.seq <= to).filter_map(&boil).collect();
@@ -157,7 +132,7 @@ impl Source<'_> {
                 }
                 Err(Trouble::AnotherAnswers) => source.reading = Reading::Single,
                 Err(why) => {
-                    inbox = None;
+                    batches = Batches::of(source);
                     if moved.elapsed() >= STALLED || why.is_final() {
                         let _ = lots.send(Err(ReadError { next, why: why.to_string() })).await;
                         return;
@@ -169,14 +144,14 @@ impl Source<'_> {
     }
 
     fn boiled_down(&self, read: &Read) -> Option<Item> {
-        if !self.only.is_empty() && !self.only.iter().any(|only| meets(only, &read.subject)) {
+        if !self.only.is_empty() && !self.only.iter().any(|only| meets(only, read.subject())) {
             return None;
         }
         let origin = match self.sourced_from {
             None => read.seq,
-            Some(stream) => sourced(read.source.as_deref()?, stream)?,
+            Some(stream) => sourced(read.source()?, stream)?,
         };
-        Some(Item::new(read.seq, origin, &read.subject, read.id.as_deref(), &read.payload))
+        Some(Item::new(read.seq, origin, read.subject(), read.id(), &read.payload))
     }
 
     /// The first message at or after a sequence, boiled down, with its time.
@@ -185,8 +160,11 @@ impl Source<'_> {
         // Of a stream with other messages as well, the first of ours.
         for _ in 0..BATCH {
             let failed = |why: Trouble| ReadError { next, why: why.to_string() };
+            if self.reading == Reading::Single {
+                self.pay(1).await;
+            }
             let got = match self.reading {
-                Reading::Batch => match self.batch(&mut None, next, 1).await {
+                Reading::Batch => match Batches::of(*self).next(next, u64::MAX, 1).await {
                     Err(Trouble::AnotherAnswers) => self.after(next).await,
                     got => got,
                 },
@@ -196,44 +174,17 @@ impl Source<'_> {
                 return Ok(None);
             };
             if let Some(item) = self.boiled_down(&read) {
-                return Ok(Some((item, read.time)));
+                return Ok(Some((item, read.time())));
             }
             next = read.seq + 1;
         }
         Ok(None)
     }
 
-    /// One batch of direct gets.
-    async fn batch(
-        &self,
-        inbox: &mut Option<(String, Subscriber, u64)>,
-        next: u64,
-        batch: u64,
-    ) -> Result<Got, Trouble> {
-        let client = &self.to.client;
-        if inbox.is_none() {
-            let name = client.new_inbox();
-            let subscribed = client.subscribe(format!("{name}.*")).await;
-            let subscribed = subscribed.map_err(|error| Trouble::Passing(error.to_string()))?;
-            *inbox = Some((name, subscribed, 0));
-        }
-        let Some((name, messages, number)) = inbox.as_mut() else {
-            return Err(Trouble::Passing("no inbox".into()));
-        };
-        *number += 1;
-        let answers = format!("{name}.{number}");
-        let body = json!({"seq": next, "batch": batch}).to_string();
-        let subject = self.subject();
-        client
-            .publish_with_reply(subject.clone(), answers.clone(), body.into())
-            .await
-            .map_err(|error| Trouble::Passing(error.to_string()))?;
-        let collecting = collect(messages, self.stream, &answers, next);
-        self.to.or_refused(&subject, collecting).await.map_err(Trouble::of)?
-    }
-
     /// Messages one by one, several under way; after a hole the next one there is.
     async fn singles(&self, next: u64, count: u64) -> Result<Got, Trouble> {
+        let count = count.min(AT_ONCE);
+        self.pay(count).await;
         let asked = stream::iter(next..next + count).map(|seq| self.single(json!({"seq": seq})));
         let answers: Vec<_> = asked.buffered(AT_ONCE as usize).collect().await;
         let mut messages = Vec::with_capacity(answers.len());
@@ -241,9 +192,17 @@ impl Source<'_> {
             messages.extend(answer?);
         }
         if messages.is_empty() {
+            self.pay(1).await;
             return self.after(next + count).await;
         }
         Ok(Got { messages, through: next + count - 1 })
+    }
+
+    /// Waits until so many messages may be asked for.
+    async fn pay(&self, messages: u64) {
+        if let Some(budget) = self.budget {
+            budget.pay(messages).await;
+        }
     }
 
     /// The first message at or after a sequence.
@@ -303,47 +262,5 @@ impl fmt::Display for Trouble {
             Self::Passing(why) | Self::Final(why) => f.write_str(why),
             Self::AnotherAnswers => f.write_str("a mirror of it answers in its stead"),
         }
-    }
-}
-
-/// Takes the messages of one batch, up to the word that it has ended.
-async fn collect(
-    messages: &mut Subscriber,
-    stream: &str,
-    answers: &str,
-    next: u64,
-) -> Result<Got, Trouble> {
-    let mut got = Got { messages: Vec::new(), through: next.saturating_sub(1) };
-    loop {
-        let message = match timeout(PATIENCE, messages.next()).await {
-            Ok(Some(message)) => message,
-            Ok(None) => return Err(Trouble::Passing("the connection was closed".into())),
-            Err(_) => return Err(Trouble::Passing("no answer in time".into())),
-        };
-        // What a batch before this one was late with.
-        if message.subject.as_str() != answers {
-            continue;
-        }
-        match message.status.map(|status| status.as_u16()) {
-            None | Some(200) => {}
-            // The end of the batch; and nothing there.
-            Some(204 | 404) => return Ok(got),
-            Some(503) => return Err(Trouble::Passing("no replica serves direct gets".into())),
-            Some(code) => {
-                let text = message.description.unwrap_or_default();
-                return Err(Trouble::Passing(format!("{text} ({code})")));
-            }
-        }
-        let Some((read, of)) = direct(message) else {
-            return Err(Trouble::Passing("an answer that is no message of a stream".into()));
-        };
-        if of != stream {
-            return Err(Trouble::AnotherAnswers);
-        }
-        if read.seq <= got.through {
-            return Err(Trouble::Passing("messages came out of order".into()));
-        }
-        got.through = read.seq;
-        got.messages.push(read);
     }
 }

@@ -116,6 +116,7 @@ async fn by_the_sources_numbers(zone: &Zone, report: &mut StreamReport) -> Resul
         reading,
         sourced_from: Some(&from.name),
         only: &[],
+        budget: None,
     };
     let (first, last) = tokio::join!(source.at(report.first_seq), source.at(report.last_seq));
     match (first, last) {

@@ -22,8 +22,8 @@ use tokio_util::sync::CancellationToken;
 
 use self::{moving::Again, replies::Recovery};
 use super::{
-    CHUNK, Ended, FLUSH, GIVE_UP, JobProgress, JobReport, PATIENCE, Plan, ProduceError, Producer,
-    Schedule, Shared, Target, WINDOW, notes::Notes, window::Window,
+    CHUNK, Ended, FLUSH, GIVE_UP, Job, JobProgress, JobReport, PATIENCE, Plan, ProduceError,
+    Producer, Schedule, Shared, Target, WINDOW, notes::Notes, sent_again_for, window::Window,
 };
 use crate::{
     ledger::message::MessageId,
@@ -66,6 +66,8 @@ pub(super) struct Running {
     announcing: Option<(u64, Announcing)>,
     window: Window,
     notes: Notes,
+    /// How long after its first sending a message is sent again.
+    again_for: Duration,
     recovery: Option<Recovery>,
     /// Acknowledged numbers that are sent again after a move.
     again: Option<Again>,
@@ -87,7 +89,7 @@ impl Running {
     pub(super) async fn start(
         producer: &Producer,
         plan: &Plan,
-        number: u32,
+        job: &Job,
         progress: watch::Sender<JobProgress>,
     ) -> Result<Self, ProduceError> {
         let mut targets = producer.target.subscribe();
@@ -106,7 +108,7 @@ impl Running {
         Ok(Self {
             evidence: producer.evidence.clone(),
             shared: Arc::clone(&producer.shared),
-            id: MessageId { run: producer.run.clone(), producer: number, number: plan.first },
+            id: MessageId { run: producer.run.clone(), producer: job.producer, number: plan.first },
             size: plan.size,
             end: plan.end,
             liveness: Liveness::new(&inbox),
@@ -118,7 +120,8 @@ impl Running {
             announced: plan.first,
             announcing: None,
             window: Window::new(plan.first),
-            notes: Notes::new(number),
+            notes: Notes::new(job.producer),
+            again_for: sent_again_for(job.remembered),
             recovery: None,
             again: None,
             retried: (0, 0),
@@ -182,6 +185,10 @@ impl Running {
                 return Ok(Ended::Complete);
             }
             if let Some(recovery) = &self.recovery {
+                let first = self.window.first_unknown();
+                if first.is_some_and(|(_, first)| first.ago() > self.again_for) {
+                    return Ok(Ended::Forgotten);
+                }
                 if recovery.since.elapsed() > GIVE_UP {
                     return Ok(Ended::GaveUp(recovery.why.clone()));
                 }
@@ -248,6 +255,7 @@ impl Running {
         for span in self.window.expire(Instant::now()) {
             self.notes.unknown(span);
         }
+        let unknown = self.window.unknown_spans();
         if let Some((to, writing)) = self.announcing.take() {
             writing.await.map_err(|_| ProduceError::Closed)??;
             self.announced = to;
@@ -270,6 +278,7 @@ impl Running {
             resent: self.resent.len() as u64,
             retried: self.retried,
             not_sent,
+            unknown,
             took,
             ended,
         })

@@ -93,7 +93,7 @@ pub struct ZoneExamined {
     pub is_source: bool,
     pub cut: Option<Cut>,
     /// In the order of [`Purpose::ALL`].
-    pub abilities: [Ability; 5],
+    pub abilities: [Ability; 6],
 }
 
 impl ZoneExamined {
@@ -132,7 +132,7 @@ const NEEDS: [(&str, &[Need]); 4] = [
         &[
             (Purpose::Observe, true, true),
             (Purpose::Produce, true, false),
-            (Purpose::Consume, true, true),
+            (Purpose::Drill, true, true),
             (Purpose::Verify, true, true),
             (Purpose::Cut, false, true),
         ],
@@ -142,6 +142,7 @@ const NEEDS: [(&str, &[Need]); 4] = [
         &[
             (Purpose::Observe, true, true),
             (Purpose::Produce, true, false),
+            (Purpose::Drill, true, true),
             (Purpose::Verify, true, true),
             (Purpose::Cut, false, true),
         ],
@@ -151,7 +152,7 @@ const NEEDS: [(&str, &[Need]); 4] = [
         &[
             (Purpose::Observe, true, true),
             (Purpose::Produce, true, false),
-            (Purpose::Consume, true, true),
+            (Purpose::Drill, true, true),
             (Purpose::Verify, true, true),
         ],
     ),
@@ -220,12 +221,12 @@ impl Examination {
         if !self.zones.iter().any(|zone| zone.is_source) {
             return;
         }
-        out.push_str("conclusions that these rights allow (this version runs no drill there)\n");
+        out.push_str("conclusions that these rights allow\n");
         for (name, needs) in NEEDS {
             for copy in self.zones.iter().filter(|zone| !zone.is_source) {
                 let missing = self.missing(needs, copy);
                 let said = if needs.is_empty() {
-                    "out of reach: zonedrill makes no copy in a cluster of others".to_owned()
+                    "out of reach: this version makes no copy in a cluster of others".to_owned()
                 } else if missing.is_empty() {
                     "within reach".to_owned()
                 } else {

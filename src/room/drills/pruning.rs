@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{RECORD, lasting_damage};
-use crate::drill::record::Entry;
+use crate::{drill::record::Entry, room::home::Home};
 
 /// As much as may be kept.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +21,8 @@ pub struct Most {
 pub const BUNDLES: Most = Most { folders: 1000, bytes: 2 << 30 };
 /// Of records of drills, each of which every drill looks at before it begins.
 pub const RECORDS: Most = Most { folders: 1000, bytes: 2 << 30 };
+/// Of the folders of commands in a region of others.
+pub const SESSIONS: Most = Most { folders: 100, bytes: 1 << 30 };
 /// What a bundle that was written to its end has.
 const WHOLE: &str = "manifest.json";
 /// The last line of a record is shorter.
@@ -78,6 +80,29 @@ pub fn records(drills: &Path, kept: &[PathBuf], run: &str, most: Most) -> io::Re
     oldest(folders, others, most, |folder| {
         let file = folder.join(RECORD);
         has_ended(&file).unwrap_or(false) && lasting_damage(&file, run).is_none()
+    })
+}
+
+/// Removes the oldest folders of ended commands in a region of others until there are at most so many.
+/// What has a name of the user's own, and what a running command holds, stays.
+///
+/// # Errors
+/// When the folder cannot be read, or one in it cannot be removed.
+pub fn sessions(others: &Path, region: &str, most: Most) -> io::Result<Pruned> {
+    let mut folders = Vec::new();
+    for entry in fs::read_dir(others)? {
+        let entry = entry?;
+        let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+        if entry.file_type()?.is_dir() && is_dated(&name) {
+            folders.push((name, size(&path)?, path));
+        }
+    }
+    // The names begin with the time.
+    folders.sort();
+    let folders = folders.into_iter().map(|(_, size, path)| (size, path)).collect();
+    oldest(folders, 0, most, |folder| {
+        let home = Home { region: region.to_owned(), folder: folder.to_owned() };
+        home.is_ours() && home.claim().is_ok()
     })
 }
 
@@ -179,6 +204,29 @@ mod tests {
         // The one that was just written stays, however large it is.
         assert_eq!(bundles(reports, &kept, most(1)).unwrap().folders, 1);
         assert!(kept.exists() && !newer.exists());
+    }
+
+    #[test]
+    fn the_oldest_commands_of_others_go_and_none_that_is_at_work() {
+        let folder = tempfile::tempdir().unwrap();
+        let session = |name: &str| {
+            let folder = folder.path().join(name);
+            fs::create_dir(&folder).unwrap();
+            fs::write(folder.join("ledger.jsonl"), "x").unwrap();
+            Home { region: "shop".into(), folder }
+        };
+        let working = session("20250101-000000-1");
+        let _held = working.claim().unwrap();
+        let gone = session("20250102-000000-2");
+        let theirs = folder.path().join("20250103-000000-3");
+        fs::create_dir(&theirs).unwrap();
+        fs::write(theirs.join("notes"), "mine").unwrap();
+        let kept = [working, session("mine"), session("20250104-000000-4")];
+        let most = Most { folders: 3, bytes: 1 << 20 };
+        assert_eq!(sessions(folder.path(), "shop", most).unwrap().folders, 1);
+        assert_eq!(sessions(folder.path(), "shop", most).unwrap().folders, 0);
+        assert!(!gone.folder.exists() && theirs.join("notes").exists());
+        assert!(kept.iter().all(|home| home.ledger().exists()));
     }
 
     fn record(drills: &Path, name: &str, sabotage: Option<&str>, ended: bool) -> PathBuf {

@@ -133,7 +133,7 @@ impl Look<'_> {
         let mirrors = self.status.zones.iter().filter(|zone| zone.role == Role::Mirror);
         for zone in mirrors.filter(meant) {
             let looked = serves(zone, every_node)
-                .and_then(|()| follows(zone, source))
+                .and_then(|()| follows(zone, source, self.runtime))
                 .and_then(|()| self.consumes(zone));
             match looked {
                 Ok(()) => return Ok((source.name.clone(), zone.name.clone())),
@@ -152,7 +152,9 @@ impl Look<'_> {
     }
 
     fn nobody_produces(&self) -> Result<(), Obstacle> {
-        let why = || format!("messages are being produced: {}", Remedy::StopProducing.told());
+        let why = || {
+            format!("messages are being produced: {}", self.runtime.told(&Remedy::StopProducing))
+        };
         let jobs = self.runtime.jobs.borrow();
         if jobs.values().any(|job| job.endless) {
             return Err(Standing(why()));
@@ -186,14 +188,14 @@ impl Look<'_> {
         if zone.paused() || held.paused {
             return Err(Standing(format!(
                 "the consumer of zone {name} is paused: {}",
-                Remedy::ResumeConsumer(name.clone()).told()
+                self.runtime.told(&Remedy::ResumeConsumer(name.clone()))
             )));
         }
         let limit = zone.consumer.as_ref().and_then(|consumer| consumer.limit);
         if limit.or(held.limit).is_some() {
             return Err(Standing(format!(
                 "the consumer of zone {name} is held to a rate: {}",
-                Remedy::FreeConsumer(name.clone()).told()
+                self.runtime.told(&Remedy::FreeConsumer(name.clone()))
             )));
         }
         match at_work.and_then(|zone| why_nothing_comes(&zone, false)) {
@@ -226,18 +228,18 @@ fn serves(zone: &Zone, every_node: bool) -> Result<(), Obstacle> {
 }
 
 /// A mirror zone is linked, and has everything.
-fn follows(zone: &Zone, source: &Zone) -> Result<(), Obstacle> {
+fn follows(zone: &Zone, source: &Zone, runtime: &Runtime) -> Result<(), Obstacle> {
     let name = &zone.name;
     match &zone.link {
         Some(link) if link.state == LinkState::Up => {}
         Some(link) if link.state == LinkState::Cut => {
-            let why = format!("zone {name} is cut: {}", Remedy::Heal(name.clone()).told());
+            let why = format!("zone {name} is cut: {}", runtime.told(&Remedy::Heal(name.clone())));
             return Err(if link.heals_at_ms.is_some() { Passing(why) } else { Standing(why) });
         }
         Some(link) if link.condition.is_some() => {
             let why = format!(
                 "the link of zone {name} is impaired: {}",
-                Remedy::Heal(name.clone()).told()
+                runtime.told(&Remedy::Heal(name.clone()))
             );
             return Err(if link.heals_at_ms.is_some() { Passing(why) } else { Standing(why) });
         }

@@ -219,7 +219,7 @@ pub(super) async fn unprovable(ctx: &DrillCtx, script: &Script) -> Option<String
     }
     let damage =
         ctx.cx.runtime.ledger_query.ask(|ledger: &Ledger| ledger.damage().cloned()).await??;
-    let flag = ctx.cx.runtime.home.flag();
+    let flag = ctx.cx.runtime.flag();
     Some(format!("{damage}: `zonedrill{flag} down --purge` starts with a new ledger"))
 }
 

@@ -99,7 +99,7 @@ pub(in crate::room) async fn prove(
         return Err(Failure::Broken(format!(
             "it was done, and nothing shows within {} that zone {zone} is cut: {}",
             seconds(SHOWN_WITHIN.as_millis() as u64),
-            Remedy::Heal(zone.clone()).told()
+            cx.runtime.told(&Remedy::Heal(zone.clone()))
         )));
     };
     cx.bus().tell(Input::CutProved { zone: zone.clone(), after_ms: took });

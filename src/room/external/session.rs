@@ -17,8 +17,9 @@ use tokio_util::sync::CancellationToken;
 use super::{
     External, as_the_drill_counts,
     cutter::Cutter,
-    ends,
+    ends, file_flag,
     hook::{Audit, Deed},
+    leftovers::remove,
     platform::ExternalPlatform,
 };
 use crate::{
@@ -43,8 +44,9 @@ use crate::{
     room::{
         bringup,
         clock::now_ms,
+        drills::pruning::{self, SESSIONS},
         evidence::LedgerWriter,
-        home::Home,
+        home::{Home, Lease},
         mailbox::{CommandRequest, Mail, Mailbox},
         protocol::Message,
         region_file::Opened,
@@ -78,6 +80,8 @@ pub struct Session {
     actor: JoinHandle<(StateActor, state_actor::End)>,
     writer: LedgerWriter,
     stop: CancellationToken,
+    /// Its folder is in use.
+    _lease: Lease,
 }
 
 impl Session {
@@ -94,9 +98,14 @@ impl Session {
         if let Some(why) = region.cannot_be_drilled(&subject) {
             return Err(why);
         }
-        let folder = wanted.root.join(format!("{}.others", file.name)).join(folder_name());
-        let home = Home { region: file.name.clone(), folder };
+        let others = wanted.root.join(format!("{}.others", file.name));
+        let home = Home { region: file.name.clone(), folder: others.join(folder_name()) };
         home.create().map_err(|error| error.to_string())?;
+        let lease = home.claim().map_err(|error| error.to_string())?;
+        // What cannot be removed is no reason not to drill.
+        if let Err(error) = pruning::sessions(&others, &file.name, SESSIONS) {
+            tracing::warn!(%error, "{} cannot be pruned", others.display());
+        }
         let writer = LedgerWriter::open(&home, now_ms()).map_err(|error| error.to_string())?;
         let consumer = name_of(&file.name, writer.run.as_str());
         region.watches(&consumer);
@@ -123,7 +132,8 @@ impl Session {
             }
             if wanted.cuts && before.tells().is_empty() {
                 return Err(format!(
-                    "nothing could show that zone {zone} is cut, so that a drill of it would be void: give both zones a `system_context`; `zonedrill --region-file FILE cut {zone} --for 30s --dry` says what is told"
+                    "nothing could show that zone {zone} is cut, so that a drill of it would be void: give both zones a `system_context`; `zonedrill{} cut {zone} --for 30s --dry` says what is told",
+                    file_flag(&wanted.opened.path)
                 ));
             }
             looked = Some((link, before));
@@ -154,6 +164,7 @@ impl Session {
         let (screens, attached) = watch::channel(BTreeMap::new());
         let external = External {
             region: Arc::clone(&region),
+            file: wanted.opened.path.clone(),
             limits: file.limits,
             audit: wanted.audit,
             subject,
@@ -197,6 +208,7 @@ impl Session {
             runtime,
             writer,
             stop,
+            _lease: lease,
         };
         bus.tell(Input::Phase(Phase::Starting));
         for plan in session.runtime.plans() {
@@ -317,12 +329,13 @@ impl Session {
     /// # Errors
     /// What is left behind, and what removes it.
     pub async fn close(self) -> Result<(), String> {
-        let Self { runtime, actor, writer, stop } = self;
+        let Self { runtime, actor, writer, stop, _lease } = self;
         let down = bringup::down(&runtime, false).await.map_err(|failure| failure.to_string());
         stop.cancel();
         let removed = match &runtime.external {
             Some(external) => {
-                let of = (runtime.home.region.as_str(), Some(runtime.run.as_str()));
+                let run = Some(runtime.run.as_str());
+                let of = (runtime.home.region.as_str(), run, external.file.as_path());
                 remove(&external.region, &external.audit, of).await.map(drop)
             }
             None => Ok(()),
@@ -335,33 +348,6 @@ impl Session {
         let _ = tokio::time::timeout(Duration::from_secs(2), closed).await;
         down.and(removed)
     }
-}
-
-/// Removes the consumers that carry a region's mark, those of one run if one is named; without one,
-/// those that a drill uses just now are left. Tells the names of what was removed, and of what was left.
-///
-/// # Errors
-/// What is left behind, and what removes it.
-pub async fn remove(
-    region: &Region,
-    audit: &Audit,
-    (name, run): (&str, Option<&str>),
-) -> Result<(Vec<String>, Vec<String>), String> {
-    let again = "`zonedrill --region-file FILE down` removes what is left, and the servers do after an hour";
-    let failed = |why: String| format!("{why}; {again}");
-    let (mut removed, mut left) = (Vec::new(), Vec::new());
-    for consumer in region.own_consumers(name, run).await.map_err(failed)? {
-        let told = format!("zone {}: {}", consumer.zone, consumer.name);
-        if run.is_none() && consumer.in_use {
-            left.push(told);
-            continue;
-        }
-        let about = json!({"request": region.removal(&consumer), "zone": consumer.zone});
-        audit.note(Deed::Remove, &about).map_err(failed)?;
-        region.remove_consumer(&consumer).await.map_err(failed)?;
-        removed.push(told);
-    }
-    Ok((removed, left))
 }
 
 fn plan(region: &Region, slot: u16, name: ZoneName, subject: &str, consumer: &str) -> ZonePlan {

@@ -94,7 +94,7 @@ impl StateActor {
                 Outcome::Refused,
                 &format!(
                     "a room records nothing: `r` in a screen records that screen, `zonedrill{} record start FILE` in a shell one without a terminal",
-                    self.runtime.home.flag()
+                    self.runtime.flag()
                 ),
                 None,
             ),

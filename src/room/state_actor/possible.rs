@@ -118,16 +118,17 @@ impl StateActor {
                         Err(format!(
                             "zone {zone} is cut already ({}): {}",
                             kind.as_str(),
-                            Remedy::Heal(zone.clone()).told()
+                            self.runtime.told(&Remedy::Heal(zone.clone()))
                         ))
                     }
                     _ => Ok(()),
                 }
             }
             Command::Impair { zone, what, .. } => match link(zone) {
-                Some(link) if link.state == LinkState::Cut => {
-                    Err(format!("zone {zone} is cut: {}", Remedy::Heal(zone.clone()).told()))
-                }
+                Some(link) if link.state == LinkState::Cut => Err(format!(
+                    "zone {zone} is cut: {}",
+                    self.runtime.told(&Remedy::Heal(zone.clone()))
+                )),
                 link => {
                     let now = link.and_then(|link| link.condition).unwrap_or_default();
                     let can = impair::check(&self.runtime, what, now);

@@ -16,20 +16,20 @@ use crate::support::{
 };
 
 const PATIENCE: Duration = Duration::from_secs(60);
-const CONSENT: [&str; 4] = ["--allow", "produce,cut", "--confirm", "shop"];
+pub(super) const CONSENT: [&str; 4] = ["--allow", "produce,cut", "--confirm", "shop"];
 
-fn drill<'a>(name: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+pub(super) fn drill<'a>(name: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     [&["drill", "run", name], more].concat()
 }
 
 /// The one run that a bundle reports.
-fn report(folder: &std::path::Path) -> Value {
+pub(super) fn report(folder: &std::path::Path) -> Value {
     let text = std::fs::read_to_string(folder.join("report.json")).unwrap();
     serde_json::from_str::<Value>(&text).unwrap()["runs"][0].clone()
 }
 
 /// What a check found.
-fn finding(run: &Value, check: &str) -> String {
+pub(super) fn finding(run: &Value, check: &str) -> String {
     let findings = run["conclusion"]["findings"].as_array().unwrap();
     let found: Vec<&Value> = findings.iter().filter(|one| one["check"] == check).collect();
     assert!(!found.is_empty(), "{check} is not among {findings:?}");
@@ -72,26 +72,39 @@ async fn a_heal_is_proved_over_a_hook_while_others_publish() {
 async fn each_zone_goes_on_by_itself_and_a_cut_leaves_the_source_alone() {
     let (others, clients, region) = with_systems("").await;
     let producing = Producing::from(&clients[0], 101);
-    let independent = others.home.path().join("independent");
-    let words = drill("independent", &["--allow", "produce", "--confirm", "shop", "--report"]);
-    let folder = independent.to_str().unwrap();
-    let ran = others.run(&region, &[&words[..], &[folder]].concat());
-    assert!(ran.code == 0 || ran.code == 2, "{ran:?}");
-    let run = report(&independent);
-    says(&finding(&run, "no-loss-no-duplicate"), "proved: ");
-    says(&finding(&run, "replicas-identical"), "proved: ");
-    says(&finding(&run, "script-completed"), "proved: ");
-
-    let cut = others.home.path().join("cut");
-    let words = drill("cut", &["--report", cut.to_str().unwrap()]);
-    let ran = others.run(&region, &[&words[..], &CONSENT].concat());
+    proved(
+        &others,
+        &region,
+        "independent",
+        &["--allow", "produce", "--confirm", "shop"],
+        &["speeds"],
+    );
+    proved(&others, &region, "cut", &CONSENT, &["latency", "drain"]);
     producing.end().await;
-    // How long messages took on a busy machine is nothing to go by; the rest is.
-    assert!(ran.code == 0 || ran.code == 2, "{ran:?}");
-    let run = report(&cut);
-    for check in ["severed", "in-zone", "no-loss-no-duplicate", "replicas-identical", "progress"] {
-        says(&finding(&run, check), "proved: ");
+}
+
+/// Runs a drill until it is proved, three times at the most. What keeps it from that is nothing but how
+/// long things took on a busy machine: these checks, each of which says what it lacks.
+fn proved(others: &Others, region: &str, name: &str, consent: &[&str], of_time: &[&str]) {
+    let mut void = Vec::new();
+    for time in 0..3 {
+        let bundle = others.home.path().join(format!("{name}-{time}"));
+        let words = drill(name, &["--report", bundle.to_str().unwrap()]);
+        let ran = others.run(region, &[&words[..], consent].concat());
+        let run = report(&bundle);
+        let findings = run["conclusion"]["findings"].as_array().unwrap().clone();
+        assert!(findings.len() > of_time.len(), "{findings:?}");
+        for one in findings.iter().filter(|one| one["verdict"] != "proved") {
+            let check = one["check"].as_str().unwrap();
+            assert!(one["verdict"] == "void" && of_time.contains(&check), "{one}\n{}", ran.out);
+            void.push(format!("{check}: {}", one["text"]));
+        }
+        if ran.code == 0 {
+            return says(&ran.out, "1 of 1 proved");
+        }
+        assert_eq!(ran.code, 2, "{ran:?}");
     }
+    panic!("{name} was not proved: {void:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -117,7 +130,7 @@ async fn a_pause_tests_no_cut_and_a_hook_that_does_nothing_neither() {
 }
 
 /// What zonedrill has in both zones.
-async fn ours(clients: &[Client; 2]) -> Vec<String> {
+pub(super) async fn ours(clients: &[Client; 2]) -> Vec<String> {
     let mut names = Vec::new();
     for client in clients {
         let all = api(client, "CONSUMER.NAMES.ORDERS", Value::Null).await;

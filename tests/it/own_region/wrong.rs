@@ -1,5 +1,10 @@
 //! What is wrong with a region of others is told once, in words, and nothing is begun.
 
+use std::{
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+};
+
 use serde_json::json;
 
 use super::refused;
@@ -82,4 +87,50 @@ async fn two_streams_that_source_each_other_are_a_loop() {
     stream(&clients[0], of("us", "ORDERS.us.>")).await;
     stream(&clients[1], of("eu", "ORDERS.eu.>")).await;
     others.run(&region, &["doctor"]).expect_code(0);
+}
+
+/// Passes everything on to a server, and sets the time that it tells: somebody's clock is wrong.
+fn with_another_clock(server: String) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let server = TcpStream::connect(&server).unwrap();
+            let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+            std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+            std::thread::spawn(move || tell_another_day(server, client));
+        }
+    });
+    at
+}
+
+fn tell_another_day(mut from: TcpStream, mut to: TcpStream) {
+    let told = b"\"time\":\"";
+    let mut some = vec![0; 65_536];
+    while let Ok(n @ 1..) = from.read(&mut some) {
+        if let Some(at) = some[..n].windows(told.len()).position(|window| window == told) {
+            let day = at + told.len();
+            some[day..day + 10].copy_from_slice(b"2020-01-01");
+        }
+        if to.write_all(&some[..n]).is_err() {
+            return;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_is_off_and_a_context_that_is_not_there_are_told() {
+    let others = Others::start(&Setup::default());
+    others.with_stream("mirror", 10).await;
+    let region = others.region("admin", "");
+    others.run(&region, &["doctor"]).expect_code(0);
+    let off = region.replace(&others.url(1), &with_another_clock(others.url(1)));
+    for words in [vec!["doctor"], vec!["verify"], vec!["status"]] {
+        let ran = others.run(&off, &words);
+        refused(ran, "s behind this machine's: set one of them right, or no time means anything");
+    }
+    let plain = format!("url = \"{}\"\nuser = \"admin\"\npassword = \"admin\"\n", others.url(1));
+    let nowhere = region.replace(&plain, "context = \"prod-us\"\n");
+    assert_ne!(nowhere, region);
+    refused(others.run(&nowhere, &["verify"]), "there is no nats context `prod-us` in");
 }

@@ -23,6 +23,7 @@ use zonedrill::{
     },
     nats::{
         audit::{Found, read_stream},
+        configuration::wanted::DUPLICATE_WINDOW,
         consumer::{ConsumerReport, ConsumerTask, Control},
         evidence::Evidence,
         producer::{Job, JobProgress, JobReport, Producer},
@@ -33,6 +34,9 @@ use zonedrill::{
         topology::{DEFAULT_PORT_BASE, STREAM, SUBJECTS},
     },
 };
+
+/// How long the streams of these tests remember ids, as far as producers go by it.
+pub const REMEMBERED: Duration = DUPLICATE_WINDOW;
 
 /// One server or three, ended when dropped.
 pub struct Servers {
@@ -264,7 +268,7 @@ pub fn produce(client: &Client, evidence: &Evidence, number: u32, produce: Produ
     let producer = Producer::new(client.clone(), run_id(), evidence.clone());
     let (sender, progress) = watch::channel(JobProgress::default());
     let stop = CancellationToken::new();
-    let job = Job { producer: number, produce, first_number: 1 };
+    let job = Job { producer: number, produce, first_number: 1, remembered: REMEMBERED };
     let token = stop.clone();
     let task = tokio::spawn(async move { producer.run(job, sender, token).await.unwrap() });
     Producing { task, progress, stop }

@@ -13,27 +13,52 @@ use crate::nats::renumbering::SOURCE_HEADER;
 /// A message as it was read, before it is boiled down.
 pub struct Read {
     pub seq: u64,
-    pub subject: String,
-    pub id: Option<String>,
-    pub source: Option<String>,
-    pub time: Option<Timestamp>,
     pub payload: bytes::Bytes,
+    headers: HeaderMap,
+    /// Where they are not among the headers: its subject and time.
+    told: Option<(String, Option<Timestamp>)>,
 }
 
-/// A message as a direct get gives it, and the stream that it lies in: a mirror with `mirror_direct`
-/// answers for its origin as well.
-pub fn direct(message: Message) -> Option<(Read, String)> {
+impl Read {
+    pub fn subject(&self) -> &str {
+        match &self.told {
+            Some((subject, _)) => subject,
+            None => self.header(NATS_SUBJECT.as_ref()).unwrap_or_default(),
+        }
+    }
+
+    pub fn id(&self) -> Option<&str> {
+        self.header(NATS_MESSAGE_ID.as_ref())
+    }
+
+    /// Where it was sourced from, as the server writes it.
+    pub fn source(&self) -> Option<&str> {
+        self.header(SOURCE_HEADER)
+    }
+
+    pub fn time(&self) -> Option<Timestamp> {
+        match &self.told {
+            Some((_, time)) => *time,
+            None => self.header(NATS_TIME_STAMP.as_ref()).and_then(|time| time.parse().ok()),
+        }
+    }
+
+    /// The stream that it lies in: a mirror with `mirror_direct` answers for its origin as well.
+    pub fn stream(&self) -> Option<&str> {
+        self.header(NATS_STREAM.as_ref())
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(async_nats::HeaderValue::as_str)
+    }
+}
+
+/// A message as a direct get gives it.
+pub fn direct(message: Message) -> Option<Read> {
     let headers = message.headers?;
-    let text = |name: &str| headers.get(name).map(|value| value.as_str().to_owned());
-    let read = Read {
-        seq: text(NATS_SEQUENCE.as_ref())?.parse().ok()?,
-        subject: text(NATS_SUBJECT.as_ref())?,
-        id: text(NATS_MESSAGE_ID.as_ref()),
-        source: text(SOURCE_HEADER),
-        time: text(NATS_TIME_STAMP.as_ref()).and_then(|time| time.parse().ok()),
-        payload: message.payload,
-    };
-    Some((read, text(NATS_STREAM.as_ref())?))
+    let seq = headers.get(NATS_SEQUENCE)?.as_str().parse().ok()?;
+    headers.get(NATS_SUBJECT)?;
+    Some(Read { seq, payload: message.payload, headers, told: None })
 }
 
 /// The answer of a stream's leader.
@@ -64,15 +89,11 @@ impl Stored {
 
     pub fn read(self) -> Option<Read> {
         let headers = BASE64_STANDARD.decode(&self.hdrs).ok()?;
-        let headers = header_lines(&String::from_utf8_lossy(&headers));
-        let text = |name: &str| headers.get(name).map(|value| value.as_str().to_owned());
         Some(Read {
             seq: self.seq,
-            subject: self.subject,
-            id: text(NATS_MESSAGE_ID.as_ref()),
-            source: text(SOURCE_HEADER),
-            time: self.time,
             payload: BASE64_STANDARD.decode(&self.data).ok()?.into(),
+            headers: header_lines(&String::from_utf8_lossy(&headers)),
+            told: Some((self.subject, self.time)),
         })
     }
 }

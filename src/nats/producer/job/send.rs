@@ -119,7 +119,7 @@ impl Running {
         if self.send_acknowledged().await? {
             return Ok(());
         }
-        let Some(number) = self.window.first_unknown() else {
+        let Some((number, _)) = self.window.first_unknown() else {
             self.recovery = None;
             return Ok(());
         };
