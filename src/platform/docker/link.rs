@@ -36,7 +36,8 @@ impl DockerPlatform {
     pub(super) async fn unplug_zone(&self, name: &ZoneName) -> Result<(), PlatformError> {
         let ready = self.ready()?;
         let zone = self.linked(name)?;
-        let _turn = zone.turn.lock().await;
+        let mut turn = zone.turn.lock().await;
+        self.make_whole(&mut turn).await;
         let docker = &ready.engine.docker;
         let there = containers::list(docker, &self.names, Some(name)).await?;
         ready.watch.plug(name, Plug::Moving).await;
@@ -67,7 +68,8 @@ impl DockerPlatform {
     pub(super) async fn plug_zone(&self, name: &ZoneName) -> Result<(), PlatformError> {
         let ready = self.ready()?;
         let zone = self.linked(name)?;
-        let _turn = zone.turn.lock().await;
+        let mut turn = zone.turn.lock().await;
+        self.make_whole(&mut turn).await;
         let docker = &ready.engine.docker;
         self.ensure_network(docker, self.names.wan(), self.names.labels()).await?;
         ready.watch.plug(name, Plug::Moving).await;
@@ -101,7 +103,7 @@ impl DockerPlatform {
     }
 
     /// A mirror zone, which alone has a link.
-    fn linked(&self, name: &ZoneName) -> Result<Arc<Zone>, PlatformError> {
+    pub(super) fn linked(&self, name: &ZoneName) -> Result<Arc<Zone>, PlatformError> {
         let zone = self.zone(name)?;
         match zone.plan.role {
             Role::Source => Err(PlatformError::NoLink(name.clone())),

@@ -2,12 +2,16 @@
 
 use std::{fmt::Write, path::PathBuf};
 
+use serde::Serialize;
+
+use super::ready::can_be_done;
 use crate::{
     command::{Command, DrillRun, Sabotage},
     drill::{conclusions::REQUIREMENTS, condition::Condition, library, script::Script},
     room::{
         failure::Failure,
         protocol::Outcome,
+        runtime::Runtime,
         task::{Completion, Result},
     },
 };
@@ -54,6 +58,29 @@ pub fn chosen(names: &[String]) -> std::result::Result<Vec<Script>, Failure> {
         chosen.push(script.clone());
     }
     Ok(chosen)
+}
+
+/// A drill that nobody named and that this platform cannot do, with why.
+#[derive(Clone, Debug, Serialize)]
+pub struct NotHere {
+    pub drill: String,
+    pub why: String,
+}
+
+/// Takes out what `conditions` stands for and this platform cannot do. A drill that is named stays: who
+/// asks for it is told that it tested nothing.
+pub fn take_out(
+    runtime: &Runtime,
+    names: &[String],
+    scripts: Vec<Script>,
+) -> (Vec<Script>, Vec<NotHere>) {
+    let mut not_here = Vec::new();
+    let here = scripts.into_iter().filter(|script| {
+        let why = can_be_done(runtime, script).err().filter(|_| !names.contains(&script.name));
+        not_here.extend(why.map(|why| NotHere { drill: script.name.clone(), why }));
+        not_here.last().is_none_or(|one| one.drill != script.name)
+    });
+    (here.collect(), not_here)
 }
 
 fn is_of_the_four(script: &Script) -> bool {
