@@ -12,20 +12,30 @@ use super::{
     print, shell,
 };
 use crate::{
-    command::{Command, DrillMatrix, Produce, units::format_duration},
+    command::{Command, DrillMatrix, Impair, Produce, Size, units::format_duration},
     platform::version_at_least,
     region::{
-        CopyKind, MirrorKind, Status, UnixMs, ZoneName, format::seconds, recovery, status::Recovery,
+        CopyKind, MirrorKind, Status, UnixMs, ZoneName,
+        condition::{Feature, LinkCondition},
+        format::seconds,
+        recovery,
+        status::Recovery,
     },
     room::{
         client::Client,
         drills::bundle,
+        impair::known_presets,
         protocol::{ClientKind, Message, Outcome, Request},
     },
 };
 
 /// Messages that are missed during each cut.
 const MISSED: u64 = 200;
+/// Messages that are missed while a link is impaired, and their size in bytes: a thin line needs some
+/// seconds for them, so that its rate can be measured.
+const MISSED_IMPAIRED: (u64, u32) = (600, 1_024);
+/// The size of those that a cut keeps away, in bytes.
+const SIZE: u32 = 128;
 /// Messages before the first cut.
 const BEFORE: u64 = 100;
 /// A room that tells nothing for so long stood still itself.
@@ -39,7 +49,10 @@ struct Row {
     version: String,
     mirror: MirrorKind,
     copy: CopyKind,
+    /// How long the link was cut, or impaired.
     cut_s: f64,
+    /// The preset by which it was impaired; `None` where it was cut.
+    impair: Option<String>,
     /// Heal → link up, moving, caught up, in milliseconds; `None` where it did not come.
     link_up_ms: Option<u64>,
     moving_ms: Option<u64>,
@@ -60,12 +73,17 @@ pub async fn measure(name: &str, asked: &StartArgs, what: &DrillMatrix) -> eyre:
     let out = what.out.clone().unwrap_or_else(|| {
         PathBuf::from(format!("zonedrill-matrix-{}", bundle::new_name("recovery")))
     });
+    let known = known_presets().map_err(|why| eyre::eyre!(why))?;
+    for preset in &what.impair {
+        let impair = Impair::Preset(preset.clone());
+        impair.condition(LinkCondition::default(), &known).map_err(|why| eyre::eyre!(why))?;
+    }
     std::fs::create_dir_all(&out).wrap_err_with(|| format!("cannot create {}", out.display()))?;
     let mut rows = Vec::new();
     for version in &what.versions {
         for mirror in &what.mirrors {
             let measured = tokio::select! {
-                measured = combination(name, asked, version, *mirror, &what.cuts) => measured,
+                measured = combination(name, asked, version, *mirror, what) => measured,
                 _ = tokio::signal::ctrl_c() => eyre::bail!("interrupted; nothing was left running"),
             };
             for row in measured {
@@ -96,20 +114,26 @@ async fn combination(
     asked: &StartArgs,
     version: &str,
     mirror: MirrorKind,
-    cuts: &[Duration],
+    what: &DrillMatrix,
 ) -> Vec<Row> {
-    let row = |cut: &Duration, why: Option<String>| Row {
+    let row = |(preset, cut): &(Option<String>, Duration), why: Option<String>| Row {
         version: version.to_owned(),
         mirror,
         copy: asked.copy.unwrap_or_default(),
         cut_s: cut.as_secs_f64(),
+        impair: preset.clone(),
         link_up_ms: None,
         moving_ms: None,
         caught_up_ms: None,
         behind: None,
-        expected: recovery::expected_after(version, mirror, *cut).into(),
+        // What is expected was measured after cuts.
+        expected: match preset {
+            Some(_) => String::new(),
+            None => recovery::expected_after(version, mirror, *cut).into(),
+        },
         why,
     };
+    let cuts = combined(what);
     let all = |why: &str| cuts.iter().map(|cut| row(cut, Some(why.to_owned()))).collect();
     if mirror == MirrorKind::Durable && !version_at_least(version, (2, 15, 0)) {
         return all("no durable copies before 2.15");
@@ -124,8 +148,8 @@ async fn combination(
     let rows = match Measuring::begin(&alone, name).await {
         Ok(mut measuring) => {
             let mut rows = Vec::new();
-            for cut in cuts {
-                rows.push(match measuring.one(*cut).await {
+            for cut in &cuts {
+                rows.push(match measuring.one(cut).await {
                     Ok(clock) => Row {
                         link_up_ms: clock.link_up_after_ms,
                         moving_ms: clock.moving_after_ms,
@@ -152,6 +176,8 @@ struct Measuring {
     number: u64,
     /// When the room looked last.
     looked: Option<UnixMs>,
+    /// What is asked of the link and was not seen by the last look; `None` where all was.
+    unmeasured: Option<Vec<Feature>>,
     /// The longest time between two looks since the heal, or a clock that went back.
     unseen_ms: u64,
 }
@@ -170,21 +196,50 @@ impl Measuring {
                     .ok_or_else(|| eyre::eyre!("no mirror"))?;
             }
         };
-        let mut measuring =
-            Self { client, mirror, asked: 0, number: 0, looked: None, unseen_ms: 0 };
+        let mut measuring = Self {
+            client,
+            mirror,
+            asked: 0,
+            number: 0,
+            looked: None,
+            unmeasured: None,
+            unseen_ms: 0,
+        };
         measuring.produce(BEFORE).await?;
         measuring.caught_up().await?;
         Ok(measuring)
     }
 
-    /// Cuts, misses some messages, heals, and reads the recovery clock.
-    async fn one(&mut self, length: Duration) -> eyre::Result<Recovery> {
+    /// Cuts or impairs, misses some messages, heals, and reads the recovery clock.
+    async fn one(
+        &mut self,
+        (preset, length): &(Option<String>, Duration),
+    ) -> eyre::Result<Recovery> {
         let zone = self.mirror.clone();
-        let cut = Command::Cut { zone: zone.clone(), kind: None, heal_after: None };
+        let begin = match preset {
+            None => Command::Cut { zone: zone.clone(), kind: None, heal_after: None },
+            Some(preset) => {
+                let what = Impair::Preset(preset.clone());
+                Command::Impair { zone: zone.clone(), what, heal_after: None }
+            }
+        };
         let began = tokio::time::Instant::now();
-        self.give(&cut).await?;
-        self.produce(MISSED).await?;
-        tokio::time::sleep_until(began + length).await;
+        self.give(&begin).await?;
+        let (missed, size) = if preset.is_some() { MISSED_IMPAIRED } else { (MISSED, SIZE) };
+        self.produce_of(missed, size).await?;
+        self.unmeasured = Some(Vec::new());
+        while tokio::time::Instant::now() < began + *length {
+            // What is told meanwhile says whether the link is as asked.
+            let _ = tokio::time::timeout_at(began + *length, self.next()).await;
+        }
+        if preset.is_some()
+            && let Some(missing) = self.unmeasured.take()
+        {
+            self.give(&Command::Heal { zone: Some(zone) }).await?;
+            self.caught_up().await?;
+            let missing: Vec<&str> = missing.iter().map(|one| one.as_str()).collect();
+            eyre::bail!("`{begin}` was not measured at both ends ({})", missing.join(", "));
+        }
         self.unseen_ms = 0;
         self.give(&Command::Heal { zone: Some(zone) }).await?;
         let clock = self.caught_up().await?;
@@ -203,18 +258,26 @@ impl Measuring {
             let gap = self.looked.map_or(0, |last| status.at_ms.abs_diff(last));
             self.unseen_ms = self.unseen_ms.max(gap);
             self.looked = Some(status.at_ms);
+            let link = status.zone(&self.mirror).and_then(|zone| zone.link.as_ref());
+            self.unmeasured = link.filter(|link| !link.effective).map(|link| {
+                link.measured.as_ref().map(|seen| seen.unproved.clone()).unwrap_or_default()
+            });
         }
         Ok(message)
     }
 
     async fn produce(&mut self, count: u64) -> eyre::Result<()> {
+        self.produce_of(count, SIZE).await
+    }
+
+    async fn produce_of(&mut self, count: u64, size: u32) -> eyre::Result<()> {
         let from = self.number + 1;
         self.number += count;
         let range = Produce::Range {
             from,
             to: self.number,
             interval: Duration::from_millis(2),
-            size: crate::command::Size(128),
+            size: Size(size),
         };
         self.give(&Command::Produce(range)).await
     }
@@ -265,16 +328,32 @@ fn settled(status: &Status, mirror: &ZoneName, messages: u64) -> Option<Recovery
     }
 }
 
+/// What is done to the link, and for how long: every preset, or a cut, of every length.
+fn combined(what: &DrillMatrix) -> Vec<(Option<String>, Duration)> {
+    let presets: Vec<Option<String>> = match &what.impair[..] {
+        [] => vec![None],
+        presets => presets.iter().cloned().map(Some).collect(),
+    };
+    presets
+        .into_iter()
+        .flat_map(|preset| what.cuts.iter().map(move |length| (preset.clone(), *length)))
+        .collect()
+}
+
 fn line(row: &Row) -> String {
+    let done = row.impair.as_deref().unwrap_or("cut");
+    let expected = match &row.expected[..] {
+        "" => String::new(),
+        expected => format!(" (expected {expected})"),
+    };
     match &row.why {
-        Some(why) => format!("  cut {:>5.1} s: {why}", row.cut_s),
+        Some(why) => format!("  {done} {:>5.1} s: {why}", row.cut_s),
         None => format!(
-            "  cut {:>5.1} s: link up {}, moving {}, caught up {} (expected {})",
+            "  {done} {:>5.1} s: link up {}, moving {}, caught up {}{expected}",
             row.cut_s,
             time(row.link_up_ms),
             time(row.moving_ms),
             time(row.caught_up_ms),
-            row.expected
         ),
     }
 }
@@ -288,16 +367,20 @@ fn markdown(rows: &[Row]) -> String {
         "| nats-server | mirror | cut | link up | moving | caught up | expected (caught up) |\n|---|---|---|---|---|---|---|\n",
     );
     for row in rows {
-        let Row { version, cut_s, expected, .. } = row;
+        let Row { version, expected, .. } = row;
+        let cut = match &row.impair {
+            None => format!("{} s", row.cut_s),
+            Some(preset) => format!("{preset} {} s", row.cut_s),
+        };
         let mirror = match row.copy {
             CopyKind::Mirror => row.mirror.to_string(),
             CopyKind::Sources => row.copy.one(row.mirror),
         };
         let _ = match &row.why {
-            Some(why) => writeln!(text, "| {version} | {mirror} | {cut_s} s | – | – | {why} | |"),
+            Some(why) => writeln!(text, "| {version} | {mirror} | {cut} | – | – | {why} | |"),
             None => writeln!(
                 text,
-                "| {version} | {mirror} | {cut_s} s | {} | {} | {} | {expected} |",
+                "| {version} | {mirror} | {cut} | {} | {} | {} | {expected} |",
                 time(row.link_up_ms),
                 time(row.moving_ms),
                 time(row.caught_up_ms)

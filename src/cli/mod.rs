@@ -41,7 +41,7 @@ use self::{
     words::{Cli, ConfigWords, OthersArgs, PortBase, RegionWords, ScreenArgs, StartArgs, Words},
 };
 #[cfg(target_os = "linux")]
-use crate::platform::local::wire;
+use crate::platform::{docker::filter, local::wire};
 use crate::{
     command::{
         Command, Record,
@@ -63,6 +63,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     if arguments.get(1).is_some_and(|word| word == wire::helper::SUBCOMMAND) {
         // Before there is any thread: only a process of one can make a user namespace.
         wire::helper::run();
+        return ExitCode::SUCCESS;
+    }
+    #[cfg(target_os = "linux")]
+    if arguments.get(1).is_some_and(|word| word == filter::SUBCOMMAND) {
+        filter::run();
         return ExitCode::SUCCESS;
     }
     output::speak(settings::language(&arguments));

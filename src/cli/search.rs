@@ -78,7 +78,7 @@ pub async fn search(name: &str, asked: &StartArgs, what: &DrillSearch) -> eyre::
 /// What there is to throw faults at, on the platform that is asked for.
 fn ground(asked: &StartArgs, what: &DrillSearch) -> eyre::Result<Ground> {
     let bad = match (asked.platform, asked.network) {
-        (Some(PlatformKind::Docker), _) => BadLinks::Cut,
+        (Some(PlatformKind::Docker), _) => BadLinks::Filters,
         (_, Some(Network::Wire)) => BadLinks::Packets,
         _ => BadLinks::Streams,
     };

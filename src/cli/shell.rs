@@ -327,7 +327,7 @@ async fn down_without_room(home: &Home, purge: bool) -> eyre::Result<u8> {
     }
     if home.folder.exists() && home.is_ours() {
         let claim = home.claim()?;
-        let left = crate::platform::local::end_leftovers(&home.folder, &home.identity()?)?;
+        let left = crate::platform::local::end_leftovers_in(&home.folder, &home.identity()?)?;
         for foreign in left.foreign {
             tell(&format!("not touched: {foreign}"));
         }

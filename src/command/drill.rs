@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::region::ZoneName;
 
 use super::{
-    DrillSearch, MirrorKind, ParseError, ScreenSize,
+    DrillMatrix, DrillSearch, ParseError, ScreenSize,
+    matrix::MatrixWords,
     search::SearchWords,
     spelling::{flag, parse_path, write_path},
     units::{format_duration, parse_duration},
@@ -19,7 +20,7 @@ pub const LARGEST_SCALE: u64 = 100_000;
 
 /// The drills zonedrill comes with, and what each is about. A user's own are known to the room
 /// only.
-pub(super) const DRILLS: [(&str, &str); 13] = [
+pub(super) const DRILLS: [(&str, &str); 17] = [
     ("cut", "both zones go on consuming while the link is cut"),
     ("heal", "nothing lost, duplicated or reordered after a heal"),
     ("independent", "the zones' consumers move independently"),
@@ -33,6 +34,10 @@ pub(super) const DRILLS: [(&str, &str); 13] = [
     ("flap", "the link comes and goes while messages flow"),
     ("unnoticed", "a silence shorter than the servers' pings"),
     ("blackhole", "large packets vanish on the way (up --network wire)"),
+    ("lossy", "packets are lost on the way (up --network wire, or Docker)"),
+    ("frozen", "a zone's servers stand still, and go on"),
+    ("two-cuts", "a second cut as soon as the link is back"),
+    ("leader-in-catchup", "the mirror's leader dies while it catches up"),
 ];
 
 /// What can be done with drills.
@@ -87,19 +92,6 @@ pub struct DrillRun {
     pub report: Option<PathBuf>,
 }
 
-/// What recovery times are measured of: every combination.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DrillMatrix {
-    /// Server versions.
-    pub versions: Vec<String>,
-    /// Kinds of mirrors.
-    pub mirrors: Vec<MirrorKind>,
-    /// Lengths of the cut.
-    pub cuts: Vec<Duration>,
-    /// Where the tables go; a new folder if none.
-    pub out: Option<PathBuf>,
-}
-
 /// Deliberate faults of an experiment. Each must turn the right verdict.
 #[derive(
     Clone,
@@ -136,13 +128,15 @@ pub enum Sabotage {
     NoRetry,
     /// The link is secretly whole while it is said to be impaired.
     Unimpaired,
+    /// A server that is said to be suspended or dead is secretly brought back.
+    Revive,
     /// Nothing is produced.
     Nothing,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Leak,
         Self::Lose,
         Self::Duplicate,
@@ -153,6 +147,7 @@ impl Sabotage {
         Self::Reconfigure,
         Self::NoRetry,
         Self::Unimpaired,
+        Self::Revive,
         Self::Nothing,
     ];
 
@@ -170,6 +165,7 @@ impl Sabotage {
             Self::Reconfigure => "reconfigure",
             Self::NoRetry => "no-retry",
             Self::Unimpaired => "unimpaired",
+            Self::Revive => "revive",
             Self::Nothing => "nothing",
         }
     }
@@ -180,7 +176,7 @@ impl Sabotage {
 pub enum DrillWords {
     /// Run drills, one after the other; the exit code is the verdict
     Run {
-        /// cut, heal, independent, grow, failover, switchover, rolling, stepdowns, slow, halfopen, flap, unnoticed, blackhole, your own; `all` (the first four), `conditions` (the last five)
+        /// cut, heal, independent, grow, failover, switchover, rolling, stepdowns, slow, halfopen, flap, unnoticed, blackhole, lossy, frozen, two-cuts, leader-in-catchup, your own; `all` (the first four), `conditions` (those after stepdowns)
         #[arg(required = true)]
         names: Vec<String>,
         /// The mirror zone they are about [default: the first that can be drilled]
@@ -230,20 +226,7 @@ pub enum DrillWords {
     /// Judge what was done by hand since `drill begin`; the exit code is the verdict
     End,
     /// Measure the recovery times of server versions and kinds of mirrors, in regions of their own
-    Matrix {
-        /// Server versions
-        #[arg(long, value_delimiter = ',', default_value = "2.11.11,2.12.8,2.14.6,2.15.1", value_parser = parse_version)]
-        versions: Vec<String>,
-        /// Kinds of mirrors
-        #[arg(long, value_delimiter = ',', value_enum, default_value = "classic,durable")]
-        mirror: Vec<MirrorKind>,
-        /// Lengths of the cut
-        #[arg(long, value_delimiter = ',', default_value = "5s,20s,45s", value_parser = parse_duration)]
-        cut: Vec<Duration>,
-        /// Where the tables go [default: a new folder]
-        #[arg(long, value_name = "FOLDER", value_parser = parse_path)]
-        out: Option<PathBuf>,
-    },
+    Matrix(MatrixWords),
     /// Throw faults at regions of their own by a seed, and shrink what fails to the shortest script
     Search(SearchWords),
 }
@@ -307,22 +290,10 @@ impl TryFrom<DrillWords> for Drill {
                 Self::Begin { name }
             }
             DrillWords::End => Self::End,
-            DrillWords::Matrix { cut, .. } if cut.contains(&Duration::ZERO) => {
-                return Err(ParseError::Words("`--cut 0s` would cut nothing: give times".into()));
-            }
-            DrillWords::Matrix { versions, mirror, cut, out } => {
-                Self::Matrix(DrillMatrix { versions, mirrors: mirror, cuts: cut, out })
-            }
+            DrillWords::Matrix(words) => Self::Matrix(words.try_into()?),
             DrillWords::Search(words) => Self::Search(words.try_into()?),
         })
     }
-}
-
-/// A server version is numbers with dots.
-fn parse_version(text: &str) -> Result<String, String> {
-    let fits = text.split('.').count() == 3
-        && text.split('.').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
-    if fits { Ok(text.to_owned()) } else { Err("a server version is like 2.15.1".into()) }
 }
 
 /// Can a drill be called that?
@@ -368,22 +339,7 @@ impl fmt::Display for Drill {
             Self::Begin { name: Some(name) } => write!(f, "begin {name}"),
             Self::End => f.write_str("end"),
             Self::Search(search) => search.fmt(f),
-            Self::Matrix(matrix) => {
-                let mirrors: Vec<&str> = matrix.mirrors.iter().map(|kind| kind.as_str()).collect();
-                let cuts: Vec<String> =
-                    matrix.cuts.iter().map(|length| format_duration(*length)).collect();
-                write!(
-                    f,
-                    "matrix --versions {} --mirror {} --cut {}",
-                    matrix.versions.join(","),
-                    mirrors.join(","),
-                    cuts.join(",")
-                )?;
-                match &matrix.out {
-                    Some(folder) => write!(f, " --out {}", write_path(folder)),
-                    None => Ok(()),
-                }
-            }
+            Self::Matrix(matrix) => matrix.fmt(f),
         }
     }
 }

@@ -6,7 +6,7 @@
 //! | file | what is inside |
 //! |---|---|
 //! | [`grammar`] | text to [`Command`] and back: the verbs, and what is refused |
-//! | `produce`, `drill`, `search`, `impair` | the large families of verbs, each with its words and how they are written |
+//! | `produce`, `drill`, `matrix`, `search`, `impair` | the large families of verbs, each with its words and how they are written |
 //! | [`inspect`] | what can be looked at, as the servers tell it |
 //! | [`recording`] | words for recording a screen, and for handing over who drives |
 //! | [`wind`] | words for winding a past drill that is shown again |
@@ -21,6 +21,7 @@ pub mod grammar;
 mod impair;
 pub mod inspect;
 pub mod keys;
+mod matrix;
 mod node;
 mod produce;
 pub mod recording;
@@ -36,9 +37,10 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::spelling::{is_unruly, readable};
 pub use self::{
-    drill::{Drill, DrillMatrix, DrillRun, Sabotage},
+    drill::{Drill, DrillRun, Sabotage},
     impair::Impair,
     inspect::Inspect,
+    matrix::DrillMatrix,
     node::{Group, NodeAct},
     produce::Produce,
     recording::{CastFormat, Control, Record, ScreenSize},

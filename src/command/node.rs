@@ -26,6 +26,16 @@ impl NodeAct {
             Self::Start => "start",
         }
     }
+
+    /// What brings a node back that this was done to; `None` of what brings one back itself.
+    #[must_use]
+    pub fn undone_by(self) -> Option<Self> {
+        match self {
+            Self::Freeze => Some(Self::Thaw),
+            Self::Kill | Self::Stop => Some(Self::Start),
+            Self::Thaw | Self::Start => None,
+        }
+    }
 }
 
 /// Raft groups of a zone.

@@ -23,6 +23,10 @@ const BUILTIN: &[(&str, &str)] = &[
     ("flap.toml", include_str!("../../config/drills/flap.toml")),
     ("unnoticed.toml", include_str!("../../config/drills/unnoticed.toml")),
     ("blackhole.toml", include_str!("../../config/drills/blackhole.toml")),
+    ("lossy.toml", include_str!("../../config/drills/lossy.toml")),
+    ("frozen.toml", include_str!("../../config/drills/frozen.toml")),
+    ("two-cuts.toml", include_str!("../../config/drills/two-cuts.toml")),
+    ("leader-in-catchup.toml", include_str!("../../config/drills/leader-in-catchup.toml")),
 ];
 
 /// The drills that come with the program: the four conclusions in their order, then the others.
@@ -56,6 +60,7 @@ pub fn is_ours(begin: &Begin) -> bool {
         scale: begin.scale,
         source: begin.source.clone(),
         mirror: begin.mirror.clone(),
+        leader: begin.leader.clone(),
         new_zone: begin.new_zone.clone(),
         rebuild_dedup: begin.rebuild_dedup,
         external: begin.is_external(),

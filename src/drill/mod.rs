@@ -15,6 +15,7 @@
 //! | [`replay`] | a past drill, shown again |
 //! | [`scripted`] | whether a sabotaged run went as scripted but for its fault |
 //! | [`sabotaged`] | what a deliberate fault must come to |
+//! | [`told`] | what leaders say of their figures, beside the status |
 //! | [`latency`] | the histogram |
 //! | [`checks`] | what a run has shown, one file a check |
 //! | [`conclusions`] | what each conclusion claims and requires; the verdict |
@@ -35,3 +36,4 @@ pub mod sabotaged;
 pub mod script;
 pub mod scripted;
 pub mod search;
+pub mod told;

@@ -5,6 +5,7 @@ mod legacy;
 
 use serde::{Deserialize, Serialize};
 
+use super::told::Told;
 use crate::{
     command::Sabotage,
     region::{
@@ -129,6 +130,12 @@ pub enum Entry {
         ends: Option<(u64, u64)>,
         at: UnixMs,
     },
+    /// What the leaders of a zone's stream and consumer said at the end, beside the sample after it.
+    Told {
+        zone: ZoneName,
+        figures: Told,
+        at: UnixMs,
+    },
     /// A replica could not be read.
     Unread {
         zone: ZoneName,
@@ -170,6 +177,7 @@ impl Entry {
             | Self::Waited { at, .. }
             | Self::Servers { at, .. }
             | Self::Stream { at, .. }
+            | Self::Told { at, .. }
             | Self::Unread { at, .. }
             | Self::Sabotaged { at, .. }
             | Self::Interrupted { at, .. }
@@ -236,6 +244,9 @@ pub struct Begin {
     pub source: ZoneName,
     /// The zone the drill cuts, watches, compares.
     pub mirror: ZoneName,
+    /// The server that led the mirror's stream when the drill began, where the script names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leader: Option<NodeName>,
     /// The zone the drill adds, if it adds one.
     pub new_zone: Option<ZoneName>,
     /// Who gave the command.

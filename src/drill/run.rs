@@ -9,6 +9,7 @@ use super::{
     latency::Histogram,
     record::{Begin, CommandOutcome, Entry, FORMAT, Sample},
     script::Script,
+    told::ToldOf,
 };
 use crate::{
     command::{Command, Produce, Sabotage},
@@ -32,6 +33,8 @@ pub struct Run {
     /// Deliveries of a zone's consumer that came to somebody else.
     pub(super) elsewhere: BTreeMap<ZoneName, u64>,
     pub(super) streams: Vec<Stream>,
+    /// What the leaders of zones said at the end.
+    pub(super) told: ToldOf,
     pub(super) unread: Vec<(ZoneName, NodeName, String)>,
     pub(super) sabotaged: Option<(Sabotage, String)>,
     pub(super) interrupted: Option<String>,
@@ -251,6 +254,7 @@ impl Run {
             Entry::Stream { zone, replica, messages, ends, .. } => {
                 self.streams.push(Stream { zone, replica, messages, ends });
             }
+            Entry::Told { zone, figures, .. } => drop(self.told.insert(zone, figures)),
             Entry::Unread { zone, replica, why, .. } => self.unread.push((zone, replica, why)),
             Entry::Sabotaged { kind, what, .. } => self.sabotaged = Some((kind, what)),
             Entry::Interrupted { why, at } => {

@@ -13,6 +13,7 @@ fn verdict_of(kind: Sabotage) -> Verdict {
         | Sabotage::NoPause
         | Sabotage::NoRetry
         | Sabotage::Unimpaired
+        | Sabotage::Revive
         | Sabotage::Nothing => Verdict::Void,
         Sabotage::Lose
         | Sabotage::Duplicate
@@ -45,6 +46,9 @@ fn notices(kind: Sabotage, reason: &Reason) -> bool {
         Sabotage::Reconfigure => changed(&[ProducerFact::Configuration]),
         Sabotage::Unimpaired => {
             matches!(reason, Reason::ImpairmentNotMeasured { .. } | Reason::ImpairmentLost { .. })
+        }
+        Sabotage::Revive => {
+            matches!(reason, Reason::NodeNotDown { .. } | Reason::NodeCameBack { .. })
         }
         Sabotage::NoRetry => matches!(reason, Reason::NotRetried { .. }),
         Sabotage::Nothing => {

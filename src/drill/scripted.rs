@@ -20,6 +20,8 @@ fn explains(kind: Sabotage, condition: &str) -> bool {
         Sabotage::Nothing => !link,
         Sabotage::Corrupt => condition.reads("received"),
         Sabotage::Leak | Sabotage::Unimpaired => link,
+        // A server that answers keeps its connections, and may lead again.
+        Sabotage::Revive => link || condition.reads("nodes") || condition.reads("leader"),
         _ => false,
     }
 }

@@ -5,6 +5,8 @@
 
 mod banner;
 mod config;
+#[cfg(target_os = "linux")]
+mod counters;
 pub mod docker;
 pub mod identity;
 pub mod local;
@@ -164,6 +166,9 @@ pub enum PlatformEvent {
 pub struct LinkStats {
     /// How the link is cut, if it is.
     pub cut: Option<CutKind>,
+    /// It has counted since the link is there, connections as well; otherwise only bytes and packets,
+    /// since a condition is in effect.
+    pub since_begin: bool,
     /// Connections open now (under a silent cut: held).
     pub connections: usize,
     /// Connections accepted since the start.
@@ -232,6 +237,11 @@ pub trait Platform: Send + Sync {
 
     /// Severs a mirror zone's link. When this returns, nothing is carried any more.
     async fn cut(&self, zone: &ZoneName, kind: CutKind) -> Result<(), PlatformError>;
+    /// What carries its links, and so what it cannot make of them; in words that follow a colon.
+    fn carries(&self) -> &'static str {
+        "it does not carry the links itself"
+    }
+
     /// What it can make of a link that is not whole; nothing where it does not carry links itself.
     fn features(&self) -> &'static [Feature] {
         &[]
@@ -317,19 +327,14 @@ pub fn check_condition(
     let Some(missing) = condition.features().find(|feature| !can.contains(feature)) else {
         return Ok(());
     };
-    let (name, have) = (platform.kind(), can.iter().map(|one| one.as_str()).collect::<Vec<_>>());
-    let why = if can.is_empty() {
-        let network = if missing.needs_packets() { " --network wire" } else { "" };
-        format!(
-            "it does not carry the links itself; the local platform does: `zonedrill up --platform local{network}`"
-        )
-    } else {
-        format!(
-            "its links are TCP relays, and TCP repairs what happens to packets before a server sees it; a wire carries packets: `zonedrill up --network wire`. It can do {}",
-            have.join(", ")
-        )
-    };
-    Err(PlatformError::Condition(format!("the {name} platform cannot do {missing}: {why}")))
+    let have: Vec<&str> = can.iter().map(|one| one.as_str()).collect();
+    let have = if have.is_empty() { "nothing".to_owned() } else { have.join(", ") };
+    let network = if missing.needs_packets() { " --network wire" } else { "" };
+    Err(PlatformError::Condition(format!(
+        "the {} platform cannot do {missing}: {}; `zonedrill up --platform local{network}` can. It can do {have}",
+        platform.kind(),
+        platform.carries()
+    )))
 }
 
 /// Compares dotted versions by their numbers: is `version` at least `wanted`?

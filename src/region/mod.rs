@@ -24,6 +24,7 @@ pub mod names;
 pub mod nats_context;
 pub mod observation;
 pub mod past;
+pub mod platform;
 pub mod recovery;
 pub mod reduce;
 pub mod remedy;

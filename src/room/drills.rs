@@ -8,7 +8,7 @@
 //! | [`stage`], [`steps`] | one script from its beginning to its verdict; its steps |
 //! | [`issuer`] | gives the script's commands, and undoes what they left |
 //! | [`recorder`] | the record on disk, the picture on the screens |
-//! | [`closing`] | what is gathered at the end: latencies, servers, every replica |
+//! | [`closing`], [`told`] | what is gathered at the end: latencies, servers, every replica, the leaders' own figures |
 //! | [`sabotage`] | deliberate faults, and the table of what each came to |
 //! | [`by_hand`] | what is done between `drill begin` and `drill end` |
 //! | [`bundle`] | where the evidence goes |
@@ -30,6 +30,7 @@ pub mod recorder;
 pub mod sabotage;
 pub mod stage;
 pub mod steps;
+pub mod told;
 pub mod watching;
 
 use std::{
@@ -42,6 +43,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, watch};
 
+use self::choice::NotHere;
 use super::{
     failure::Failure,
     protocol::Outcome,
@@ -169,7 +171,11 @@ pub async fn run(
 ) -> Result {
     choice::check(&asked)?;
     let scripts = choice::chosen(&asked.names)?;
+    let (scripts, not_here) = choice::take_out(&cx.runtime, &asked.names, scripts);
     let (ctx, _seat) = DrillCtx::seated(cx, who, statuses, &line)?;
+    for NotHere { drill, why } in &not_here {
+        ctx.cx.tell(format!("not run here: {drill}: {why}"));
+    }
     let began = std::time::Instant::now();
     let mut ended = Vec::new();
     for (index, script) in scripts.iter().enumerate() {
@@ -205,11 +211,12 @@ pub async fn run(
         let tried: Vec<Recorded> = tried.iter().map(Recorded::from).collect();
         Some(bundle::write(&ctx.cx.runtime, &tried, asked.report).await)
     };
-    let mut text = format!("{}\n{}", headline(&ended, &left), table(&ended));
+    let mut text = format!("{}\n{}", headline(&ended, &left, &not_here), table(&ended));
     let (mut outcome, word) = overall(&ended, &left);
     let mut data = serde_json::json!({
         "verdict": word,
         "drills": ended,
+        "not_here": not_here,
         "took_ms": began.elapsed().as_millis() as u64,
     });
     match bundle {
@@ -249,9 +256,9 @@ fn overall(ended: &[Ended], left: &[&str]) -> (Outcome, &'static str) {
     }
 }
 
-/// How many are proved, and which are not: `3 of 4 proved; heal is broken`; and which were left
-/// when it ended before its time.
-fn headline(ended: &[Ended], left: &[&str]) -> String {
+/// How many are proved, and which are not: `3 of 4 proved; heal is broken`; which were left
+/// when it ended before its time, and which this platform cannot do.
+fn headline(ended: &[Ended], left: &[&str], not_here: &[NotHere]) -> String {
     let proved = ended.iter().filter(|one| one.verdict == Verdict::Proved).count();
     let mut text = format!("{proved} of {} proved", ended.len() + left.len());
     for one in ended.iter().filter(|one| one.verdict != Verdict::Proved) {
@@ -259,6 +266,10 @@ fn headline(ended: &[Ended], left: &[&str]) -> String {
     }
     if !left.is_empty() {
         let _ = write!(text, "; not begun: {}", left.join(", "));
+    }
+    if !not_here.is_empty() {
+        let names: Vec<&str> = not_here.iter().map(|one| one.drill.as_str()).collect();
+        let _ = write!(text, "; not run here: {}", names.join(", "));
     }
     text
 }

@@ -132,7 +132,7 @@ pub async fn clear_up(
     if now.own().is_some_and(|id| !identity.has(id)) {
         return Ok(());
     }
-    let _ = local::end_leftovers(&home.folder, identity);
+    let _ = local::end_leftovers_in(&home.folder, identity);
     remove_socket(home)?;
     let Some(platform) = once else { return Ok(()) };
     if platform == PlatformKind::Docker

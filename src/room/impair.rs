@@ -120,10 +120,13 @@ pub fn watch(
             let mut pace = runtime.pace.subscribe();
             loop {
                 let count = runtime.platform.link_stats(&zone).await.map(|stats| stats.count);
-                // Where the platform carries no links there is nothing to count.
-                let Some(count) = count else { return };
-                let count = Some(Box::new(count));
-                tell(&runtime, Observation::Link { zone: zone.clone(), count, echo: None });
+                if let Some(count) = count {
+                    let count = Some(Box::new(count));
+                    tell(&runtime, Observation::Link { zone: zone.clone(), count, echo: None });
+                } else if runtime.platform.features().is_empty() {
+                    // Where the platform does nothing to links there is nothing to count.
+                    return;
+                }
                 let pause = (*pace.borrow_and_update()).max(LOOK);
                 tokio::select! {
                     () = tokio::time::sleep(pause) => {}

@@ -147,28 +147,39 @@ async fn link(cx: &CommandCtx, zone: &ZoneName) -> Result {
     let mut text = String::new();
     if let Some(stats) = cx.runtime.platform.link_stats(zone).await {
         let cut = stats.cut.map_or("carries", |kind| kind.as_str());
-        let _ = writeln!(
-            text,
-            "the link of zone {zone}: {cut}; {} connections open, {} accepted, {} refused; {} to the source, {} from it\n",
-            count(stats.connections as u64),
-            count(stats.accepted),
-            count(stats.refused),
-            bytes(stats.bytes_to_source),
-            bytes(stats.bytes_from_source),
-        );
+        if stats.since_begin {
+            let _ = writeln!(
+                text,
+                "the link of zone {zone}: {cut}; {} connections open, {} accepted, {} refused; {} to the source, {} from it\n",
+                count(stats.connections as u64),
+                count(stats.accepted),
+                count(stats.refused),
+                bytes(stats.bytes_to_source),
+                bytes(stats.bytes_from_source),
+            );
+        }
         let count = stats.count;
         if !count.condition.is_whole() {
             let ways = [("to the zone", count.to_zone), ("from the zone", count.from_zone)];
-            let _ = writeln!(text, "it is {}, reset {} times", count.condition, count.resets);
+            let resets = if stats.since_begin {
+                format!(", reset {} times", count.resets)
+            } else {
+                String::new()
+            };
+            let _ = writeln!(text, "it is {}{resets}", count.condition);
             for (name, way) in ways {
-                let _ = writeln!(
-                    text,
-                    "  {name}: {} passed since, {} waiting, {} pieces held, each for at least {}",
-                    bytes(way.since),
-                    bytes(way.queued),
-                    maybe(Some(way.held)),
-                    way.least_us.map_or_else(|| "?".into(), |us| format!("{} ms", us / 1000)),
-                );
+                let _ = write!(text, "  {name}: {} passed since", bytes(way.since));
+                // Where nothing is held back, nobody counts that.
+                if stats.since_begin {
+                    let _ = write!(
+                        text,
+                        ", {} waiting, {} pieces held, each for at least {}",
+                        bytes(way.queued),
+                        maybe(Some(way.held)),
+                        way.least_us.map_or_else(|| "?".into(), |us| format!("{} ms", us / 1000)),
+                    );
+                }
+                text.push('\n');
                 let packets = way.packets;
                 let told = [
                     (packets.came, "packets came"),

@@ -24,6 +24,7 @@ mod docker;
 mod docker_engine;
 mod docker_foreign;
 mod docker_half;
+mod docker_impaired;
 mod docker_meddled;
 mod documents;
 mod drills;

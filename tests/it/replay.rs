@@ -24,6 +24,7 @@ fn made(folder: &Path) -> PathBuf {
         scale: 1,
         source: "a".parse().unwrap(),
         mirror: "b".parse().unwrap(),
+        leader: None,
         new_zone: None,
         rebuild_dedup: false,
         external: false,

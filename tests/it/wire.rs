@@ -162,15 +162,59 @@ fn the_four_conclusions_hold_on_the_wire() {
 }
 
 #[test]
-fn a_hole_for_large_packets_is_told_and_loses_nothing() {
-    let Some(region) = up("wire-blackhole") else { return };
-    let ran = region.run(&["drill", "run", "blackhole"]);
+fn a_hole_a_thin_line_and_lost_packets_are_told_and_lose_nothing() {
+    let Some(region) = up("wire-drills") else { return };
+    let ran = region.run(&["drill", "run", "blackhole", "slow", "lossy"]);
     println!("{}", ran.out);
     assert_eq!(ran.code, 0, "{}\n{}", ran.out, ran.err);
+    assert!(ran.out.contains("3 of 3 proved"), "{}", ran.out);
     assert!(ran.out.contains("was measured on the line and at both ends"), "{}", ran.out);
     // Without the hole nothing is stuck, and the drill has shown nothing.
-    let ran = region.run(&["drill", "run", "blackhole", "--sabotage", "unimpaired"]);
-    assert_eq!(ran.code, 2, "{}\n{}", ran.out, ran.err);
+    for drill in ["blackhole", "lossy"] {
+        let ran = region.run(&["drill", "run", drill, "--sabotage", "unimpaired"]);
+        assert_eq!(ran.code, 2, "{}\n{}", ran.out, ran.err);
+    }
+}
+
+/// What the helper made stays, and another one takes its place; so clients reach the servers again.
+#[test]
+fn a_helper_that_dies_in_the_middle_of_a_run_is_replaced_and_told() {
+    let Some(region) = up("wire-replaced") else { return };
+    region.ok("impair b --delay 20ms");
+    region.ok("produce --count 50");
+    let home = region.home.path();
+    let helpers = || {
+        let is = |pid: &i32| {
+            let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            line.windows(11).any(|part| part == b"wire-helper")
+        };
+        processes_of(home).into_iter().filter(is).collect::<Vec<i32>>()
+    };
+    let [first] = helpers()[..] else { panic!("{:?}", helpers()) };
+    for (killed, signal) in
+        [(first, rustix::process::Signal::KILL), (0, rustix::process::Signal::STOP)]
+    {
+        let pid = if killed == 0 { helpers()[0] } else { killed };
+        let one = rustix::process::Pid::from_raw(pid).expect("a process");
+        rustix::process::kill_process(one, signal).expect("a signal");
+        let began = Instant::now();
+        while helpers().iter().any(|other| *other == pid) || helpers().len() != 1 {
+            assert!(began.elapsed() < NOTICED, "{pid}: {:?}", helpers());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let log = std::fs::read_to_string(region.folder().join("events.jsonl")).expect("events");
+        assert!(
+            log.contains(&format!("helper process (pid {pid}) ended or was suspended")),
+            "{log}"
+        );
+    }
+    region.wait_zone("b", "measured", SOON, effective);
+    region.ok("heal b");
+    region.wait_zone("b", "has all", RECOVERED, has_all);
+    region.ok("zone add c");
+    region.ok("verify");
+    region.ok("down");
+    assert!(processes_of(home).is_empty(), "{:?}", processes_of(home));
 }
 
 #[test]

@@ -80,6 +80,7 @@ impl Intended {
             scale: asked.scale,
             source: file.source().name.clone(),
             mirror: zone.clone(),
+            leader: None,
             new_zone: None,
             rebuild_dedup: false,
             external: true,

@@ -106,14 +106,12 @@ fn drill() -> impl Strategy<Value = Drill> {
             proptest::collection::vec("2\\.[0-9]{1,2}\\.[0-9]{1,2}", 1..3),
             proptest::sample::subsequence(vec![MirrorKind::Classic, MirrorKind::Durable], 1..=2),
             proptest::collection::vec((1_u64..120).prop_map(Duration::from_secs), 1..3),
+            proptest::collection::vec("[a-z][a-z0-9-]{0,8}", 0..3),
             proptest::option::of("[a-z]{1,8}".prop_map(PathBuf::from)),
         )
-            .prop_map(|(versions, mirrors, cuts, out)| Drill::Matrix(DrillMatrix {
-                versions,
-                mirrors,
-                cuts,
-                out
-            })),
+            .prop_map(|(versions, mirrors, cuts, impair, out)| Drill::Matrix(
+                DrillMatrix { versions, mirrors, cuts, impair, out }
+            )),
         search::tests::any_search().prop_map(Drill::Search),
     ]
 }

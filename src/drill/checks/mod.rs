@@ -20,6 +20,7 @@ mod backfill;
 mod case;
 mod drain;
 mod expectations;
+mod figures;
 mod floors;
 mod forecast;
 mod impaired;
@@ -27,6 +28,7 @@ mod in_zone;
 mod latency;
 mod live;
 mod no_loss_no_duplicate;
+mod nodes_down;
 mod order;
 mod producer;
 mod progress;
@@ -87,9 +89,10 @@ pub struct Check {
 }
 
 /// All checks, in the order they are judged and told.
-pub static ALL: [&Check; 20] = [
+pub static ALL: [&Check; 22] = [
     &severed::CHECK,
     &impaired::CHECK,
+    &nodes_down::CHECK,
     &forecast::CHECK,
     &in_zone::CHECK,
     &latency::CHECK,
@@ -108,6 +111,7 @@ pub static ALL: [&Check; 20] = [
     &order::CHECK,
     &no_loss_no_duplicate::CHECK,
     &replicas_identical::CHECK,
+    &figures::CHECK,
 ];
 
 impl Check {

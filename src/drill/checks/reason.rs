@@ -84,6 +84,17 @@ pub enum Reason {
     NeverCleared { zone: ZoneName, behind: u64 },
     ForecastHeld { zone: ZoneName, held: bool, behind: u64, forecast_ms: u64, took_ms: u64 },
 
+    // Servers that the drill suspended or ended.
+    NoNodeDown,
+    NodeNotDown { line: String, node: NodeName },
+    NodeCameBack { line: String, node: NodeName, after_ms: u64 },
+    NodeDown { line: String, node: NodeName, looks: usize, ms: u64 },
+
+    // What is shown, beside what the servers say.
+    NothingTold { zone: ZoneName },
+    FigureDiffers { zone: ZoneName, figure: String, shown: Option<u64>, told: u64 },
+    FiguresAgree { zone: ZoneName, count: usize },
+
     // Consumption.
     PausedDuringCut { zone: ZoneName },
     PausedThroughoutCut { zone: ZoneName },

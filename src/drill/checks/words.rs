@@ -124,6 +124,13 @@ impl Reason {
             Self::NoForecast { zone } => write!(f, "there was no forecast of how long zone {zone} needs for its backlog"),
             Self::NeverCleared { zone, behind } => write!(f, "zone {zone} was not seen to clear its backlog of {behind} messages"),
             Self::ForecastHeld { zone, held: _, behind, forecast_ms, took_ms } => write!(f, "zone {zone} was {behind} messages behind: forecast to clear in {}, cleared in {}", seconds(*forecast_ms), seconds(*took_ms)),
+            Self::NoNodeDown => f.write_str("no server was suspended or ended by this drill"),
+            Self::NodeNotDown { line, node } => write!(f, "`{line}` was not seen: {node} went on"),
+            Self::NodeCameBack { line, node, after_ms } => write!(f, "`{line}` did not last: {} after it {node} was back", seconds(*after_ms)),
+            Self::NodeDown { line, node, looks, ms } => write!(f, "after `{line}` {node} was away for {} (checked {looks} times)", seconds(*ms)),
+            Self::NothingTold { zone } => write!(f, "the leaders of zone {zone} did not say what they hold, or it did not stand still"),
+            Self::FigureDiffers { zone, figure, shown, told } => write!(f, "zone {zone}: {figure} was {} on the screen, its servers say {told}", shown.map_or_else(|| "unknown".to_owned(), |shown| shown.to_string())),
+            Self::FiguresAgree { zone, count } => write!(f, "{count} figures of zone {zone} on the screen are what its servers say"),
             _ => return None,
         })
     }

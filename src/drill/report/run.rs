@@ -269,7 +269,10 @@ impl RunReport {
         clocks: &mut BTreeMap<(ZoneName, UnixMs), Recovery>,
     ) {
         match entry {
-            Entry::Begin(_) | Entry::Phase { .. } | Entry::Elsewhere { .. } => {}
+            Entry::Begin(_)
+            | Entry::Phase { .. }
+            | Entry::Elsewhere { .. }
+            | Entry::Told { .. } => {}
             Entry::Step { index, title, at } => {
                 let (does, expect) = words.steps.get(*index).cloned().unwrap_or_default();
                 let title = title.clone();

@@ -22,7 +22,7 @@ use self::{
 use super::{checks::Check, conclusions, condition::Condition};
 use crate::{
     command::{Command, Sabotage},
-    region::{ZoneName, status::DrillStep},
+    region::{NodeName, ZoneName, status::DrillStep},
 };
 
 /// A drill.
@@ -106,6 +106,8 @@ pub struct Filling {
     pub scale: u64,
     pub source: ZoneName,
     pub mirror: ZoneName,
+    /// The server that leads the mirror's stream when the drill begins; `None` where none does.
+    pub leader: Option<NodeName>,
     pub new_zone: Option<ZoneName>,
     /// A zone that is promoted is made to know the ids it holds.
     pub rebuild_dedup: bool,
@@ -118,7 +120,16 @@ impl Filling {
     fn example() -> Option<Self> {
         let [source, mirror, new] = ["a", "b", "c"].map(|name| name.parse().ok());
         let (source, mirror, new_zone) = (source?, mirror?, Some(new?));
-        Some(Self { scale: 1, source, mirror, new_zone, rebuild_dedup: false, external: false })
+        let leader = Some("js1-zone-b".parse().ok()?);
+        Some(Self {
+            scale: 1,
+            source,
+            mirror,
+            leader,
+            new_zone,
+            rebuild_dedup: false,
+            external: false,
+        })
     }
 }
 
@@ -237,6 +248,12 @@ impl Script {
     pub fn filled_text(&self, filling: &Filling) -> Result<String, ScriptError> {
         substitute(&self.text, filling, true)
             .map_err(|(at, why)| error(&format!("drill {}", self.name), &self.text, at, why))
+    }
+
+    /// It names the server that leads the mirror's stream when it begins.
+    #[must_use]
+    pub fn names_leader(&self) -> bool {
+        self.text.contains("{leader}")
     }
 
     /// The waits of all steps, in order.

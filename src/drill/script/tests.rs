@@ -26,6 +26,7 @@ fn filling(scale: u64) -> Filling {
         scale,
         source: zone("a"),
         mirror: zone("b"),
+        leader: Some("js1-zone-b".parse().unwrap()),
         new_zone: Some(zone("c")),
         rebuild_dedup: false,
         external: false,

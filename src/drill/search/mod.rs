@@ -67,8 +67,8 @@ pub struct Ground {
 /// How bad a platform can make a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadLinks {
-    /// Whole or cut.
-    Cut,
+    /// Cut, or filtered as a kernel can that drops packets and holds none back.
+    Filters,
     /// As a relay of connections can: slow, thin, flapping, half open.
     Streams,
     /// As what carries packets can: losing, repeating and altering them as well.
@@ -80,7 +80,13 @@ impl Ground {
     #[must_use]
     pub fn of(families: Vec<Family>, bad: BadLinks, length: Duration) -> Option<Self> {
         let known: &[&str] = match bad {
-            BadLinks::Cut => &["cut b"],
+            BadLinks::Filters => &[
+                "cut b",
+                "impair b --rate 200kbit",
+                "impair b --loss 5%",
+                "impair b --silent --direction from",
+                "impair b --silent --direction to",
+            ],
             BadLinks::Streams | BadLinks::Packets => &[
                 "cut b",
                 "cut b --kind silent",
@@ -97,7 +103,7 @@ impl Ground {
                 "impair b --duplicate 2% --reorder 2%",
                 "impair b --corrupt 1%",
             ],
-            BadLinks::Cut | BadLinks::Streams => &[],
+            BadLinks::Filters | BadLinks::Streams => &[],
         };
         Some(Self {
             source: "a".parse().ok()?,
@@ -217,6 +223,7 @@ mod tests {
                 scale: 1,
                 source: ground.source.clone(),
                 mirror: ground.mirror.clone(),
+                leader: None,
                 new_zone: None,
                 rebuild_dedup: false,
                 external: false,

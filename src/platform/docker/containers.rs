@@ -20,7 +20,7 @@ use futures::future::join_all;
 
 use super::{
     engine::{code, failed, patient},
-    names::{ID_LABEL, NODE_LABEL, Names, PORT_LABEL, REGION_LABEL, VERSION_LABEL},
+    names::{HELPER_LABEL, ID_LABEL, NODE_LABEL, Names, PORT_LABEL, REGION_LABEL, VERSION_LABEL},
 };
 use crate::{
     command::readable,
@@ -160,6 +160,7 @@ pub async fn sweep(
             first = done;
         }
     };
+    remove_helpers(docker, names, zone).await;
     let found = list(docker, names, zone).await?;
     for done in join_all(found.iter().map(|one| remove(docker, one))).await {
         note(done);
@@ -196,6 +197,24 @@ pub async fn sweep(
         note(fine_if_gone(removed, &format!("remove volume {volume}")));
     }
     first.map(|()| Swept { containers: found.len(), networks: networks_found, volumes: gone.len() })
+}
+
+/// Removes the helper containers of a region, or of one of its zones: a room that was killed a moment
+/// ago may have some that end with it.
+async fn remove_helpers(docker: &Docker, names: &Names, zone: Option<&ZoneName>) {
+    let options =
+        ListContainersOptionsBuilder::new().all(true).filters(&names.filter(zone)).build();
+    let listed = docker.list_containers(Some(options)).await.unwrap_or_default();
+    let helpers = listed.into_iter().filter_map(|one| {
+        let labels = one.labels.unwrap_or_default();
+        (names.owns(&labels, zone) && labels.contains_key(HELPER_LABEL)).then_some(one.id?)
+    });
+    let gone = helpers.map(|id| async move {
+        let options = RemoveContainerOptionsBuilder::new().force(true).build();
+        // The engine may be removing it.
+        let _ = docker.remove_container(&id, Some(options)).await;
+    });
+    join_all(gone).await;
 }
 
 /// Removes a network or volume once no container of ours uses it: one may have been made since they

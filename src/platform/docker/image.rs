@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use super::engine::{Engine, code, failed, refuse};
 use crate::platform::{
     PlatformError, Progress,
-    local::binary::{self, Binary, Wanted},
+    local::binary::{self, Wanted},
 };
 
 /// The repository of what we build.
@@ -102,7 +102,13 @@ pub async fn ready(
         Ok(_) => progress(&format!("image {name}")),
         Err(error) if code(&error) == Some(404) => {
             progress(&format!("building image {name} from {}", binary.path.display()));
-            build(engine, &name, &binary, bytes, &digest, progress).await?;
+            let context =
+                context(&bytes).map_err(|error| PlatformError::io("pack", &binary.path, error))?;
+            let labels = HashMap::from([
+                (BINARY_LABEL.to_owned(), digest.clone()),
+                ("org.opencontainers.image.version".to_owned(), binary.version.clone()),
+            ]);
+            build(engine, &name, context, &labels, progress).await?;
         }
         Err(error) => return Err(failed("look for the servers' image", &error)),
     }
@@ -117,27 +123,21 @@ pub fn digest(bytes: &[u8]) -> String {
     })
 }
 
-async fn build(
+/// Has the engine build an image from a packed context.
+pub(super) async fn build(
     engine: &Engine,
     name: &str,
-    binary: &Binary,
-    bytes: Vec<u8>,
-    digest: &str,
+    context: Vec<u8>,
+    labels: &HashMap<String, String>,
     progress: Progress<'_>,
 ) -> Result<(), PlatformError> {
-    let context =
-        context(&bytes).map_err(|error| PlatformError::io("pack", &binary.path, error))?;
-    let labels = HashMap::from([
-        (BINARY_LABEL.to_owned(), digest.to_owned()),
-        ("org.opencontainers.image.version".to_owned(), binary.version.clone()),
-    ]);
-    let options = BuildImageOptionsBuilder::new().t(name).rm(true).labels(&labels).build();
+    let options = BuildImageOptionsBuilder::new().t(name).rm(true).labels(labels).build();
     let mut steps = engine.docker.build_image(options, None, Some(body_full(context.into())));
     while let Some(step) = steps.next().await {
-        let step = step.map_err(|error| failed("build the servers' image", &error))?;
+        let step = step.map_err(|error| failed(&format!("build image {name}"), &error))?;
         if let Some(error) = step.error_detail {
             let why = error.message.unwrap_or_default();
-            return Err(refuse(format!("Docker could not build the servers' image: {why}")));
+            return Err(refuse(format!("Docker could not build image {name}: {why}")));
         }
         if let Some(line) = step.stream.as_deref().map(str::trim).filter(|line| !line.is_empty()) {
             progress(line);
@@ -156,11 +156,7 @@ fn context(binary: &[u8]) -> io::Result<Vec<u8>> {
     for (name, mode, bytes) in
         [("Dockerfile", 0o644, dockerfile.as_bytes()), ("nats-server", 0o755, binary)]
     {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(bytes.len() as u64);
-        header.set_mode(mode);
-        header.set_cksum();
-        tar.append_data(&mut header, Path::new(name), bytes)?;
+        append(&mut tar, name, mode, bytes)?;
     }
     let mut header = tar::Header::new_gnu();
     header.set_entry_type(tar::EntryType::Directory);
@@ -169,6 +165,20 @@ fn context(binary: &[u8]) -> io::Result<Vec<u8>> {
     header.set_cksum();
     tar.append_data(&mut header, Path::new("data"), io::empty())?;
     tar.into_inner()
+}
+
+/// Packs a file.
+pub(super) fn append(
+    tar: &mut tar::Builder<Vec<u8>>,
+    name: &str,
+    mode: u32,
+    bytes: &[u8],
+) -> io::Result<()> {
+    let mut header = tar::Header::new_gnu();
+    header.set_size(bytes.len() as u64);
+    header.set_mode(mode);
+    header.set_cksum();
+    tar.append_data(&mut header, Path::new(name), bytes)
 }
 
 /// Can a binary run alone in a container on that machine?

@@ -32,7 +32,8 @@ impl DockerPlatform {
     pub(super) async fn unplug_zone(&self, name: &ZoneName) -> Result<(), PlatformError> {
         let ready = self.ready()?;
         let zone = self.linked(name)?;
-        let _turn = zone.turn.lock().await;
+        let mut turn = zone.turn.lock().await;
+        self.make_whole(&mut turn).await;
         let docker = &ready.engine.docker;
         let there = containers::list(docker, &self.names, Some(name)).await?;
         ready.watch.plug(name, Plug::Moving).await;
@@ -63,7 +64,8 @@ impl DockerPlatform {
     pub(super) async fn plug_zone(&self, name: &ZoneName) -> Result<(), PlatformError> {
         let ready = self.ready()?;
         let zone = self.linked(name)?;
-        let _turn = zone.turn.lock().await;
+        let mut turn = zone.turn.lock().await;
+        self.make_whole(&mut turn).await;
         let docker = &ready.engine.docker;
         self.ensure_network(docker, self.names.wan(), self.names.labels()).await?;
         ready.watch.plug(name, Plug::Moving).await;
@@ -97,7 +99,7 @@ impl DockerPlatform {
     }
 
     /// A mirror zone, which alone has a link.
-    fn linked(&self, name: &ZoneName) -> Result<Arc<Zone>, PlatformError> {
+    pub(super) fn linked(&self, name: &ZoneName) -> Result<Arc<Zone>, PlatformError> {
         let zone = self.zone(name)?;
         if zone.plan.is_hub() { Err(PlatformError::NoLink(name.clone())) } else { Ok(zone) }
     }

@@ -15,6 +15,9 @@
 //! | `leftovers` | what is left of a region that has no room |
 //! | `nodes` | one node started, stopped, killed, frozen, thawed |
 //! | `link` | cut and heal |
+//! | `impair` | links that are worse than whole |
+//! | `sidecar`, `own_image` | the helper containers that do it, and what they are made of |
+//! | `filter` | what runs in them |
 //! | `watch` | the engine's events, measures and logs |
 //! | `examine` | what `doctor` says |
 
@@ -24,13 +27,17 @@ mod endpoint;
 mod engine;
 pub mod examine;
 mod files;
+pub mod filter;
 mod foreign;
 mod image;
+mod impair;
 mod leftovers;
 mod link;
 mod make;
 mod names;
 mod nodes;
+mod own_image;
+mod sidecar;
 mod watch;
 mod zones;
 
@@ -54,13 +61,20 @@ use self::{
     containers::Data,
     engine::{Engine, refuse},
     image::Image,
+    impair::Laid,
     names::Names,
     watch::{Asked, Plug, Watch},
     zones::{free_ports, private_folder},
 };
-use super::{Common, Platform, PlatformError, PlatformEvent, Progress, choose_cut};
+use super::{
+    Common, LinkStats, Platform, PlatformError, PlatformEvent, Progress, check_condition,
+    choose_cut,
+};
 use crate::region::{
-    NodeName, PlatformKind, ZoneName, ZonePlan, observation::ProcessTruth, topology::CutKind,
+    NodeName, PlatformKind, ZoneName, ZonePlan,
+    condition::{Feature, LinkCondition},
+    observation::ProcessTruth,
+    topology::CutKind,
 };
 
 /// How the docker platform is set up.
@@ -101,6 +115,8 @@ struct Ready {
     watch: Watch,
     /// The servers' image; not looked for while everything is adopted.
     image: tokio::sync::Mutex<Option<Image>>,
+    /// The image of the helpers, once one was needed.
+    helpers: tokio::sync::OnceCell<String>,
     /// Held while networks are looked for and made.
     making: tokio::sync::Mutex<()>,
     /// The region's volumes that were there before it came up.
@@ -110,8 +126,9 @@ struct Ready {
 /// A zone that is up, or coming up.
 struct Zone {
     plan: ZonePlan,
-    /// Held while the link is cut or healed: the one must not overtake the other.
-    turn: tokio::sync::Mutex<()>,
+    /// Held while the link is cut, impaired or healed: the one must not overtake the other. What is
+    /// laid for it, if it is impaired.
+    turn: tokio::sync::Mutex<Option<Laid>>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -190,7 +207,8 @@ impl Platform for DockerPlatform {
         let volumes = containers::volumes(&engine.docker, &self.names, None).await?;
         let before = volumes.into_iter().collect();
         let making = tokio::sync::Mutex::default();
-        let ready = Arc::new(Ready { engine, watch, image, making, before });
+        let helpers = tokio::sync::OnceCell::new();
+        let ready = Arc::new(Ready { engine, watch, image, helpers, making, before });
         *locked(&self.ready) = Some(ready);
         Ok(version)
     }
@@ -217,7 +235,7 @@ impl Platform for DockerPlatform {
         let docker = &ready.engine.docker;
         let volumes = containers::volumes(docker, &self.names, Some(&plan.name)).await?;
         let before: BTreeSet<String> = volumes.into_iter().collect();
-        let zone = Arc::new(Zone { plan: plan.clone(), turn: tokio::sync::Mutex::new(()) });
+        let zone = Arc::new(Zone { plan: plan.clone(), turn: tokio::sync::Mutex::default() });
         locked(&self.zones).insert(plan.name.clone(), zone);
         let up = self.bring_up(&ready, plan).await;
         if up.is_err() {
@@ -239,6 +257,7 @@ impl Platform for DockerPlatform {
         let zone = self.zone(name)?;
         let nodes = || zone.plan.nodes.iter().map(|node| &node.name);
         ready.watch.ending(nodes());
+        self.make_whole(&mut *zone.turn.lock().await).await;
         let (docker, data) = (&ready.engine.docker, Data::of(purge));
         if let Err(error) = containers::sweep(docker, &self.names, Some(name), data).await {
             // What is left can be removed again.
@@ -274,6 +293,23 @@ impl Platform for DockerPlatform {
 
     async fn thaw_node(&self, node: &NodeName) -> Result<(), PlatformError> {
         self.ask(node, Asked::Thaw).await
+    }
+
+    fn carries(&self) -> &'static str {
+        "the kernel drops packets of its containers, and holds none back"
+    }
+
+    fn features(&self) -> &'static [Feature] {
+        &impair::FEATURES
+    }
+
+    async fn impair(&self, name: &ZoneName, condition: LinkCondition) -> Result<(), PlatformError> {
+        check_condition(self, &condition)?;
+        self.impair_zone(name, condition).await
+    }
+
+    async fn link_stats(&self, name: &ZoneName) -> Option<LinkStats> {
+        self.counted(name).await
     }
 
     fn cut_kinds(&self) -> &'static [CutKind] {

@@ -19,6 +19,8 @@ pub const OWNER_LABEL: &str = "zonedrill.owner";
 pub const ZONE_LABEL: &str = "zonedrill.zone";
 /// The label with the node's name.
 pub const NODE_LABEL: &str = "zonedrill.node";
+/// The label of a helper container, with the node that it is beside.
+pub const HELPER_LABEL: &str = "zonedrill.helper";
 /// The label with the zone's role.
 pub const ROLE_LABEL: &str = "zonedrill.role";
 /// The label with who owns what is in a volume; root where it has none.

@@ -65,6 +65,7 @@ impl DockerPlatform {
             ready.watch.settled([node].into_iter());
             made?;
         }
+        self.lay_anew(&ready, &node.zone).await;
         self.answers(&ready, &plan).await
     }
 

@@ -17,6 +17,8 @@
 //! configuration, logs and data, and `pids.json`.
 
 pub mod binary;
+#[cfg(all(test, target_os = "linux"))]
+mod elsewhere;
 mod launch;
 mod line;
 mod node;
@@ -43,7 +45,7 @@ use async_trait::async_trait;
 use futures::future::join_all;
 use tokio::sync::mpsc;
 
-pub use self::pids::Leftovers;
+pub use self::pids::{Leftovers, end_leftovers_in};
 use self::{
     binary::{Binary, Wanted},
     node::Folder,
@@ -53,7 +55,7 @@ use self::{
 };
 use super::{
     Common, LinkStats, Platform, PlatformError, PlatformEvent, Progress, check_condition,
-    choose_cut, identity::Identity,
+    choose_cut,
 };
 use crate::region::{
     NodeName, PlatformKind, ZoneName, ZonePlan,
@@ -334,6 +336,15 @@ impl Platform for LocalPlatform {
         self.zone(name)?.cut(kind).await
     }
 
+    fn carries(&self) -> &'static str {
+        match self.options.network {
+            Network::Relay => {
+                "its links are TCP relays, and TCP repairs what happens to packets before a server sees it"
+            }
+            Network::Wire => "its links are wires of packets",
+        }
+    }
+
     fn features(&self) -> &'static [Feature] {
         match self.options.network {
             Network::Relay => &relay::FEATURES,
@@ -382,13 +393,4 @@ async fn remove(folder: &Path) -> Result<(), PlatformError> {
         }
         _ => Ok(()),
     }
-}
-
-/// Ends the servers that an earlier room of the region in `home` left running, as far as they are
-/// the home's with this identity.
-///
-/// # Errors
-/// When the note of what ran cannot be read, or a server does not end.
-pub fn end_leftovers(home: &Path, identity: &Identity) -> Result<Leftovers, PlatformError> {
-    pids::end_leftovers(&pid_file(&home.join("servers")), identity)
 }

@@ -141,6 +141,15 @@ pub struct Leftovers {
     pub foreign: Vec<String>,
 }
 
+/// Ends the servers that an earlier room of the region in `home` left running, as far as they are
+/// the home's with this identity.
+///
+/// # Errors
+/// When the note of what ran cannot be read, or a server does not end.
+pub fn end_leftovers_in(home: &Path, identity: &Home) -> Result<Leftovers, PlatformError> {
+    end_leftovers(&super::pid_file(&home.join("servers")), identity)
+}
+
 /// Ends the servers that an earlier room left running, in order if they can, within about two
 /// seconds. A process that carries another id than this home's is left alone, whatever the file
 /// says. Blocks.

@@ -256,6 +256,7 @@ impl Relay {
         let before = read(&counters.to_zone_before_cut) + read(&counters.from_zone_before_cut);
         LinkStats {
             cut: state.cut,
+            since_begin: true,
             connections: *self.shared.live.borrow(),
             accepted: read(&counters.accepted),
             refused: read(&counters.refused),

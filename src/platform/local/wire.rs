@@ -4,11 +4,11 @@
 //! | file | what is inside |
 //! |---|---|
 //! | `helper` | the process that makes namespaces, devices, and sockets in them |
+//! | `client` | the room's side of it: started, asked, replaced when it is gone |
 //! | `carrier` | the wire: a thread that moves packets |
 //! | `link` | the link between a zone and the source |
 //! | `lane` | one direction of a link: what becomes of a packet |
 //! | `flows` | the connections over a link, and how they are reset |
-//! | `counters` | what the kernel counts at the ends |
 //! | `doors` | the zones' ports, as they are reached from outside |
 //!
 //! The servers are children of the room as ever, and join their zone's namespaces before they
@@ -16,7 +16,7 @@
 //! it they are gone.
 
 mod carrier;
-mod counters;
+mod client;
 mod doors;
 mod flows;
 pub mod helper;
@@ -24,25 +24,23 @@ mod lane;
 mod link;
 
 use std::{
-    fs, io,
+    fs,
     net::{Ipv4Addr, SocketAddr},
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::Path,
-    process::{Child, Command, Stdio},
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
-use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair, sockopt};
 use tokio::{net::TcpSocket, sync::mpsc::UnboundedSender};
 
 use self::{
     carrier::{Carrier, Place},
+    client::{Helper, Refusal},
     helper::{Answer, Request},
 };
 use super::launch::Namespaces;
 use crate::{
-    platform::{Common, LinkStats, PlatformError, PlatformEvent, marks},
+    platform::{Common, LinkStats, PlatformError, PlatformEvent},
     region::{
         ZonePlan,
         condition::{Feature, LinkCondition, measured::EndCount},
@@ -50,8 +48,6 @@ use crate::{
     },
 };
 
-/// The helper answers within milliseconds; longer means that somebody has suspended it.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// The second number of the first zone's addresses: 10.100.0.1 is `js1-zone-a`.
 const FIRST_PLACE: u8 = 100;
 
@@ -82,56 +78,6 @@ pub fn address(zone: &ZonePlan, node: &NodePlan) -> Ipv4Addr {
     Ipv4Addr::new(10, place(zone), 0, node.name.number)
 }
 
-/// The room's end of the helper.
-struct Helper {
-    child: Child,
-    socket: Mutex<OwnedFd>,
-}
-
-impl Helper {
-    /// Starts it.
-    fn start(program: &Path, common: &Common) -> io::Result<Self> {
-        let kind = SocketType::SEQPACKET;
-        let (here, there) = socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)?;
-        for timeout in [sockopt::Timeout::Recv, sockopt::Timeout::Send] {
-            sockopt::set_socket_timeout(&here, timeout, Some(PATIENCE))?;
-        }
-        let mut command = Command::new(program);
-        command
-            .arg(helper::SUBCOMMAND)
-            .stdin(Stdio::from(there))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .current_dir("/");
-        marks::mark(&mut command, &common.region, &common.identity);
-        Ok(Self { child: command.spawn()?, socket: Mutex::new(here) })
-    }
-
-    fn ask(
-        &self,
-        request: &Request,
-        along: &[BorrowedFd<'_>],
-    ) -> Result<(Answer, Vec<OwnedFd>), String> {
-        let gone = |error: io::Error| format!("the wire's helper does not answer ({error})");
-        let socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
-        let asked = serde_json::to_vec(request).map_err(io::Error::from);
-        asked.and_then(|bytes| helper::send(socket.as_fd(), &bytes, along)).map_err(gone)?;
-        let answer = helper::receive(socket.as_fd()).map_err(gone)?;
-        let (bytes, given) = answer.ok_or_else(|| gone(io::ErrorKind::UnexpectedEof.into()))?;
-        match serde_json::from_slice(&bytes).map_err(|error| gone(error.into()))? {
-            Answer::Failed(doing, why) => Err(format!("cannot {doing}: {why}")),
-            answer => Ok((answer, given)),
-        }
-    }
-}
-
-impl Drop for Helper {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 /// The wire of a region. Dropping it, and its sites, removes everything.
 pub struct Wire {
     helper: Helper,
@@ -154,18 +100,45 @@ impl Wire {
         events: UnboundedSender<PlatformEvent>,
     ) -> Result<Arc<Self>, PlatformError> {
         let io = |error| PlatformError::io("run the wire's helper", program, error);
-        let helper = Helper::start(program, common).map_err(io)?;
-        let (_, given) = helper.ask(&Request::Begin, &[]).map_err(|why| refused(&why))?;
-        let user = given.into_iter().next().ok_or_else(|| refused("it gave no namespace"))?;
+        let (helper, user) = Helper::start(program, common).map_err(|why| refused(&why))?;
         let carrier = Carrier::start(place(&common.source)).map_err(io)?;
-        Ok(Arc::new(Self {
+        let wire = Arc::new(Self {
             helper,
             carrier,
-            user: Arc::new(user),
+            user,
             source: common.source.clone(),
             source_net: Mutex::default(),
             events,
-        }))
+        });
+        client::watch(&wire);
+        Ok(wire)
+    }
+
+    /// The helper is gone, or does not answer: another one takes its place, which needs nothing of it
+    /// but the user namespace.
+    fn replace_helper(self: &Arc<Self>, number: u64) -> Result<(), String> {
+        let replaced = self.helper.replace(number, &self.user);
+        let event = match &replaced {
+            Ok(None) => return Ok(()),
+            Ok(Some((old, new))) => PlatformEvent::Trouble {
+                over: true,
+                why: format!(
+                    "the wire's helper process (pid {old}) ended or was suspended, and another one (pid {new}) took its place: the links and the servers are as they were"
+                ),
+            },
+            Err(why) => PlatformEvent::Trouble {
+                over: false,
+                why: format!(
+                    "the wire's helper process ended or was suspended, and no other could be started ({why}): the links and the servers are as they were, but no new client reaches them. `down`, then `up` again"
+                ),
+            },
+        };
+        // Closing: nobody wants to know.
+        let _ = self.events.send(event);
+        if matches!(replaced, Ok(Some(_))) {
+            client::watch(self);
+        }
+        replaced.map(drop)
     }
 
     /// Makes a zone's place on the wire, and opens its ports outside.
@@ -210,7 +183,13 @@ impl Wire {
     ) -> Result<(Answer, Vec<OwnedFd>), String> {
         let asking = move || {
             let along: Vec<BorrowedFd<'_>> = along.iter().map(|fd| fd.as_fd()).collect();
-            self.helper.ask(&request, &along)
+            match self.helper.ask(&request, &along) {
+                Err(Refusal::NoAnswer(number, _)) => {
+                    self.replace_helper(number)?;
+                    self.helper.ask(&request, &along).map_err(|refusal| refusal.to_string())
+                }
+                answered => answered.map_err(|refusal| refusal.to_string()),
+            }
         };
         tokio::task::spawn_blocking(asking).await.map_err(|error| error.to_string())?
     }

@@ -76,6 +76,17 @@ pub struct EndCount {
 }
 
 impl EndCount {
+    /// What two ends have counted together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            retransmitted: self.retransmitted + other.retransmitted,
+            spoiled: self.spoiled + other.spoiled,
+            repeated: self.repeated + other.repeated,
+            out_of_order: self.out_of_order + other.out_of_order,
+        }
+    }
+
     /// What was counted since then.
     #[must_use]
     pub fn since(self, then: Self) -> Self {

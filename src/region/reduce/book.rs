@@ -93,8 +93,13 @@ pub(super) struct Carried {
     /// The connections of before: (server, connection).
     pub before: Vec<(String, u64)>,
     pub seen: Seen,
-    /// Since when the line to the zone is full without a break, and what its servers had taken in then.
+    /// Since when the line to the zone is full but for short gaps, and what its servers had taken in
+    /// then.
     pub full_since: Option<(UnixMs, u64)>,
+    /// When it was last full.
+    pub full_at_ms: Option<UnixMs>,
+    /// The source's last sequence and bytes when the mirror last had everything under the condition.
+    pub even: Option<(u64, u64)>,
     /// The last request over the link was not answered.
     pub unanswered: bool,
     /// How long the last answer took.
@@ -114,6 +119,12 @@ pub(super) struct Look {
     /// Bytes that the zone's servers have taken in over the link; `None` if one did not say so after
     /// the look before.
     pub taken: Option<u64>,
+    /// Bytes of the source's stream.
+    #[serde(default)]
+    pub bytes: Option<u64>,
+    /// The line carried what it can: to the zone, from it.
+    #[serde(default)]
+    pub full: (bool, bool),
 }
 
 /// What is remembered of one node.

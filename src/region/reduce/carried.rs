@@ -1,6 +1,8 @@
 //! What a link carries: what its carrier counts, what its ends see, what that proves of its
 //! condition, and whether anything moves that should.
 
+mod looks;
+
 use std::collections::BTreeSet;
 
 use super::{
@@ -11,8 +13,8 @@ use super::{
 use crate::region::{
     UnixMs,
     condition::{
-        LinkCondition, Way,
-        measured::{self, Echo, LinkCount, Measured, Seen, Stuck, StuckCause, WayMeasured},
+        LinkCondition,
+        measured::{self, Echo, LinkCount, Stuck, StuckCause},
     },
     event::{EventKind, Severity},
     format::seconds,
@@ -20,21 +22,11 @@ use crate::region::{
     status::{Link, LinkState, MarkKind, NodeState},
 };
 
-/// Rates are of this long.
-const WINDOW_MS: u64 = 3_000;
 /// Two looks that are closer to each other say nothing about a rate.
 const APART_MS: u64 = 400;
 /// Traffic that should move, and has not for so long, makes a link stuck. With the looks' own time
 /// it is found within 3 s.
 const STUCK_MS: u64 = 2_000;
-/// Servers are asked half a second apart, and a carrier that was kept waiting makes up for it at once:
-/// a rate that is judged is of at least so long.
-const JUDGED_MS: u64 = 2_000;
-/// Servers compress what they send in blocks of up to so many bytes (S2), and count what they take in
-/// once a block is there: so many more bytes than came may be counted at one moment.
-const BLOCK: u64 = 1 << 20;
-/// A line that has so much on it is full: what comes waits.
-const FULL_US: u64 = 50_000;
 /// Fewer bytes a second than this are the servers' own pings.
 const TRICKLE: u64 = 100;
 
@@ -108,6 +100,8 @@ impl State {
             link.since_at_ms = now;
         }
         link.stuck = None;
+        // What was counted under it says nothing of the link from now on.
+        link.measured = link.measured.take().filter(|_| !was);
         self.books[i].carried = Carried::default();
         self.touch();
         was
@@ -125,15 +119,25 @@ impl State {
         let Some(i) = self.index(zone) else { return };
         let told = |place: usize| {
             let stream = self.status.zones[place].stream.as_ref()?;
-            fresh(now, stream.told_at_ms).then_some(stream.last_seq)
+            fresh(now, stream.told_at_ms).then_some((stream.last_seq, stream.bytes))
         };
         let (source, mirror) = (self.source_index().and_then(told), told(i));
-        let bytes = self.books[i]
+        let (source, bytes) = (source.map(|told| told.0), source.map(|told| told.1));
+        let mirror = mirror.map(|told| told.0);
+        let taken = self.books[i]
             .nodes
             .iter()
             .map(|node| node.seen.as_ref().filter(|seen| fresh(now, seen.at_ms))?.leaf_bytes);
-        let taken = bytes.sum();
-        let look = count.map(|count| Look { at_ms: now, count: *count, source, mirror, taken });
+        let taken = taken.sum();
+        let look = count.map(|count| Look {
+            at_ms: now,
+            count: *count,
+            source,
+            mirror,
+            bytes,
+            taken,
+            full: (false, false),
+        });
         let book = &mut self.books[i];
         let carried = &mut book.carried;
         let Some(link) = &mut self.status.zones[i].link else { return };
@@ -259,115 +263,5 @@ impl State {
             events.push(note(Severity::Error, text));
         }
         set(&mut link.stuck, stuck)
-    }
-}
-
-impl Carried {
-    /// A request over the link came back, or did not.
-    fn echoed(&mut self, echo: &Echo) {
-        self.unanswered = echo.took_us.is_none();
-        self.last_echo_us = echo.took_us;
-        let under_it = self.in_effect_at_ms.is_some_and(|since| echo.sent_at_ms > since);
-        match echo.took_us {
-            Some(us) if under_it => {
-                let least = self.seen.round_trip_us.map_or(us, |known| known.min(us));
-                self.seen.round_trip_us = Some(least);
-                self.seen.slowest_us = self.seen.slowest_us.max(Some(us));
-            }
-            None if under_it => self.seen.unanswered += 1,
-            _ => {}
-        }
-    }
-
-    /// Takes a look over, and what it and the one before say together.
-    fn looked(&mut self, look: Look, asked: Option<&LinkCondition>) {
-        self.seen.count = look.count;
-        let Some(asked) = asked.filter(|asked| look.count.condition == **asked) else {
-            self.keep(look);
-            return;
-        };
-        let full = |count: &measured::WayCount, way: &Way| {
-            way.rate_bps.is_some() && count.booked_us >= FULL_US
-        };
-        let before = |apart: u64| {
-            let mut looks = self.looks.iter().rev();
-            let old = looks.find(|old| look.at_ms.saturating_sub(old.at_ms) >= apart);
-            old.filter(|old| old.count.condition == *asked)
-        };
-        let rate = |old: &Look, bytes: u64| bytes.saturating_mul(1000) / (look.at_ms - old.at_ms);
-        let passed = |way: fn(&LinkCount) -> &measured::WayCount, asked: Way| {
-            let old = before(JUDGED_MS)?;
-            let (new, was) = (way(&look.count), way(&old.count));
-            let fills = full(new, &asked) && full(was, &asked);
-            fills.then(|| rate(old, new.passed.saturating_sub(was.passed)))
-        };
-        let to = passed(|count| &count.to_zone, asked.to_zone);
-        let from = passed(|count| &count.from_zone, asked.from_zone);
-        let begun = self.full_since.or_else(|| Some((look.at_ms, look.taken?)));
-        self.full_since = begun.filter(|_| full(&look.count.to_zone, &asked.to_zone));
-        let taken = self.full_since.zip(look.taken).and_then(|((since, was), new)| {
-            let ms = look.at_ms.checked_sub(since).filter(|ms| *ms >= JUDGED_MS && new > was)?;
-            Some((new - was).saturating_sub(BLOCK) * 1000 / ms)
-        });
-        let seen: &mut Seen = &mut self.seen;
-        seen.full_bps = (to.max(seen.full_bps.0), from.max(seen.full_bps.1));
-        seen.taken_bps = taken.max(seen.taken_bps);
-        self.keep(look);
-    }
-
-    /// Since then, or just before, packets were too large for the path.
-    fn holes(&self, since: UnixMs) -> bool {
-        self.hole_at_ms.is_some_and(|at| at + 2 * APART_MS >= since)
-    }
-
-    fn keep(&mut self, look: Look) {
-        let too_large = |look: &Look| {
-            look.count.to_zone.packets.too_large + look.count.from_zone.packets.too_large
-        };
-        if self.looks.back().is_some_and(|last| too_large(last) < too_large(&look)) {
-            self.hole_at_ms = Some(look.at_ms);
-        }
-        let keep = look.at_ms.saturating_sub(WINDOW_MS);
-        while self.looks.front().is_some_and(|old| old.at_ms < keep) {
-            self.looks.pop_front();
-        }
-        self.looks.push_back(look);
-    }
-
-    /// What the looks of the last seconds show.
-    fn measured(&self, now: UnixMs, impaired: bool) -> Measured {
-        let (Some(first), Some(last)) = (self.looks.front(), self.looks.back()) else {
-            return Measured::default();
-        };
-        let ms = last.at_ms.saturating_sub(first.at_ms);
-        let way = |of: fn(&LinkCount) -> &measured::WayCount| {
-            let before = (ms >= APART_MS).then(|| (ms, of(&first.count)));
-            WayMeasured::of(of(&last.count), before, impaired)
-        };
-        Measured {
-            at_ms: now,
-            to_zone: way(|count| &count.to_zone),
-            from_zone: way(|count| &count.from_zone),
-            resets: last.count.resets,
-            round_trip_us: self.last_echo_us,
-            clears_in_ms: self.clears_in(),
-            unproved: Vec::new(),
-        }
-    }
-
-    /// How long until the mirror has everything, at the rates of the last seconds.
-    fn clears_in(&self) -> Option<u64> {
-        let (mut first, last) = (self.looks.front()?, self.looks.back()?);
-        // Once nothing more comes, what came before says nothing about how long the rest takes.
-        let still = self.looks.iter().find(|look| look.source == last.source);
-        if let Some(still) = still.filter(|still| last.at_ms - still.at_ms >= 2 * APART_MS) {
-            first = still;
-        }
-        let ms = last.at_ms.saturating_sub(first.at_ms);
-        let lag = last.source?.saturating_sub(last.mirror?);
-        let drained = last.mirror?.saturating_sub(first.mirror?);
-        let came = last.source?.saturating_sub(first.source?);
-        let shrinks = drained.checked_sub(came).filter(|shrinks| *shrinks > 0)?;
-        (lag > 0 && ms >= APART_MS).then(|| lag.saturating_mul(ms) / shrinks)
     }
 }

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Audit, Foreign, Ledger, Link, LinkState, Mirror, Node, Recovery};
 use crate::region::{
-    UnixMs, configuration::Differing, external::cutting::ShownBy, names::ZoneName, past::Past,
-    topology::Role,
+    NodeName, UnixMs, configuration::Differing, external::cutting::ShownBy, names::ZoneName,
+    past::Past, topology::Role,
 };
 
 /// A zone as it is seen.
@@ -56,6 +56,12 @@ pub struct Zone {
 }
 
 impl Zone {
+    /// The node that leads the zone's stream.
+    #[must_use]
+    pub fn stream_leader(&self) -> Option<NodeName> {
+        self.nodes.iter().find(|node| node.leader).map(|node| node.name.clone())
+    }
+
     /// Somebody else runs it: its servers are nobody's of the room, which consumes nothing there.
     #[must_use]
     pub fn of_others(&self) -> bool {

@@ -157,6 +157,7 @@ pub async fn begin(
         copy_kind: status.copy_kind,
         source: source.clone(),
         mirror: mirror.clone(),
+        leader: None,
         new_zone: None,
         actor: ctx.who.clone(),
         by_hand: claims.clone(),
@@ -286,7 +287,7 @@ async fn conclude(ctx: &DrillCtx, recorder: &Recorder, name: &str, ended: &[Ende
         }));
     }
     recorder.end_history(&ended[0].folder).await;
-    let mut text = format!("{}\n{}", super::headline(ended, &[]), super::table(ended));
+    let mut text = format!("{}\n{}", super::headline(ended, &[], &[]), super::table(ended));
     let mut data = json!({ "verdict": word, "drills": ended });
     let record = [Recorded { drill: name.to_owned(), folder: ended[0].folder.clone() }];
     let mut outcome = outcome;

@@ -2,19 +2,23 @@
 
 use std::{fmt::Write, path::PathBuf};
 
+use serde::Serialize;
+
+use super::ready::can_be_done;
 use crate::{
-    command::{Command, DrillRun, Sabotage},
+    command::{Command, DrillRun, NodeAct, Sabotage},
     drill::{conclusions::REQUIREMENTS, condition::Condition, library, script::Script},
     room::{
         failure::Failure,
         protocol::Outcome,
+        runtime::Runtime,
         task::{Completion, Result},
     },
 };
 
 /// The word for the four conclusions.
 const ALL: &str = "all";
-/// The word for the program's drills of links that are not whole.
+/// The word for the program's drills of links and servers that fail.
 const CONDITIONS: &str = "conditions";
 /// Names the folder of a user's own drills.
 pub const DRILLS: &str = "ZONEDRILL_DRILLS";
@@ -37,7 +41,7 @@ pub fn chosen(names: &[String]) -> std::result::Result<Vec<Script>, Failure> {
             continue;
         }
         if name == CONDITIONS {
-            chosen.extend(library::builtin().into_iter().filter(is_of_links));
+            chosen.extend(library::builtin().into_iter().filter(is_of_failures));
             continue;
         }
         let Some(script) = known.iter().find(|script| &script.name == name) else {
@@ -56,9 +60,40 @@ pub fn chosen(names: &[String]) -> std::result::Result<Vec<Script>, Failure> {
     Ok(chosen)
 }
 
-/// It makes a link worse than whole.
-fn is_of_links(script: &Script) -> bool {
-    script.commands().any(|command| matches!(command, Command::Impair { .. }))
+/// It makes what fails by itself: links and servers, by no plan.
+fn is_of_failures(script: &Script) -> bool {
+    script.conclusion.is_none()
+        && script.commands().any(|command| {
+            matches!(
+                command,
+                Command::Impair { .. }
+                    | Command::Cut { .. }
+                    | Command::Node { act: NodeAct::Kill | NodeAct::Freeze, .. }
+            )
+        })
+}
+
+/// A drill that nobody named and that this platform cannot do, with why.
+#[derive(Clone, Debug, Serialize)]
+pub struct NotHere {
+    pub drill: String,
+    pub why: String,
+}
+
+/// Takes out what `conditions` stands for and this platform cannot do. A drill that is named stays: who
+/// asks for it is told that it tested nothing.
+pub fn take_out(
+    runtime: &Runtime,
+    names: &[String],
+    scripts: Vec<Script>,
+) -> (Vec<Script>, Vec<NotHere>) {
+    let mut not_here = Vec::new();
+    let here = scripts.into_iter().filter(|script| {
+        let why = can_be_done(runtime, script).err().filter(|_| !names.contains(&script.name));
+        not_here.extend(why.map(|why| NotHere { drill: script.name.clone(), why }));
+        not_here.last().is_none_or(|one| one.drill != script.name)
+    });
+    (here.collect(), not_here)
 }
 
 fn is_of_the_four(script: &Script) -> bool {

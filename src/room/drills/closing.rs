@@ -5,7 +5,7 @@ use std::{
     path::Path,
 };
 
-use super::{DrillCtx, recorder::Recorder, sabotage::Saboteur};
+use super::{DrillCtx, recorder::Recorder, sabotage::Saboteur, told};
 use crate::{
     drill::{
         checks::{self, ReplicaAudit},
@@ -99,6 +99,7 @@ pub async fn gather(
             }
         }
     }
+    told::ask(ctx, recorder).await;
     streams
 }
 

@@ -142,11 +142,7 @@ impl CommandIssuer {
             }
             Command::Node { act, node } => {
                 left.nodes.retain(|(_, known)| *known != node);
-                match act {
-                    NodeAct::Freeze => left.nodes.push((NodeAct::Thaw, node)),
-                    NodeAct::Kill | NodeAct::Stop => left.nodes.push((NodeAct::Start, node)),
-                    NodeAct::Thaw | NodeAct::Start => {}
-                }
+                left.nodes.extend(act.undone_by().map(|act| (act, node)));
             }
             _ => {}
         }

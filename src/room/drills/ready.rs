@@ -9,14 +9,16 @@ use super::DrillCtx;
 use crate::{
     command::{Command, NodeAct},
     drill::script::Script,
-    platform::version_at_least,
+    platform::{check_condition, choose_cut, version_at_least},
     region::{
         Role, Status, ZoneName,
+        condition::LinkCondition,
         remedy::Remedy,
         status::{LinkState, NodeState, Zone, ZoneState},
     },
     room::{
-        clock::now_ms, configuration::why_nothing_comes, promote::PROMOTES_FROM, runtime::Runtime,
+        clock::now_ms, configuration::why_nothing_comes, impair::known_presets,
+        promote::PROMOTES_FROM, runtime::Runtime,
     },
 };
 
@@ -45,6 +47,7 @@ pub async fn ready(
     only: Option<&ZoneName>,
 ) -> Result<(ZoneName, ZoneName), String> {
     may_promote(&ctx.statuses.borrow().status, script)?;
+    can_be_done(&ctx.cx.runtime, script)?;
     let mut statuses = ctx.statuses.clone();
     let began = tokio::time::Instant::now();
     let (mut newest, mut reports) = (now_ms(), 0_u32);
@@ -94,6 +97,25 @@ fn may_promote(status: &Status, script: &Script) -> Result<(), String> {
         ));
     }
     Ok(())
+}
+
+/// The platform can do to links what the script asks of it.
+///
+/// # Errors
+/// What it cannot, why, and where that can be done.
+pub fn can_be_done(runtime: &Runtime, script: &Script) -> Result<(), String> {
+    let platform = &*runtime.platform;
+    script.commands().try_for_each(|command| match command {
+        Command::Impair { what, .. } => {
+            let known = known_presets()?;
+            let condition = what.condition(LinkCondition::default(), &known)?;
+            check_condition(platform, &condition).map_err(|why| why.to_string())
+        }
+        Command::Cut { kind, .. } => {
+            choose_cut(platform, kind).map(drop).map_err(|why| why.to_string())
+        }
+        _ => Ok(()),
+    })
 }
 
 /// Will the drill be void if a node is not there: does it judge by every replica, without bringing

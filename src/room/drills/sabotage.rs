@@ -14,11 +14,11 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::{Statuses, recorder::Recorder};
 use crate::{
-    command::{Command, CutKind, Produce, Sabotage},
+    command::{Command, CutKind, NodeAct, Produce, Sabotage},
     drill::{condition::Condition, record::Entry},
     nats::{connect::jetstream, producer::Fault, renumbering},
     region::{
-        Status, ZoneName,
+        NodeName, Status, ZoneName,
         status::LinkState,
         topology::{DRILL_SUBJECT, STREAM},
     },
@@ -43,6 +43,8 @@ pub struct Saboteur {
     produces: usize,
     /// The script has impaired the link.
     impaired: bool,
+    /// The server that the script has suspended, killed or stopped last.
+    felled: Option<(NodeAct, NodeName)>,
     done: bool,
     task: Option<JoinHandle<()>>,
     /// What must have held before the fault is put in; none where it need not wait.
@@ -92,6 +94,7 @@ impl Saboteur {
             mirror,
             produces,
             impaired: false,
+            felled: None,
             done: false,
             task: None,
             trigger: None,
@@ -176,6 +179,14 @@ impl Saboteur {
             (Sabotage::Unimpaired, _) if produces && self.impaired && !self.done => {
                 self.make_whole();
             }
+            (Sabotage::Revive, Command::Node { act, node }) => {
+                self.felled = act.undone_by().map(|act| (act, node.clone()));
+            }
+            (Sabotage::Revive, _) if produces && !self.done => {
+                if let Some((act, node)) = self.felled.take() {
+                    self.revive(act, node);
+                }
+            }
             (Sabotage::Leak, _) if produces && !self.done => {
                 let how = proved_cut(&self.statuses.borrow().status, &self.mirror);
                 if let Some(how) = how {
@@ -219,6 +230,21 @@ impl Saboteur {
         self.task = Some(tokio::spawn(async move {
             if let Err(error) = runtime.platform.heal(&zone).await {
                 tracing::warn!("sabotage: making zone {zone} whole: {error}");
+            }
+        }));
+    }
+
+    /// Brings a server back behind the room's back.
+    fn revive(&mut self, act: NodeAct, node: NodeName) {
+        self.tell(format!("{node} was secretly brought back"));
+        let runtime = Arc::clone(&self.runtime);
+        self.task = Some(tokio::spawn(async move {
+            let back = match act {
+                NodeAct::Thaw => runtime.platform.thaw_node(&node).await,
+                _ => runtime.platform.start_node(&node).await,
+            };
+            if let Err(error) = back {
+                tracing::warn!("sabotage: bringing {node} back: {error}");
             }
         }));
     }

@@ -29,7 +29,7 @@ use crate::{
         EventKind, Input, MirrorKind, Status, ZoneName,
         format::seconds,
         input::Concluded,
-        status::{Drill, Verdict},
+        status::{Drill, Verdict, Zone},
     },
     room::{clock::now_ms, failure::Failure, runtime::Runtime, zones},
 };
@@ -49,10 +49,12 @@ pub async fn run(ctx: &DrillCtx, script: &Script, how: How) -> Result<Ended, Fai
     let runtime = &ctx.cx.runtime;
     let base = runtime.settings.lock().map_or(0, |settings| settings.port_base);
     let free = zones::plan(runtime, None, base).ok().map(|plan| plan.name);
+    let leader = ctx.statuses.borrow().status.zone(&mirror).and_then(Zone::stream_leader);
     let filling = Filling {
         scale: how.scale,
         source: source.clone(),
         mirror: mirror.clone(),
+        leader: leader.clone(),
         new_zone: free.clone(),
         rebuild_dedup: how.rebuild_dedup,
         external: runtime.external.is_some(),
@@ -84,6 +86,7 @@ pub async fn run(ctx: &DrillCtx, script: &Script, how: How) -> Result<Ended, Fai
         copy_kind: status.copy_kind,
         source: source.clone(),
         mirror: mirror.clone(),
+        leader: leader.filter(|_| script.names_leader()),
         new_zone,
         actor: ctx.who.clone(),
         by_hand: Vec::new(),
@@ -319,6 +322,7 @@ mod tests {
             copy_kind: crate::region::CopyKind::Mirror,
             source: "a".parse().unwrap(),
             mirror: "b".parse().unwrap(),
+            leader: None,
             new_zone: None,
             actor: "mia".into(),
             by_hand: Vec::new(),

@@ -78,6 +78,7 @@ impl Watched {
             copy_kind: status.copy_kind,
             source,
             mirror,
+            leader: None,
             new_zone: None,
             actor: "room".into(),
             by_hand: CLAIMS.to_vec(),

@@ -94,6 +94,7 @@ fn drills(names: &[String], scale: u64, zone: Option<&ZoneName>, status: &Status
         scale,
         source: source.name.clone(),
         mirror: mirror.clone(),
+        leader: status.zone(mirror).and_then(Zone::stream_leader),
         new_zone: "new".parse().ok(),
         rebuild_dedup: false,
         external: false,

@@ -46,6 +46,7 @@ pub fn begin(drill: &str, script: String, new_zone: Option<ZoneName>, at: u64) -
         copy_kind: CopyKind::Mirror,
         source: "a".parse().unwrap(),
         mirror: "b".parse().unwrap(),
+        leader: None,
         new_zone,
         actor: "test".into(),
         by_hand: Vec::new(),

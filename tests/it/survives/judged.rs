@@ -169,6 +169,7 @@ fn record(world: World, end: u64) -> Vec<Entry> {
         scale: 1,
         source: zone("a"),
         mirror: zone("b"),
+        leader: None,
         new_zone: None,
         rebuild_dedup: false,
         external: false,

@@ -17,7 +17,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{Site, Wire};
-use crate::platform::{PlatformError, PlatformEvent};
+use crate::platform::PlatformError;
 
 /// One read's worth.
 const BUFFER: usize = 64 * 1024;
@@ -95,14 +95,9 @@ async fn accept(
 
 /// One client's connection, until either side ends it.
 async fn carry(wire: Arc<Wire>, net: Arc<OwnedFd>, mut outer: TcpStream, inside: SocketAddr) {
-    let events = wire.events.clone();
     let connected = match wire.socket(net).await {
         Ok(socket) => socket.connect(inside).await,
-        Err(why) => {
-            let why = format!("{why}: no new client reaches the servers. `down`, then `up` again");
-            let _ = events.send(PlatformEvent::Trouble { over: false, why });
-            Err(io::Error::other("no helper"))
-        }
+        Err(why) => Err(io::Error::other(why)),
     };
     let carried = async {
         let mut inner = connected?;

@@ -25,7 +25,7 @@ use rustix::net::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::counters::EndCount;
+use crate::platform::counters::EndCount;
 
 /// The hidden word that makes this program the helper.
 pub const SUBCOMMAND: &str = "wire-helper";
@@ -47,6 +47,9 @@ const LONGEST: usize = 4_096;
 pub enum Request {
     /// The user namespace; first of all.
     Begin,
+    /// To enter the user namespace that comes with it, which an earlier helper has made; instead of
+    /// `Begin`.
+    Join,
     /// A network namespace with these addresses; answered with it and its device.
     Zone(Vec<Ipv4Addr>),
     /// A TCP socket in the namespace that comes with it.
@@ -87,12 +90,17 @@ pub fn run() {
 }
 
 fn serve(request: &Request, came: &[OwnedFd]) -> Result<(Answer, Vec<OwnedFd>), Failed> {
-    let enter = || {
+    let enter_a = |kind, doing| {
         let given = came.first().ok_or_else(|| io::Error::other("no namespace came with it"));
-        let entered = given.and_then(|fd| Ok(setns(fd, CloneFlags::CLONE_NEWNET)?));
-        entered.map_err(|error| ("enter a zone's network namespace", error))
+        let entered = given.and_then(|fd| Ok(setns(fd, kind)?));
+        entered.map_err(|error| (doing, error))
     };
+    let enter = || enter_a(CloneFlags::CLONE_NEWNET, "enter a zone's network namespace");
     Ok(match request {
+        Request::Join => {
+            enter_a(CloneFlags::CLONE_NEWUSER, "enter the region's user namespace")?;
+            (Answer::Done, Vec::new())
+        }
         Request::Begin => (Answer::Done, vec![user_namespace()?]),
         Request::Zone(addresses) => (Answer::Done, zone(addresses)?),
         Request::Socket => {

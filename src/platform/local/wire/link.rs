@@ -91,6 +91,7 @@ impl Link {
         };
         LinkStats {
             cut: self.cut,
+            since_begin: true,
             connections: self.flows.open(Instant::now()),
             accepted: self.flows.begun,
             refused: self.flows.refused,

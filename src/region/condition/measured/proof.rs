@@ -84,7 +84,11 @@ fn shown(feature: Feature, asked: &LinkCondition, seen: &Seen) -> Shown {
     };
     // Of each direction in which it is asked: what the kernels at its two ends have counted.
     let at_ends = |asked_of: fn(&Way) -> bool, of: fn(EndCount, EndCount) -> u64| {
-        let Some((source, zone)) = count.source_end.zip(count.zone_end) else { return Vec::new() };
+        if count.source_end.is_none() && count.zone_end.is_none() {
+            return Vec::new();
+        }
+        let (source, zone) =
+            (count.source_end.unwrap_or_default(), count.zone_end.unwrap_or_default());
         let ways = [(asked.to_zone, source, zone), (asked.from_zone, zone, source)];
         let asked = ways.into_iter().filter(move |(way, ..)| asked_of(way));
         asked.map(|(_, from, to)| of(from, to) > 0).collect()

@@ -120,19 +120,21 @@ fn a_cut_takes_the_place_of_a_condition() {
     assert!(lab.link().effective, "what the line counts says nothing about a cut");
 }
 
-/// The link carries 100 kB a second and the mirror 100 messages, of a burst of 500.
+/// The link carries 12.8 kB a second, 100 messages of 128 bytes, of a burst of 500.
 #[test]
 fn a_full_line_shows_its_rate_its_queue_and_when_it_is_clear() {
     let mut lab = Lab::new();
     lab.impair(thin());
-    lab.source_seq += 500;
     let mut count = LinkCount { condition: thin(), ..LinkCount::default() };
+    lab.half_second();
+    lab.counted(count);
+    lab.source_seq += 500;
     for _ in 0..6 {
         lab.half_second();
         lab.mirror_seq += 50;
         count.to_zone = WayCount {
-            passed: count.to_zone.passed + 49_000,
-            since: count.to_zone.since + 49_000,
+            passed: count.to_zone.passed + 6_400,
+            since: count.to_zone.since + 6_400,
             queued: 40_000,
             booked_us: 390_000,
             ..count.to_zone
@@ -141,7 +143,7 @@ fn a_full_line_shows_its_rate_its_queue_and_when_it_is_clear() {
         lab.counted(count);
     }
     let measured = lab.link().measured.unwrap();
-    assert_eq!(measured.to_zone.bytes_per_s, Some(98_000));
+    assert_eq!(measured.to_zone.bytes_per_s, Some(12_800));
     assert_eq!(measured.to_zone.queued_bytes, 40_000);
     // 200 are left, at 100 a second.
     assert_eq!(measured.clears_in_ms, Some(2_000), "{measured:?}");
@@ -236,4 +238,87 @@ fn a_node_that_is_away_explains_a_standstill_otherwise() {
         lab.echoed(None);
     }
     assert_eq!(stuck(&lab), None);
+}
+
+/// A look at the line, half a second after the one before: so many bytes passed meanwhile, and so much
+/// waits.
+fn carries(lab: &mut Lab, count: &mut LinkCount, bytes: u64, booked_us: u64) {
+    lab.half_second();
+    count.to_zone.passed += bytes;
+    count.to_zone.since += bytes;
+    count.to_zone.booked_us = booked_us;
+    lab.counted(*count);
+}
+
+/// Is the rate still among what was not seen?
+fn rate_unseen(lab: &Lab) -> bool {
+    lab.link().measured.unwrap().unproved.contains(&crate::region::condition::Feature::Rate)
+}
+
+/// What of a rate the line shows; the servers' own bytes are another matter, and stay unknown here.
+fn seen_on_the_line(lab: &Lab) -> Option<u64> {
+    let i = lab.state.index(&zone("b")).unwrap();
+    lab.state.books[i].carried.seen.full_bps.0
+}
+
+#[test]
+fn a_line_that_is_used_to_its_rate_is_full_though_its_queue_is_short() {
+    // 800 kbit/s is 50 kB in half a second.
+    let (mut lab, mut count) = (Lab::new(), LinkCount { condition: thin(), ..Default::default() });
+    lab.impair(thin());
+    for _ in 0..8 {
+        carries(&mut lab, &mut count, 49_000, 12_000);
+    }
+    assert_eq!(seen_on_the_line(&lab), Some(98_000));
+    assert!(rate_unseen(&lab), "no server said what it took in");
+}
+
+#[test]
+fn a_line_on_which_nothing_waits_shows_no_rate_however_much_it_carries() {
+    let (mut lab, mut count) = (Lab::new(), LinkCount { condition: thin(), ..Default::default() });
+    lab.impair(thin());
+    for _ in 0..8 {
+        carries(&mut lab, &mut count, 49_000, 0);
+    }
+    assert_eq!(seen_on_the_line(&lab), None);
+    // Nor does one on which something waits and little moves.
+    for _ in 0..8 {
+        carries(&mut lab, &mut count, 9_000, 12_000);
+    }
+    assert_eq!(seen_on_the_line(&lab), None);
+    // A kernel that keeps no queue and dropped what was too much: full.
+    for _ in 0..8 {
+        count.to_zone.packets.overflowed += 1;
+        carries(&mut lab, &mut count, 40_000, 0);
+    }
+    assert_eq!(seen_on_the_line(&lab), Some(80_000));
+}
+
+/// Servers send compressed blocks: nothing arrives for seconds, and the line says how long it takes.
+#[test]
+fn a_backlog_of_which_nothing_has_arrived_is_forecast_by_the_bytes_that_pass() {
+    let (mut lab, mut count) = (Lab::new(), LinkCount { condition: thin(), ..Default::default() });
+    lab.impair(thin());
+    carries(&mut lab, &mut count, 0, 0);
+    // 4,000 messages of 128 bytes, at 98 kB a second.
+    lab.source_seq += 4_000;
+    let mut told = Vec::new();
+    for _ in 0..4 {
+        carries(&mut lab, &mut count, 49_000, 60_000);
+        told.extend(lab.link().measured.unwrap().clears_in_ms);
+    }
+    assert_eq!(told.last(), Some(&(4_000 * 128 * 1_000 / 98_000)), "{told:?}");
+    lab.mirror_seq = lab.source_seq;
+    carries(&mut lab, &mut count, 49_000, 60_000);
+    assert_eq!(lab.link().measured.unwrap().clears_in_ms, None, "nothing is behind");
+}
+
+#[test]
+fn what_was_counted_under_a_condition_is_gone_with_it() {
+    let (mut lab, mut count) = (Lab::new(), LinkCount { condition: thin(), ..Default::default() });
+    lab.impair(thin());
+    carries(&mut lab, &mut count, 49_000, 60_000);
+    assert!(lab.link().measured.is_some());
+    lab.apply(Input::HealBegun { zone: zone("b"), acked: None });
+    assert_eq!(lab.link().measured, None);
 }

@@ -155,6 +155,7 @@ fn script(drill: &str) -> Script {
         scale: 1,
         source: name("a"),
         mirror: name("b"),
+        leader: None,
         new_zone: (drill == "grow").then(|| name("c")),
         rebuild_dedup: false,
         external: false,

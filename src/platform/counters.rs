@@ -1,5 +1,5 @@
-//! What the kernel counts of TCP in a network namespace: how the ends see what the wire does to
-//! packets.
+//! What the kernel counts of TCP in a network namespace: how the ends see what becomes of packets on
+//! the way.
 
 use std::{fs, io};
 
@@ -7,7 +7,7 @@ pub use crate::region::condition::measured::EndCount;
 
 impl EndCount {
     /// Of the network namespace that this thread is in.
-    pub(super) fn read() -> io::Result<Self> {
+    pub(in crate::platform) fn read() -> io::Result<Self> {
         let read = |table| fs::read_to_string(format!("/proc/thread-self/net/{table}"));
         let (snmp, netstat) = (read("snmp")?, read("netstat")?);
         Ok(Self::parse(&snmp, &netstat))

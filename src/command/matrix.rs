@@ -1,0 +1,89 @@
+//! `drill matrix`: its words, what they mean, and how they are written.
+
+use std::{fmt, path::PathBuf, time::Duration};
+
+use clap::Args;
+
+use super::{
+    MirrorKind, ParseError,
+    spelling::{parse_path, write_path},
+    units::{format_duration, parse_duration},
+};
+
+/// What recovery times are measured of: every combination.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DrillMatrix {
+    /// Server versions.
+    pub versions: Vec<String>,
+    /// Kinds of mirrors.
+    pub mirrors: Vec<MirrorKind>,
+    /// Lengths of the cut, or of what is done to the link in its place.
+    pub cuts: Vec<Duration>,
+    /// Presets that the link is impaired by in place of a cut; a cut if none.
+    pub impair: Vec<String>,
+    /// Where the tables go; a new folder if none.
+    pub out: Option<PathBuf>,
+}
+
+/// The words after `drill matrix`.
+#[derive(Clone, Debug, Args)]
+pub struct MatrixWords {
+    /// Server versions
+    #[arg(long, value_delimiter = ',', default_value = "2.11.11,2.12.8,2.14.6,2.15.1", value_parser = parse_version)]
+    versions: Vec<String>,
+    /// Kinds of mirrors
+    #[arg(long, value_delimiter = ',', value_enum, default_value = "classic,durable")]
+    mirror: Vec<MirrorKind>,
+    /// Lengths of the cut
+    #[arg(long, value_delimiter = ',', default_value = "5s,20s,45s", value_parser = parse_duration)]
+    cut: Vec<Duration>,
+    /// Impair the link by these presets for so long, instead of cutting it (halfopen,flapping)
+    #[arg(long, value_delimiter = ',', value_name = "PRESET")]
+    impair: Vec<String>,
+    /// Where the tables go [default: a new folder]
+    #[arg(long, value_name = "FOLDER", value_parser = parse_path)]
+    out: Option<PathBuf>,
+}
+
+impl TryFrom<MatrixWords> for DrillMatrix {
+    type Error = ParseError;
+
+    fn try_from(words: MatrixWords) -> Result<Self, ParseError> {
+        let MatrixWords { versions, mirror, cut, impair, out } = words;
+        if cut.contains(&Duration::ZERO) {
+            return Err(ParseError::Words("`--cut 0s` would cut nothing: give times".into()));
+        }
+        if impair.iter().any(String::is_empty) {
+            return Err(ParseError::Words("`--impair` names presets: `--impair thin`".into()));
+        }
+        Ok(Self { versions, mirrors: mirror, cuts: cut, impair, out })
+    }
+}
+
+/// A server version is numbers with dots.
+fn parse_version(text: &str) -> Result<String, String> {
+    let fits = text.split('.').count() == 3
+        && text.split('.').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
+    if fits { Ok(text.to_owned()) } else { Err("a server version is like 2.15.1".into()) }
+}
+
+impl fmt::Display for DrillMatrix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mirrors: Vec<&str> = self.mirrors.iter().map(|kind| kind.as_str()).collect();
+        let cuts: Vec<String> = self.cuts.iter().map(|length| format_duration(*length)).collect();
+        write!(
+            f,
+            "matrix --versions {} --mirror {} --cut {}",
+            self.versions.join(","),
+            mirrors.join(","),
+            cuts.join(",")
+        )?;
+        if !self.impair.is_empty() {
+            write!(f, " --impair {}", shell_words::quote(&self.impair.join(",")))?;
+        }
+        match &self.out {
+            Some(folder) => write!(f, " --out {}", write_path(folder)),
+            None => Ok(()),
+        }
+    }
+}
