@@ -254,7 +254,7 @@ impl State {
     }
 
     fn source_index(&self) -> Option<usize> {
-        self.status.zones.iter().position(crate::region::status::Zone::is_hub)
+        self.status.zones.iter().position(Zone::is_hub)
     }
 
     /// Whether the zone's changes are part of something announced otherwise: a bring-up's steps,
