@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use async_nats::{Client, HeaderMap, Request, header::NATS_MESSAGE_ID};
+use async_nats::{Client, HeaderMap, HeaderValue, Request, header::NATS_MESSAGE_ID};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
@@ -156,7 +156,7 @@ async fn once(from: &Side<'_>, into: &Side<'_>, one: &Lacking) -> Result<Publish
             }
         }
     }
-    if headers.get(NATS_MESSAGE_ID).map(|id| id.as_str()) != Some(&one.id) {
+    if headers.get(NATS_MESSAGE_ID).map(HeaderValue::as_str) != Some(one.id.as_str()) {
         return Err(gone());
     }
     let request = Request::new().headers(headers).payload(payload).timeout(Some(REQUEST_TIMEOUT));

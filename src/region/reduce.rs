@@ -252,7 +252,7 @@ impl State {
     }
 
     fn source_index(&self) -> Option<usize> {
-        self.status.zones.iter().position(|zone| zone.is_hub())
+        self.status.zones.iter().position(Zone::is_hub)
     }
 
     /// Whether the zone's changes are part of something announced otherwise: a bring-up's steps,

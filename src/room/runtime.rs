@@ -181,7 +181,7 @@ impl Runtime {
     pub fn source_plan(&self) -> Result<ZonePlan, Failure> {
         self.plans()
             .into_iter()
-            .find(|plan| plan.is_hub())
+            .find(ZonePlan::is_hub)
             .ok_or_else(|| Failure::Broken("the region has no source zone".into()))
     }
 
