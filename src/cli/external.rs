@@ -163,16 +163,12 @@ pub async fn dispatch(
         Some(Command::Heal { zone: None }) => eyre::bail!("say which zone: `heal ZONE`"),
         _ => {}
     }
-    match command {
-        Some(Command::Verify { zone, json, extent }) => {
-            verify::run(&region, &opened, (zone, json, extent), who.0).await
-        }
-        _ => {
-            super::tell(&fit_for_a_terminal(&found.to_string()));
-            let outcome = if found.is_well() { Outcome::Done } else { Outcome::Refused };
-            Ok(outcome.exit_code())
-        }
+    if let Some(Command::Verify { zone, json, extent }) = command {
+        return verify::run(&region, &opened, (zone, json, extent), who.0).await;
     }
+    super::tell(&fit_for_a_terminal(&found.to_string()));
+    let outcome = if found.is_well() { Outcome::Done } else { Outcome::Refused };
+    Ok(outcome.exit_code())
 }
 
 /// Names that strangers chose, without what would move a cursor.

@@ -324,7 +324,7 @@ mod tests {
         assert_eq!(words("drill run heal g"), ["grow"]);
         assert_eq!(
             words("drill run heal --sabotage re"),
-            ["reorder", "restart-producer", "reconfigure"]
+            ["reorder", "restart-producer", "reconfigure", "revive"]
         );
         assert_eq!(words("drill run heal --pres"), ["--present"]);
         let around = Around { zones: &["a".parse().unwrap()], ..Around::default() };

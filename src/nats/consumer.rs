@@ -78,7 +78,8 @@ pub struct ConsumerReport {
     pub foreign: u64,
     /// The stream sequence processed last.
     pub last_seq: u64,
-    /// How often somebody has set it back at the server: its first delivery came again.
+    /// How often its first delivery came again: somebody has set it back at the server, or a server was
+    /// lost before it had told another one of those that were made.
     pub set_back: u64,
     /// Of the messages of the last 10 s.
     pub latency: Option<Latency>,

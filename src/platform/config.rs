@@ -190,7 +190,7 @@ mod tests {
         assert!(mirror.contains("\"nats-leaf://leaf:leaf-secret@127.0.0.1:4002\""));
         assert!(!mirror.contains("127.0.0.1:17232"), "{mirror}");
         let source = rendered(Role::Source, "2.15.1", "/r/data").unwrap();
-        assert!(source.contains("listen: \"127.0.0.1:17232\""));
+        assert!(source.contains("listen: \"127.0.0.1:17222\""));
         assert!(source.contains("\"$JS.zone-b.API.CONSUMER.CREATE.EVENTS_REGION\""));
         assert!(!source.contains("remotes"));
     }

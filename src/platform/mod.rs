@@ -329,9 +329,13 @@ pub fn check_condition(
     };
     let have: Vec<&str> = can.iter().map(|one| one.as_str()).collect();
     let have = if have.is_empty() { "nothing".to_owned() } else { have.join(", ") };
-    let network = if missing.needs_packets() { " --network wire" } else { "" };
+    let other = if missing.needs_packets() {
+        "`zonedrill up --platform local --network wire`"
+    } else {
+        "`zonedrill up --platform local`"
+    };
     Err(PlatformError::Condition(format!(
-        "the {} platform cannot do {missing}: {}; `zonedrill up --platform local{network}` can. It can do {have}",
+        "the {} platform cannot do {missing}: {}; {other} can. It can do {have}",
         platform.kind(),
         platform.carries()
     )))

@@ -13,6 +13,9 @@ const UNDER_WAY_MS: u64 = 750;
 /// So long after a new connection or leader, a delivery that did not come may be lost with the old
 /// one.
 const DOUBT_MS: u64 = 5_000;
+/// A gap is somebody else's once the same leader has answered again so much later: what a leader took
+/// along that has just stepped down is seen before its successor is.
+const CONFIRMED_MS: u64 = 600;
 /// The state is looked at once a second: after a longer time the room itself stood still.
 const ASLEEP_MS: u64 = 1_500;
 
@@ -36,6 +39,9 @@ pub(super) struct Elsewhere {
     overdue: u64,
     /// What did not come by the last look.
     missed: u64,
+    /// How much of it is not confirmed, and since when it is missed.
+    #[serde(default)]
+    suspected: Option<(u64, UnixMs)>,
     doubt_until: UnixMs,
     looked_at: UnixMs,
     /// Deliveries that came to somebody else, since the room consumes.
@@ -64,6 +70,11 @@ impl Elsewhere {
             self.doubt(now);
         }
         self.look(now);
+        if let Some((more, _)) =
+            self.suspected.take_if(|(_, since)| now.saturating_sub(*since) >= CONFIRMED_MS)
+        {
+            self.count += more;
+        }
         let Some(here) = self.here else { return };
         if count > here.count.max(self.overdue) && self.ahead.is_none() {
             self.ahead = Some((count, now));
@@ -72,7 +83,7 @@ impl Elsewhere {
 
     fn doubt(&mut self, now: UnixMs) {
         self.doubt_until = now + DOUBT_MS;
-        self.ahead = None;
+        (self.ahead, self.suspected) = (None, None);
     }
 
     /// Time has passed.
@@ -80,11 +91,12 @@ impl Elsewhere {
         let asleep = now.saturating_sub(self.looked_at) > ASLEEP_MS;
         self.looked_at = now;
         let Some(here) = self.here else { return };
+        let mut since_when = now;
         match &mut self.ahead {
             Some((count, _)) if *count <= here.count => self.ahead = None,
             Some((_, since)) if asleep => *since = now,
             Some((count, since)) if now.saturating_sub(*since) >= UNDER_WAY_MS => {
-                self.overdue = *count;
+                (self.overdue, since_when) = (*count, *since);
                 self.ahead = None;
             }
             _ => {}
@@ -92,8 +104,9 @@ impl Elsewhere {
         let missed = gaps(here) + self.overdue.saturating_sub(here.count);
         let more = missed.saturating_sub(self.missed);
         self.missed = missed;
-        if now >= self.doubt_until {
-            self.count += more;
+        if more > 0 && now >= self.doubt_until {
+            let (before, since) = self.suspected.unwrap_or((0, since_when));
+            self.suspected = Some((before + more, since));
         }
     }
 }
@@ -129,21 +142,24 @@ mod tests {
         elsewhere.told(10_100, 13, Some("js1-zone-b"));
         elsewhere.look(10_500);
         assert_eq!(elsewhere.count, 0, "it may be under way");
-        elsewhere.look(11_000);
+        elsewhere.told(11_000, 13, Some("js1-zone-b"));
         assert_eq!(elsewhere.count, 3);
         // The next one shows the same gap: it is counted once.
         add(&mut here, 14);
         elsewhere.came(11_200, here, 1);
         assert_eq!((gaps(here), elsewhere.count), (3, 3));
-        // A gap is seen at once.
+        // A gap counts once its leader has answered again.
         add(&mut here, 17);
         elsewhere.came(11_300, here, 1);
+        elsewhere.told(11_400, 17, Some("js1-zone-b"));
+        assert_eq!(elsewhere.count, 3, "it may have stepped down");
+        elsewhere.told(11_900, 18, Some("js1-zone-b"));
         assert_eq!(elsewhere.count, 5);
         // And more at the end.
-        elsewhere.told(11_400, 18, Some("js1-zone-b"));
-        elsewhere.look(12_200);
-        elsewhere.told(12_300, 20, Some("js1-zone-b"));
-        elsewhere.look(13_200);
+        elsewhere.look(12_700);
+        elsewhere.told(12_800, 20, Some("js1-zone-b"));
+        elsewhere.look(13_600);
+        elsewhere.told(13_700, 20, Some("js1-zone-b"));
         assert_eq!(elsewhere.count, 8);
     }
 
@@ -174,8 +190,21 @@ mod tests {
             // What goes elsewhere later does.
             add(&mut here, 16);
             elsewhere.came(20_100, here, connections);
+            elsewhere.told(20_700, 16, Some(leader));
             assert_eq!(elsewhere.count, 1, "{lost}");
         }
+    }
+
+    /// Its successor delivers before the room hears of it.
+    #[test]
+    fn what_a_leader_took_along_that_steps_down_is_nobodys_hand() {
+        let (mut elsewhere, mut here) = at_work();
+        add(&mut here, 16);
+        elsewhere.came(10_100, here, 1);
+        elsewhere.told(10_400, 16, Some("js2-zone-b"));
+        elsewhere.look(11_400);
+        elsewhere.told(20_000, 16, Some("js2-zone-b"));
+        assert_eq!((gaps(here), elsewhere.count), (5, 0));
     }
 
     #[test]
@@ -195,12 +224,13 @@ mod tests {
     fn a_consumer_that_is_made_anew_counts_from_one() {
         let (mut elsewhere, mut here) = at_work();
         elsewhere.told(10_100, 13, Some("js1-zone-b"));
-        elsewhere.look(11_000);
+        elsewhere.told(11_000, 13, Some("js1-zone-b"));
         add(&mut here, 1);
         elsewhere.came(11_100, here, 1);
         assert_eq!(elsewhere.count, 3);
         add(&mut here, 4);
         elsewhere.came(11_200, here, 1);
+        elsewhere.told(11_900, 4, Some("js1-zone-b"));
         assert_eq!(elsewhere.count, 5);
     }
 }

@@ -23,11 +23,11 @@ use crate::{
         repair::{self, Damaged},
     },
     region::{
-        Input, Severity, UnixMs, ZoneName, ZonePlan,
+        Input, NodeName, Severity, UnixMs, ZoneName, ZonePlan,
         advisory::Advisory,
         configuration::{Difference, Differing, Kind, Subject},
         format::{count, span},
-        observation::Observation,
+        observation::{Observation, ProcessState},
         status::Foreign,
         storm::Storm,
     },
@@ -136,7 +136,9 @@ async fn tell(
             // A consumer that has ended is told otherwise.
             Ok(times) = next_set_back(&mut report, set_back) => {
                 set_back = times;
-                told.note(&Difference { subject: Subject::Consumer, kind: Kind::Reset }, None);
+                if !told.lacks_a_server().await {
+                    told.note(&Difference { subject: Subject::Consumer, kind: Kind::Reset }, None);
+                }
             }
             changed = found.changed() => {
                 if changed.is_err() {
@@ -166,6 +168,15 @@ async fn next_set_back(
 }
 
 impl Telling {
+    /// A server of the zone is not at work: a consumer that began shortly before began with it, and
+    /// begins anew with another one, by nobody's hand.
+    async fn lacks_a_server(&self) -> bool {
+        let Ok(plan) = self.runtime.plan(&self.zone) else { return true };
+        let ours = |name: &NodeName| plan.nodes.iter().any(|node| node.name == *name);
+        let nodes = self.runtime.platform.truth().await;
+        nodes.iter().any(|(name, process)| ours(name) && process.state != ProcessState::Running)
+    }
+
     fn act(&mut self, act: Advisory) {
         let severity = if act.refused.is_none() && act.concerns_region() {
             let at = time_of_day(act.at_ms);

@@ -57,25 +57,22 @@ pub async fn run(
         );
     }
     let file = KeptFile::of(root, &opened.file.name);
-    let mut kept = match extent.resume {
-        true => {
-            eyre::ensure!(
-                zone.is_none()
-                    && extent.from.is_none()
-                    && extent.to.is_none()
-                    && extent.sample.is_none(),
-                "`--resume` goes on with what was asked for before: leave the zone, `--from`, `--to` and `--sample` out"
-            );
-            let kept = file.read().map_err(eyre::Report::msg)?;
-            kept.wrap_err("there is no comparison to go on with: leave `--resume` out")?
+    let mut kept = if extent.resume {
+        eyre::ensure!(
+            zone.is_none()
+                && extent.from.is_none()
+                && extent.to.is_none()
+                && extent.sample.is_none(),
+            "`--resume` goes on with what was asked for before: leave the zone, `--from`, `--to` and `--sample` out"
+        );
+        let kept = file.read().map_err(eyre::Report::msg)?;
+        kept.wrap_err("there is no comparison to go on with: leave `--resume` out")?
+    } else {
+        // What was kept of an earlier one is not to be gone on with after this one.
+        if extent.sample.is_none() {
+            file.remove();
         }
-        false => {
-            // What was kept of an earlier one is not to be gone on with after this one.
-            if extent.sample.is_none() {
-                file.remove();
-            }
-            Kept::of(zone, extent.from, extent.to)
-        }
+        Kept::of(zone, extent.from, extent.to)
     };
     let wanted = Wanted {
         zone: kept.zone.clone(),

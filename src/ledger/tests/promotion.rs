@@ -153,3 +153,82 @@ fn messages_are_named_by_runs_of_their_numbers() {
     assert_eq!(named.count, 4);
     assert_eq!(named.ids, ["k3f9q2-p1-9..10", "k3f9q2-p2-5", "k3f9q2-p2-7"]);
 }
+
+fn promoted_after(s: u64, records: Vec<Record>) -> crate::ledger::promotion::Promotion {
+    let ledger = apply(Ledger::new("k3f9q2".parse().unwrap(), "east"), &records);
+    let promoted = Record::Promoted { z: zone("b"), s, at: 200 };
+    apply(ledger, &[promoted]).promotion(&zone("b")).unwrap()
+}
+
+#[test]
+fn what_is_owed_is_timed_from_the_last_message_that_was_held() {
+    let records = || {
+        vec![
+            Record::Intend { p: 1, n: 1, c: 20, at: AT },
+            acked("zone-a", 1, 7, 1, false, 100),
+            acked("zone-a", 8, 1, 8, false, 110),
+            acked("zone-a", 9, 2, 9, false, 130),
+        ]
+    };
+    assert_eq!(promoted_after(8, records()).owed_ms, Some(20));
+    // It held none: from the first of all.
+    let told = promoted_after(0, records());
+    assert_eq!((told.owed.count, told.owed_ms), (10, Some(30)));
+    assert_eq!(promoted_after(0, Vec::new()).owed_ms, Some(0));
+}
+
+#[test]
+fn what_was_acknowledged_too_long_ago_is_not_timed() {
+    for (acks, timed) in [(4096, Some(4095)), (4097, None)] {
+        let mut records = vec![Record::Intend { p: 1, n: 1, c: acks, at: AT }];
+        records.extend((1..=acks).map(|n| acked("zone-a", n, 1, n, false, 1000 + n)));
+        assert_eq!(promoted_after(1, records).owed_ms, timed, "{acks}");
+    }
+}
+
+#[test]
+fn what_it_holds_is_not_owed_wherever_it_stands() {
+    // The last of the producer's messages stand first; another producer's stand between.
+    let other = Record::Acked { p: 2, n: 1, c: 2, s: 3, d: "zone-a".into(), dup: false, at: AT };
+    let told = promoted_after(
+        6,
+        vec![
+            Record::Intend { p: 1, n: 1, c: 20, at: AT },
+            Record::Intend { p: 2, n: 1, c: 2, at: AT },
+            acked("zone-a", 5, 2, 1, false, AT),
+            other,
+            acked("zone-a", 1, 4, 5, false, AT),
+            // Its place is another's.
+            acked("zone-a", 15, 1, 2, false, AT),
+        ],
+    );
+    assert_eq!((told.owed.count, told.owed.ids.len()), (3, 2));
+    assert_eq!(told.owed.ids, ["k3f9q2-p1-3..4", "k3f9q2-p1-15"]);
+}
+
+#[test]
+fn of_very_many_the_first_are_named() {
+    let mut records = Vec::new();
+    for p in [1, 2] {
+        records.push(Record::Intend { p, n: 1, c: 40, at: AT });
+        records.extend((1..=15).map(|i| {
+            let (n, s) = (2 * i, 100 * u64::from(p) + i);
+            Record::Acked { p, n, c: 1, s, d: "zone-a".into(), dup: false, at: AT }
+        }));
+    }
+    let told = promoted_after(0, records);
+    assert_eq!((told.owed.count, told.owed.ids.len()), (30, 20));
+}
+
+#[test]
+fn each_zone_is_promoted_once() {
+    let again = Record::Promoted { z: zone("b"), s: 2, at: 300 };
+    let other = Record::Promoted { z: zone("c"), s: 9, at: 400 };
+    let ledger = apply(promoted(), &[again, other]);
+    assert_eq!(ledger.promotion(&zone("b")).unwrap().after, 8);
+    assert_eq!(ledger.promotion(&zone("c")).unwrap().after, 9);
+    assert_eq!(ledger.promoted().count(), 2);
+    let gone = Record::ZoneRemoved { z: zone("b"), at: AT };
+    let ledger = apply(ledger, &[gone]);
+    assert!(ledger.promotion(&zone("b")).is_none() && ledger.promotion(&zone("c")).is_some());
+}

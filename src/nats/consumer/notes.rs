@@ -15,35 +15,6 @@ use crate::{
 
 use super::{ConsumerReport, latencies::Latencies};
 
-/// For how long a server may not have told the others, or its disk, what it delivered, in
-/// microseconds of the steady clock. Followers of 2.15.1 hear of it within milliseconds, a disk
-/// within 0.1 s.
-const UNTOLD_US: u64 = 3_000_000;
-
-/// The first delivery of a consumer, which comes again when somebody has set the consumer back at the
-/// server: no advisory tells that.
-#[derive(Debug, Default)]
-struct FirstDelivery {
-    /// When it came, on the steady clock.
-    at: Option<u64>,
-    /// The highest sequence of the stream so far.
-    highest: u64,
-}
-
-impl FirstDelivery {
-    /// Whether somebody has set the consumer back. A server that is lost just after it began takes its
-    /// first deliveries along, and another one makes them anew: by nobody's hand.
-    fn set_back(&mut self, delivery: Delivery, now: u64) -> bool {
-        let begins = delivery.consumer_seq == 1 && delivery.delivered == 1;
-        let again = begins && delivery.stream_seq <= self.highest;
-        self.highest = self.highest.max(delivery.stream_seq);
-        if !begins {
-            return false;
-        }
-        self.at.replace(now).is_some_and(|at| again && now.saturating_sub(at) > UNTOLD_US)
-    }
-}
-
 /// Turns deliveries into records.
 #[derive(Debug)]
 pub(super) struct Notes {
@@ -51,7 +22,8 @@ pub(super) struct Notes {
     zone: ZoneName,
     run: RunId,
     records: Vec<Record>,
-    first: FirstDelivery,
+    /// The highest sequence so far.
+    highest: u64,
     /// How long messages took, while a drill records.
     measured: Vec<Measured>,
     latencies: Latencies,
@@ -61,7 +33,7 @@ impl Notes {
     pub(super) fn new(zone: ZoneName, run: RunId, evidence: Evidence) -> Self {
         let latencies = Latencies::default();
         let (records, measured) = (Vec::new(), Vec::new());
-        Self { evidence, zone, run, records, first: FirstDelivery::default(), measured, latencies }
+        Self { evidence, zone, run, records, highest: 0, measured, latencies }
     }
 
     /// A message was delivered.
@@ -70,7 +42,10 @@ impl Notes {
         state.processed += 1;
         state.deliveries =
             Some(Deliveries::after(state.deliveries, delivery.consumer_seq, now_ms()));
-        state.set_back += u64::from(self.first.set_back(delivery, steady_us()));
+        // The server counts deliveries from 1 again; of a lost leader it repeats the last few.
+        let begins = delivery.consumer_seq == 1 && delivery.delivered == 1;
+        state.set_back += u64::from(begins && seq <= self.highest);
+        self.highest = self.highest.max(seq);
         state.last_seq = seq;
         state.redelivered += u64::from(delivery.delivered > 1);
         let decoded = decode(payload);
@@ -183,24 +158,17 @@ mod tests {
     }
 
     #[test]
-    fn a_consumer_that_begins_again_was_set_back_if_its_first_delivery_is_not_quite_new() {
-        let mut first = FirstDelivery::default();
-        // Made anew after the last message, set back, a redelivery, a server that is lost just then.
-        for (consumer_seq, stream_seq, delivered, at_s, set_back) in [
-            (1, 1, 1, 0, false),
-            (2, 2, 1, 5, false),
-            (1, 3, 1, 6, false),
-            (1, 1, 1, 10, true),
-            (2, 2, 1, 10, false),
-            (3, 2, 2, 20, false),
-            (1, 1, 1, 21, true),
-            (2, 2, 1, 22, false),
-            (1, 1, 1, 24, false),
-            (1, 1, 1, 27, false),
-            (1, 1, 1, 31, true),
-        ] {
+    fn a_consumer_that_begins_again_was_set_back() {
+        let mut notes =
+            Notes::new("b".parse().unwrap(), RunId::from_number(1), Evidence::channel().0);
+        let mut state = ConsumerReport::default();
+        // Made anew after the last message, then set back, then a redelivery.
+        for (consumer_seq, stream_seq, delivered, set_back) in
+            [(1, 1, 1, 0), (2, 2, 1, 0), (1, 3, 1, 0), (1, 1, 1, 1), (2, 2, 1, 1), (3, 2, 2, 1)]
+        {
             let delivery = Delivery { delivered, stream_seq, consumer_seq, pending: 0 };
-            assert_eq!(first.set_back(delivery, at_s * 1_000_000), set_back, "{delivery:?} {at_s}");
+            notes.add(b"hello", delivery, &mut state);
+            assert_eq!(state.set_back, set_back, "{delivery:?}");
         }
     }
 

@@ -199,9 +199,10 @@ async fn abilities(
     } else {
         told(known, &dealings.lines(Purpose::Consume))
     };
-    let drill = match drills {
-        true => told(known, &dealings.lines(Purpose::Drill)),
-        false => Ability::Not { why: no_subject },
+    let drill = if drills {
+        told(known, &dealings.lines(Purpose::Drill))
+    } else {
+        Ability::Not { why: no_subject }
     };
     let durable = zone.copied.as_ref().is_some_and(|(_, from)| from.consumer.is_some());
     let cut = match &zone.site.zone.cut {

@@ -100,16 +100,16 @@ fn trim(program: &mut Vec<u8>) -> Option<PathBuf> {
     const LOADED: u64 = 1;
     const INTERPRETER: u64 = 3;
     let number = |bytes: &[u8], at: usize, count: usize| {
-        let field = bytes.get(at..at + count)?;
+        let field = bytes.get(at..at.checked_add(count)?)?;
         Some(field.iter().rev().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte)))
     };
     let table = number(program, 32, 8)?;
     let (size, count) = (number(program, 54, 2)?, number(program, 56, 2)?);
-    let (mut end, mut loader) = (table + size * count, None);
+    let (mut end, mut loader) = (table.checked_add(size * count)?, None);
     for i in 0..count {
-        let at = usize::try_from(table + i * size).ok()?;
-        let (kind, from) = (number(program, at, 4)?, number(program, at + 8, 8)?);
-        let to = from + number(program, at + 32, 8)?;
+        let at = usize::try_from(table.checked_add(i * size)?).ok()?;
+        let (kind, from) = (number(program, at, 4)?, number(program, at.checked_add(8)?, 8)?);
+        let to = from.checked_add(number(program, at.checked_add(32)?, 8)?)?;
         if kind == LOADED {
             end = end.max(to);
         }

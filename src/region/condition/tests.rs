@@ -215,8 +215,10 @@ fn a_loss_is_proved_by_the_wires_count_and_by_an_end_that_sent_again() {
     assert_eq!(prove(&asked, &seen).refuted, [Feature::Loss], "far too few");
     seen.count.to_zone.packets.lost = 400;
     assert_eq!(prove(&asked, &seen).refuted, [Feature::Loss], "far too many");
-    // A kernel that cannot be asked proves nothing.
+    // A kernel that cannot be asked proves nothing; the other end's is not needed.
     (seen.count.to_zone.packets.lost, seen.count.zone_end) = (48, None);
+    assert_eq!(prove(&asked, &seen), measured::Proof::default());
+    seen.count.source_end = None;
     assert_eq!(prove(&asked, &seen).unproved, [Feature::Loss]);
 }
 

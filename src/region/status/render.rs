@@ -79,9 +79,10 @@ fn head(page: &mut Page, status: &Status) {
     facts.extend(kind);
     facts.extend(status.open.then(|| "open: admin may change everything".to_owned()));
     let age = status.at_ms.saturating_sub(status.started_at_ms);
-    facts.push(match status.is_external() {
-        true => format!("looked at for {}", span(age)),
-        false => format!("room {} old", span(age)),
+    facts.push(if status.is_external() {
+        format!("looked at for {}", span(age))
+    } else {
+        format!("room {} old", span(age))
     });
     page.flow("", &facts, GAP);
     if let Some(why) = &status.failure {
