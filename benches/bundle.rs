@@ -174,6 +174,7 @@ fn evidence(at: &Path, streams: &Path, c: u64) -> std::io::Result<Parts> {
     let a = "a".parse().map_err(std::io::Error::other)?;
     let b = "b".parse().map_err(std::io::Error::other)?;
     let filling = Filling {
+        leader: None,
         scale: 1,
         source: a,
         mirror: b,

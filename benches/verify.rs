@@ -1,9 +1,21 @@
 //! How many messages a second `verify` compares in a region of others, beside the same messages read raw
 //! in batches of direct gets over two bare sockets at the same time, and beside reading them one by one:
 //! `cargo bench --bench verify`. Figures of a shared machine; the ratios of one run are what to read.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
 
-#[allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+#[allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
 #[path = "../tests/it/support"]
 mod support {
     pub mod nats;

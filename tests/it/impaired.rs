@@ -110,8 +110,8 @@ fn every_drill_of_conditions_that_relays_can_do_is_proved() {
         ("was away for", 4),
         ("confirmed at both ends", 1),
     ] {
-        let found =
-            ran.out.lines().filter(|line| line.contains("  proved   ") && line.contains(part));
+        let finding = |line: &&str| line.trim_start().starts_with("proved  ");
+        let found = ran.out.lines().filter(finding).filter(|line| line.contains(part));
         assert_eq!(found.count(), count, "{part}: {}", ran.out);
     }
     let b = region.zone("b");

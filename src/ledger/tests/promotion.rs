@@ -154,8 +154,8 @@ fn messages_are_named_by_runs_of_their_numbers() {
     assert_eq!(named.ids, ["k3f9q2-p1-9..10", "k3f9q2-p2-5", "k3f9q2-p2-7"]);
 }
 
-fn promoted_after(s: u64, records: Vec<Record>) -> crate::ledger::promotion::Promotion {
-    let ledger = apply(Ledger::new("k3f9q2".parse().unwrap(), "east"), &records);
+fn promoted_after(s: u64, records: &[Record]) -> crate::ledger::promotion::Promotion {
+    let ledger = apply(Ledger::new("k3f9q2".parse().unwrap(), "east"), records);
     let promoted = Record::Promoted { z: zone("b"), s, at: 200 };
     apply(ledger, &[promoted]).promotion(&zone("b")).unwrap()
 }
@@ -170,11 +170,11 @@ fn what_is_owed_is_timed_from_the_last_message_that_was_held() {
             acked("zone-a", 9, 2, 9, false, 130),
         ]
     };
-    assert_eq!(promoted_after(8, records()).owed_ms, Some(20));
+    assert_eq!(promoted_after(8, &records()).owed_ms, Some(20));
     // It held none: from the first of all.
-    let told = promoted_after(0, records());
+    let told = promoted_after(0, &records());
     assert_eq!((told.owed.count, told.owed_ms), (10, Some(30)));
-    assert_eq!(promoted_after(0, Vec::new()).owed_ms, Some(0));
+    assert_eq!(promoted_after(0, &[]).owed_ms, Some(0));
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn what_was_acknowledged_too_long_ago_is_not_timed() {
     for (acks, timed) in [(4096, Some(4095)), (4097, None)] {
         let mut records = vec![Record::Intend { p: 1, n: 1, c: acks, at: AT }];
         records.extend((1..=acks).map(|n| acked("zone-a", n, 1, n, false, 1000 + n)));
-        assert_eq!(promoted_after(1, records).owed_ms, timed, "{acks}");
+        assert_eq!(promoted_after(1, &records).owed_ms, timed, "{acks}");
     }
 }
 
@@ -192,7 +192,7 @@ fn what_it_holds_is_not_owed_wherever_it_stands() {
     let other = Record::Acked { p: 2, n: 1, c: 2, s: 3, d: "zone-a".into(), dup: false, at: AT };
     let told = promoted_after(
         6,
-        vec![
+        &[
             Record::Intend { p: 1, n: 1, c: 20, at: AT },
             Record::Intend { p: 2, n: 1, c: 2, at: AT },
             acked("zone-a", 5, 2, 1, false, AT),
@@ -216,7 +216,7 @@ fn of_very_many_the_first_are_named() {
             Record::Acked { p, n, c: 1, s, d: "zone-a".into(), dup: false, at: AT }
         }));
     }
-    let told = promoted_after(0, records);
+    let told = promoted_after(0, &records);
     assert_eq!((told.owed.count, told.owed.ids.len()), (30, 20));
 }
 

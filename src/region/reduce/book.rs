@@ -98,7 +98,7 @@ pub(super) struct Carried {
     pub full_since: Option<(UnixMs, u64)>,
     /// When it was last full.
     pub full_at_ms: Option<UnixMs>,
-    /// The source's last sequence and bytes when the mirror last had everything under the condition.
+    /// The source's last sequence and bytes when the mirror last had everything.
     pub even: Option<(u64, u64)>,
     /// The last request over the link was not answered.
     pub unanswered: bool,

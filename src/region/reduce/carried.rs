@@ -57,7 +57,9 @@ impl State {
         if link.state.connected() {
             link.state = LinkState::Impaired;
         }
-        self.books[i].carried = Carried { asked_at_ms: now, before, ..Carried::default() };
+        // What the mirror had, it has under whatever condition.
+        let even = self.books[i].carried.even;
+        self.books[i].carried = Carried { asked_at_ms: now, before, even, ..Carried::default() };
         let text = format!("impair {zone}");
         self.push_mark(now, MarkKind::Cut, Some(zone.clone()), text);
         vec![note(Severity::Warn, format!("link to {zone}: {condition}, not measured yet"))]
@@ -102,7 +104,8 @@ impl State {
         link.stuck = None;
         // What was counted under it says nothing of the link from now on.
         link.measured = link.measured.take().filter(|_| !was);
-        self.books[i].carried = Carried::default();
+        let even = self.books[i].carried.even;
+        self.books[i].carried = Carried { even, ..Carried::default() };
         self.touch();
         was
     }

@@ -48,6 +48,9 @@ impl Carried {
     /// Takes a look over, and what it and the one before say together.
     pub(super) fn looked(&mut self, mut look: Look, asked: Option<&LinkCondition>) {
         self.seen.count = look.count;
+        if look.source.is_some() && look.source == look.mirror {
+            self.even = look.source.zip(look.bytes);
+        }
         let Some(asked) = asked.filter(|asked| look.count.condition == **asked) else {
             self.keep(look);
             return;
@@ -68,9 +71,6 @@ impl Carried {
             full(|count| &count.to_zone, asked.to_zone),
             full(|count| &count.from_zone, asked.from_zone),
         );
-        if look.source.is_some() && look.source == look.mirror {
-            self.even = look.source.zip(look.bytes);
-        }
         let before = |apart: u64| {
             let mut looks = self.looks.iter().rev();
             let old = looks.find(|old| look.at_ms.saturating_sub(old.at_ms) >= apart);
