@@ -3,7 +3,10 @@
 use std::{
     io::{BufWriter, Write},
     path::Path,
+    time::Duration,
 };
+
+use tokio::time::timeout;
 
 use super::{DrillCtx, recorder::Recorder, sabotage::Saboteur, told};
 use crate::{
@@ -17,12 +20,37 @@ use crate::{
         audit::{self, Numbers},
         facts, replicas,
     },
-    region::{Input, NodeName, Role, ZoneName, ZonePlan, status::Verdict},
+    region::{
+        Input, NodeName, Role, ZoneName, ZonePlan,
+        status::{NodeState, Verdict},
+    },
     room::{
         clock::now_ms,
         drain::{drain, has_quorum, living},
     },
 };
+
+/// How long replicas may need for what they missed while their servers were away.
+const CURRENT_WITHIN: Duration = Duration::from_secs(20);
+
+/// Waits until each server of the zone that answers is current: one that was away until just now
+/// lacks nothing for good.
+async fn until_current(ctx: &DrillCtx, plan: &ZonePlan) {
+    let mut statuses = ctx.statuses.clone();
+    let current = statuses.wait_for(|published| {
+        let status = &published.status;
+        let nodes = status.zone(&plan.name).into_iter().flat_map(|zone| &zone.nodes);
+        // Just let go on, and not heard of again yet.
+        if nodes.clone().any(|node| matches!(node.state, NodeState::Frozen | NodeState::Starting)) {
+            return false;
+        }
+        let answering = living(status, plan).0.nodes.len();
+        let stream = status.zone(&plan.name).and_then(|zone| zone.stream.as_ref());
+        stream.and_then(|stream| stream.replicas_current).is_none_or(|n| n as usize >= answering)
+    });
+    // Those that are not by then are read as they are.
+    let _ = timeout(CURRENT_WITHIN, current).await;
+}
 
 /// Waits for the consumers, asks the servers, reads every replica of every zone.
 pub async fn gather(
@@ -37,6 +65,7 @@ pub async fn gather(
     let last = end(ctx).await;
     let last = saboteur.duplicate(last).await.unwrap_or(last);
     for plan in runtime.plans() {
+        until_current(ctx, &plan).await;
         let last = through(ctx, &plan, last).await;
         // What does not come is in the last sample: the checks see it there.
         if let Some(outlook) = drain(&ctx.cx, &plan, last, &ctx.statuses, |_| {}).await {
@@ -54,6 +83,7 @@ pub async fn gather(
     let mut streams = Vec::new();
     for plan in runtime.plans() {
         let Ok(zone) = runtime.zone(&plan.name) else { continue };
+        until_current(ctx, &plan).await;
         let (living, rest) = living(&ctx.statuses.borrow().status, &plan);
         for (node, state) in rest {
             unread(recorder, &plan.name, node, format!("it is {}", state.as_str()));
