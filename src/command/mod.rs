@@ -264,12 +264,6 @@ impl Command {
             Self::Drill(
                 Drill::Run(DrillRun { sabotage: Some(_), .. }) | Drill::Sabotage { .. },
             ) => Err("it spoils an experiment"),
-            Self::Drill(Drill::Run(run)) if run.names.iter().any(|name| name == "failover") => {
-                Err("it ends the source")
-            }
-            Self::Drill(Drill::Run(run)) if run.names.iter().any(|name| name == "switchover") => {
-                Err("it decides which stream takes messages")
-            }
             Self::ZoneRemove { .. } => Err("it removes data"),
             Self::Promote { .. } => Err("it makes a second stream that takes messages"),
             Self::ProducerMove { .. }

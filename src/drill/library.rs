@@ -40,10 +40,10 @@ static READ: LazyLock<Vec<Script>> = LazyLock::new(|| {
     BUILTIN.iter().filter_map(|(origin, text)| Script::parse(text, origin).ok()).collect()
 });
 
-/// Is there a built-in drill of that name?
+/// The built-in drill of that name.
 #[must_use]
-pub fn has(name: &str) -> bool {
-    READ.iter().any(|script| script.name == name)
+pub fn named(name: &str) -> Option<&'static Script> {
+    READ.iter().find(|script| script.name == name)
 }
 
 /// The script that a drill ran does what the one does that this version has of its name; what it says
@@ -53,9 +53,7 @@ pub fn is_ours(begin: &Begin) -> bool {
     if !begin.by_hand.is_empty() {
         return true;
     }
-    let Some(script) = READ.iter().find(|script| script.name == begin.drill) else {
-        return true;
-    };
+    let Some(script) = named(&begin.drill) else { return true };
     let filling = Filling {
         scale: begin.scale,
         source: begin.source.clone(),

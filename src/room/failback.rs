@@ -15,7 +15,7 @@ use super::{
 use crate::{
     ledger::record::Record,
     nats::{audit, streams},
-    region::{Input, Role, Status, ZoneName, ZonePlan, format::seconds},
+    region::{Input, Role, Status, ZoneName, ZonePlan, format::seconds, status::Zone},
 };
 
 /// How long the new copy may take until it holds what the source held.
@@ -102,8 +102,7 @@ fn may_be(
             "zone {zone} has a link to the first zone alone, and that takes no messages: `switchover ZONE` leads back to it"
         ));
     }
-    let linked = status.zone(zone).and_then(|zone| zone.link.as_ref());
-    if !linked.is_some_and(|link| link.state.connected()) {
+    if !status.zone(zone).is_some_and(Zone::is_linked) {
         return Err(format!(
             "zone {zone} has no link to zone {}: `heal {zone}` first",
             source.name

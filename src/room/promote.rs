@@ -22,7 +22,10 @@ use crate::{
     },
     platform::version_at_least,
     region::{
-        Role, Status, ZoneName, ZonePlan, format::seconds, remedy::Remedy, status::NodeState,
+        Role, Status, ZoneName, ZonePlan,
+        format::seconds,
+        remedy::Remedy,
+        status::{NodeState, Zone},
     },
 };
 
@@ -137,10 +140,7 @@ fn may_be(
         };
     }
     can(status)?;
-    let linked = status
-        .zone(zone)
-        .and_then(|zone| zone.link.as_ref())
-        .is_some_and(|link| link.state.connected());
+    let linked = status.zone(zone).is_some_and(Zone::is_linked);
     let alive = status.source().is_some_and(|source| {
         let up = source.nodes.iter().filter(|node| node.state == NodeState::Up).count();
         2 * up > source.nodes.len()

@@ -13,7 +13,7 @@ use super::{
     task::{CommandCtx, Completion, Result},
     zone_role,
 };
-use crate::region::{Role, Status, ZoneName, ZonePlan, format::seconds};
+use crate::region::{Role, Status, ZoneName, ZonePlan, format::seconds, status::Zone};
 
 /// How long a copy may take to hold what the fenced zone holds.
 const EQUAL_WITHIN: Duration = Duration::from_secs(30);
@@ -96,8 +96,7 @@ fn may_be(
                 from.name
             ));
         }
-        let linked = status.zone(zone).and_then(|zone| zone.link.as_ref());
-        if !linked.is_some_and(|link| link.state.connected()) {
+        if !status.zone(zone).is_some_and(Zone::is_linked) {
             return Err(format!(
                 "zone {zone} has no link to zone {}, and would lack its last messages: `heal {zone}` first; `promote {zone}` is for a source that is lost",
                 from.name

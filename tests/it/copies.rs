@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use zonedrill::region::topology::STREAM;
 
-use crate::support::region::{RECOVERED, Region, SOON, has_all};
+use crate::support::region::{RECOVERED, Region, SOON, flowing, has_all};
 
 fn up(name: &str, more: &[&str]) -> Region {
     let region = Region::new(name);
@@ -37,11 +37,6 @@ async fn publish(client: &async_nats::Client, id: Option<&str>, payload: &str) -
     let ack: Value = serde_json::from_slice(&reply.payload).expect("JSON");
     assert_ne!(ack["duplicate"], true, "{ack}");
     ack["seq"].as_u64().unwrap_or_else(|| panic!("{ack}"))
-}
-
-/// A text without its line breaks.
-fn flowing(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn lag_is_zero(zone: &Value) -> bool {

@@ -3,19 +3,9 @@
 use serde_json::{Value, json};
 use zonedrill::region::topology::{DRILL_SUBJECT, STREAM};
 
-use crate::support::region::{Region, SOON, has_all};
+use crate::support::region::{Region, SOON, flowing, has_all};
 
 const ALL: [&str; 3] = ["js1-zone-a", "js2-zone-a", "js3-zone-a"];
-
-fn flowing(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-fn refused(region: &Region, line: &str, why: &str) {
-    let words: Vec<&str> = line.split(' ').collect();
-    let told = flowing(&region.run(&words).expect_code(3).err);
-    assert!(told.contains(why), "{line}: {told}");
-}
 
 async fn publish(client: &async_nats::Client, id: Option<&str>) -> Value {
     let mut headers = async_nats::HeaderMap::new();
@@ -50,8 +40,8 @@ async fn parted(region: &Region) {
 }
 
 async fn salvaged(region: &Region) {
-    refused(region, "salvage a", "zone a is not fenced (it is source): `fence a` comes first");
-    refused(region, "fence b", "the producer publishes into zone b: `produce move a` comes first");
+    region.refused("salvage a", "zone a is not fenced (it is source): `fence a` comes first");
+    region.refused("fence b", "the producer publishes into zone b: `produce move a` comes first");
     let told = region.ok("fence a");
     assert!(told.contains("a message to it was tried and not taken"), "{told}");
     // As any other client sees it.
@@ -61,15 +51,15 @@ async fn salvaged(region: &Region) {
     let b = region.client("b").await;
     let end = region.wait_zone("a", "it is fenced", SOON, |zone| zone["role"] == "fenced");
     assert_eq!(end["stream"]["last_seq"], 37);
-    refused(region, "fence a", "zone a is fenced already");
-    refused(region, "fence b", "zone b is the only one that takes messages");
-    refused(region, "produce move a", "zone a is fenced and takes no messages");
-    refused(region, "promote a", "zone a is fenced because zone b takes messages");
+    region.refused("fence a", "zone a is fenced already");
+    region.refused("fence b", "zone b is the only one that takes messages");
+    region.refused("produce move a", "zone a is fenced and takes no messages");
+    region.refused("promote a", "zone a is fenced because zone b takes messages");
 
     let told = flowing(&region.ok("salvage a"));
     assert!(told.contains("11 messages that zone a holds and zone b lacked"), "{told}");
     assert!(told.contains("-p2-26..35, theirs-1; 1 without an id"), "{told}");
-    refused(region, "salvage a", "nothing to salvage: zone b has each of the 11 messages");
+    region.refused("salvage a", "nothing to salvage: zone b has each of the 11 messages");
     let stream = async_nats::jetstream::new(b).get_stream(STREAM).await.unwrap();
     let last = stream.get_raw_message(25 + 30 + 11).await.unwrap();
     assert_eq!(last.headers.get("Nats-Msg-Id").unwrap().as_str(), "theirs-1");
@@ -93,8 +83,8 @@ async fn salvaged(region: &Region) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_fenced_source_holds_alone_is_published_once() {
     let region = Region::up("fence-mirror");
-    refused(&region, "fence b", "zone b is a copy and takes no messages");
-    refused(&region, "fence a", "zone a is the only one that takes messages");
+    region.refused("fence b", "zone b is a copy and takes no messages");
+    region.refused("fence a", "zone a is the only one that takes messages");
     parted(&region).await;
     salvaged(&region).await;
 
@@ -107,9 +97,9 @@ async fn what_a_fenced_source_holds_alone_is_published_once() {
         .wait_zone("b", "they are consumed", SOON, |zone| zone["consumer"]["ack_floor"] == 71);
     assert_eq!((&b["ledger"]["lost"], &b["ledger"]["duplicates"]), (&json!(0), &json!(0)));
     // And takes messages again only if nobody else does, or if it is told twice.
-    refused(&region, "promote a", "`fence b --force` comes first");
+    region.refused("promote a", "`fence b --force` comes first");
     region.ok("fence b --force");
-    refused(&region, "produce 1 1", "the producer publishes into zone b, which is fenced");
+    region.refused("produce 1 1", "the producer publishes into zone b, which is fenced");
     region.ok("promote a --follow");
     region.wait_zone("a", "it is the source", SOON, |zone| zone["role"] == "source");
     region.wait("the word is told", SOON, |status| status["word"] == "FENCED b");
@@ -142,11 +132,11 @@ async fn a_source_that_comes_back_after_its_loss_is_fenced() {
     region.ok("promote b --rebuild-dedup --follow");
     region.ok("produce 101 110 --interval 1ms");
     region.run(&["verify", "b"]).expect_code(0);
-    refused(&region, "fence a", "zone a has no quorum");
+    region.refused("fence a", "zone a has no quorum");
     for node in ALL {
         region.ok(&format!("node start {node}"));
     }
     region.wait("both take messages", 2 * SOON, |status| status["word"] == "SPLIT BRAIN");
     region.ok("fence a");
-    refused(&region, "salvage a", "nothing to salvage");
+    region.refused("salvage a", "nothing to salvage");
 }

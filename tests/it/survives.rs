@@ -5,7 +5,7 @@ mod judged;
 
 use serde_json::{Value, json};
 
-use crate::support::region::{Ran, Region, SOON, has_all};
+use crate::support::region::{Ran, Region, SOON, flowing, has_all};
 
 fn lose_the_source(region: &Region) {
     for node in ["js1-zone-a", "js2-zone-a", "js3-zone-a"] {
@@ -17,11 +17,6 @@ fn up(name: &str, copy: &str) -> Region {
     let region = Region::new(name);
     region.start(&["--copy", copy]).expect_code(0);
     region
-}
-
-/// A text without its line breaks.
-fn flowing(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// What the drill came to, check by check: verdict and reason.

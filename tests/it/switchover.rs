@@ -2,17 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::region::{Region, SOON, has_all};
-
-fn flowing(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-fn refused(region: &Region, line: &str, why: &str) {
-    let words: Vec<&str> = line.split(' ').collect();
-    let told = flowing(&region.run(&words).expect_code(3).err);
-    assert!(told.contains(why), "{line}: {told}");
-}
+use crate::support::region::{Region, SOON, flowing, has_all};
 
 fn is_drained(zone: &Value, last: u64) -> bool {
     let (consumer, stream) = (&zone["consumer"], &zone["stream"]);
@@ -22,10 +12,10 @@ fn is_drained(zone: &Value, last: u64) -> bool {
 fn there_and_back(region: &Region) {
     region.ok("produce 1 20 --interval 1ms");
     region.wait_zone("b", "all is consumed", SOON, |zone| has_all(zone, 20));
-    refused(region, "switchover a", "zone a takes messages already");
-    refused(region, "failback b", "zone b is not fenced (it is mirror): `fence b` comes first");
+    region.refused("switchover a", "zone a takes messages already");
+    region.refused("failback b", "zone b is not fenced (it is mirror): `fence b` comes first");
     region.ok("cut b");
-    refused(region, "switchover b", "zone b has no link to zone a");
+    region.refused("switchover b", "zone b has no link to zone a");
     region.ok("heal b");
     region.wait_zone("b", "it is linked", SOON, |zone| zone["link"]["state"] == "up");
     let told = flowing(&region.ok("switchover b"));
@@ -34,7 +24,7 @@ fn there_and_back(region: &Region) {
     region.ok("produce 21 50 --interval 1ms");
     region.wait_zone("b", "it has its own", SOON, |zone| is_drained(zone, 50));
     assert_eq!(region.zone("a")["stream"]["last_seq"], 20);
-    refused(region, "failback a", "all links lead to zone a");
+    region.refused("failback a", "all links lead to zone a");
 
     let told = flowing(&region.ok("switchover a"));
     assert!(told.contains("30 messages that zone b holds and zone a lacked"), "{told}");
@@ -83,11 +73,11 @@ async fn a_failback_removes_nothing_that_is_there_alone() {
     b.request("EVENTS.REGION.other", "nameless".into()).await.unwrap();
     region.ok("fence b --force");
     region.ok("promote a --follow");
-    refused(&region, "failback b", "zone b holds 5 messages that zone a lacks: `salvage b`");
+    region.refused("failback b", "zone b holds 5 messages that zone a lacks: `salvage b`");
     region.ok("salvage b");
-    refused(&region, "failback b", "zone b holds 1 messages without an id");
+    region.refused("failback b", "zone b holds 1 messages without an id");
     region.ok("cut b");
-    refused(&region, "failback b --force", "zone b has no link to zone a: `heal b` first");
+    region.refused("failback b --force", "zone b has no link to zone a: `heal b` first");
     region.ok("heal b");
     region.wait_zone("b", "it is linked", SOON, |zone| zone["link"]["state"] == "up");
     region.ok("failback b --force");

@@ -319,7 +319,8 @@ fn unknown(begin: &Begin, manifest: &Manifest) -> Vec<String> {
         ));
     }
     let conclusion = Script::recorded(&begin.script, &begin.drill).ok().and_then(|s| s.conclusion);
-    if !library::is_ours(begin) || (conclusion.is_some() && !library::has(&begin.drill)) {
+    if !library::is_ours(begin) || (conclusion.is_some() && library::named(&begin.drill).is_none())
+    {
         unknown.push(format!(
             "its script is not one that this version has (`{}`): look at what it does before you believe its claim",
             begin.drill

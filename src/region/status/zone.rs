@@ -130,6 +130,12 @@ impl Zone {
         Some(self.link.as_ref()?.state)
     }
 
+    /// Its link carries connections, as far as anybody knows.
+    #[must_use]
+    pub fn is_linked(&self) -> bool {
+        self.link_state().is_some_and(|state| state.connected())
+    }
+
     /// Its link is cut, and both ends were seen without a leafnode connection.
     #[must_use]
     pub fn cut_effective(&self) -> bool {

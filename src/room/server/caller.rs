@@ -134,17 +134,20 @@ pub(super) fn give(
     }
 }
 
-/// What a guest may give: of drills, those that come with the program; another may do anything.
+/// What a guest may give: of drills, those that come with the program and give nothing else; another
+/// may do anything.
 fn for_guests(command: &Command) -> Result<(), &'static str> {
     command.check_for_guests()?;
-    match command {
-        Command::Drill(Drill::Run(run))
-            if !run.names.iter().all(|name| name == "all" || library::has(name)) =>
-        {
-            Err("guests run the drills that come with zonedrill, and no script of the owner's")
-        }
-        _ => Ok(()),
+    let Command::Drill(Drill::Run(run)) = command else { return Ok(()) };
+    for name in run.names.iter().filter(|name| *name != "all") {
+        let script = library::named(name).ok_or(
+            "guests run the drills that come with zonedrill, and no script of the owner's",
+        )?;
+        // A drill ends what it lets produce.
+        let mut given = script.commands().filter(|one| !matches!(one, Command::Produce(_)));
+        given.try_for_each(|one| one.check_for_guests())?;
     }
+    Ok(())
 }
 
 /// A screen's recording ended by itself: whoever relied on it must know.

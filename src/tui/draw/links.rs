@@ -66,8 +66,7 @@ pub fn draw(buf: &mut Buffer, bus: &Bus, plan: &Plan, scene: Scene<'_>) {
             put(buf, area, x, 1, down, style);
             put(buf, area, x + 2, 1, &label, style);
         } else {
-            let carries = zone.link.as_ref().is_some_and(|link| link.state.connected());
-            put(buf, area, x, 0, if carries { corner } else { down }, style);
+            put(buf, area, x, 0, if zone.is_linked() { corner } else { down }, style);
             put(buf, area, x + 1, 0, &format!(" {label} "), style);
         }
     }

@@ -128,6 +128,13 @@ impl Region {
         self.run(&words).expect_code(0).out
     }
 
+    /// A command line that must be refused with those words.
+    pub fn refused(&self, line: &str, why: &str) {
+        let words: Vec<&str> = line.split(' ').collect();
+        let told = flowing(&self.run(&words).expect_code(3).err);
+        assert!(told.contains(why), "{line}: {told}");
+    }
+
     /// `status --json`.
     pub fn status(&self) -> Value {
         serde_json::from_str(&self.ok("status --json")).expect("JSON")
@@ -356,6 +363,11 @@ impl Ran {
         assert_eq!(self.code, code, "stdout: {}\nstderr: {}", self.out, self.err);
         self
     }
+}
+
+/// A text without its line breaks.
+pub fn flowing(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Has a zone's consumer processed and acknowledged so many messages, and is nothing left?
