@@ -133,7 +133,7 @@ impl Zone {
     /// Its link carries connections, as far as anybody knows.
     #[must_use]
     pub fn is_linked(&self) -> bool {
-        self.link_state().is_some_and(|state| state.connected())
+        self.link_state().is_some_and(LinkState::connected)
     }
 
     /// Its link is cut, and both ends were seen without a leafnode connection.
