@@ -128,6 +128,10 @@ pub enum Entry {
         messages: u64,
         /// The first and last sequence.
         ends: Option<(u64, u64)>,
+        /// The last sequence of its zone as the stream's leader said before it was read: what comes
+        /// while it is read is nobody's to miss. Older records do not hold it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        through: Option<u64>,
         at: UnixMs,
     },
     /// What the leaders of a zone's stream and consumer said at the end, beside the sample after it.

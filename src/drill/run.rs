@@ -129,6 +129,7 @@ pub(super) struct Stream {
     pub(super) replica: NodeName,
     pub(super) messages: u64,
     pub(super) ends: Option<(u64, u64)>,
+    pub(super) through: Option<u64>,
 }
 
 /// Messages that a produce command of this drill sent.
@@ -251,8 +252,8 @@ impl Run {
                 self.paces.push(Pace { zone, phase, worked_us, longest_pause_us });
             }
             Entry::Elsewhere { zone, count } => *self.elsewhere.entry(zone).or_default() += count,
-            Entry::Stream { zone, replica, messages, ends, .. } => {
-                self.streams.push(Stream { zone, replica, messages, ends });
+            Entry::Stream { zone, replica, messages, ends, through, .. } => {
+                self.streams.push(Stream { zone, replica, messages, ends, through });
             }
             Entry::Told { zone, figures, .. } => drop(self.told.insert(zone, figures)),
             Entry::Unread { zone, replica, why, .. } => self.unread.push((zone, replica, why)),

@@ -59,6 +59,9 @@ pub const CHUNK: u64 = 10_000;
 pub const FLUSH: Duration = Duration::from_millis(20);
 /// How long an acknowledgement may take.
 pub const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a job that is told to stop goes on asking for what has no clear answer: longer than an
+/// election takes (4 to 9 s by nats-server's timers).
+pub const STOP_PATIENCE: Duration = Duration::from_secs(10);
 /// One produce command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {
@@ -329,7 +332,7 @@ impl Producer {
     /// Does a job; several may run at once. A range goes one number every interval, a burst at
     /// its rate or as fast as it is acknowledged; a stall moves the schedule and causes no burst
     /// afterwards. `progress` is updated 20 times a second at most, and at the end. On `stop`
-    /// nothing more is sent, what is under way is waited for up to [`PATIENCE`].
+    /// nothing new is sent; what has no clear answer is sent again for up to [`STOP_PATIENCE`].
     ///
     /// # Errors
     /// When evidence cannot be written, the client is closed, or there is nothing to produce.

@@ -119,6 +119,7 @@ impl External {
                         file,
                         messages: print.messages(),
                         ends: print.first().map(|first| (first, print.last())),
+                        through: None,
                         at: now_ms(),
                     });
                     streams.push(read);

@@ -20,7 +20,10 @@ use crate::{
     nats::{
         configuration::wanted::DUPLICATE_WINDOW,
         connect::{Login, zone_client},
-        producer::{Ended, Job as Work, JobProgress, JobReport, Target, sent_again_for},
+        producer::{
+            Ended, Job as Work, JobProgress, JobReport, PATIENCE, STOP_PATIENCE, Target,
+            sent_again_for,
+        },
     },
     region::{
         Input, Role, ZoneName, ZonePlan,
@@ -131,7 +134,7 @@ pub async fn produce(cx: CommandCtx, produce: Produce) -> Result {
         Produce::Burst { count: Some(count), .. } => cx.runtime.reserve_numbers(*count),
         Produce::Burst { count: None, .. } => cx.runtime.last_number() + 1,
         Produce::Stop => {
-            let stopped = cx.runtime.stop_jobs().await;
+            let stopped = cx.runtime.stop_jobs(STOP_PATIENCE + 2 * PATIENCE).await;
             work::settle(&cx).await;
             return Ok(Completion::done(match stopped.as_slice() {
                 [] => "nothing was being produced".into(),

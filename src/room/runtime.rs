@@ -32,7 +32,7 @@ use crate::{
     nats::{
         evidence::Evidence,
         observe::NodeWatch,
-        producer::{JobProgress, Producer},
+        producer::{JobProgress, PATIENCE, Producer},
     },
     platform::Platform,
     region::{
@@ -331,7 +331,7 @@ impl Runtime {
 
     /// Takes everything out of work, produces first.
     pub async fn retire_all(&self) {
-        self.stop_jobs().await;
+        self.stop_jobs(PATIENCE).await;
         locked(&self.producer).take();
         let names: Vec<ZoneName> = locked(&self.zones).keys().cloned().collect();
         futures::future::join_all(names.iter().map(|name| self.retire(name))).await;

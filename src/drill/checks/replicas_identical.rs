@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     ledger::{
-        audit::{StreamAudit, compare_copy},
+        audit::compare_copy,
         finding::{Judgement, ZoneFinding, judge_replica},
         fingerprint::compare_through,
     },
@@ -56,9 +56,16 @@ fn reference<'a>(case: &Case<'a>) -> Option<&'a ReplicaAudit> {
     })
 }
 
-/// The last sequence of a stream as its leader said at the end: the message may be deleted.
-fn through(case: &Case<'_>, stream: &StreamAudit) -> u64 {
-    let last = case.run.last(stream.zone()).and_then(Zone::last_seq).unwrap_or_default();
+/// The last sequence of a stream as its leader said before it was read: the message may be deleted.
+/// Older records do not hold it; there it is the one of the last sample.
+fn through(case: &Case<'_>, read: &ReplicaAudit) -> u64 {
+    let said = case.run.streams.iter().find(|said| said.replica == read.replica);
+    said.and_then(|said| said.through).unwrap_or_else(|| through_at_the_end(case, read))
+}
+
+/// The one that it has in the last sample.
+fn through_at_the_end(case: &Case<'_>, read: &ReplicaAudit) -> u64 {
+    let last = case.run.last(read.audit.zone()).and_then(Zone::last_seq).unwrap_or_default();
     case.ledger.sequence(last)
 }
 
@@ -66,13 +73,15 @@ fn through(case: &Case<'_>, stream: &StreamAudit) -> u64 {
 fn look(case: &Case<'_>, read: &ReplicaAudit, reference: Option<&ReplicaAudit>) -> ZoneFinding {
     let fidelity = reference.map(|reference| {
         let (source, ours) = (&reference.audit, &read.audit);
-        let ends = (through(case, source), through(case, ours));
+        let ends = (through(case, reference), through(case, read));
         if case.begin.copy_kind == CopyKind::Sources && source.zone() != ours.zone() {
             return compare_copy((source, ends.0), (ours, ends.1));
         }
         compare_through((source.fingerprint(), ends.0), (ours.fingerprint(), ends.1))
     });
-    let drained = case.is_drained(read.audit.zone());
+    // Of a stream that went on while it was read, what is not in it may have come since.
+    let stood_still = through(case, read) >= through_at_the_end(case, read);
+    let drained = case.is_drained(read.audit.zone()) && stood_still;
     judge_replica(case.ledger, &read.audit, fidelity.as_ref(), drained)
 }
 

@@ -23,7 +23,8 @@ use tokio_util::sync::CancellationToken;
 use self::{moving::Again, replies::Recovery};
 use super::{
     CHUNK, Ended, FLUSH, GIVE_UP, Job, JobProgress, JobReport, PATIENCE, Plan, ProduceError,
-    Producer, Schedule, Shared, Target, WINDOW, notes::Notes, sent_again_for, window::Window,
+    Producer, STOP_PATIENCE, Schedule, Shared, Target, WINDOW, notes::Notes, sent_again_for,
+    window::Window,
 };
 use crate::{
     ledger::message::MessageId,
@@ -64,6 +65,8 @@ pub(super) struct Running {
     /// One past the last number announced on disk.
     announced: u64,
     announcing: Option<(u64, Announcing)>,
+    /// Once it is told to stop: until when what has no clear answer is sent again.
+    stop_by: Option<Instant>,
     window: Window,
     notes: Notes,
     /// How long after its first sending a message is sent again.
@@ -119,6 +122,7 @@ impl Running {
             chunk,
             announced: plan.first,
             announcing: None,
+            stop_by: None,
             window: Window::new(plan.first),
             notes: Notes::new(job.producer),
             again_for: sent_again_for(job.remembered),
@@ -177,8 +181,15 @@ impl Running {
                 self.flush().await?;
             }
             self.tell(false);
-            if stop.is_cancelled() {
-                return Ok(Ended::Stopped);
+            let stopped = stop.is_cancelled();
+            if stopped {
+                // What has no clear answer is sent again for a while: a zone may be electing.
+                let until = *self.stop_by.get_or_insert_with(|| Instant::now() + STOP_PATIENCE);
+                self.end = Some(self.next);
+                let settled = self.window.is_empty() && self.again.is_none();
+                if settled || Instant::now() >= until {
+                    return Ok(Ended::Stopped);
+                }
             }
             let sent = self.end.is_some_and(|end| self.next >= end);
             if sent && self.window.is_empty() && self.again.is_none() {
@@ -193,7 +204,7 @@ impl Running {
                     return Ok(Ended::GaveUp(recovery.why.clone()));
                 }
                 self.send_again().await?;
-            } else if self.send_due().await? {
+            } else if !stopped && self.send_due().await? {
                 continue;
             }
             self.wait(stop).await?;
@@ -224,7 +235,10 @@ impl Running {
                 .map(|r| r.retry_at)
                 .filter(|_| connected && self.window.waiting() == 0 && self.again_due().is_none()),
             self.again_due(),
-            self.pacer.next().filter(|_| self.recovery.is_none() && connected && room),
+            self.stop_by,
+            self.pacer
+                .next()
+                .filter(|_| self.recovery.is_none() && connected && room && self.stop_by.is_none()),
         ];
         let wake = wake.into_iter().flatten().min().unwrap_or(now + Duration::from_secs(1));
         // A sleep of zero would be none, and others must have their turn.
@@ -233,7 +247,7 @@ impl Running {
             message = self.replies.next() => self.on_reply(&message.ok_or(ProduceError::Closed)?),
             () = sleep_until(wake) => {}
             _ = self.targets.changed() => self.targets.mark_changed(),
-            () = stop.cancelled() => {}
+            () = stop.cancelled(), if self.stop_by.is_none() => {}
         }
         Ok(())
     }

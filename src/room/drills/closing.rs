@@ -41,7 +41,9 @@ async fn until_current(ctx: &DrillCtx, plan: &ZonePlan) {
         let status = &published.status;
         let nodes = status.zone(&plan.name).into_iter().flat_map(|zone| &zone.nodes);
         // Just let go on, and not heard of again yet.
-        if nodes.clone().any(|node| matches!(node.state, NodeState::Frozen | NodeState::Starting)) {
+        let away =
+            |state| matches!(state, NodeState::Frozen | NodeState::Silent | NodeState::Starting);
+        if nodes.clone().any(|node| away(node.state)) {
             return false;
         }
         let answering = living(status, plan).0.nodes.len();
@@ -105,6 +107,12 @@ pub async fn gather(
         };
         let (client, run) = (&zone.client, &runtime.run);
         let last = through(ctx, &plan, last).await;
+        let own = described.last_seq;
+        let through = if plan.renumbers() {
+            runtime.renumbering(&plan.name).borrow().origin(own)
+        } else {
+            own
+        };
         let read =
             replicas::read_replicas(client, &living, &described, run, 1..=last, |_| {}).await;
         for replica in read {
@@ -121,6 +129,7 @@ pub async fn gather(
                         file,
                         messages: content.found.messages,
                         ends: content.ends,
+                        through: Some(through),
                         at: now_ms(),
                     });
                     streams.push(ReplicaAudit { replica: replica.node, audit: content.audit });

@@ -61,8 +61,8 @@ impl Runtime {
         self.last_number.fetch_max(number, Ordering::Relaxed);
     }
 
-    /// Stops every produce and waits until they have ended. Returns their titles.
-    pub async fn stop_jobs(&self) -> Vec<String> {
+    /// Stops every produce and waits until they have ended, so long at most. Returns their titles.
+    pub async fn stop_jobs(&self, within: Duration) -> Vec<String> {
         let titles = {
             let jobs = self.jobs.borrow();
             for job in jobs.values() {
@@ -71,8 +71,7 @@ impl Runtime {
             jobs.values().map(|job| job.title.clone()).collect()
         };
         let mut jobs = self.jobs.subscribe();
-        let _ =
-            tokio::time::timeout(Duration::from_secs(5), jobs.wait_for(BTreeMap::is_empty)).await;
+        let _ = tokio::time::timeout(within, jobs.wait_for(BTreeMap::is_empty)).await;
         titles
     }
 }

@@ -61,6 +61,29 @@ fn a_deleted_last_message_is_no_end_of_a_stream() {
     }
 }
 
+/// What comes to a copy while its replicas are read was there to be read by none of them: a copy that
+/// catches up is late, not different.
+#[test]
+fn what_comes_while_a_replica_is_read_is_nobodys_to_miss() {
+    let read_early = |leader_said: Option<u64>| {
+        let mut played = play("heal", Fault::None, 0, 0);
+        // At the end the source has one message more, and by then the copy has it too.
+        a_foreign_end(&mut played, &["a"]);
+        for entry in &mut played.entries {
+            let Entry::Stream { zone, through, .. } = entry else { continue };
+            *through = leader_said.filter(|_| zone.as_str() == "b");
+        }
+        let findings = conclude(&played).findings.into_iter();
+        let of_b = findings.filter(|found| found.check == "replicas-identical").nth(1).unwrap();
+        (of_b.verdict, of_b.text)
+    };
+    let (verdict, text) = read_early(Some(220));
+    assert_eq!((verdict, text.contains("differs")), (Verdict::Void, false), "{text}");
+    // What its leader said it had is missed.
+    let (verdict, text) = read_early(Some(221));
+    assert_eq!((verdict, text.contains("differs")), (Verdict::Broken, true), "{text}");
+}
+
 /// An earlier drill's messages are all there, and this one has sent none; or it sent some, and not
 /// all is done.
 #[test]

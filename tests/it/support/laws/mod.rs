@@ -237,6 +237,7 @@ pub fn play(drill: &str, fault: Fault, at: u64, replica: usize) -> Played {
                 file: format!("stream-{node}.txt"),
                 messages: print.messages(),
                 ends: print.first().map(|first| (first, print.last())),
+                through: None,
                 at: world.now(),
             });
             streams.push(ReplicaAudit { replica: node, audit });

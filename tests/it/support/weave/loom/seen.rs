@@ -91,7 +91,15 @@ impl Loom<'_> {
                 let file = format!("stream-{replica}.jsonl");
                 let (zone, at) = (name(z), self.now);
                 let node = replica.clone();
-                self.drill(Entry::Stream { zone, replica: node, file, messages, ends, at });
+                self.drill(Entry::Stream {
+                    zone,
+                    replica: node,
+                    file,
+                    messages,
+                    ends,
+                    through: None,
+                    at,
+                });
                 streams.push(ReplicaAudit { replica, audit });
             }
         }
