@@ -38,11 +38,8 @@ use crate::{
         streams,
     },
     region::{
-        Input, MirrorKind, Role, ZoneName, ZonePlan,
-        event::Severity,
-        format::seconds,
-        observation::{Deliveries, Observation},
-        status::Phase,
+        Input, MirrorKind, Role, ZoneName, ZonePlan, event::Severity, format::seconds,
+        observation::Observation, status::Phase,
     },
 };
 
@@ -329,17 +326,9 @@ async fn open_zone(
         configuration::open(cx, source, &reader, reported.clone()).await
     })
     .await?;
-    // What was delivered before the room consumed is none of somebody else's.
-    if let Some(made) = configuration.made()
-        && let Some(consumer) = made.consumer.there()
-    {
-        let count = consumer.delivered;
-        let told = Deliveries { count, here: count, at_ms: now_ms() };
-        // The server's word may be older than what came to the consumer that was here before.
-        let work::Report { deliveries, connections, .. } = before.unwrap_or_default();
-        let deliveries = deliveries.filter(|came| came.count >= count).or(Some(told));
-        report.send_replace(work::Report { deliveries, connections, ..Default::default() });
-    }
+    let made = configuration.made();
+    let told = made.as_ref().and_then(|made| Some(made.consumer.there()?.delivered));
+    report.send_replace(work::carried_on(before, told, now_ms()));
     if plan.is_hub() && runtime.producer().is_err() {
         // A connection of its own, so that nothing else can disturb it or be mistaken for it.
         let connection = zone_client(plan, Login::App, "zonedrill producer").await?;

@@ -22,9 +22,9 @@ use crate::{
     },
     nats::consumer::Control,
     region::{
-        EventKind, Input, Severity, ZoneName,
+        EventKind, Input, Severity, UnixMs, ZoneName,
         input::{Produced, ZoneAccount},
-        observation::Consuming,
+        observation::{Consuming, Deliveries},
         reduce::Offenders,
     },
 };
@@ -68,6 +68,18 @@ pub fn tell(
             }
         }
     });
+}
+
+/// What a zone's consumer begins with: what came to the one that was here before, and what its server
+/// `told` it delivered, if it did. What was delivered before the room consumed is none of somebody
+/// else's.
+#[must_use]
+pub fn carried_on(before: Option<Report>, told: Option<u64>, now: UnixMs) -> Report {
+    let Report { deliveries, connections, .. } = before.unwrap_or_default();
+    let told = told.map(|count| Deliveries { count, here: count, at_ms: now });
+    // The server's word may be older than what came, and the last that came may be told nowhere else.
+    let newer = |came: &Deliveries| told.is_none_or(|told| came.count >= told.count);
+    Report { deliveries: deliveries.filter(newer).or(told), connections, ..Report::default() }
 }
 
 /// A consumer has ended, and nobody told it to: it crashed, its evidence cannot be written any more,
@@ -203,5 +215,26 @@ fn trouble_line(trouble: Option<String>) -> EventKind {
         None => {
             EventKind::Note { severity: Severity::Info, text: "evidence is written again".into() }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_consumer_goes_on_from_what_came_to_the_one_before() {
+        let came = Deliveries { count: 50, here: 48, at_ms: 1 };
+        let before = Report { deliveries: Some(came), connections: 2, ..Report::default() };
+        let begins = |told| {
+            let begun = carried_on(Some(before.clone()), told, 9);
+            (begun.deliveries.map(|came| (came.count, came.here)), begun.connections)
+        };
+        assert_eq!(begins(Some(40)), (Some((50, 48)), 2), "an older word");
+        assert_eq!(begins(Some(60)), (Some((60, 60)), 2));
+        // Its server was not heard: what came is not forgotten.
+        assert_eq!(begins(None), (Some((50, 48)), 2));
+        let first = |told| carried_on(None, told, 9).deliveries.map(|came| (came.count, came.here));
+        assert_eq!((first(Some(7)), first(None)), (Some((7, 7)), None));
     }
 }
