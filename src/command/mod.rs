@@ -233,6 +233,27 @@ impl Command {
         }
     }
 
+    /// The command as others see it and as a recording keeps it: of a path only its last name, as where
+    /// things lie on this machine is nobody's business.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let mut shown = self.clone();
+        let path = match &mut shown {
+            Self::Report { folder } => folder.as_mut(),
+            Self::Drill(Drill::Run(run)) => run.report.as_mut(),
+            Self::Drill(Drill::Matrix(matrix)) => matrix.out.as_mut(),
+            Self::Drill(Drill::Search(search)) => search.out.as_mut(),
+            Self::Record(Record::Start { file, .. }) => Some(file),
+            _ => None,
+        };
+        if let Some(path) = path
+            && let Some(name) = path.file_name()
+        {
+            *path = name.into();
+        }
+        shown.to_string()
+    }
+
     /// Only looks; an observer may give it.
     #[must_use]
     pub fn is_harmless(&self) -> bool {

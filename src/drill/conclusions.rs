@@ -84,15 +84,25 @@ pub static REQUIREMENTS: [Requirement; 4] = [
     },
 ];
 
-/// Conclusions after the user's four. Their drills leave the region in another state.
-pub static FURTHER: [Requirement; 1] = [Requirement {
-    number: 5,
-    drill: "failover",
-    claim: "The region survives the loss of its source: what was acknowledged is in the promoted zone, once and in order, and its consumers go on where they were.",
-    takes_s: 20,
-    checks: &["recovery-point", "recovery-time", "retries", "floors", "order"],
-    phases: &["before", "load", "lost", "promoting", "moving", "after"],
-}];
+/// Conclusions after the user's four. The drill of 5 leaves the region in another state.
+pub static FURTHER: [Requirement; 2] = [
+    Requirement {
+        number: 5,
+        drill: "failover",
+        claim: "The region survives the loss of its source: what was acknowledged is in the promoted zone, once and in order, and its consumers go on where they were.",
+        takes_s: 20,
+        checks: &["recovery-point", "recovery-time", "retries", "floors", "order"],
+        phases: &["before", "load", "lost", "promoting", "moving", "after"],
+    },
+    Requirement {
+        number: 6,
+        drill: "rolling",
+        claim: "The region can be maintained under load: every server of two zones is stopped and started again, one after the other, and nothing is lost, doubled or out of order.",
+        takes_s: 13,
+        checks: &["restarted", "nodes-down", "no-loss-no-duplicate", "replicas-identical"],
+        phases: &["before", "load", "rolling-mirror", "rolling-source", "after"],
+    },
+];
 
 /// What a conclusion requires; nothing of a drill that claims none.
 #[must_use]

@@ -1,65 +1,95 @@
 //! The chapters of a recording: commands, drill steps and verdicts, in short and stable words.
 
 use crate::{
-    command::{Command, Drill, DrillRun},
-    region::{Event, EventKind},
+    command::{Command, Drill},
+    region::{Event, EventKind, actor::Via},
 };
 
-/// The marker an event is; `None` for most.
-#[must_use]
-pub fn of(event: &Event) -> Option<String> {
-    let text = match &event.kind {
-        EventKind::CommandGiven { command } => match command.parse() {
-            // A mark's own event follows at once.
-            Ok(Command::Mark { .. }) => return None,
-            // Where things lie on this machine is nobody's business who is given the file.
-            Ok(Command::Drill(Drill::Run(run))) => {
-                Command::Drill(Drill::Run(DrillRun { report: None, ..run })).to_string()
+/// Tells which events begin a chapter: of a drill its steps and its verdict, outside of one each
+/// command.
+#[derive(Clone, Debug, Default)]
+pub struct Chapters {
+    /// The deliberate fault of the drill that runs.
+    sabotage: Option<String>,
+}
+
+impl Chapters {
+    /// The marker that an event is; `None` for most.
+    pub fn of(&mut self, event: &Event) -> Option<String> {
+        let text = match &event.kind {
+            // What a drill does stands in its steps.
+            EventKind::CommandGiven { .. } if event.actor.via == Via::Drill => return None,
+            EventKind::CommandGiven { command } => match command.parse() {
+                // Their own events follow at once.
+                Ok(Command::Mark { .. } | Command::Drill(Drill::Run(_))) => return None,
+                _ => command.clone(),
+            },
+            EventKind::DrillBegan { sabotage, .. } => {
+                self.sabotage.clone_from(sabotage);
+                return None;
             }
-            Ok(Command::Report { .. }) => "report".into(),
-            _ => command.clone(),
-        },
-        EventKind::DrillBegan { drill, sabotage: None } => format!("drill {drill}"),
-        EventKind::DrillBegan { drill, sabotage: Some(kind) } => {
-            format!("drill {drill} --sabotage {kind}")
-        }
-        EventKind::DrillStep { drill, number, title } => {
-            format!("step {drill} {number:02} {title}")
-        }
-        EventKind::DrillEnded { drill, verdict, .. } => {
-            format!("verdict {drill} {}", verdict.as_str())
-        }
-        EventKind::Mark { text } => format!("mark {text}"),
-        _ => return None,
-    };
-    Some(text.replace(char::is_control, " "))
+            EventKind::DrillStep { drill, number, title } => {
+                let fault = self.sabotage.as_ref().map(|kind| format!(" (sabotage {kind})"));
+                format!("{drill}{} {number}: {title}", fault.unwrap_or_default())
+            }
+            EventKind::DrillEnded { drill, verdict, .. } => {
+                format!("{drill}: {}", verdict.as_str())
+            }
+            EventKind::Mark { text } => format!("mark {text}"),
+            _ => return None,
+        };
+        Some(text.replace(char::is_control, " "))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::region::{Actor, Person, status::Verdict};
+    use crate::region::{Actor, status::Verdict};
+
+    fn chapters(events: Vec<(Via, EventKind)>) -> Vec<String> {
+        let mut chapters = Chapters::default();
+        let events = events.into_iter().map(|(via, kind)| {
+            let actor = Actor { who: "mira".into(), via };
+            Event { id: 1, at_ms: 0, actor, kind }
+        });
+        events.filter_map(|event| chapters.of(&event)).collect()
+    }
+
+    fn given(via: Via, command: &str) -> (Via, EventKind) {
+        (via, EventKind::CommandGiven { command: command.into() })
+    }
+
+    /// A drill of one step.
+    fn drill(sabotage: Option<&str>) -> Vec<(Via, EventKind)> {
+        let (drill, title) = (String::from("heal"), String::from("zone b is cut"));
+        let sabotage = sabotage.map(str::to_owned);
+        let evidence = String::from("nothing lost");
+        let room = |kind| (Via::Room, kind);
+        vec![
+            given(Via::Shell, "drill run heal"),
+            room(EventKind::DrillBegan { drill: drill.clone(), sabotage }),
+            room(EventKind::DrillStep { drill: drill.clone(), number: 1, title }),
+            given(Via::Drill, "cut b"),
+            room(EventKind::DrillEnded { drill, verdict: Verdict::Proved, evidence }),
+        ]
+    }
 
     #[test]
-    fn commands_steps_and_verdicts_are_chapters_and_a_mark_is_one() {
-        let chapter = |kind| of(&Event { id: 1, at_ms: 0, actor: Actor::room(), kind });
-        let given = |command: &str| chapter(EventKind::CommandGiven { command: command.into() });
-        assert_eq!(given("cut b --kind silent").unwrap(), "cut b --kind silent");
-        assert_eq!(given("mark -- 'half way'"), None);
-        assert_eq!(given("drill run heal --report /home/mira/x").unwrap(), "drill run heal");
-        assert_eq!(given("report /home/mira/x").unwrap(), "report");
-        assert_eq!(chapter(EventKind::Mark { text: "half way".into() }).unwrap(), "mark half way");
-        let drill = String::from("heal");
-        let step = EventKind::DrillStep { drill: drill.clone(), number: 3, title: "heal b".into() };
-        assert_eq!(chapter(step).unwrap(), "step heal 03 heal b");
-        let evidence = String::from("nothing lost");
-        let ended = EventKind::DrillEnded { drill, verdict: Verdict::Proved, evidence };
-        assert_eq!(chapter(ended).unwrap(), "verdict heal proved");
-        assert_eq!(
-            chapter(EventKind::ScreenLeft {
-                person: Person { name: "tom".into(), ..Person::default() }
-            }),
-            None
-        );
+    fn a_step_is_one_chapter() {
+        assert_eq!(chapters(drill(None)), ["heal 1: zone b is cut", "heal: proved"]);
+        let sabotaged = chapters(drill(Some("lose")));
+        assert_eq!(sabotaged.first().unwrap(), "heal (sabotage lose) 1: zone b is cut");
+    }
+
+    #[test]
+    fn what_hands_do_is_a_chapter_each() {
+        let mark = (Via::Room, EventKind::Mark { text: "half way".into() });
+        let events = vec![
+            given(Via::Shell, "cut b --kind silent"),
+            given(Via::Shell, "mark -- 'half way'"),
+            mark,
+        ];
+        assert_eq!(chapters(events), ["cut b --kind silent", "mark half way"]);
     }
 }

@@ -15,7 +15,7 @@ use std::{
 
 use super::{
     cast::{Header, Lines, What},
-    chapter,
+    chapter::Chapters,
 };
 use crate::{
     command::{CastFormat, ScreenSize},
@@ -24,8 +24,13 @@ use crate::{
 
 /// What a player must do first: a cast may begin in the middle of a screen's life.
 const BEGIN: &str = "\x1b[?25l\x1b[0m\x1b[2J\x1b[H";
-/// What a player is left with: the last frame, and a cursor again.
-const END: &str = "\x1b[0m\x1b[?25h";
+/// How long the last frame is held: a player shortens a longer wait.
+const HELD: Duration = Duration::from_secs(2);
+
+/// What a player is left with: the last frame, and a cursor again where it covers nothing of it.
+fn end(size: ScreenSize) -> String {
+    format!("\x1b[0m\x1b[{};{}H\x1b[?25h", size.rows, size.columns)
+}
 
 /// Why there is no recording.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +91,18 @@ pub struct BrokenOff {
     pub why: String,
 }
 
+impl BrokenOff {
+    fn new(recording: &Recording, error: &io::Error) -> Self {
+        // Told to others as well, who are in other folders.
+        let path = std::path::absolute(&recording.path).unwrap_or_else(|_| recording.path.clone());
+        let why = match error.raw_os_error() {
+            Some(_) => format!("cannot be written on: {error}"),
+            None => format!("cannot be written on, {error}"),
+        };
+        Self { path, why }
+    }
+}
+
 /// A recording that has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recorded {
@@ -108,11 +125,20 @@ struct Recording {
     path: PathBuf,
     file: File,
     lines: Lines,
+    chapters: Chapters,
+    size: ScreenSize,
     began: Instant,
+    /// When the last frame was drawn.
+    drawn: Duration,
     bytes: u64,
 }
 
 impl Recording {
+    fn new(path: PathBuf, file: File, format: CastFormat, size: ScreenSize) -> Self {
+        let (lines, chapters, began) = (Lines::new(format), Chapters::default(), Instant::now());
+        Self { path, file, lines, chapters, size, began, drawn: Duration::ZERO, bytes: 0 }
+    }
+
     fn line(&mut self, line: &str) -> io::Result<()> {
         // Writing into a file that nobody can find again would succeed for ever.
         if self.file.metadata()?.nlink() == 0 {
@@ -128,10 +154,28 @@ impl Recording {
     }
 
     fn event(&mut self, what: What<'_>) -> io::Result<()> {
-        match self.lines.event(self.began.elapsed(), what) {
+        let now = self.began.elapsed();
+        match what {
+            What::Output(_) => self.drawn = now,
+            What::Resize(size) => self.size = size,
+            What::Marker(_) | What::Exit => {}
+        }
+        self.event_at(now, what)
+    }
+
+    fn event_at(&mut self, at: Duration, what: What<'_>) -> io::Result<()> {
+        match self.lines.event(at, what) {
             Some(line) => self.line(&line),
             None => Ok(()),
         }
+    }
+
+    /// Ends it with the last frame held; when that is.
+    fn end(&mut self) -> io::Result<Duration> {
+        let at = self.began.elapsed().max(self.drawn + HELD);
+        self.event_at(at, What::Output(&end(self.size)))?;
+        self.event_at(at, What::Exit)?;
+        Ok(at)
     }
 }
 
@@ -168,10 +212,8 @@ impl Tap {
         }
         let file = create(path)?;
         let timestamp = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let lines = Lines::new(format);
-        let header = lines.header(&Header { size, title: title.to_owned(), timestamp });
-        let mut recording =
-            Recording { path: path.to_owned(), file, lines, began: Instant::now(), bytes: 0 };
+        let mut recording = Recording::new(path.to_owned(), file, format, size);
+        let header = recording.lines.header(&Header { size, title: title.to_owned(), timestamp });
         recording.line(&header).and_then(|()| recording.event(What::Output(BEGIN))).map_err(
             |why| {
                 // Made a moment ago by this very call: an empty file would only bar the next try.
@@ -186,10 +228,15 @@ impl Tap {
     /// Closes the tap; `None` if it was closed.
     #[allow(clippy::must_use_candidate, reason = "a screen that ends has nobody to tell")]
     pub fn stop(&self) -> Option<Recorded> {
-        self.event(What::Output(END));
-        self.event(What::Exit);
-        let Recording { path, began, bytes, .. } = self.inner().recording.take()?;
-        Some(Recorded { path, took: began.elapsed(), bytes })
+        let mut inner = self.inner();
+        let mut recording = inner.recording.take()?;
+        match recording.end() {
+            Ok(took) => Some(Recorded { path: recording.path, took, bytes: recording.bytes }),
+            Err(error) => {
+                inner.fault = Some(BrokenOff::new(&recording, &error));
+                None
+            }
+        }
     }
 
     /// Is it open?
@@ -214,9 +261,8 @@ impl Tap {
     /// The room says that something happened.
     pub fn happened(&self, event: &Event) {
         let mut inner = self.inner();
-        if inner.recording.is_some()
-            && let Some(chapter) = chapter::of(event)
-        {
+        let chapter = inner.recording.as_mut().and_then(|tape| tape.chapters.of(event));
+        if let Some(chapter) = chapter {
             write(&mut inner, What::Marker(&chapter));
         }
     }
@@ -235,13 +281,7 @@ impl Tap {
 fn write(inner: &mut Inner, what: What<'_>) {
     let Some(recording) = &mut inner.recording else { return };
     if let Err(error) = recording.event(what) {
-        // Told to others as well, who are in other folders.
-        let path = std::path::absolute(&recording.path).unwrap_or_else(|_| recording.path.clone());
-        let why = match error.raw_os_error() {
-            Some(_) => format!("cannot be written on: {error}"),
-            None => format!("cannot be written on, {error}"),
-        };
-        inner.fault = Some(BrokenOff { path, why });
+        inner.fault = Some(BrokenOff::new(recording, &error));
         inner.recording = None;
     }
 }
@@ -276,9 +316,8 @@ mod tests {
 
     fn recording_into(path: &str, file: File, bytes: u64) -> Tap {
         let tap = Tap::default();
-        let lines = Lines::new(CastFormat::V2);
-        let path = path.into();
-        tap.inner().recording = Some(Recording { path, file, lines, began: Instant::now(), bytes });
+        let recording = Recording::new(path.into(), file, CastFormat::V2, SIZE);
+        tap.inner().recording = Some(Recording { bytes, ..recording });
         tap
     }
 

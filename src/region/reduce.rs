@@ -55,7 +55,7 @@ pub const MARKS: usize = 64;
 pub const CONCLUSIONS: [&str; 4] = ["cut", "heal", "independent", "grow"];
 
 /// Those after them, shown once their drill was tried.
-pub const FURTHER_CONCLUSIONS: [&str; 1] = ["failover"];
+pub const FURTHER_CONCLUSIONS: [&str; 2] = ["failover", "rolling"];
 
 /// The picture of a region and what must be remembered to keep it true.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -39,6 +39,7 @@ mod recovery;
 mod recovery_point;
 mod recovery_time;
 mod replicas_identical;
+mod restarted;
 mod retries;
 mod script_completed;
 mod servers;
@@ -89,9 +90,10 @@ pub struct Check {
 }
 
 /// All checks, in the order they are judged and told.
-pub static ALL: [&Check; 22] = [
+pub static ALL: [&Check; 23] = [
     &severed::CHECK,
     &impaired::CHECK,
+    &restarted::CHECK,
     &nodes_down::CHECK,
     &forecast::CHECK,
     &in_zone::CHECK,

@@ -89,6 +89,11 @@ pub enum Reason {
     NodeNotDown { line: String, node: NodeName },
     NodeCameBack { line: String, node: NodeName, after_ms: u64 },
     NodeDown { line: String, node: NodeName, looks: usize, ms: u64 },
+    NotRestarted { node: NodeName },
+    TwoAway { nodes: [NodeName; 2] },
+    NothingMeanwhile { phase: String },
+    Restarted { zone: ZoneName, servers: usize },
+    TakenMeanwhile { acked: u64, gap_ms: u64 },
 
     // What is shown, beside what the servers say.
     NothingTold { zone: ZoneName },

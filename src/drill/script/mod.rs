@@ -30,7 +30,7 @@ use crate::{
 pub struct Script {
     /// What it is called: `cut`.
     pub name: String,
-    /// Which of the conclusions it tests (1 to 5), if one.
+    /// Which of the conclusions it tests (1 to 6), if one.
     pub conclusion: Option<u8>,
     /// What it claims, in a sentence.
     pub claim: String,

@@ -105,7 +105,7 @@ impl Reader<'_> {
         }
         let conclusion = match &raw.conclusion {
             Some(number) if conclusions::required(Some(*number.get_ref())).is_none() => {
-                return Err(self.wrong(&number.span(), "`conclusion` is a number from 1 to 5"));
+                return Err(self.wrong(&number.span(), "`conclusion` is a number from 1 to 6"));
             }
             number => number.as_ref().map(|number| *number.get_ref()),
         };

@@ -63,7 +63,7 @@ fn mistakes_are_refused_with_their_line() {
         12,
         "cannot do that",
     );
-    refused("claim =", "conclusion = 7\nclaim =", 2, "from 1 to 5");
+    refused("claim =", "conclusion = 7\nclaim =", 2, "from 1 to 6");
     refused("claim = \"it holds\"\n", "", 1, "add `claim`");
     refused("claim =", "conclusion = 1\nclaim =", 2, "there is no `before` in its turn");
     refused("checks =", "sabotages = [\"fire\"]\nchecks =", 4, "not a sabotage");
@@ -188,8 +188,8 @@ fn the_four_conclusions_are_there_at_any_scale() {
     assert_eq!(names[..4], ["cut", "heal", "independent", "grow"]);
     let more = [
         "failover",
-        "switchover",
         "rolling",
+        "switchover",
         "stepdowns",
         "slow",
         "halfopen",
@@ -203,7 +203,7 @@ fn the_four_conclusions_are_there_at_any_scale() {
     ];
     assert_eq!(names[4..], more);
     for (number, script) in (1..).zip(&scripts) {
-        assert_eq!(script.conclusion, Some(number).filter(|number| *number <= 5));
+        assert_eq!(script.conclusion, Some(number).filter(|number| *number <= 6));
         for scale in [1, 3, 1000] {
             let filled = script.fill(&filling(scale)).unwrap();
             for line in filled.lines() {

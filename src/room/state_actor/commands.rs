@@ -30,7 +30,7 @@ use crate::{
 
 impl StateActor {
     pub(super) fn given(&mut self, given: CommandRequest) -> Option<End> {
-        let line = given.command.to_string();
+        let line = given.command.shown();
         if !given.command.is_harmless() {
             let told = EventKind::CommandGiven { command: line.clone() };
             self.apply_by(&given.actor, Input::Said(vec![told]));
@@ -170,7 +170,7 @@ impl StateActor {
         if mine {
             self.apply(Input::TaskStarted(Task {
                 id: task,
-                command: command.to_string(),
+                command: command.shown(),
                 by: given.actor.who.clone(),
                 since_at_ms: now_ms(),
                 progress: String::new(),
@@ -190,7 +190,7 @@ impl StateActor {
         given: Instant,
         actor: &Actor,
     ) {
-        let line = command.to_string();
+        let line = command.shown();
         let statuses = self.publish.subscribe();
         match command {
             Command::Up => {
@@ -335,7 +335,7 @@ impl StateActor {
         data: Option<serde_json::Value>,
         took_ms: u64,
     ) {
-        let command = given.command.to_string();
+        let command = given.command.shown();
         let first = said.lines().next().unwrap_or_default().to_owned();
         let event = match outcome {
             Outcome::Done => EventKind::CommandDone { command, said: first, took_ms },

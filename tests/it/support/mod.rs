@@ -3,6 +3,7 @@
 pub mod bundle;
 pub mod caller;
 pub mod calm;
+pub mod cast;
 pub mod docker;
 pub mod engine_road;
 pub mod flow;
