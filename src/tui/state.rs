@@ -119,6 +119,8 @@ pub enum Overlay {
     },
     /// What becomes of the region?
     Leave,
+    /// It is to end, with its data removed (`true`) or kept: only `y` does it.
+    TearDown(bool),
     /// An answer of several lines.
     Answer {
         /// The command it answers.

@@ -30,24 +30,9 @@ pub fn draw(buf: &mut Buffer, area: Rect, overlay: &Overlay, scene: Scene<'_>) {
     let theme = scene.theme;
     match overlay {
         Overlay::Help { scroll } => help(buf, area, *scroll, scene),
-        Overlay::Confirm { line } => {
-            let most = usize::from(area.width.saturating_sub(8));
-            let mut lines: Vec<Line> = format::wrap(&theme.say(&format!("run `{line}`?")), most)
-                .into_iter()
-                .map(|line| Line::styled(line, theme.strong()))
-                .collect();
-            let told = line
-                .parse::<Command>()
-                .map(|command| question::consequences(&command, scene.status));
-            for sentence in told.unwrap_or_default() {
-                lines.extend(
-                    format::wrap(&theme.say(&sentence), most.min(72)).into_iter().map(Line::raw),
-                );
-            }
-            lines.push(Line::default());
-            lines.push(keys("y", "or enter: yes", theme));
-            lines.push(keys("n", "or esc: no", theme));
-            question(buf, area, " sure? ", &lines, theme);
+        Overlay::Confirm { line } => sure(buf, area, line, "or enter: yes", scene),
+        Overlay::TearDown(purge) => {
+            sure(buf, area, &Command::Down { purge: *purge }.to_string(), "yes", scene);
         }
         Overlay::Alarms { scroll } => {
             let lines = alarms::list(area, *scroll, scene);
@@ -125,6 +110,25 @@ fn question(buf: &mut Buffer, area: Rect, title: &str, lines: &[Line<'_>], theme
         height: inner.height.saturating_sub(1),
     };
     put_lines(buf, inner, lines);
+}
+
+/// Asks before a command that destroys or takes long, with what it does.
+fn sure(buf: &mut Buffer, area: Rect, line: &str, yes: &str, scene: Scene<'_>) {
+    let theme = scene.theme;
+    let most = usize::from(area.width.saturating_sub(8));
+    let mut lines: Vec<Line> = format::wrap(&theme.say(&format!("run `{line}`?")), most)
+        .into_iter()
+        .map(|line| Line::styled(line, theme.strong()))
+        .collect();
+    let told = line.parse::<Command>();
+    let told = told.map(|command| question::consequences(&command, scene.status));
+    for sentence in told.unwrap_or_default() {
+        lines.extend(format::wrap(&theme.say(&sentence), most.min(72)).into_iter().map(Line::raw));
+    }
+    lines.push(Line::default());
+    lines.push(keys("y", yes, theme));
+    lines.push(keys("n", "or any other key: no", theme));
+    question(buf, area, " sure? ", &lines, theme);
 }
 
 fn leave(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {

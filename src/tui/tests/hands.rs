@@ -130,6 +130,10 @@ fn state_words_follow_the_zone() {
     assert_eq!(lines, ["consumer resume a", "node thaw js1-zone-a"]);
 }
 
+fn leaves(effects: &[Effect]) -> bool {
+    effects.iter().any(|effect| matches!(effect, Effect::Leave(_)))
+}
+
 #[test]
 fn leaving_asks_and_keeps_the_region_by_default() {
     let status = sample::status("idle");
@@ -138,8 +142,12 @@ fn leaving_asks_and_keeps_the_region_by_default() {
     assert_eq!(leave(&["q", "esc"]), []);
     assert_eq!(leave(&["q", "enter"]), [Effect::Leave(Leave::Detach)]);
     assert_eq!(leave(&["ctrl-c", "ctrl-c"]), [Effect::Leave(Leave::Detach)]);
-    assert_eq!(leave(&["q", "t"]), [Effect::Leave(Leave::TearDown { purge: false })]);
-    assert_eq!(leave(&["q", "p"]), [Effect::Leave(Leave::TearDown { purge: true })]);
+    assert_eq!(leave(&["q", "t", "y"]), [Effect::Leave(Leave::TearDown { purge: false })]);
+    assert_eq!(leave(&["q", "p", "y"]), [Effect::Leave(Leave::TearDown { purge: true })]);
+    // What is typed for a shell destroys nothing: `ps`, `tail`, and an enter.
+    assert!(!leaves(&leave(&["q", "p", "s", "enter"])));
+    assert!(!leaves(&leave(&["q", "t", "a", "i", "l", "enter"])));
+    assert_eq!(leave(&["q", "p", "enter"]), []);
     // Out of anything else as well.
     assert_eq!(leave(&[":", "x", "ctrl-c", "ctrl-c"]), [Effect::Leave(Leave::Detach)]);
 }
@@ -257,6 +265,7 @@ fn a_screen_records_itself_and_a_guests_does_not() {
     assert_eq!(press(&mut view, &status, &["r"]), []);
     assert_eq!(press(&mut view, &status, &["ctrl-z"]), []);
     assert_eq!(press(&mut view, &status, &["q", "t"]), []);
+    assert_eq!(view.overlay, Some(Overlay::Leave));
     for line in ["record start x", "report /x", "down", "drill run cut --report x"] {
         view.overlay = Some(Overlay::Palette(Palette::new(line, &status)));
         assert_eq!(press(&mut view, &status, &["enter"]), [], "{line}");
@@ -277,6 +286,7 @@ fn observers_look_and_send_nothing() {
     assert_eq!(view.overlay, None);
     assert_eq!(press(&mut view, &status, &["v"]).len(), 1);
     assert_eq!(press(&mut view, &status, &["q", "t"]), []);
+    assert_eq!(view.overlay, Some(Overlay::Leave));
 }
 
 #[test]

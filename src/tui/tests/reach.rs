@@ -245,7 +245,7 @@ fn rows_verdicts_links_and_questions_are_clicked() {
     view.toast = None;
     // A question.
     press(&mut view, &status, &["K"]);
-    let no = there(&view, "or esc: no");
+    let no = there(&view, "or any other key: no");
     assert_eq!(click(&mut view, &status, no), (true, vec![]));
     assert_eq!(view.overlay, None);
     press(&mut view, &status, &["K"]);

@@ -130,7 +130,9 @@ fn in_the_frame(
             view.overlay = Some(Overlay::Alarms { scroll: at });
             Some(Vec::new())
         }
-        Overlay::Confirm { .. } | Overlay::Leave => Some(key(view, status, keys?, now)),
+        Overlay::Confirm { .. } | Overlay::Leave | Overlay::TearDown(_) => {
+            Some(key(view, status, keys?, now))
+        }
         _ => None,
     }
 }

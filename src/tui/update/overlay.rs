@@ -50,24 +50,30 @@ pub(super) fn key(
             Code::Char('y' | 'Y') | Code::Named(Named::Enter) if !key.ctrl => {
                 give(view, status, line, now)
             }
-            Code::Char('n' | 'N' | 'q') | Code::Named(Named::Esc) => {
+            // Whoever types on meant something else.
+            _ => {
                 view.say(format!("`{line}` was not sent"), None, now);
                 Vec::new()
             }
-            _ => {
-                view.overlay = Some(Overlay::Confirm { line });
-                Vec::new()
-            }
         },
+        Overlay::TearDown(purge) => {
+            if key.code == Code::Char('y') && !key.ctrl {
+                return vec![Effect::Leave(Leave::TearDown { purge })];
+            }
+            view.say("the region stays", None, now);
+            Vec::new()
+        }
         Overlay::Leave => match key.code {
             Code::Named(Named::Enter) | Code::Char('k' | 'y' | 'q') => {
                 vec![Effect::Leave(Leave::Detach)]
             }
             Code::Char('t') if view.drives && !view.guest => {
-                vec![Effect::Leave(Leave::TearDown { purge: false })]
+                view.overlay = Some(Overlay::TearDown(false));
+                Vec::new()
             }
             Code::Char('p') if view.drives && !view.guest => {
-                vec![Effect::Leave(Leave::TearDown { purge: true })]
+                view.overlay = Some(Overlay::TearDown(true));
+                Vec::new()
             }
             Code::Named(Named::Esc) | Code::Char('n' | 'c') => Vec::new(),
             _ => {
