@@ -224,7 +224,7 @@ pub fn be_the_room(home: Home, settings: Settings, tethered: bool) -> eyre::Resu
         std::thread::spawn(end_with_the_shell);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
+        .worker_threads(2)
         .enable_all()
         .build()
         .wrap_err("cannot start the room's runtime")?;
