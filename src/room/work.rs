@@ -32,7 +32,8 @@ use crate::{
 /// How often a figure is told at most.
 const PACE: Duration = Duration::from_millis(100);
 
-/// Tells what a zone's consumer does, until `stop`.
+/// Tells what a zone's consumer does, until it has ended. One that is told to by `stop` goes on for as
+/// long as a request is under way: what it gets until then would be missed as somebody else's.
 pub fn tell(
     bus: Mailbox,
     zone: ZoneName,
@@ -41,6 +42,7 @@ pub fn tell(
     stop: CancellationToken,
 ) {
     tokio::spawn(async move {
+        let mut leaving = false;
         loop {
             let held = *control.borrow_and_update();
             let done = report.borrow_and_update().clone();
@@ -59,10 +61,13 @@ pub fn tell(
             tokio::time::sleep(PACE).await;
             tokio::select! {
                 biased;
-                () = stop.cancelled() => break,
-                changed = control.changed() => if changed.is_err() { break },
+                () = stop.cancelled(), if !leaving => leaving = true,
+                changed = control.changed(), if !leaving => leaving = changed.is_err(),
                 changed = report.changed() => if changed.is_err() {
-                    bus.tell(Input::Consuming { zone: zone.clone(), does: stopped(*control.borrow()) });
+                    if !leaving {
+                        let does = stopped(*control.borrow());
+                        bus.tell(Input::Consuming { zone: zone.clone(), does });
+                    }
                     break;
                 },
             }
@@ -221,6 +226,7 @@ fn trouble_line(trouble: Option<String>) -> EventKind {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::room::mailbox::Mail;
 
     #[test]
     fn a_consumer_goes_on_from_what_came_to_the_one_before() {
@@ -236,5 +242,27 @@ mod tests {
         assert_eq!(begins(None), (Some((50, 48)), 2));
         let first = |told| carried_on(None, told, 9).deliveries.map(|came| (came.count, came.here));
         assert_eq!((first(Some(7)), first(None)), (Some((7, 7)), None));
+    }
+
+    /// What came in its last request is heard of before it is missed.
+    #[tokio::test]
+    async fn a_consumer_that_leaves_is_heard_until_it_has_ended() {
+        let (bus, mut mails) = Mailbox::new();
+        let (_held, control) = watch::channel(Control::default());
+        let (worker, report) = watch::channel(Report::default());
+        let stop = CancellationToken::new();
+        tell(bus, "b".parse().unwrap(), control, report, stop.clone());
+        stop.cancel();
+        let came = Deliveries { count: 256, here: 256, at_ms: 1 };
+        worker.send_modify(|report| report.deliveries = Some(came));
+        drop(worker);
+        let mut last = None;
+        while let Some(mail) = mails.recv().await {
+            if let Mail::Input(Input::Consuming { does, .. }) = mail {
+                last = Some(does);
+            }
+        }
+        let last = last.unwrap();
+        assert_eq!((last.deliveries, last.running), (Some(came), true), "{:?}", last.trouble);
     }
 }

@@ -97,6 +97,15 @@ fn the_drills_of_changing_roles_and_leaders_are_proved() {
 }
 
 #[test]
+fn a_region_comes_back_to_the_source_that_it_lost() {
+    for copy in ["mirror", "sources"] {
+        let region = Region::new(&format!("comeback-{copy}"));
+        region.start(&["--copy", copy]).expect_code(0);
+        region.proved(&["drill", "run", "failback"]);
+    }
+}
+
+#[test]
 fn a_fault_in_a_switchover_turns_its_verdict() {
     for sabotage in ["lose", "nothing"] {
         let region = Region::up(&format!("switch-{sabotage}"));

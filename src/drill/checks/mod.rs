@@ -94,7 +94,6 @@ pub static ALL: [&Check; 23] = [
     &severed::CHECK,
     &impaired::CHECK,
     &restarted::CHECK,
-    &nodes_down::CHECK,
     &forecast::CHECK,
     &in_zone::CHECK,
     &latency::CHECK,
@@ -114,6 +113,7 @@ pub static ALL: [&Check; 23] = [
     &no_loss_no_duplicate::CHECK,
     &replicas_identical::CHECK,
     &figures::CHECK,
+    &nodes_down::CHECK,
 ];
 
 impl Check {

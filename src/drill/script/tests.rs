@@ -190,6 +190,7 @@ fn the_four_conclusions_are_there_at_any_scale() {
         "failover",
         "rolling",
         "switchover",
+        "failback",
         "stepdowns",
         "slow",
         "halfopen",
