@@ -137,7 +137,7 @@ fn are_played_in_turn(folder: &Path) {
     for event in cast.lines().skip(1).map(|line| serde_json::from_str::<Value>(line).unwrap()) {
         let data = event[2].as_str().unwrap();
         match event[1].as_str().unwrap() {
-            "m" => began.extend(data.strip_prefix("drill ").map(str::to_owned)),
+            "m" => began.extend(data.split_once(" 1: ").map(|(drill, _)| drill.to_owned())),
             _ => screen.process(data.as_bytes()),
         }
         ends = screen.screen().contents();
