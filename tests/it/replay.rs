@@ -151,8 +151,8 @@ fn a_past_drill_is_recorded_without_a_terminal() {
     }
     // 20.4 s at twenty times the speed, and a moment to begin and end.
     assert!((1.0..15.0).contains(&last), "{last}");
-    assert_eq!(marks.first().map(String::as_str), Some("drill own"), "{marks:?}");
-    for mark in ["cut b", "record stop"] {
+    assert_eq!(marks.first().map(String::as_str), Some("own 1: Before the cut"), "{marks:?}");
+    for mark in ["own 2: Cut <b>", "record stop", "own: void"] {
         assert!(marks.iter().any(|told| told == mark), "{marks:?}");
     }
     assert!(seen.iter().any(|shown| shown.contains("CUT") || shown.contains("holding")));
