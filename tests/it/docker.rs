@@ -198,27 +198,30 @@ fn data_of_another_region_is_nobodys() {
     let ours = format!("zonedrill-{}-", region.name);
     assert!(!left.contains(&ours), "{left}");
 
+    // Without a port base it would look at ports that another test may have.
+    let base = region.port.to_string();
+    let doctor = ["doctor", "--platform", "docker", "--port-base", &base];
     let volume = format!("{ours}js1-zone-a");
     let label = format!("zonedrill.region={}", region.name);
     Lab::raw_docker(&["volume", "create", "--label", &label, &volume]);
-    let doctor = region.run(&["doctor", "--platform", "docker"]).expect_code(3).out;
+    let looked = region.run(&doctor).expect_code(3).out;
     let refused = lab.start(&[]);
     assert_ne!(refused.code, 0);
     // It bears no id: an earlier release made it.
-    for told in [doctor, format!("{}{}", refused.out, refused.err)] {
+    for told in [looked, format!("{}{}", refused.out, refused.err)] {
         assert!(told.contains(&volume) && told.contains("no id"), "{told}");
     }
     region.run(&["down", "--purge"]).expect_code(3);
     let said = region.ok("down --purge --force-foreign unmarked");
     assert!(said.contains("1 volumes are removed"), "{said}");
     assert_eq!(lab.everything(), Vec::<String>::new());
-    let doctor = region.run(&["doctor", "--platform", "docker"]).expect_code(0).out;
-    assert!(doctor.contains("no volumes of this region"), "{doctor}");
+    let looked = region.run(&doctor).expect_code(0).out;
+    assert!(looked.contains("no volumes of this region"), "{looked}");
     lab.start(&[]).expect_code(0);
     // Its own data is in nobody's way.
     region.ok("down");
-    let doctor = region.run(&["doctor", "--platform", "docker"]).expect_code(0).out;
-    assert!(doctor.contains("6 volumes of this region"), "{doctor}");
+    let looked = region.run(&doctor).expect_code(0).out;
+    assert!(looked.contains("6 volumes of this region"), "{looked}");
 }
 
 /// Killed while it comes up; while a drill runs; and while the shell

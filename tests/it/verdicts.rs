@@ -180,7 +180,7 @@ async fn another_hand_makes_a_drill_void_and_is_named() {
     let before = elsewhere(&region.zone("b"));
     region.ok("produce --count 7");
     take_away(&b, "consumer-b", 7).await;
-    region.wait_zone("b", "told", Duration::from_secs(2), |z| elsewhere(z) == before + 7);
+    region.wait_zone("b", "told", SOON, |z| elsewhere(z) == before + 7);
     region.ok("consumer resume b");
     let log = std::fs::read_to_string(region.folder().join("events.jsonl")).expect("events");
     assert!(log.contains("somebody else fetched 7 messages of consumer-b in zone b"), "{log}");
