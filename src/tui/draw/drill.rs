@@ -338,7 +338,11 @@ fn rest(rows: &mut Vec<Row>, drill: &Drill, readily: u8, width: usize, scene: Sc
         push_text(rows, 3, &text, width, 1, theme.label(), theme);
     }
     if let Some(bundle) = &drill.bundle {
-        let text = format!("evidence: {bundle}");
+        // Where things lie on this machine is nobody's business who is given a recording.
+        let recorded =
+            scene.view.recording || scene.status.screens.iter().any(|screen| screen.records);
+        let name = bundle.rsplit('/').next().filter(|_| recorded).unwrap_or(bundle);
+        let text = format!("evidence: {name}");
         push_text(rows, readily, &text, width, 2, theme.value(), theme);
     }
 }

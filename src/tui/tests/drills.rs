@@ -294,3 +294,20 @@ fn every_size_is_drawn() {
         }
     }
 }
+
+/// Who is given a recording does not learn where things lie on the machine that made it.
+#[test]
+fn a_recording_shows_no_path() {
+    let look = |status: &Status, view: &ViewState| screen((120, 40), status, view);
+    let path = "/home/mira/.local/state/zonedrill/demo/reports/";
+    let (status, mut view) = seen("drill proved");
+    assert!(look(&status, &view).contains(path));
+    view.recording = true;
+    let recorded = look(&status, &view);
+    assert!(!recorded.contains("/home/"), "{recorded}");
+    assert!(recorded.contains("evidence: 20261129-"), "{recorded}");
+    // Somebody else's recorder sees the same room.
+    view.recording = false;
+    let status = attended("drill proved", |screens| screens[0].records = true);
+    assert!(!look(&status, &view).contains("/home/"));
+}
