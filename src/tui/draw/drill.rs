@@ -341,8 +341,8 @@ fn rest(rows: &mut Vec<Row>, drill: &Drill, readily: u8, width: usize, scene: Sc
         // Where things lie on this machine is nobody's business who is given a recording.
         let recorded =
             scene.view.recording || scene.status.screens.iter().any(|screen| screen.records);
-        let name = bundle.rsplit('/').next().filter(|_| recorded).unwrap_or(bundle);
-        let text = format!("evidence: {name}");
+        let bundle = bundle.rsplit('/').next().filter(|_| recorded).unwrap_or(bundle);
+        let text = format!("evidence: {bundle}");
         push_text(rows, readily, &text, width, 2, theme.value(), theme);
     }
 }
