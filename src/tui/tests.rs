@@ -15,6 +15,7 @@ mod anything;
 mod chinese;
 mod drills;
 mod hands;
+mod leaving;
 mod narrow;
 mod reach;
 

@@ -112,20 +112,20 @@ fn counted(sample: &Sample) -> (UnixMs, u64) {
     (sample.at, sample.status.producer.acked)
 }
 
-/// How many more were acknowledged from the first look to the last, and the longest time in which the
-/// count stood, in ms; `None` without two looks.
-fn taken(looks: impl Iterator<Item = (UnixMs, u64)>) -> Option<(u64, u64)> {
-    let mut looks = looks;
+/// How many more were acknowledged from the first look to the last, and the longest time in which none
+/// can have been, in ms: from the look before one came to the look at which the next one is there.
+/// `None` without two looks.
+fn taken(mut looks: impl Iterator<Item = (UnixMs, u64)>) -> Option<(u64, u64)> {
     let (began, first) = looks.next()?;
-    let (mut at, mut count, mut longest, mut ended) = (began, first, 0, None);
+    let (mut since, mut before, mut count, mut longest) = (began, began, first, None);
     for (now, acked) in looks {
-        longest = longest.max(now.saturating_sub(at));
+        longest = longest.max(Some(now.saturating_sub(since)));
         if acked > count {
-            (at, count) = (now, acked);
+            (since, count) = (before, acked);
         }
-        ended = Some(now);
+        before = now;
     }
-    ended.map(|_| (count - first, longest))
+    longest.map(|longest| (count - first, longest))
 }
 
 #[cfg(test)]
@@ -137,8 +137,8 @@ mod tests {
         let of = |looks: &[(UnixMs, u64)]| taken(looks.iter().copied());
         assert_eq!(of(&[]), None);
         assert_eq!(of(&[(100, 5)]), None);
-        assert_eq!(of(&[(100, 5), (200, 7), (900, 7), (1_000, 8)]), Some((3, 800)));
-        assert_eq!(of(&[(100, 5), (200, 7), (1_500, 7)]), Some((2, 1_300)));
+        assert_eq!(of(&[(100, 5), (200, 7), (900, 7), (1_000, 8)]), Some((3, 900)));
+        assert_eq!(of(&[(100, 5), (200, 7), (1_500, 7)]), Some((2, 1_400)));
         assert_eq!(of(&[(100, 5), (900, 5)]), Some((0, 800)));
     }
 

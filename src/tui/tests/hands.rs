@@ -130,28 +130,6 @@ fn state_words_follow_the_zone() {
     assert_eq!(lines, ["consumer resume a", "node thaw js1-zone-a"]);
 }
 
-fn leaves(effects: &[Effect]) -> bool {
-    effects.iter().any(|effect| matches!(effect, Effect::Leave(_)))
-}
-
-#[test]
-fn leaving_asks_and_keeps_the_region_by_default() {
-    let status = sample::status("idle");
-    let leave = |keys: &[&str]| press(&mut view(), &status, keys);
-    assert_eq!(leave(&["q"]), []);
-    assert_eq!(leave(&["q", "esc"]), []);
-    assert_eq!(leave(&["q", "enter"]), [Effect::Leave(Leave::Detach)]);
-    assert_eq!(leave(&["ctrl-c", "ctrl-c"]), [Effect::Leave(Leave::Detach)]);
-    assert_eq!(leave(&["q", "t", "y"]), [Effect::Leave(Leave::TearDown { purge: false })]);
-    assert_eq!(leave(&["q", "p", "y"]), [Effect::Leave(Leave::TearDown { purge: true })]);
-    // What is typed for a shell destroys nothing: `ps`, `tail`, and an enter.
-    assert!(!leaves(&leave(&["q", "p", "s", "enter"])));
-    assert!(!leaves(&leave(&["q", "t", "a", "i", "l", "enter"])));
-    assert_eq!(leave(&["q", "p", "enter"]), []);
-    // Out of anything else as well.
-    assert_eq!(leave(&[":", "x", "ctrl-c", "ctrl-c"]), [Effect::Leave(Leave::Detach)]);
-}
-
 #[test]
 fn what_was_said_of_who_drives_goes_when_that_changes() {
     let mut view = view();

@@ -57,7 +57,7 @@ pub(super) fn key(
             }
         },
         Overlay::TearDown(purge) => {
-            if key.code == Code::Char('y') && !key.ctrl {
+            if key.code == Code::Char('y') && !key.ctrl && view.drives && !view.guest {
                 return vec![Effect::Leave(Leave::TearDown { purge })];
             }
             view.say("the region stays", None, now);
