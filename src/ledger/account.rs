@@ -138,7 +138,7 @@ impl Ledger {
         let Some(p) = ledger.place_in_list(producer) else { return 0 };
         let known = ledger.zones.iter().find(|known| known.name == *zone);
         let receipts = known.and_then(|known| known.producers.get(p));
-        receipts.map_or(0, |receipts| receipts.received.common_len(&ledger.producers[p].acked))
+        receipts.map_or(0, |receipts| ledger.producers[p].count_acked_of(&receipts.received))
     }
 
     /// The account of a zone. `floor` is its consumer's ack floor as a stream sequence, if known:

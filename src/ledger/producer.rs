@@ -48,6 +48,16 @@ impl Producer {
         self.acked.len() + self.only_elsewhere()
     }
 
+    /// How many of these were acknowledged, by whomever: what a promoted zone acknowledged can stand at the
+    /// source as well, which never gave an answer to it.
+    pub(super) fn count_acked_of(&self, numbers: &NumberSet) -> u64 {
+        let mut count = self.acked.common_len(numbers);
+        if !self.elsewhere.is_empty() {
+            count += self.elsewhere.without(&self.acked).common_len(numbers);
+        }
+        count
+    }
+
     /// How many were acknowledged by another line alone.
     pub(super) fn only_elsewhere(&self) -> u64 {
         self.elsewhere.len() - self.elsewhere.common_len(&self.acked)

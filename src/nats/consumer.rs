@@ -42,7 +42,9 @@ use super::{
 };
 use crate::{
     ledger::message::RunId,
-    region::{ZonePlan, observation::Deliveries, renumbering::Renumbering, status::Latency},
+    region::{
+        UnixMs, ZonePlan, observation::Deliveries, renumbering::Renumbering, status::Latency,
+    },
 };
 
 /// The pause before evidence that could not be written is tried again.
@@ -81,6 +83,8 @@ pub struct ConsumerReport {
     /// How often its first delivery came again: somebody has set it back at the server, or a server was
     /// lost before it had told another one of those that were made.
     pub set_back: u64,
+    /// When the delivery before the latest of these came.
+    pub set_back_after: UnixMs,
     /// Of the messages of the last 10 s.
     pub latency: Option<Latency>,
     /// The server's count of deliveries, as those that came here tell it.

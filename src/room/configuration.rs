@@ -134,9 +134,9 @@ async fn tell(
             },
             () = due(told.storm.due()) => told.say_left_out(),
             // A consumer that has ended is told otherwise.
-            Ok(times) = next_set_back(&mut report, set_back) => {
+            Ok((times, after)) = next_set_back(&mut report, set_back) => {
                 set_back = times;
-                if !told.lacks_a_server().await {
+                if !told.lacked_a_server(after).await {
                     told.note(&Difference { subject: Subject::Consumer, kind: Kind::Reset }, None);
                 }
             }
@@ -159,18 +159,24 @@ async fn due(at: Option<UnixMs>) {
     }
 }
 
-/// Waits until a consumer was set back more often than before; how often.
+/// Waits until a consumer was set back more often than before; how often, and when the delivery before
+/// came.
 async fn next_set_back(
     report: &mut watch::Receiver<ConsumerReport>,
     before: u64,
-) -> Result<u64, watch::error::RecvError> {
-    report.wait_for(|report| report.set_back > before).await.map(|report| report.set_back)
+) -> Result<(u64, UnixMs), watch::error::RecvError> {
+    let report = report.wait_for(|report| report.set_back > before).await?;
+    Ok((report.set_back, report.set_back_after))
 }
 
 impl Telling {
-    /// A server of the zone is not at work: a consumer that began shortly before began with it, and
-    /// begins anew with another one, by nobody's hand.
-    async fn lacks_a_server(&self) -> bool {
+    /// A server of the zone is not at work, or was not since then: a consumer that began shortly before
+    /// began with it, and begins anew with another one, by nobody's hand. So it does where all servers were
+    /// killed at once before any had kept what was consumed.
+    async fn lacked_a_server(&self, since: UnixMs) -> bool {
+        if self.runtime.server_changed(&self.zone).is_some_and(|at| at >= since) {
+            return true;
+        }
         let Ok(plan) = self.runtime.plan(&self.zone) else { return true };
         let ours = |name: &NodeName| plan.nodes.iter().any(|node| node.name == *name);
         let nodes = self.runtime.platform.truth().await;

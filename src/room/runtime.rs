@@ -36,7 +36,7 @@ use crate::{
     },
     platform::Platform,
     region::{
-        CopyKind, MirrorKind, NodeName, Role, Settings, ZoneName, ZonePlan,
+        CopyKind, MirrorKind, NodeName, Role, Settings, UnixMs, ZoneName, ZonePlan,
         renumbering::Renumbering,
     },
 };
@@ -81,6 +81,8 @@ pub struct Runtime {
     zones: Mutex<BTreeMap<ZoneName, Arc<ZoneRuntime>>>,
     /// Those who watch each zone's nodes.
     watches: Mutex<BTreeMap<ZoneName, Vec<NodeWatch>>>,
+    /// When a server of each zone was started, ended or frozen last.
+    servers_changed: Mutex<BTreeMap<ZoneName, UnixMs>>,
     /// Of each copy by `sources`, how its sequences are read.
     renumberings: Mutex<BTreeMap<ZoneName, watch::Sender<Renumbering>>>,
     /// Plans of all zones, source first, in the order they came.
@@ -148,6 +150,7 @@ impl Runtime {
             probed: watch::channel(BTreeSet::new()).0,
             zones: Mutex::default(),
             watches: Mutex::default(),
+            servers_changed: Mutex::default(),
             renumberings: Mutex::default(),
             plans: Mutex::new(parts.plans),
             mirror: Mutex::new(None),
@@ -336,6 +339,16 @@ impl Runtime {
         let names: Vec<ZoneName> = locked(&self.zones).keys().cloned().collect();
         futures::future::join_all(names.iter().map(|name| self.retire(name))).await;
         locked(&self.watches).clear();
+    }
+
+    /// A server of the zone was started, ended or frozen.
+    pub fn note_server_changed(&self, zone: &ZoneName, at: UnixMs) {
+        locked(&self.servers_changed).insert(zone.clone(), at);
+    }
+
+    /// When that was last.
+    pub fn server_changed(&self, zone: &ZoneName) -> Option<UnixMs> {
+        locked(&self.servers_changed).get(zone).copied()
     }
 
     /// Counts a cut of a link; the number tells later whether it is still the same cut.

@@ -84,6 +84,27 @@ fn what_a_promoted_zone_alone_had_is_lost_with_it() {
     assert!(ledger.promotion(&zone("b")).is_none());
 }
 
+/// The source had stored a message before it was lost and never said so; the promoted zone took it
+/// under the same id, and the source has it still when it is back.
+#[test]
+fn what_the_source_never_answered_for_and_another_zone_did_is_received_at_the_source() {
+    let back = [
+        Record::Unknown { p: 1, n: 11, c: 1, at: AT },
+        Record::Resent { p: 1, n: 11, c: 1, at: AT },
+        acked("zone-b", 11, 1, 11, false, AT),
+        received("b", 11, 1, 11),
+        received("a", 11, 1, 11),
+        Record::ZoneRemoved { z: zone("b"), at: AT },
+        received("b", 1, 11, 1),
+    ];
+    let ledger = apply(promoted(), &back);
+    assert_eq!(ledger.acked_of(1), 11);
+    for name in ["a", "b"] {
+        assert_eq!(ledger.received_of(&zone(name), 1), 11, "zone {name}");
+        assert!(ledger.account(&zone(name), Some(11)).is_clean(), "zone {name}");
+    }
+}
+
 #[test]
 fn a_retry_that_is_stored_a_second_time_is_told_and_a_known_one_is_not() {
     let retry = |n: u64, s: u64, dup: bool| {

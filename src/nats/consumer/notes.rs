@@ -40,11 +40,15 @@ impl Notes {
     pub(super) fn add(&mut self, payload: &[u8], delivery: Delivery, state: &mut ConsumerReport) {
         let seq = delivery.stream_seq;
         state.processed += 1;
+        let before = state.deliveries.map_or(0, |deliveries| deliveries.at_ms);
         state.deliveries =
             Some(Deliveries::after(state.deliveries, delivery.consumer_seq, now_ms()));
         // The server counts deliveries from 1 again; of a lost leader it repeats the last few.
         let begins = delivery.consumer_seq == 1 && delivery.delivered == 1;
-        state.set_back += u64::from(begins && seq <= self.highest);
+        if begins && seq <= self.highest {
+            state.set_back += 1;
+            state.set_back_after = before;
+        }
         self.highest = self.highest.max(seq);
         state.last_seq = seq;
         state.redelivered += u64::from(delivery.delivered > 1);

@@ -8,12 +8,14 @@ use crate::{
         observation::{Observation, ProcessState},
         status::ZoneState,
     },
+    room::clock::now_ms,
 };
 
 impl StateActor {
     pub(super) fn platform_said(&mut self, event: PlatformEvent) {
         let observation = match event {
             PlatformEvent::Node { node, truth, why, foreign } => {
+                self.runtime.note_server_changed(&node.zone, now_ms());
                 // A node that fails while its zone comes up is told by the bring-up.
                 let serves = self.state.peek().zone(&node.zone);
                 let serves = serves.is_some_and(|zone| zone.state == ZoneState::Ready);
