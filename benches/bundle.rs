@@ -179,7 +179,7 @@ fn evidence(at: &Path, streams: &Path, c: u64) -> std::io::Result<Parts> {
         source: a,
         mirror: b,
         new_zone: None,
-        rebuild_dedup: false,
+        options: zonedrill::command::DrillOptions::default(),
         external: false,
     };
     let script = library::builtin()

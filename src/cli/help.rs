@@ -9,7 +9,7 @@ use super::words::{Cli, OTHERS};
 use crate::{lang::Lang, region::topology::DEFAULT_NATS_VERSION};
 
 /// A line to type for each command.
-const EXAMPLES: [(&str, &str); 70] = [
+const EXAMPLES: [(&str, &str); 72] = [
     ("attach", "zonedrill attach --observe"),
     ("observe", "zonedrill observe --metrics 127.0.0.1:9555"),
     ("guest", "zonedrill guest --as tom"),
@@ -42,8 +42,10 @@ const EXAMPLES: [(&str, &str); 70] = [
     ("node freeze", "zonedrill node freeze js2-zone-b"),
     ("node thaw", "zonedrill node thaw js2-zone-b"),
     ("node stop", "zonedrill node stop js2-zone-b"),
+    ("node drain", "zonedrill node drain js2-zone-b"),
     ("node start", "zonedrill node start js2-zone-b"),
     ("node stepdown", "zonedrill node stepdown b mirror"),
+    ("upgrade", "zonedrill upgrade 2.15.1"),
     ("nudge", "zonedrill nudge b"),
     ("repair", "zonedrill repair all"),
     ("promote", "zonedrill promote b --rebuild-dedup"),

@@ -10,7 +10,7 @@ use futures::future::join_all;
 
 use super::{StartArgs, alone::Alone, shell, tell};
 use crate::{
-    command::{Command, Drill, DrillRun, Sabotage},
+    command::{Command, Drill, DrillOptions, DrillRun, Sabotage},
     region::status::Verdict,
     room::drills::{self, Ended, sabotage},
 };
@@ -121,7 +121,7 @@ async fn run(alone: &Alone, name: &str, case: &Case) -> eyre::Result<Ended> {
         sabotage: Some(case.kind),
         when: None,
         // Without it a mirror's failover is broken anyway.
-        rebuild_dedup: case.drill == "failover",
+        options: DrillOptions { rebuild_dedup: case.drill == "failover", to_version: None },
         pace: None,
         present: false,
         report: None,

@@ -12,7 +12,9 @@ use serde::Serialize;
 
 use super::{StartArgs, alone::Alone, shell, tell};
 use crate::{
-    command::{Command, Drill, DrillRun, DrillSearch, Extent, units::format_duration},
+    command::{
+        Command, Drill, DrillOptions, DrillRun, DrillSearch, Extent, units::format_duration,
+    },
     drill::{
         condition::Condition,
         search::{BadLinks, Ground, Schedule, shrink::Shrinking},
@@ -241,7 +243,7 @@ impl Searching<'_> {
             scale: 1,
             sabotage: self.what.sabotage,
             when: self.what.when.clone(),
-            rebuild_dedup: false,
+            options: DrillOptions::default(),
             pace: None,
             present: false,
             report: Some(folder.join("bundle")),

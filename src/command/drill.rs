@@ -9,7 +9,7 @@ use crate::region::ZoneName;
 
 use super::{
     DrillMatrix, DrillSearch, ParseError, ScreenSize,
-    matrix::MatrixWords,
+    matrix::{MatrixWords, parse_version},
     search::SearchWords,
     spelling::{flag, parse_path, write_path},
     units::{format_duration, parse_duration},
@@ -83,14 +83,31 @@ pub struct DrillRun {
     pub sabotage: Option<Sabotage>,
     /// It is put in only once this held: what a drill's `until` can say.
     pub when: Option<String>,
-    /// A drill that promotes a zone makes it know the ids it holds.
-    pub rebuild_dedup: bool,
+    pub options: DrillOptions,
     /// Pause between steps, for an audience.
     pub pace: Option<Duration>,
     /// Every step waits for `drill next`.
     pub present: bool,
     /// Where the evidence bundle goes; a folder of its own if none.
     pub report: Option<PathBuf>,
+}
+
+/// What a script leaves to who runs it: it has a placeholder for each.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrillOptions {
+    /// A zone that is promoted is made to know the ids it holds.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rebuild_dedup: bool,
+    /// The version of nats-server that each server is started again as.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_version: Option<String>,
+}
+
+impl fmt::Display for DrillOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(flag(self.rebuild_dedup, " --rebuild-dedup"))?;
+        self.to_version.iter().try_for_each(|version| write!(f, " --to-version {version}"))
+    }
 }
 
 /// Deliberate faults of an experiment. Each must turn the right verdict.
@@ -195,6 +212,9 @@ pub enum DrillWords {
         /// With failover: the promoted zone is made to know the ids it holds
         #[arg(long)]
         rebuild_dedup: bool,
+        /// With rolling: each server is started again as this version of nats-server (2.15.1)
+        #[arg(long, value_name = "VERSION", value_parser = parse_version)]
+        to_version: Option<String>,
         /// Pause between steps, for an audience (2s)
         #[arg(long, value_name = "TIME", value_parser = parse_duration)]
         pace: Option<Duration>,
@@ -250,6 +270,7 @@ impl TryFrom<DrillWords> for Drill {
                 sabotage,
                 when,
                 rebuild_dedup,
+                to_version,
                 pace,
                 present,
                 report,
@@ -273,7 +294,7 @@ impl TryFrom<DrillWords> for Drill {
                     scale,
                     sabotage,
                     when,
-                    rebuild_dedup,
+                    options: DrillOptions { rebuild_dedup, to_version },
                     pace,
                     present,
                     report,
@@ -321,7 +342,7 @@ impl fmt::Display for Drill {
                 if let Some(when) = &run.when {
                     write!(f, " --when {}", shell_words::quote(when))?;
                 }
-                f.write_str(flag(run.rebuild_dedup, " --rebuild-dedup"))?;
+                run.options.fmt(f)?;
                 if let Some(pace) = run.pace {
                     write!(f, " --pace {}", format_duration(pace))?;
                 }

@@ -42,6 +42,7 @@ impl Command {
             | Self::Salvage { .. }
             | Self::Failback { .. }
             | Self::Switchover { .. } => Err("it decides which stream takes messages"),
+            Self::Upgrade { .. } => Err("it decides which program serves"),
             Self::Kick { .. } | Self::Control(Control::Take | Control::Hold) => {
                 Err("only the region's owner does it")
             }

@@ -61,7 +61,7 @@ impl TryFrom<MatrixWords> for DrillMatrix {
 }
 
 /// A server version is numbers with dots.
-fn parse_version(text: &str) -> Result<String, String> {
+pub(super) fn parse_version(text: &str) -> Result<String, String> {
     let fits = text.split('.').count() == 3
         && text.split('.').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
     if fits { Ok(text.to_owned()) } else { Err("a server version is like 2.15.1".into()) }

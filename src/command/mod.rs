@@ -39,7 +39,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::spelling::{is_unruly, readable};
 pub use self::{
-    drill::{Drill, DrillRun, Sabotage},
+    drill::{Drill, DrillOptions, DrillRun, Sabotage},
     impair::Impair,
     inspect::Inspect,
     matrix::DrillMatrix,
@@ -161,6 +161,11 @@ pub enum Command {
         zone: ZoneName,
         /// Also where it holds messages without an id, which go with its stream.
         force: bool,
+    },
+    /// Start servers as another version from now on; those that run stay as they are.
+    Upgrade {
+        /// `2.15.1`; if none, the version stays and is told.
+        version: Option<String>,
     },
     /// Fence the zone that takes messages, and let this one take them.
     Switchover {

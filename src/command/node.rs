@@ -11,6 +11,9 @@ pub enum NodeAct {
     Thaw,
     /// End it in order (SIGTERM).
     Stop,
+    /// Tell it to leave (lame-duck mode, SIGUSR2): it gives up what it leads, sends its clients away one
+    /// by one, and ends.
+    Drain,
     Start,
 }
 
@@ -23,6 +26,7 @@ impl NodeAct {
             Self::Freeze => "freeze",
             Self::Thaw => "thaw",
             Self::Stop => "stop",
+            Self::Drain => "drain",
             Self::Start => "start",
         }
     }
@@ -32,7 +36,7 @@ impl NodeAct {
     pub fn undone_by(self) -> Option<Self> {
         match self {
             Self::Freeze => Some(Self::Thaw),
-            Self::Kill | Self::Stop => Some(Self::Start),
+            Self::Kill | Self::Stop | Self::Drain => Some(Self::Start),
             Self::Thaw | Self::Start => None,
         }
     }

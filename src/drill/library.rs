@@ -61,7 +61,7 @@ pub fn is_ours(begin: &Begin) -> bool {
         mirror: begin.mirror.clone(),
         leader: begin.leader.clone(),
         new_zone: begin.new_zone.clone(),
-        rebuild_dedup: begin.rebuild_dedup,
+        options: begin.options.clone(),
         external: begin.is_external(),
     };
     let ran = Script::recorded(&begin.script, &begin.drill);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::told::Told;
 use crate::{
-    command::Sabotage,
+    command::{DrillOptions, Sabotage},
     region::{
         NodeName, PlatformKind, Status, UnixMs, ZoneName,
         observation::ServerFacts,
@@ -231,9 +231,8 @@ pub struct Begin {
     /// What had to hold once before it was put in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<String>,
-    /// A zone that is promoted is made to know the ids it holds.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub rebuild_dedup: bool,
+    #[serde(flatten)]
+    pub options: DrillOptions,
     /// The ledger's run id.
     pub run: String,
     /// What an earlier drill damaged on purpose in the same data: `lose in 1-cut`.

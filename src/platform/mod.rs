@@ -13,13 +13,17 @@ pub mod local;
 pub mod marks;
 pub mod person;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
 use self::identity::Identity;
 
+use crate::command::NodeAct;
 use crate::region::{
     NodeName, PlatformKind, ZoneName, ZonePlan,
     condition::{Feature, LinkCondition, measured::LinkCount},
@@ -186,6 +190,10 @@ pub struct LinkStats {
     pub count: LinkCount,
 }
 
+/// How long a node has to leave: a second of grace, and a second for each client at most, of which each
+/// has about ten (`config/nats-server.conf`).
+const LEAVES: Duration = Duration::from_secs(40);
+
 /// How a bring-up tells how far it is: a step's title and a running detail.
 pub type Progress<'a> = &'a (dyn Fn(&str) + Send + Sync);
 
@@ -221,16 +229,14 @@ pub trait Platform: Send + Sync {
     /// Ends the zone's nodes and link; `purge` removes its data and configuration too.
     async fn remove_zone(&self, zone: &ZoneName, purge: bool) -> Result<(), PlatformError>;
 
-    /// Starts a stopped or dead node with its data.
-    async fn start_node(&self, node: &NodeName) -> Result<(), PlatformError>;
-    /// Ends a node in order; returns when it has ended (or was killed after a grace time).
-    async fn stop_node(&self, node: &NodeName) -> Result<(), PlatformError>;
-    /// Ends a node without warning.
-    async fn kill_node(&self, node: &NodeName) -> Result<(), PlatformError>;
-    /// Suspends a node.
-    async fn freeze_node(&self, node: &NodeName) -> Result<(), PlatformError>;
-    /// Resumes a node.
-    async fn thaw_node(&self, node: &NodeName) -> Result<(), PlatformError>;
+    /// Finds or fetches that version of the server, `2.15.1`: nodes are started as it from now on. Those
+    /// that run stay as they are.
+    async fn use_version(&self, version: &str, progress: Progress<'_>)
+    -> Result<(), PlatformError>;
+
+    /// Does it to the node. Returns when a node that is started, with its data, answers; when one that is
+    /// to end has ended (or was killed after a grace time); when one is suspended, or goes on.
+    async fn act(&self, act: NodeAct, node: &NodeName) -> Result<(), PlatformError>;
 
     /// The kinds of cut it can make, the usual one first.
     fn cut_kinds(&self) -> &'static [CutKind];

@@ -185,7 +185,7 @@ pub async fn run(
             scale: asked.scale,
             sabotage: asked.sabotage,
             when: asked.when.clone(),
-            rebuild_dedup: asked.rebuild_dedup,
+            options: asked.options.clone(),
             pace: asked.pace,
             present: asked.present,
             queue,

@@ -55,6 +55,7 @@ mod settle;
 pub mod state_actor;
 mod switchover;
 pub mod task;
+pub mod upgrade;
 pub mod verify;
 pub mod work;
 mod zone_role;

@@ -21,19 +21,13 @@ use crate::{
 pub async fn act(cx: CommandCtx, act: NodeAct, node: NodeName) -> Result {
     cx.runtime.check_node(&node)?;
     cx.runtime.pace.send_replace(BUSY_PACE);
-    let platform = &cx.runtime.platform;
-    match act {
-        NodeAct::Kill => platform.kill_node(&node).await?,
-        NodeAct::Freeze => platform.freeze_node(&node).await?,
-        NodeAct::Thaw => platform.thaw_node(&node).await?,
-        NodeAct::Stop => platform.stop_node(&node).await?,
-        NodeAct::Start => platform.start_node(&node).await?,
-    }
+    cx.runtime.platform.act(act, &node).await?;
     Ok(Completion::done(match act {
         NodeAct::Kill => format!("{node} was killed; {}", Remedy::StartNode(node.clone()).told()),
         NodeAct::Freeze => format!("{node} is frozen; {}", Remedy::ThawNode(node.clone()).told()),
         NodeAct::Thaw => format!("{node} goes on"),
         NodeAct::Stop => format!("{node} has stopped; {}", Remedy::StartNode(node.clone()).told()),
+        NodeAct::Drain => format!("{node} has left; {}", Remedy::StartNode(node.clone()).told()),
         NodeAct::Start => {
             format!("{node} runs again{}", configuration::still_differs(&cx, &node.zone))
         }

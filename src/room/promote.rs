@@ -13,6 +13,7 @@ use super::{
     zone_role,
 };
 use crate::{
+    command::NodeAct,
     ledger::record::Record,
     nats::{
         audit::{self, Numbers},
@@ -248,8 +249,8 @@ async fn rebuild(
         }
     };
     cx.progress(format!("restarts {node}"));
-    cx.runtime.platform.stop_node(&node).await?;
-    cx.runtime.platform.start_node(&node).await.map_err(|error| {
+    cx.runtime.platform.act(NodeAct::Stop, &node).await?;
+    cx.runtime.platform.act(NodeAct::Start, &node).await.map_err(|error| {
         Failure::Broken(format!("{error}; {}", Remedy::StartNode(node.clone()).told()))
     })?;
     loop {

@@ -289,6 +289,30 @@ impl Runtime {
         locked(&self.settings).mirror = Some(kind);
     }
 
+    /// What servers are started as, in words.
+    pub fn server(&self) -> String {
+        let settings = locked(&self.settings);
+        match &settings.nats_server {
+            Some(program) => {
+                format!("{}, the program named with `--nats-server`", program.display())
+            }
+            None => format!("nats-server {}", settings.nats_version),
+        }
+    }
+
+    /// Servers are started as that version from now on, also by the next room.
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    pub fn keep_version(&self, version: &str) -> Result<(), Failure> {
+        {
+            let mut settings = locked(&self.settings);
+            settings.nats_version = version.into();
+            settings.nats_server = None;
+        }
+        self.keep_plans()
+    }
+
     /// A zone at work.
     ///
     /// # Errors

@@ -262,7 +262,9 @@ impl StateActor {
                 EventKind::NodeChanged { node, to: NodeState::JsOff, .. } => {
                     nodes::explain_js_off(&self.runtime, node.clone());
                 }
-                EventKind::NodeChanged { node, to: NodeState::Leaving, .. } => {
+                EventKind::NodeChanged { node, to: NodeState::Leaving, .. }
+                    if !self.is_draining(node) =>
+                {
                     self.meddled(nodes::leaving(node));
                 }
                 _ => {}

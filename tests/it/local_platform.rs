@@ -13,6 +13,7 @@ use futures::StreamExt;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedReceiver;
 use zonedrill::{
+    command::NodeAct,
     nats::connect::Login,
     platform::{
         Common, Platform, PlatformError, PlatformEvent,
@@ -268,30 +269,32 @@ async fn nodes_can_be_killed_frozen_stopped_and_started() {
     kill(pid, "-KILL");
     let told = next_event(&mut events, &victim, ProcessState::Dead).await;
     assert!(told.contains("not by a command (killed by signal 9)"), "{told}");
-    let refused = platform.freeze_node(&victim).await.unwrap_err();
+    let refused = platform.act(NodeAct::Freeze, &victim).await.unwrap_err();
     assert!(refused.to_string().contains("node start js2-zone-b"), "{refused}");
-    platform.start_node(&victim).await.unwrap();
+    platform.act(NodeAct::Start, &victim).await.unwrap();
     assert_eq!(region.state(&victim).await, ProcessState::Running);
-    assert!(platform.start_node(&victim).await.is_err());
+    assert!(platform.act(NodeAct::Start, &victim).await.is_err());
 
-    platform.kill_node(&victim).await.unwrap();
+    platform.act(NodeAct::Kill, &victim).await.unwrap();
     assert_eq!(region.state(&victim).await, ProcessState::Dead);
-    platform.start_node(&victim).await.unwrap();
+    platform.act(NodeAct::Start, &victim).await.unwrap();
 
-    platform.freeze_node(&victim).await.unwrap();
+    platform.act(NodeAct::Freeze, &victim).await.unwrap();
     assert_eq!(region.state(&victim).await, ProcessState::Frozen);
-    assert!(platform.freeze_node(&victim).await.is_err());
-    assert!(platform.start_node(&victim).await.unwrap_err().to_string().contains("node thaw"));
-    platform.thaw_node(&victim).await.unwrap();
+    assert!(platform.act(NodeAct::Freeze, &victim).await.is_err());
+    assert!(
+        platform.act(NodeAct::Start, &victim).await.unwrap_err().to_string().contains("node thaw")
+    );
+    platform.act(NodeAct::Thaw, &victim).await.unwrap();
     assert_eq!(region.state(&victim).await, ProcessState::Running);
-    assert!(platform.thaw_node(&victim).await.is_err());
+    assert!(platform.act(NodeAct::Thaw, &victim).await.is_err());
 
     // A frozen node can be stopped in order.
-    platform.freeze_node(&victim).await.unwrap();
-    platform.stop_node(&victim).await.unwrap();
+    platform.act(NodeAct::Freeze, &victim).await.unwrap();
+    platform.act(NodeAct::Stop, &victim).await.unwrap();
     assert_eq!(next_event(&mut events, &victim, ProcessState::Stopped).await, "stopped");
-    assert!(platform.stop_node(&victim).await.is_err());
-    platform.start_node(&victim).await.unwrap();
+    assert!(platform.act(NodeAct::Stop, &victim).await.is_err());
+    platform.act(NodeAct::Start, &victim).await.unwrap();
 
     if cfg!(target_os = "linux") {
         let truth = platform.truth().await;
@@ -307,7 +310,7 @@ async fn nodes_can_be_killed_frozen_stopped_and_started() {
         })
         .await;
     }
-    let unknown = platform.kill_node(&node("js1-zone-z")).await.unwrap_err();
+    let unknown = platform.act(NodeAct::Kill, &node("js1-zone-z")).await.unwrap_err();
     assert!(matches!(unknown, PlatformError::NoZone(_)), "{unknown}");
 
     platform.remove_zone(&name("b"), false).await.unwrap();

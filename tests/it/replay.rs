@@ -26,7 +26,7 @@ fn made(folder: &Path) -> PathBuf {
         mirror: "b".parse().unwrap(),
         leader: None,
         new_zone: None,
-        rebuild_dedup: false,
+        options: zonedrill::command::DrillOptions::default(),
         external: false,
     };
     let script = script.fill(&filling).unwrap();

@@ -41,14 +41,35 @@ fn servers_are_restarted_under_load_and_whatever_is_not_so_is_not_proved() {
         let ran = calmly(|| {
             let _ = fs::remove_dir_all(region.home.path().join("proof"));
             let proof = region.home.path().join("proof");
-            region.run(&["drill", "run", "rolling", "--report", proof.to_str().unwrap()])
+            let (proof, to) = (proof.to_str().unwrap(), other_version(&region));
+            let mut given = vec!["drill", "run", "rolling", "--report", proof];
+            // The way back, too, where it is tried again.
+            given.extend((copy == "mirror").then_some(["--to-version", to]).into_iter().flatten());
+            region.run(&given)
         });
         let out = ran.expect_code(0).out;
         assert!(out.contains("messages were acknowledged meanwhile"), "{out}");
         if copy == "mirror" {
             nothing_less_is_proved(&region);
+            version_stays(&region);
         }
     }
+}
+
+/// The one of two versions that a region's servers are not.
+fn other_version(region: &Region) -> &'static str {
+    if region.status()["server_version"] == "2.15.1" { "2.15.0" } else { "2.15.1" }
+}
+
+/// The region comes up again as what it was made by then.
+fn version_stays(region: &Region) {
+    let version = region.status()["server_version"].clone();
+    assert_ne!(version.as_str().unwrap(), other_version(region));
+    let told = region.ok("upgrade");
+    assert!(told.contains(&format!("nats-server {}", version.as_str().unwrap())), "{told}");
+    // The first way back goes over versions without durable copies.
+    let refused = region.run(&["upgrade", "2.14.6"]).expect_code(3);
+    assert!(refused.err.contains("nothing was changed"), "{}", refused.err);
 }
 
 fn nothing_less_is_proved(region: &Region) {
@@ -74,7 +95,28 @@ fn nothing_less_is_proved(region: &Region) {
         _ => None,
     });
     let first = first.unwrap();
-    let cases: [(&str, Change<'_>); 7] = [
+    let Some(Entry::Begin(begin)) = whole.first() else { panic!("{:?}", whole.first()) };
+    let to = begin.options.to_version.clone().unwrap();
+    let cases: [(&str, Change<'_>); 9] = [
+        (
+            "js2-zone-a is nats-server 2.14.6 at the end, and was to be",
+            Box::new(|entries| {
+                ids(entries, &|entries, last| {
+                    let Entry::Servers { nodes, .. } = &mut entries[last] else { return };
+                    let other = nodes.iter_mut().filter(|node| node.node == "js2-zone-a");
+                    other.for_each(|node| node.version = "2.14.6".into());
+                });
+            }),
+        ),
+        (
+            "nothing was upgraded",
+            Box::new(|entries| {
+                for entry in entries {
+                    let Entry::Servers { nodes, .. } = entry else { continue };
+                    nodes.iter_mut().for_each(|node| node.version.clone_from(&to));
+                }
+            }),
+        ),
         (
             "js2-zone-b is the server that it was",
             Box::new(|entries| {

@@ -82,7 +82,7 @@ impl Intended {
             mirror: zone.clone(),
             leader: None,
             new_zone: None,
-            rebuild_dedup: false,
+            options: asked.options.clone(),
             external: true,
         };
         let not_done = scripts.iter().find_map(|script| {

@@ -7,8 +7,8 @@ use super::*;
 use crate::command::{impair, search};
 use crate::{
     command::{
-        Control, CutKind, Drill, DrillMatrix, DrillRun, Group, MirrorKind, Point, Produce, Rate,
-        Sabotage, Size, wind::Speed,
+        Control, CutKind, Drill, DrillMatrix, DrillOptions, DrillRun, Group, MirrorKind, Point,
+        Produce, Rate, Sabotage, Size, wind::Speed,
     },
     ledger::message::{LARGEST_SIZE, SMALLEST_SIZE},
     region::{NodeName, ZoneName},
@@ -68,6 +68,10 @@ fn produce() -> impl Strategy<Value = Produce> {
     ]
 }
 
+fn version() -> impl Strategy<Value = String> {
+    "[1-9][0-9]?\\.[0-9]{1,2}\\.[0-9]{1,2}"
+}
+
 fn drill() -> impl Strategy<Value = Drill> {
     let names = || proptest::collection::vec("[a-z][a-z0-9-]{0,8}", 1..4);
     let kind = proptest::option::of(proptest::sample::select(Sabotage::ALL.to_vec()));
@@ -75,11 +79,11 @@ fn drill() -> impl Strategy<Value = Drill> {
     let pace = proptest::option::of(duration());
     let zone = proptest::option::of(zone());
     let when = proptest::option::of("[a-z.]{1,9} >= [0-9]{1,3}( and [a-z]{1,4} == '[a-z]{1,4}')?");
-    let kind = (kind, any::<bool>(), when);
+    let kind = (kind, any::<bool>(), proptest::option::of(version()), when);
     let run = (names(), zone, 1..=LARGEST_SCALE, kind, pace, any::<bool>(), folder);
     prop_oneof![
         run.prop_map(|(mut names, zone, scale, kind, pace, present, folder)| {
-            let (sabotage, rebuild_dedup, when) = kind;
+            let (sabotage, rebuild_dedup, to_version, when) = kind;
             let when = when.filter(|_| sabotage.is_some());
             if sabotage.is_some() {
                 names = vec!["cut".into()];
@@ -91,7 +95,7 @@ fn drill() -> impl Strategy<Value = Drill> {
                 scale,
                 sabotage,
                 when,
-                rebuild_dedup,
+                options: DrillOptions { rebuild_dedup, to_version },
                 pace,
                 present,
                 report,
@@ -103,7 +107,7 @@ fn drill() -> impl Strategy<Value = Drill> {
         Just(Drill::Stop),
         Just(Drill::Next),
         (
-            proptest::collection::vec("2\\.[0-9]{1,2}\\.[0-9]{1,2}", 1..3),
+            proptest::collection::vec(version(), 1..3),
             proptest::sample::subsequence(vec![MirrorKind::Classic, MirrorKind::Durable], 1..=2),
             proptest::collection::vec((1_u64..120).prop_map(Duration::from_secs), 1..3),
             proptest::collection::vec("[a-z][a-z0-9-]{0,8}", 0..3),
@@ -117,13 +121,8 @@ fn drill() -> impl Strategy<Value = Drill> {
 }
 
 fn command() -> impl Strategy<Value = Command> {
-    let act = prop_oneof![
-        Just(NodeAct::Kill),
-        Just(NodeAct::Freeze),
-        Just(NodeAct::Thaw),
-        Just(NodeAct::Stop),
-        Just(NodeAct::Start)
-    ];
+    use NodeAct::{Drain, Freeze, Kill, Start, Stop, Thaw};
+    let act = proptest::sample::select(vec![Kill, Freeze, Thaw, Stop, Drain, Start]);
     let group = prop_oneof![
         Just(Group::Stream),
         Just(Group::Mirror),
@@ -161,6 +160,7 @@ fn command() -> impl Strategy<Value = Command> {
         (act, node()).prop_map(|(act, node)| Command::Node { act, node }),
         (zone(), group).prop_map(|(zone, group)| Command::Stepdown { zone, group }),
         zone().prop_map(|zone| Command::Nudge { zone }),
+        proptest::option::of(version()).prop_map(|version| Command::Upgrade { version }),
         (zone(), any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
             |(zone, rebuild_dedup, force, follow)| {
                 Command::Promote { zone, rebuild_dedup, force, follow }

@@ -9,6 +9,7 @@ use crate::{
         CastFormat, Control, CutKind, Group, Inspect, Point, Rate, ScreenSize, Wind,
         drill::DrillWords,
         impair::ImpairWords,
+        matrix::parse_version,
         produce::ProduceWords,
         spelling::parse_path,
         units::{UnitError, parse_duration},
@@ -77,6 +78,12 @@ pub enum Verb {
     /// Kill, freeze, thaw, stop or start a node; make a leader step down
     #[command(subcommand)]
     Node(NodeWords),
+    /// Start servers as another version of nats-server from now on; those that run stay as they are
+    Upgrade {
+        /// The version, 2.15.1; without one, the version is told
+        #[arg(value_parser = parse_version)]
+        version: Option<String>,
+    },
     /// Hurry a waiting mirror: its leader steps down
     Nudge {
         /// The mirror zone
@@ -244,6 +251,11 @@ pub enum NodeWords {
     },
     /// End a node in order (SIGTERM)
     Stop {
+        /// Like js2-zone-b
+        node: NodeName,
+    },
+    /// Let a node leave in order, as before an upgrade (lame-duck mode, SIGUSR2); returns when it has ended
+    Drain {
         /// Like js2-zone-b
         node: NodeName,
     },

@@ -90,9 +90,12 @@ pub enum Reason {
     NodeCameBack { line: String, node: NodeName, after_ms: u64 },
     NodeDown { line: String, node: NodeName, looks: usize, ms: u64 },
     NotRestarted { node: NodeName },
+    OtherVersion { node: NodeName, version: String, wanted: String },
+    NotUpgraded { zone: ZoneName, version: String },
     TwoAway { nodes: [NodeName; 2] },
     NothingMeanwhile { phase: String },
     Restarted { zone: ZoneName, servers: usize },
+    Upgraded { zone: ZoneName, servers: usize, from: Vec<String>, to: String },
     TakenMeanwhile { acked: u64, gap_ms: u64 },
 
     // What is shown, beside what the servers say.

@@ -3,6 +3,8 @@
 //! Observed: each server's own id as it answers at the beginning and at the end; the nodes' states in
 //! every sample of the two phases; the producer's acknowledgements there, as it counts them itself.
 
+use std::collections::BTreeSet;
+
 use super::{
     Case, Check, Finding,
     reason::{Reason, When},
@@ -55,24 +57,38 @@ fn zone_restarted(case: &Case<'_>, phase: &str, zone: &ZoneName) -> Result<Reaso
     let (Some(first), Some(last)) = (looks.first(), looks.last()) else {
         return Err(Reason::ServersUnknown { zone: zone.clone() });
     };
+    let wanted = case.begin.options.to_version.as_ref();
+    let mut versions = BTreeSet::new();
     for node in zone.nodes() {
-        let id = |look: &[ServerFacts]| {
+        let of = |look: &[ServerFacts]| {
             let facts = look.iter().find(|fact| fact.node == node.to_string())?;
-            Some(facts.server_id.clone()).filter(|id| !id.is_empty())
+            Some(facts.clone()).filter(|facts| !facts.server_id.is_empty())
         };
-        let (Some(before), Some(after)) = (id(first), id(last)) else {
+        let (Some(before), Some(after)) = (of(first), of(last)) else {
             return Err(Reason::ServersUnknown { zone: zone.clone() });
         };
-        if before == after {
+        if before.server_id == after.server_id {
             return Err(Reason::NotRestarted { node });
         }
+        if let Some(wanted) = wanted.filter(|wanted| after.version != **wanted) {
+            let (version, wanted) = (after.version, wanted.clone());
+            return Err(Reason::OtherVersion { node, version, wanted });
+        }
+        versions.insert(before.version);
     }
     let samples = case.run.between(phase.from, to);
     one_at_a_time(samples.iter().map(|sample| {
         let zones = sample.status.zones.iter();
         zones.flat_map(|zone| &zone.nodes).map(|node| (&node.name, node.state))
     }))?;
-    Ok(Reason::Restarted { zone: zone.clone(), servers: zone.nodes().count() })
+    let (zone, servers) = (zone.clone(), zone.nodes().count());
+    Ok(match wanted.cloned() {
+        Some(version) if versions.iter().all(|before| *before == version) => {
+            return Err(Reason::NotUpgraded { zone, version });
+        }
+        Some(to) => Reason::Upgraded { zone, servers, from: versions.into_iter().collect(), to },
+        None => Reason::Restarted { zone, servers },
+    })
 }
 
 /// No two servers of the region were away at once.

@@ -38,7 +38,7 @@ fn judge(case: &Case<'_>) -> Result<Vec<Finding>, Reason> {
             of: held,
             ids: told.stored_twice.ids,
             copy: case.begin.copy_kind,
-            rebuilt: case.begin.rebuild_dedup,
+            rebuilt: case.begin.options.rebuild_dedup,
         };
         let finding = Finding::broken(CHECK.id, reason)
             .with("retries of messages that it held", held)

@@ -130,6 +130,12 @@ impl Reason {
             Self::NotRestarted { node } => write!(f, "{node} is the server that it was at the beginning: it was not started again"),
             Self::TwoAway { nodes: [one, other] } => write!(f, "{one} and {other} were away at once"),
             Self::NothingMeanwhile { phase } => write!(f, "in the phase `{phase}` nothing was produced throughout: there was no load"),
+            Self::OtherVersion { node, version, wanted } => write!(f, "{node} is nats-server {version} at the end, and was to be {wanted}"),
+            Self::NotUpgraded { zone, version } => write!(f, "every server of zone {zone} was nats-server {version} at the beginning: nothing was upgraded"),
+            Self::Upgraded { zone, servers, from, to } => {
+                let from = from.join(" and ");
+                write!(f, "each of the {servers} servers of zone {zone} was stopped and started again, nats-server {to} instead of {from}, never two servers of the region at once")
+            }
             Self::Restarted { zone, servers } => write!(f, "each of the {servers} servers of zone {zone} was stopped and started again, never two servers of the region at once"),
             Self::TakenMeanwhile { acked, gap_ms } => write!(f, "{acked} messages were acknowledged meanwhile, and for {} at most none was", seconds(*gap_ms)),
             Self::NodeDown { line, node, looks, ms } => write!(f, "after `{line}` {node} was away for {} (checked {looks} times)", seconds(*ms)),

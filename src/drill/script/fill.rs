@@ -38,9 +38,9 @@ pub(super) fn substitute(
     Ok(filled)
 }
 
-const PLACEHOLDERS: [&str; 11] = [
-    "source", "mirror", "leader", "new", "severed", "rebuild", "from", "to", "count", "rate",
-    "interval",
+const PLACEHOLDERS: [&str; 12] = [
+    "source", "mirror", "leader", "new", "severed", "rebuild", "version", "from", "to", "count",
+    "rate", "interval",
 ];
 
 fn is_placeholder(word: &str) -> bool {
@@ -50,7 +50,7 @@ fn is_placeholder(word: &str) -> bool {
 fn placeholder(word: &str, filling: &Filling) -> Result<String, String> {
     let unknown = || {
         format!(
-            "`{{{word}}}` is not a placeholder: there are {{source}}, {{mirror}}, {{leader}}, {{new}}, {{severed}}, {{rebuild}}, {{from 1}}, {{to 100}}, {{count 50}}, {{rate 10 500}} and {{interval 100 4s}}"
+            "`{{{word}}}` is not a placeholder: there are {{source}}, {{mirror}}, {{leader}}, {{new}}, {{severed}}, {{rebuild}}, {{version}}, {{from 1}}, {{to 100}}, {{count 50}}, {{rate 10 500}} and {{interval 100 4s}}"
         )
     };
     let number = |text: &str| text.parse::<u64>().ok().filter(|n| *n > 0 && *n <= HIGHEST_NUMBER);
@@ -69,8 +69,9 @@ fn placeholder(word: &str, filling: &Filling) -> Result<String, String> {
             .map(ToString::to_string)
             .ok_or_else(|| format!("no server leads the stream of zone {}", filling.mirror)),
         ["severed"] => Ok(severed(filling)),
-        ["rebuild"] if filling.rebuild_dedup => Ok("--rebuild-dedup".into()),
+        ["rebuild"] if filling.options.rebuild_dedup => Ok("--rebuild-dedup".into()),
         ["rebuild"] => Ok(String::new()),
+        ["version"] => Ok(filling.options.to_version.clone().unwrap_or_default()),
         ["new"] => filling
             .new_zone
             .as_ref()

@@ -21,7 +21,7 @@ use self::{
 };
 use super::{checks::Check, conclusions, condition::Condition};
 use crate::{
-    command::{Command, Sabotage},
+    command::{Command, DrillOptions, Sabotage},
     region::{NodeName, ZoneName, status::DrillStep},
 };
 
@@ -109,8 +109,7 @@ pub struct Filling {
     /// The server that leads the mirror's stream when the drill begins; `None` where none does.
     pub leader: Option<NodeName>,
     pub new_zone: Option<ZoneName>,
-    /// A zone that is promoted is made to know the ids it holds.
-    pub rebuild_dedup: bool,
+    pub options: DrillOptions,
     /// Somebody else runs the zones, whose servers are not seen.
     pub external: bool,
 }
@@ -127,7 +126,7 @@ impl Filling {
             mirror,
             leader,
             new_zone,
-            rebuild_dedup: false,
+            options: DrillOptions::default(),
             external: false,
         })
     }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    command::Command,
+    command::{Command, DrillOptions},
     drill::{conclusions, library},
 };
 
@@ -28,7 +28,7 @@ fn filling(scale: u64) -> Filling {
         mirror: zone("b"),
         leader: Some("js1-zone-b".parse().unwrap()),
         new_zone: Some(zone("c")),
-        rebuild_dedup: false,
+        options: DrillOptions::default(),
         external: false,
     }
 }

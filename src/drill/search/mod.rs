@@ -225,7 +225,7 @@ mod tests {
                 mirror: ground.mirror.clone(),
                 leader: None,
                 new_zone: None,
-                rebuild_dedup: false,
+                options: crate::command::DrillOptions::default(),
                 external: false,
             };
             let filled = script.fill(&filling).unwrap();

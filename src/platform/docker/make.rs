@@ -21,12 +21,13 @@ use super::{
     DockerPlatform, Ready, containers,
     engine::{code, failed, patient, refuse},
     files::{CLIENT_PORT, LEAF_PORT},
-    image::Image,
+    image::{self, Image},
+    locked,
     names::{NODE_LABEL, PORT_LABEL, ROLE_LABEL, USER_LABEL, VERSION_LABEL, ZONE_LABEL, lan},
     watch::Plug,
 };
 use crate::{
-    platform::PlatformError,
+    platform::{PlatformError, Progress},
     region::{ZonePlan, topology::NodePlan},
 };
 
@@ -36,6 +37,42 @@ pub(super) const CONFIG: &str = "etc/nats/nats-server.conf";
 const MEMORY: i64 = 2 << 30;
 
 impl DockerPlatform {
+    /// What the image is made from.
+    pub(super) fn image_source(&self) -> image::Source {
+        locked(&self.source).clone()
+    }
+
+    /// Finds or builds the image of that version: containers are made from it from now on.
+    pub(super) async fn use_image(
+        &self,
+        version: &str,
+        progress: Progress<'_>,
+    ) -> Result<(), PlatformError> {
+        let ready = self.ready()?;
+        let before = self.image_source();
+        let source = image::Source { nats_version: version.into(), nats_server: None, ..before };
+        let image = image::ready(&ready.engine, &source, progress).await?;
+        *ready.image.lock().await = Some(image);
+        *locked(&self.source) = source;
+        Ok(())
+    }
+
+    pub(super) async fn image(
+        &self,
+        ready: &Ready,
+        progress: Progress<'_>,
+    ) -> Result<Image, PlatformError> {
+        let mut known = ready.image.lock().await;
+        if let Some(image) = &*known {
+            // Somebody may have removed it since.
+            let there = ready.engine.docker.inspect_image(&image.name).await;
+            if !matches!(&there, Err(error) if code(error) == Some(404)) {
+                return Ok(image.clone());
+            }
+        }
+        Ok(known.insert(image::ready(&ready.engine, &self.image_source(), progress).await?).clone())
+    }
+
     /// Makes and starts the containers of these nodes of a zone, with the networks and volumes they
     /// need, unless those are there.
     ///

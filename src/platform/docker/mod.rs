@@ -63,13 +63,14 @@ use self::{
     image::Image,
     impair::Laid,
     names::Names,
-    watch::{Asked, Plug, Watch},
+    watch::{Plug, Watch},
     zones::{free_ports, private_folder},
 };
 use super::{
     Common, LinkStats, Platform, PlatformError, PlatformEvent, Progress, check_condition,
     choose_cut,
 };
+use crate::command::NodeAct;
 use crate::region::{
     NodeName, PlatformKind, ZoneName, ZonePlan,
     condition::{Feature, LinkCondition},
@@ -101,6 +102,8 @@ pub struct DockerPlatform {
     options: DockerOptions,
     names: Names,
     servers: PathBuf,
+    /// What the image is made from.
+    source: Mutex<image::Source>,
     out: mpsc::UnboundedSender<PlatformEvent>,
     events: Mutex<Option<mpsc::UnboundedReceiver<PlatformEvent>>>,
     ready: Mutex<Option<Arc<Ready>>>,
@@ -148,6 +151,11 @@ impl DockerPlatform {
         Self {
             names: Names::new(&options.common.region, options.common.identity.clone()),
             servers: options.common.home.join("servers"),
+            source: Mutex::new(image::Source {
+                nats_version: options.nats_version.clone(),
+                nats_server: options.nats_server.clone(),
+                cache: options.cache.clone(),
+            }),
             options,
             out,
             events: Mutex::new(Some(events)),
@@ -275,24 +283,19 @@ impl Platform for DockerPlatform {
         Ok(())
     }
 
-    async fn start_node(&self, node: &NodeName) -> Result<(), PlatformError> {
-        self.start_one(node).await
+    async fn use_version(
+        &self,
+        version: &str,
+        progress: Progress<'_>,
+    ) -> Result<(), PlatformError> {
+        self.use_image(version, progress).await
     }
 
-    async fn stop_node(&self, node: &NodeName) -> Result<(), PlatformError> {
-        self.ask(node, Asked::Stop).await
-    }
-
-    async fn kill_node(&self, node: &NodeName) -> Result<(), PlatformError> {
-        self.ask(node, Asked::Kill).await
-    }
-
-    async fn freeze_node(&self, node: &NodeName) -> Result<(), PlatformError> {
-        self.ask(node, Asked::Freeze).await
-    }
-
-    async fn thaw_node(&self, node: &NodeName) -> Result<(), PlatformError> {
-        self.ask(node, Asked::Thaw).await
+    async fn act(&self, act: NodeAct, node: &NodeName) -> Result<(), PlatformError> {
+        match act {
+            NodeAct::Start => self.start_one(node).await,
+            _ => self.ask(node, act).await,
+        }
     }
 
     fn carries(&self) -> &'static str {

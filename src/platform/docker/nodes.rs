@@ -4,16 +4,19 @@ use std::sync::Arc;
 
 use bollard::{
     Docker,
-    query_parameters::{KillContainerOptions, StartContainerOptions, StopContainerOptionsBuilder},
+    query_parameters::{
+        KillContainerOptions, KillContainerOptionsBuilder, RemoveContainerOptions,
+        StartContainerOptions, StopContainerOptionsBuilder,
+    },
 };
 
 use super::{
     DockerPlatform, Ready, Zone,
-    containers::{self, GRACE_S},
-    engine::patient,
-    watch::Asked,
+    containers::{self, Found, GRACE_S},
+    engine::{failed, patient},
 };
 use crate::{
+    command::NodeAct,
     platform::PlatformError,
     region::{NodeName, observation::ProcessState, remedy::Remedy, topology::NodePlan},
 };
@@ -31,35 +34,46 @@ impl DockerPlatform {
         &self,
         ready: &Ready,
         node: &NodeName,
-        asked: Asked,
+        asked: NodeAct,
     ) -> Result<(), PlatformError> {
         use ProcessState::{Dead, Frozen, Running, Stopped};
         let thaw = Remedy::ThawNode(node.clone());
         let why = match (ready.watch.look(node).await?.state, asked) {
-            (Running, Asked::Thaw) => "is not frozen".to_owned(),
-            (Frozen, Asked::Freeze) => format!("is frozen already: {}", thaw.told()),
-            (Stopped | Dead, Asked::Stop | Asked::Kill | Asked::Freeze | Asked::Thaw) => {
+            (Running, NodeAct::Thaw) => "is not frozen".to_owned(),
+            (Frozen, NodeAct::Freeze) => format!("is frozen already: {}", thaw.told()),
+            (
+                Stopped | Dead,
+                NodeAct::Stop | NodeAct::Drain | NodeAct::Kill | NodeAct::Freeze | NodeAct::Thaw,
+            ) => {
                 format!("is not running: {}", Remedy::StartNode(node.clone()).told())
             }
-            (Running, Asked::Start) => "runs already".to_owned(),
-            (Frozen, Asked::Start) => format!("is frozen: {}", thaw.told()),
+            (Running, NodeAct::Start) => "runs already".to_owned(),
+            (Frozen, NodeAct::Start) => format!("is frozen: {}", thaw.told()),
             _ => return Ok(()),
         };
         Err(PlatformError::NodeState { node: node.clone(), why })
     }
 
-    /// Starts a node's container, or where that is gone, one in its place; returns when its server
-    /// answers.
+    /// Starts a node's container, or where that is gone or of another version, one in its place; returns
+    /// when its server answers.
     pub(super) async fn start_one(&self, node: &NodeName) -> Result<(), PlatformError> {
         let ready = self.ready()?;
         let (zone, plan) = self.node(node)?;
-        self.must(&ready, node, Asked::Start).await?;
+        self.must(&ready, node, NodeAct::Start).await?;
         let docker = &ready.engine.docker;
         let there = containers::list(docker, &self.names, Some(&node.zone)).await?;
-        if there.iter().any(|one| &one.node == node) {
-            self.act(&ready, node, Asked::Start).await?;
+        let there = there.into_iter().find(|one| &one.node == node);
+        let version = self.image(&ready, &|_| {}).await?.version;
+        let of_another = |one: &Found| one.version.as_ref().is_some_and(|its| *its != version);
+        let other = there.as_ref().filter(|one| of_another(one)).map(|one| one.id.clone());
+        if there.is_some() && other.is_none() {
+            self.act(&ready, node, NodeAct::Start).await?;
         } else {
             ready.watch.track([node.clone()].into_iter());
+            if let Some(id) = other {
+                let gone = docker.remove_container(&id, None::<RemoveContainerOptions>).await;
+                gone.map_err(|e| failed(&format!("remove the container of {node}"), &e))?;
+            }
             let made = self.make_anew(&ready, &zone.plan, node).await;
             ready.watch.look(node).await?;
             ready.watch.settled([node].into_iter());
@@ -70,7 +84,7 @@ impl DockerPlatform {
     }
 
     /// Asks a node's container for anything but to start; returns when it is so.
-    pub(super) async fn ask(&self, node: &NodeName, asked: Asked) -> Result<(), PlatformError> {
+    pub(super) async fn ask(&self, node: &NodeName, asked: NodeAct) -> Result<(), PlatformError> {
         let ready = self.ready()?;
         self.node(node)?;
         self.must(&ready, node, asked).await?;
@@ -91,23 +105,32 @@ impl DockerPlatform {
         })
     }
 
-    async fn act(&self, ready: &Ready, node: &NodeName, asked: Asked) -> Result<(), PlatformError> {
+    async fn act(
+        &self,
+        ready: &Ready,
+        node: &NodeName,
+        asked: NodeAct,
+    ) -> Result<(), PlatformError> {
         let docker = &patient(&ready.engine.docker);
         let container = self.container_id(&ready.engine.docker, node).await?;
         let acting = async {
             match asked {
-                Asked::Start => {
+                NodeAct::Start => {
                     docker.start_container(&container, None::<StartContainerOptions>).await
                 }
-                Asked::Stop => {
+                NodeAct::Stop => {
                     let options = StopContainerOptionsBuilder::new().t(GRACE_S).build();
                     docker.stop_container(&container, Some(options)).await
                 }
-                Asked::Kill => {
+                NodeAct::Drain => {
+                    let options = KillContainerOptionsBuilder::new().signal("SIGUSR2").build();
+                    docker.kill_container(&container, Some(options)).await
+                }
+                NodeAct::Kill => {
                     docker.kill_container(&container, None::<KillContainerOptions>).await
                 }
-                Asked::Freeze => docker.pause_container(&container).await,
-                Asked::Thaw => docker.unpause_container(&container).await,
+                NodeAct::Freeze => docker.pause_container(&container).await,
+                NodeAct::Thaw => docker.unpause_container(&container).await,
             }
         };
         ready.watch.act(node, asked, acting).await

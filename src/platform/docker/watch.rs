@@ -30,7 +30,8 @@ use super::{
     names::{Names, lan},
 };
 use crate::{
-    platform::{PlatformError, PlatformEvent},
+    command::NodeAct,
+    platform::{LEAVES, PlatformError, PlatformEvent},
     region::{
         NodeName, ZoneName,
         observation::{ProcessState, ProcessTruth},
@@ -42,18 +43,6 @@ use crate::{
 const FOLLOWS: Duration = Duration::from_secs(12);
 /// How long it may take to say so.
 const HEARTBEAT_ANSWER: Duration = Duration::from_secs(4);
-/// What the room asked of a node; whatever else happens to it is somebody else's doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
-    Start,
-    /// To end in order.
-    Stop,
-    /// To end at once.
-    Kill,
-    Freeze,
-    Thaw,
-}
-
 /// What the room has made of a zone's place on the WAN network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Plug {
@@ -104,7 +93,7 @@ struct Shared {
     servers: PathBuf,
     out: mpsc::UnboundedSender<PlatformEvent>,
     nodes: watch::Sender<BTreeMap<NodeName, Known>>,
-    asked: Mutex<BTreeMap<NodeName, Asked>>,
+    asked: Mutex<BTreeMap<NodeName, NodeAct>>,
     /// Zones that are not [`Plug::On`].
     plugs: Mutex<BTreeMap<ZoneName, Plug>>,
     /// Somebody has removed the WAN network.
@@ -151,7 +140,7 @@ impl Watch {
     /// Tells of these nodes from now on. Their start is the room's doing.
     pub fn track(&self, nodes: impl Iterator<Item = NodeName>) {
         for node in nodes {
-            locked(&self.shared.asked).insert(node.clone(), Asked::Start);
+            locked(&self.shared.asked).insert(node.clone(), NodeAct::Start);
             self.shared.nodes.send_modify(|known| {
                 known.entry(node).or_default();
             });
@@ -161,7 +150,7 @@ impl Watch {
     /// The room ends these nodes: what becomes of them is its doing.
     pub fn ending<'a>(&self, nodes: impl Iterator<Item = &'a NodeName>) {
         for node in nodes {
-            locked(&self.shared.asked).insert(node.clone(), Asked::Stop);
+            locked(&self.shared.asked).insert(node.clone(), NodeAct::Stop);
         }
     }
 
@@ -252,15 +241,16 @@ impl Watch {
     pub async fn act(
         &self,
         node: &NodeName,
-        asked: Asked,
+        asked: NodeAct,
         doing: impl Future<Output = Result<(), Error>>,
     ) -> Result<(), PlatformError> {
         let what = match asked {
-            Asked::Start => "start",
-            Asked::Stop => "stop",
-            Asked::Kill => "kill",
-            Asked::Freeze => "pause",
-            Asked::Thaw => "resume",
+            NodeAct::Start => "start",
+            NodeAct::Stop => "stop",
+            NodeAct::Drain => "drain",
+            NodeAct::Kill => "kill",
+            NodeAct::Freeze => "pause",
+            NodeAct::Thaw => "resume",
         };
         locked(&self.shared.asked).insert(node.clone(), asked);
         let done = self.follow_through(node, asked, doing, what).await;
@@ -271,22 +261,23 @@ impl Watch {
     async fn follow_through(
         &self,
         node: &NodeName,
-        asked: Asked,
+        asked: NodeAct,
         doing: impl Future<Output = Result<(), Error>>,
         what: &str,
     ) -> Result<(), PlatformError> {
         doing.await.map_err(|error| failed(&format!("{what} the container of {node}"), &error))?;
         let as_asked = |truth: ProcessTruth| match asked {
-            Asked::Start | Asked::Thaw => truth.state == ProcessState::Running,
-            Asked::Stop | Asked::Kill => {
+            NodeAct::Start | NodeAct::Thaw => truth.state == ProcessState::Running,
+            NodeAct::Stop | NodeAct::Drain | NodeAct::Kill => {
                 matches!(truth.state, ProcessState::Stopped | ProcessState::Dead)
             }
-            Asked::Freeze => truth.state == ProcessState::Frozen,
+            NodeAct::Freeze => truth.state == ProcessState::Frozen,
         };
         let mut nodes = self.shared.nodes.subscribe();
         let followed = nodes
             .wait_for(|known| known.get(node).and_then(|known| known.truth).is_some_and(as_asked));
-        if tokio::time::timeout(FOLLOWS, followed).await.is_ok() {
+        let patience = if asked == NodeAct::Drain { LEAVES } else { FOLLOWS };
+        if tokio::time::timeout(patience, followed).await.is_ok() {
             return Ok(());
         }
         let truth = self.look(node).await?;
@@ -295,7 +286,7 @@ impl Watch {
         }
         Err(super::engine::refuse(format!(
             "Docker was told to {what} the container of {node}, and has not done it within {} s: `docker inspect {}` may tell why",
-            FOLLOWS.as_secs(),
+            patience.as_secs(),
             self.shared.names.container(node)
         )))
     }
@@ -357,7 +348,7 @@ impl Shared {
         )
     }
 
-    fn asked(&self, node: &NodeName) -> Option<Asked> {
+    fn asked(&self, node: &NodeName) -> Option<NodeAct> {
         locked(&self.asked).get(node).copied()
     }
 

@@ -13,11 +13,11 @@ use futures::future::join_all;
 use tokio::time::{Instant, sleep};
 
 use super::{
-    DockerOptions, DockerPlatform, Ready,
+    DockerPlatform, Ready,
     containers::{self, Data, Found},
-    engine::{Engine, code, failed, patient, refuse},
+    engine::{Engine, failed, patient, refuse},
     files, foreign,
-    image::{self, Image},
+    image::Image,
     locked,
     names::Names,
     watch::Plug,
@@ -38,31 +38,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) const POLL: Duration = Duration::from_millis(20);
 
 impl DockerPlatform {
-    pub(super) fn image_source(&self) -> image::Source {
-        let DockerOptions { nats_version, nats_server, cache, .. } = &self.options;
-        image::Source {
-            nats_version: nats_version.clone(),
-            nats_server: nats_server.clone(),
-            cache: cache.clone(),
-        }
-    }
-
-    pub(super) async fn image(
-        &self,
-        ready: &Ready,
-        progress: Progress<'_>,
-    ) -> Result<Image, PlatformError> {
-        let mut known = ready.image.lock().await;
-        if let Some(image) = &*known {
-            // Somebody may have removed it since.
-            let there = ready.engine.docker.inspect_image(&image.name).await;
-            if !matches!(&there, Err(error) if code(error) == Some(404)) {
-                return Ok(image.clone());
-            }
-        }
-        Ok(known.insert(image::ready(&ready.engine, &self.image_source(), progress).await?).clone())
-    }
-
     /// What runs of this region already: nothing, or it is to be adopted, or it is in the way.
     pub(super) async fn clear_or_adopt(
         &self,

@@ -49,7 +49,7 @@ pub use self::pids::{Leftovers, end_leftovers_in};
 use self::{
     binary::{Binary, Wanted},
     node::Folder,
-    process::{Ask, Supervisor},
+    process::Supervisor,
     wire::Wire,
     zone::Zone,
 };
@@ -57,6 +57,7 @@ use super::{
     Common, LinkStats, Platform, PlatformError, PlatformEvent, Progress, check_condition,
     choose_cut,
 };
+use crate::command::NodeAct;
 use crate::region::{
     NodeName, PlatformKind, ZoneName, ZonePlan,
     condition::{Feature, LinkCondition},
@@ -189,20 +190,27 @@ impl LocalPlatform {
         })
     }
 
-    async fn bring_up(&self, binary: &Binary, zone: &Zone) -> Result<(), PlatformError> {
+    /// Writes a node's configuration, which goes by the server's version.
+    fn configure(
+        &self,
+        binary: &Binary,
+        zone: &Zone,
+        node: &NodePlan,
+    ) -> Result<(), PlatformError> {
         let links = zone.links(&self.options.common.source);
         let wired = zone.namespaces().is_some();
-        for node in &zone.plan.nodes {
-            let folder = self.folder(&node.name);
-            folder.prepare(&zone.plan, node, &binary.version, &links, wired)?;
-        }
+        self.folder(&node.name).prepare(&zone.plan, node, &binary.version, &links, wired)
+    }
+
+    async fn bring_up(&self, binary: &Binary, zone: &Zone) -> Result<(), PlatformError> {
+        zone.plan.nodes.iter().try_for_each(|node| self.configure(binary, zone, node))?;
         let nodes = zone.plan.nodes.iter();
         let started = join_all(nodes.map(|node| self.launch(binary, zone, node))).await;
         started.into_iter().collect()
     }
 
     /// Ends a zone's nodes with `ask` and forgets them; the first thing that went wrong.
-    async fn end_nodes(&self, plan: &ZonePlan, ask: Ask) -> Result<(), PlatformError> {
+    async fn end_nodes(&self, plan: &ZonePlan, ask: NodeAct) -> Result<(), PlatformError> {
         let ended = join_all(plan.nodes.iter().map(|node| self.keeper.ask(&node.name, ask))).await;
         for node in &plan.nodes {
             self.keeper.forget(node.name.clone());
@@ -213,11 +221,6 @@ impl LocalPlatform {
             Err(error) => Err(error),
         };
         ended.into_iter().try_for_each(failed)
-    }
-
-    async fn ask(&self, node: &NodeName, ask: Ask) -> Result<(), PlatformError> {
-        self.zone(&node.zone)?;
-        self.keeper.ask(node, ask).await
     }
 }
 
@@ -276,7 +279,7 @@ impl Platform for LocalPlatform {
         if up.is_err() {
             self.zones().remove(&plan.name);
             // What it failed for is what the user must hear.
-            let _ = self.end_nodes(plan, Ask::Kill).await;
+            let _ = self.end_nodes(plan, NodeAct::Kill).await;
             zone.close().await;
         }
         up
@@ -284,7 +287,7 @@ impl Platform for LocalPlatform {
 
     async fn remove_zone(&self, name: &ZoneName, purge: bool) -> Result<(), PlatformError> {
         let zone = self.zone(name)?;
-        let ended = self.end_nodes(&zone.plan, Ask::Stop).await;
+        let ended = self.end_nodes(&zone.plan, NodeAct::Stop).await;
         zone.close().await;
         self.zones().remove(name);
         if purge {
@@ -295,28 +298,27 @@ impl Platform for LocalPlatform {
         ended
     }
 
-    async fn start_node(&self, node: &NodeName) -> Result<(), PlatformError> {
+    async fn act(&self, act: NodeAct, node: &NodeName) -> Result<(), PlatformError> {
         let zone = self.zone(&node.zone)?;
+        if act != NodeAct::Start {
+            return self.keeper.ask(node, act).await;
+        }
         let plan = zone.plan.nodes.iter().find(|plan| &plan.name == node);
         let plan = plan.ok_or_else(|| PlatformError::NoZone(node.zone.clone()))?;
         let binary = self.binary(&|_| {}).await?;
+        self.configure(&binary, &zone, plan)?;
         self.launch(&binary, &zone, plan).await
     }
 
-    async fn stop_node(&self, node: &NodeName) -> Result<(), PlatformError> {
-        self.ask(node, Ask::Stop).await
-    }
-
-    async fn kill_node(&self, node: &NodeName) -> Result<(), PlatformError> {
-        self.ask(node, Ask::Kill).await
-    }
-
-    async fn freeze_node(&self, node: &NodeName) -> Result<(), PlatformError> {
-        self.ask(node, Ask::Freeze).await
-    }
-
-    async fn thaw_node(&self, node: &NodeName) -> Result<(), PlatformError> {
-        self.ask(node, Ask::Thaw).await
+    async fn use_version(
+        &self,
+        version: &str,
+        progress: Progress<'_>,
+    ) -> Result<(), PlatformError> {
+        let wanted = Wanted { version, explicit: None, cache: &self.options.cache };
+        let found = binary::find(wanted, progress).await?;
+        *self.binary.lock().await = Some(found);
+        Ok(())
     }
 
     fn adopted(&self) -> Vec<String> {

@@ -5,6 +5,7 @@
 //! only one who reaps, it never signals a process id that has passed to someone else.
 
 mod inside;
+mod running;
 
 use std::{
     io,
@@ -18,18 +19,10 @@ use tokio::sync::{mpsc::UnboundedSender, oneshot, watch};
 use self::inside::Inside;
 use super::launch::Launch;
 use crate::{
+    command::NodeAct,
     platform::{PlatformError, PlatformEvent},
     region::{NodeName, observation::ProcessTruth},
 };
-
-/// What can be asked of a running server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ask {
-    Stop,
-    Kill,
-    Freeze,
-    Thaw,
-}
 
 type Reply<T> = oneshot::Sender<Result<T, PlatformError>>;
 /// Tells when and why a server ended.
@@ -44,7 +37,7 @@ enum Order {
     },
     Ask {
         node: NodeName,
-        ask: Ask,
+        ask: NodeAct,
         reply: Reply<()>,
     },
     Truth(oneshot::Sender<Vec<(NodeName, ProcessTruth)>>),
@@ -79,8 +72,8 @@ impl Supervisor {
         self.order(|reply| Order::Start { node: node.clone(), launch, reply }).await?
     }
 
-    /// Asks something of a node's server. Asked to end, returns when it has ended.
-    pub async fn ask(&self, node: &NodeName, ask: Ask) -> Result<(), PlatformError> {
+    /// Asks something of a node's server. NodeAct to end, returns when it has ended.
+    pub async fn ask(&self, node: &NodeName, ask: NodeAct) -> Result<(), PlatformError> {
         self.order(|reply| Order::Ask { node: node.clone(), ask, reply }).await?
     }
 

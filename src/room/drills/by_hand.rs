@@ -16,7 +16,7 @@ use super::{
     ready::ready, recorder::Recorder, sabotage::Saboteur, stage,
 };
 use crate::{
-    command::Command,
+    command::{Command, DrillOptions},
     drill::{
         by_hand::{Stage, about, claims},
         conclusions::{self, Conclusion},
@@ -147,7 +147,7 @@ pub async fn begin(
         scale: 1,
         sabotage: None,
         when: None,
-        rebuild_dedup: false,
+        options: DrillOptions::default(),
         run: runtime.run.to_string(),
         damaged: damaged(&runtime.home.folder, runtime.run.as_str()),
         region: runtime.home.region.clone(),

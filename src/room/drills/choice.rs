@@ -107,12 +107,19 @@ fn is_of_the_four(script: &Script) -> bool {
 /// When that is not so, or a script has a mistake.
 pub fn check(asked: &DrillRun) -> std::result::Result<(), Failure> {
     let scripts = chosen(&asked.names)?;
-    let promotes =
-        |script: &Script| script.commands().any(|line| matches!(line, Command::Promote { .. }));
-    if asked.rebuild_dedup && !scripts.iter().any(promotes) {
+    let has = |wanted: fn(&Command) -> bool| {
+        scripts.iter().any(|script| script.commands().any(|command| wanted(&command)))
+    };
+    let names = asked.names.join(", ");
+    if asked.options.rebuild_dedup && !has(|command| matches!(command, Command::Promote { .. })) {
         return Err(Failure::Refused(format!(
-            "`--rebuild-dedup` goes with a drill that promotes a zone, and {} does not: `drill run failover --rebuild-dedup`",
-            asked.names.join(", ")
+            "`--rebuild-dedup` goes with a drill that promotes a zone, and {names} does not: `drill run failover --rebuild-dedup`"
+        )));
+    }
+    let upgrades = asked.options.to_version.is_some();
+    if upgrades && !has(|command| matches!(command, Command::Upgrade { .. })) {
+        return Err(Failure::Refused(format!(
+            "`--to-version` goes with a drill that starts every server again, as `drill run rolling` does: {names} does not"
         )));
     }
     if let Some(when) = &asked.when {

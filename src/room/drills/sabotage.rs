@@ -239,11 +239,7 @@ impl Saboteur {
         self.tell(format!("{node} was secretly brought back"));
         let runtime = Arc::clone(&self.runtime);
         self.task = Some(tokio::spawn(async move {
-            let back = match act {
-                NodeAct::Thaw => runtime.platform.thaw_node(&node).await,
-                _ => runtime.platform.start_node(&node).await,
-            };
-            if let Err(error) = back {
+            if let Err(error) = runtime.platform.act(act, &node).await {
                 tracing::warn!("sabotage: bringing {node} back: {error}");
             }
         }));

@@ -56,7 +56,7 @@ pub async fn run(ctx: &DrillCtx, script: &Script, how: How) -> Result<Ended, Fai
         mirror: mirror.clone(),
         leader: leader.clone(),
         new_zone: free.clone(),
-        rebuild_dedup: how.rebuild_dedup,
+        options: how.options.clone(),
         external: runtime.external.is_some(),
     };
     let filled = script.fill(&filling).map_err(|error| Failure::Refused(error.to_string()))?;
@@ -76,7 +76,7 @@ pub async fn run(ctx: &DrillCtx, script: &Script, how: How) -> Result<Ended, Fai
         scale: how.scale,
         sabotage: how.sabotage,
         when: how.when.clone(),
-        rebuild_dedup: how.rebuild_dedup,
+        options: how.options.clone(),
         run: runtime.run.to_string(),
         damaged: damaged(&runtime.home.folder, runtime.run.as_str()),
         region: runtime.home.region.clone(),
@@ -312,7 +312,7 @@ mod tests {
             scale: 1,
             sabotage: None,
             when: None,
-            rebuild_dedup: false,
+            options: crate::command::DrillOptions::default(),
             run: "k3f9q2".into(),
             damaged: None,
             region: "east".into(),

@@ -15,7 +15,7 @@ use super::{
     sabotage::Saboteur,
 };
 use crate::{
-    command::{Command, Sabotage},
+    command::{Command, DrillOptions, Sabotage},
     drill::{
         condition::Condition,
         record::Entry,
@@ -45,8 +45,7 @@ pub struct How {
     pub sabotage: Option<Sabotage>,
     /// It is put in only once this held.
     pub when: Option<String>,
-    /// A zone that is promoted is made to know the ids it holds.
-    pub rebuild_dedup: bool,
+    pub options: DrillOptions,
     /// The pause between steps.
     pub pace: Option<Duration>,
     /// Steps wait for `drill next`.

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::Statuses;
 use crate::{
+    command::DrillOptions,
     drill::{
         by_hand::{CLAIMS, Stage, about},
         checks, conclusions,
@@ -68,7 +69,7 @@ impl Watched {
             scale: 1,
             sabotage: None,
             when: None,
-            rebuild_dedup: false,
+            options: DrillOptions::default(),
             run: runtime.run.to_string(),
             damaged: None,
             region: runtime.home.region.clone(),

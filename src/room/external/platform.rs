@@ -8,6 +8,7 @@ use tokio::sync::{Mutex, mpsc, watch};
 
 use super::{cutter::Cutter, hook::Healer};
 use crate::{
+    command::NodeAct,
     platform::{Platform, PlatformError, PlatformEvent, Progress},
     region::{
         NodeName, PlatformKind, ZoneName, ZonePlan, file::Cut, observation::ProcessTruth,
@@ -96,23 +97,11 @@ impl Platform for ExternalPlatform {
         Err(PlatformError::Engine(format!("zone {zone} belongs to somebody else: it stays")))
     }
 
-    async fn start_node(&self, node: &NodeName) -> Result<(), PlatformError> {
-        Err(Self::not_ours(node))
+    async fn use_version(&self, _: &str, _: Progress<'_>) -> Result<(), PlatformError> {
+        Err(PlatformError::Engine("the servers belong to somebody else, who starts them".into()))
     }
 
-    async fn stop_node(&self, node: &NodeName) -> Result<(), PlatformError> {
-        Err(Self::not_ours(node))
-    }
-
-    async fn kill_node(&self, node: &NodeName) -> Result<(), PlatformError> {
-        Err(Self::not_ours(node))
-    }
-
-    async fn freeze_node(&self, node: &NodeName) -> Result<(), PlatformError> {
-        Err(Self::not_ours(node))
-    }
-
-    async fn thaw_node(&self, node: &NodeName) -> Result<(), PlatformError> {
+    async fn act(&self, _: NodeAct, node: &NodeName) -> Result<(), PlatformError> {
         Err(Self::not_ours(node))
     }
 

@@ -24,7 +24,7 @@ use crate::{
         protocol::{Message, Outcome},
         repair,
         task::{self, CommandCtx},
-        verify, work, zones,
+        upgrade, verify, work, zones,
     },
 };
 
@@ -245,6 +245,7 @@ impl StateActor {
             Command::Stepdown { zone, group } => {
                 task::spawn(cx, move |cx| nodes::stepdown(cx, zone, group));
             }
+            Command::Upgrade { version } => task::spawn(cx, |cx| upgrade::upgrade(cx, version)),
             Command::Nudge { zone } => task::spawn(cx, |cx| nodes::nudge(cx, zone)),
             Command::Repair { zone } => {
                 let cut = self.cut_zones();

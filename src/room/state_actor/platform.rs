@@ -2,9 +2,10 @@
 
 use super::StateActor;
 use crate::{
+    command::{Command, NodeAct},
     platform::PlatformEvent,
     region::{
-        Input, Severity,
+        Input, NodeName, Severity,
         observation::{Observation, ProcessState},
         status::ZoneState,
     },
@@ -45,6 +46,12 @@ impl StateActor {
             }
         };
         self.apply(Input::Observed(observation));
+    }
+
+    /// The node leaves on command.
+    pub(super) fn is_draining(&self, node: &NodeName) -> bool {
+        let drains = Command::Node { act: NodeAct::Drain, node: node.clone() };
+        self.running.values().any(|running| running.given.command == drains)
     }
 
     /// Something was done to the region that nobody commanded: a drill that runs tests it no more.

@@ -2,7 +2,7 @@
 //! becomes void. From the command and the status alone.
 
 use crate::{
-    command::{Command, Drill, NodeAct},
+    command::{Command, Drill, DrillOptions, NodeAct},
     drill::{
         conclusions::{FURTHER, REQUIREMENTS, Requirement},
         library,
@@ -56,7 +56,7 @@ fn what(command: &Command, status: &Status) -> Vec<String> {
             )]
         }
         Command::Node { act, node } => match act {
-            NodeAct::Kill | NodeAct::Freeze | NodeAct::Stop => status
+            NodeAct::Kill | NodeAct::Freeze | NodeAct::Stop | NodeAct::Drain => status
                 .zone(&node.zone)
                 .map(|zone| majority(zone, &node.to_string()))
                 .into_iter()
@@ -96,7 +96,7 @@ fn drills(names: &[String], scale: u64, zone: Option<&ZoneName>, status: &Status
         mirror: mirror.clone(),
         leader: status.zone(mirror).and_then(Zone::stream_leader),
         new_zone: "new".parse().ok(),
-        rebuild_dedup: false,
+        options: DrillOptions::default(),
         external: false,
     };
     let all = names.iter().any(|name| name == "all");

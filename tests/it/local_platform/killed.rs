@@ -6,6 +6,7 @@ use std::{
 };
 
 use zonedrill::{
+    command::NodeAct,
     platform::{Platform, PlatformError, local::ports},
     region::{Role, ZonePlan},
 };
@@ -36,7 +37,7 @@ async fn a_room_to_be_killed() {
     let platform = platform_at(Path::new(&home), &zone);
     platform.prepare(&|_| {}).await.unwrap();
     platform.start_zone(&zone).await.unwrap();
-    platform.freeze_node(&node("js3-zone-a")).await.unwrap();
+    platform.act(NodeAct::Freeze, &node("js3-zone-a")).await.unwrap();
     std::fs::write(Path::new(&home).join("up"), "").unwrap();
     std::future::pending::<()>().await;
 }

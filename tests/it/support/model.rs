@@ -36,7 +36,7 @@ pub fn begin(drill: &str, script: String, new_zone: Option<ZoneName>, at: u64) -
         scale: 1,
         sabotage: None,
         when: None,
-        rebuild_dedup: false,
+        options: zonedrill::command::DrillOptions::default(),
         run: run_id().to_string(),
         damaged: None,
         region: "east".into(),

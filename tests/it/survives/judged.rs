@@ -171,7 +171,7 @@ fn record(world: World, end: u64) -> Vec<Entry> {
         mirror: zone("b"),
         leader: None,
         new_zone: None,
-        rebuild_dedup: false,
+        options: zonedrill::command::DrillOptions::default(),
         external: false,
     };
     let script = script.fill(&filling).unwrap();

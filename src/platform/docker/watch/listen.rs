@@ -12,8 +12,9 @@ use bollard::{
 };
 use futures::{StreamExt, future::join_all};
 
-use super::{Asked, HEARTBEAT_ANSWER, Known, Shared, follow::Follower, locked, state::how_ended};
+use super::{HEARTBEAT_ANSWER, Known, Shared, follow::Follower, locked, state::how_ended};
 use crate::{
+    command::NodeAct,
     platform::{
         PlatformEvent,
         docker::{
@@ -145,11 +146,11 @@ impl Shared {
             "destroy" => self.removed(&node, asked),
             "pause" => {
                 let state = ProcessState::Frozen;
-                self.became(&node, state, "paused", asked == Some(Asked::Freeze), "was paused");
+                self.became(&node, state, "paused", asked == Some(NodeAct::Freeze), "was paused");
             }
             "unpause" => {
                 let state = ProcessState::Running;
-                self.became(&node, state, "running", asked == Some(Asked::Thaw), "was resumed");
+                self.became(&node, state, "running", asked == Some(NodeAct::Thaw), "was resumed");
             }
             "oom" => self.tell(PlatformEvent::Trouble {
                 over: false,

@@ -6,8 +6,9 @@ use bollard::{
     errors::Error, models::ContainerInspectResponse, query_parameters::InspectContainerOptions,
 };
 
-use super::{Asked, Plug, Shared, follow::Follower, locked};
+use super::{Plug, Shared, follow::Follower, locked};
 use crate::{
+    command::NodeAct,
     platform::{PlatformEvent, docker::engine::code},
     region::{
         NodeName,
@@ -19,16 +20,16 @@ use crate::{
 
 impl Shared {
     /// A container's process has ended.
-    pub(super) fn ended(&self, node: &NodeName, asked: Option<Asked>, how: &str) {
+    pub(super) fn ended(&self, node: &NodeName, asked: Option<NodeAct>, how: &str) {
         let (state, ours) = match asked {
-            Some(Asked::Stop) => (ProcessState::Stopped, true),
-            Some(Asked::Kill) => (ProcessState::Dead, true),
+            Some(NodeAct::Stop | NodeAct::Drain) => (ProcessState::Stopped, true),
+            Some(NodeAct::Kill) => (ProcessState::Dead, true),
             _ => (ProcessState::Dead, false),
         };
         self.became(node, state, "exited", ours, how);
     }
 
-    pub(super) fn removed(&self, node: &NodeName, asked: Option<Asked>) {
+    pub(super) fn removed(&self, node: &NodeName, asked: Option<NodeAct>) {
         let was = self.nodes.borrow().get(node).map(|known| known.container.state.clone());
         if was.as_deref() == Some("removed") {
             return;
@@ -242,11 +243,11 @@ impl Shared {
         });
         match word.as_str() {
             "running" | "restarting" => {
-                let ours = matches!(asked, Some(Asked::Start | Asked::Thaw));
+                let ours = matches!(asked, Some(NodeAct::Start | NodeAct::Thaw));
                 self.became(node, ProcessState::Running, "running", ours, "was started");
             }
             "paused" => {
-                let ours = matches!(asked, Some(Asked::Start | Asked::Freeze));
+                let ours = matches!(asked, Some(NodeAct::Start | NodeAct::Freeze));
                 self.became(node, ProcessState::Frozen, "paused", ours, "was paused");
             }
             "exited" | "dead" => {

@@ -2,22 +2,22 @@
 
 use std::{
     collections::BTreeMap,
-    fs, io,
+    fs,
     os::unix::process::ExitStatusExt,
     path::PathBuf,
-    process::Child,
     sync::mpsc::{Receiver, RecvTimeoutError, Sender},
     thread,
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 use tokio::sync::{mpsc::UnboundedSender, watch};
 
-use super::{Ask, Ended, Order, Reply};
+use super::{Ended, Order, Reply, running::Running};
 use crate::{
+    command::NodeAct,
     platform::{
-        PlatformError, PlatformEvent,
+        LEAVES, PlatformError, PlatformEvent,
         local::{
             launch::Launch,
             pids::{Identity, PidFile, Server, Stat},
@@ -33,6 +33,18 @@ use crate::{
 /// How long a server has to end in order before it is killed.
 const GRACE: Duration = Duration::from_secs(5);
 
+fn grace(ask: NodeAct) -> Option<Duration> {
+    match ask {
+        NodeAct::Stop => Some(GRACE),
+        NodeAct::Drain => Some(LEAVES),
+        NodeAct::Kill | NodeAct::Freeze | NodeAct::Thaw | NodeAct::Start => None,
+    }
+}
+
+fn runs_already(node: &NodeName) -> String {
+    format!("is running already: {}", Remedy::StopNode(node.clone()).told())
+}
+
 /// Whose doing a change was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Whose {
@@ -46,36 +58,6 @@ enum Whose {
 struct Node {
     state: ProcessState,
     running: Option<Running>,
-}
-
-/// A server that runs, suspended or not.
-struct Running {
-    child: Child,
-    identity: Identity,
-    launch: Launch,
-    /// Where its part of the log begins; before it are the words of earlier starts.
-    log_from: u64,
-    asked: Option<Ask>,
-    kill_at: Option<Instant>,
-    waiting: Vec<Reply<()>>,
-    ended: watch::Sender<Option<String>>,
-}
-
-impl Running {
-    fn signal(&self, signal: Signal) -> io::Result<()> {
-        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        pid.map_or(Ok(()), |pid| Ok(kill_process(pid, signal)?))
-    }
-
-    /// Waits until a signal to suspend or resume has arrived: usually at once, at most 0.2 s.
-    fn await_suspended(&self, wanted: bool) {
-        let begun = Instant::now();
-        while begun.elapsed() < Duration::from_millis(200)
-            && Stat::read(self.child.id()).is_some_and(|stat| (stat.state == 'T') != wanted)
-        {
-            thread::sleep(Duration::from_millis(1));
-        }
-    }
 }
 
 /// What the thread holds.
@@ -132,8 +114,7 @@ impl Inside {
         self.look();
         match self.nodes.get(node).map(|known| known.state) {
             Some(ProcessState::Running) => {
-                let why = format!("is running already: {}", Remedy::StopNode(node.clone()).told());
-                return Err(state_error(node, why));
+                return Err(state_error(node, runs_already(node)));
             }
             Some(ProcessState::Frozen) => {
                 let why = format!("is frozen: {}", Remedy::ThawNode(node.clone()).told());
@@ -202,7 +183,7 @@ impl Inside {
         thread.map(drop).map_err(|error| PlatformError::io("watch", &self.pid_file, error))
     }
 
-    fn ask(&mut self, node: &NodeName, ask: Ask, reply: Reply<()>) {
+    fn ask(&mut self, node: &NodeName, ask: NodeAct, reply: Reply<()>) {
         self.look();
         let Some(Node { state, running: Some(running) }) = self.nodes.get_mut(node) else {
             let why = format!("is not running: {}", Remedy::StartNode(node.clone()).told());
@@ -210,21 +191,26 @@ impl Inside {
             return;
         };
         let signals: &[Signal] = match (ask, *state) {
-            (Ask::Freeze, ProcessState::Frozen) => {
+            (NodeAct::Freeze, ProcessState::Frozen) => {
                 let why = format!("is frozen already: {}", Remedy::ThawNode(node.clone()).told());
                 let _ = reply.send(Err(state_error(node, why)));
                 return;
             }
-            (Ask::Thaw, state) if state != ProcessState::Frozen => {
+            (NodeAct::Thaw, state) if state != ProcessState::Frozen => {
                 let why = format!("is not frozen: `node freeze {node}` suspends it");
                 let _ = reply.send(Err(state_error(node, why)));
                 return;
             }
-            (Ask::Freeze, _) => &[Signal::STOP],
-            (Ask::Thaw, _) => &[Signal::CONT],
+            (NodeAct::Start, _) => {
+                let _ = reply.send(Err(state_error(node, runs_already(node))));
+                return;
+            }
+            (NodeAct::Freeze, _) => &[Signal::STOP],
+            (NodeAct::Thaw, _) => &[Signal::CONT],
             // A suspended process hears the first only after the second.
-            (Ask::Stop, _) => &[Signal::TERM, Signal::CONT],
-            (Ask::Kill, _) => &[Signal::KILL],
+            (NodeAct::Stop, _) => &[Signal::TERM, Signal::CONT],
+            (NodeAct::Drain, _) => &[Signal::USR2, Signal::CONT],
+            (NodeAct::Kill, _) => &[Signal::KILL],
         };
         let sent = signals.iter().try_for_each(|signal| running.signal(*signal));
         if let Err(error) = sent {
@@ -232,17 +218,17 @@ impl Inside {
             return;
         }
         match ask {
-            Ask::Stop | Ask::Kill => {
+            NodeAct::Stop | NodeAct::Drain | NodeAct::Kill => {
                 running.asked = Some(ask);
-                running.kill_at = (ask == Ask::Stop).then(|| Instant::now() + GRACE);
+                running.kill_at = grace(ask).map(|grace| Instant::now() + grace);
                 running.waiting.push(reply);
             }
-            Ask::Freeze | Ask::Thaw => {
+            NodeAct::Freeze | NodeAct::Thaw | NodeAct::Start => {
                 let (now, why) = match ask {
-                    Ask::Freeze => (ProcessState::Frozen, "frozen"),
+                    NodeAct::Freeze => (ProcessState::Frozen, "frozen"),
                     _ => (ProcessState::Running, "thawed"),
                 };
-                running.await_suspended(ask == Ask::Freeze);
+                running.await_suspended(ask == NodeAct::Freeze);
                 *state = now;
                 self.tell(node, why, Whose::Ours);
                 let _ = reply.send(Ok(()));
@@ -305,12 +291,16 @@ impl Inside {
         };
         let whose = if running.asked.is_some() { Whose::Ours } else { Whose::Another };
         let (state, why) = match (running.child.wait(), running.asked) {
-            (_, Some(Ask::Kill)) => (ProcessState::Dead, "killed on command".to_owned()),
-            (Ok(status), Some(Ask::Stop)) if status.signal() == Some(9) => {
-                let seconds = GRACE.as_secs();
+            (_, Some(NodeAct::Kill)) => (ProcessState::Dead, "killed on command".to_owned()),
+            (Ok(status), Some(ask @ (NodeAct::Stop | NodeAct::Drain)))
+                if status.signal() == Some(9) =>
+            {
+                let seconds = grace(ask).unwrap_or_default().as_secs();
                 (ProcessState::Stopped, format!("did not stop within {seconds} s and was killed"))
             }
-            (_, Some(Ask::Stop)) => (ProcessState::Stopped, "stopped".to_owned()),
+            (_, Some(NodeAct::Stop | NodeAct::Drain)) => {
+                (ProcessState::Stopped, "stopped".to_owned())
+            }
             (Ok(status), _) => {
                 (ProcessState::Dead, running.launch.why_ended(status, running.log_from))
             }

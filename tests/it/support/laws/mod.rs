@@ -157,7 +157,7 @@ fn script(drill: &str) -> Script {
         mirror: name("b"),
         leader: None,
         new_zone: (drill == "grow").then(|| name("c")),
-        rebuild_dedup: false,
+        options: zonedrill::command::DrillOptions::default(),
         external: false,
     };
     all.iter().find(|script| script.name == drill).unwrap().fill(&filling).unwrap()
