@@ -9,7 +9,7 @@ use super::words::{Cli, OTHERS};
 use crate::{lang::Lang, region::topology::DEFAULT_NATS_VERSION};
 
 /// A line to type for each command.
-const EXAMPLES: [(&str, &str); 72] = [
+const EXAMPLES: [(&str, &str); 73] = [
     ("attach", "zonedrill attach --observe"),
     ("observe", "zonedrill observe --metrics 127.0.0.1:9555"),
     ("guest", "zonedrill guest --as tom"),
@@ -43,6 +43,7 @@ const EXAMPLES: [(&str, &str); 72] = [
     ("node thaw", "zonedrill node thaw js2-zone-b"),
     ("node stop", "zonedrill node stop js2-zone-b"),
     ("node drain", "zonedrill node drain js2-zone-b"),
+    ("node wipe", "zonedrill node wipe js2-zone-b"),
     ("node start", "zonedrill node start js2-zone-b"),
     ("node stepdown", "zonedrill node stepdown b mirror"),
     ("upgrade", "zonedrill upgrade 2.15.1"),

@@ -35,7 +35,9 @@ impl Command {
             Self::Drill(
                 Drill::Run(DrillRun { sabotage: Some(_), .. }) | Drill::Sabotage { .. },
             ) => Err("it spoils an experiment"),
-            Self::ZoneRemove { .. } => Err("it removes data"),
+            Self::ZoneRemove { .. } | Self::Node { act: NodeAct::Wipe, .. } => {
+                Err("it removes data")
+            }
             Self::Promote { .. } => Err("it makes a second stream that takes messages"),
             Self::ProducerMove { .. }
             | Self::Fence { .. }

@@ -96,6 +96,7 @@ impl TryFrom<Verb> for Command {
                 NodeWords::Thaw { node } => Self::Node { act: NodeAct::Thaw, node },
                 NodeWords::Stop { node } => Self::Node { act: NodeAct::Stop, node },
                 NodeWords::Drain { node } => Self::Node { act: NodeAct::Drain, node },
+                NodeWords::Wipe { node } => Self::Node { act: NodeAct::Wipe, node },
                 NodeWords::Start { node } => Self::Node { act: NodeAct::Start, node },
                 NodeWords::Stepdown { zone, group } => Self::Stepdown { zone, group },
             },

@@ -14,6 +14,9 @@ pub enum NodeAct {
     /// Tell it to leave (lame-duck mode, SIGUSR2): it gives up what it leads, sends its clients away one
     /// by one, and ends.
     Drain,
+    /// End it without warning, and remove what it stored, as where a disk is lost.
+    Wipe,
+    /// Start it; one that was wiped is empty.
     Start,
 }
 
@@ -27,6 +30,7 @@ impl NodeAct {
             Self::Thaw => "thaw",
             Self::Stop => "stop",
             Self::Drain => "drain",
+            Self::Wipe => "wipe",
             Self::Start => "start",
         }
     }
@@ -36,7 +40,7 @@ impl NodeAct {
     pub fn undone_by(self) -> Option<Self> {
         match self {
             Self::Freeze => Some(Self::Thaw),
-            Self::Kill | Self::Stop | Self::Drain => Some(Self::Start),
+            Self::Kill | Self::Stop | Self::Drain | Self::Wipe => Some(Self::Start),
             Self::Thaw | Self::Start => None,
         }
     }

@@ -18,6 +18,7 @@ const BUILTIN: &[(&str, &str)] = &[
     ("rolling.toml", include_str!("../../config/drills/rolling.toml")),
     ("switchover.toml", include_str!("../../config/drills/switchover.toml")),
     ("failback.toml", include_str!("../../config/drills/failback.toml")),
+    ("rebuild.toml", include_str!("../../config/drills/rebuild.toml")),
     ("stepdowns.toml", include_str!("../../config/drills/stepdowns.toml")),
     ("slow.toml", include_str!("../../config/drills/slow.toml")),
     ("halfopen.toml", include_str!("../../config/drills/halfopen.toml")),

@@ -257,7 +257,10 @@ impl Telling {
     fn note(&self, difference: &Difference, by: Option<&Advisory>) {
         let what = difference.describe(&self.zone);
         let since = time_of_day(now_ms());
-        self.runtime.active_drill.end(&format!("{what}, since {since}"));
+        let lost = difference.kind == Kind::Missing && self.runtime.is_wiped(&self.zone);
+        if !lost {
+            self.runtime.active_drill.end(&format!("{what}, since {since}"));
+        }
         let by = by.map(|by| format!(" ({by})")).unwrap_or_default();
         let remedy = remedy(difference, &self.zone);
         note(&self.runtime, Severity::Error, format!("{what}{by}{remedy}"));

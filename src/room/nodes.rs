@@ -22,11 +22,18 @@ pub async fn act(cx: CommandCtx, act: NodeAct, node: NodeName) -> Result {
     cx.runtime.check_node(&node)?;
     cx.runtime.pace.send_replace(BUSY_PACE);
     cx.runtime.platform.act(act, &node).await?;
+    if act == NodeAct::Wipe {
+        cx.runtime.note_wiped(&node);
+    }
     Ok(Completion::done(match act {
         NodeAct::Kill => format!("{node} was killed; {}", Remedy::StartNode(node.clone()).told()),
         NodeAct::Freeze => format!("{node} is frozen; {}", Remedy::ThawNode(node.clone()).told()),
         NodeAct::Thaw => format!("{node} goes on"),
         NodeAct::Stop => format!("{node} has stopped; {}", Remedy::StartNode(node.clone()).told()),
+        NodeAct::Wipe => {
+            let start = Remedy::StartNode(node.clone()).told();
+            format!("{node} was killed, and what it stored is removed; {start}, empty")
+        }
         NodeAct::Drain => format!("{node} has left; {}", Remedy::StartNode(node.clone()).told()),
         NodeAct::Start => {
             format!("{node} runs again{}", configuration::still_differs(&cx, &node.zone))

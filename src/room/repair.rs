@@ -1,6 +1,8 @@
 //! `repair`: streams, mirrors and consumers that somebody changed or removed are made as they were,
 //! while the region runs.
 
+use std::time::{Duration, Instant};
+
 use super::{
     configuration::progress,
     failure::Failure,
@@ -12,10 +14,15 @@ use crate::{
     nats::repair::{self, Damaged},
     region::{
         Role, ZoneName,
-        configuration::{Difference, Subject, differences},
+        configuration::{Configuration, Difference, Subject, differences},
         renumbering::Renumbering,
     },
 };
+
+/// How long a zone may take to tell what it has: an election can take 9 s.
+const ANSWERS: Duration = Duration::from_secs(15);
+/// The pause between two questions.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// Repairs a zone, or all of them, the source first. `cut` names the zones that have no link.
 ///
@@ -44,7 +51,7 @@ async fn repair_zone(
     let name = &zone.plan.name;
     let busy = || Failure::Refused(format!("zone {name} is being repaired already"));
     let made = zone.configuration.made().ok_or_else(busy)?;
-    let seen = zone.reader.read().await;
+    let seen = looked_at(zone, is_cut).await?;
     let mut found = differences(&made, &seen);
     let source = cx.runtime.source_plan()?;
     let progress = progress(&cx.runtime, name).await?;
@@ -72,12 +79,37 @@ async fn repair_zone(
     }
     let now = repaired.as_ref().map_or(made, |repaired| repaired.made.clone());
     zone.configuration.is_made(now);
+    cx.runtime.note_repaired(name);
     zone.control.send_modify(|held| held.paused = was_paused);
     let repaired = repaired?;
     if let Some(left) = repaired.left.first() {
         return Err(Failure::Broken(format!("{} after the repair, too", left.describe(name))));
     }
     Ok(repaired.steps.iter().map(|step| format!("zone {name}: {}", step.describe(name))).collect())
+}
+
+/// What is there. Servers that have just begun do not tell before they have elected their leaders. What is
+/// at the source is not asked for over a cut link.
+async fn looked_at(
+    zone: &ZoneRuntime,
+    is_cut: bool,
+) -> std::result::Result<Configuration, Failure> {
+    let deadline = Instant::now() + ANSWERS;
+    loop {
+        let seen = zone.reader.read().await;
+        let durable = seen.durable.clone().filter(|_| !is_cut);
+        if (Configuration { durable, ..seen.clone() }).is_known() {
+            return Ok(seen);
+        }
+        if Instant::now() >= deadline {
+            let name = &zone.plan.name;
+            return Err(Failure::Broken(format!(
+                "zone {name} does not tell what it has, for {} s: its servers have no leader, or do not run; `status` shows which. Nothing was mended",
+                ANSWERS.as_secs()
+            )));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 /// What a zone's consumer has passed and the room never received, if the stream still has it.
@@ -99,7 +131,7 @@ pub async fn taken_elsewhere(
 async fn at_rest(
     cx: &CommandCtx,
     zone: &ZoneRuntime,
-    made: &crate::region::configuration::Configuration,
+    made: &Configuration,
 ) -> std::result::Result<repair::Repaired, Failure> {
     work::wait_for_rest(zone).await?;
     let progress = progress(&cx.runtime, &zone.plan.name).await?;

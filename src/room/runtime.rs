@@ -81,6 +81,8 @@ pub struct Runtime {
     zones: Mutex<BTreeMap<ZoneName, Arc<ZoneRuntime>>>,
     /// Those who watch each zone's nodes.
     watches: Mutex<BTreeMap<ZoneName, Vec<NodeWatch>>>,
+    /// Servers whose store was removed on command, until their zone is repaired.
+    wiped: Mutex<BTreeSet<NodeName>>,
     /// When a server of each zone was started, ended or frozen last.
     servers_changed: Mutex<BTreeMap<ZoneName, UnixMs>>,
     /// Of each copy by `sources`, how its sequences are read.
@@ -150,6 +152,7 @@ impl Runtime {
             probed: watch::channel(BTreeSet::new()).0,
             zones: Mutex::default(),
             watches: Mutex::default(),
+            wiped: Mutex::default(),
             servers_changed: Mutex::default(),
             renumberings: Mutex::default(),
             plans: Mutex::new(parts.plans),
@@ -363,6 +366,22 @@ impl Runtime {
         let names: Vec<ZoneName> = locked(&self.zones).keys().cloned().collect();
         futures::future::join_all(names.iter().map(|name| self.retire(name))).await;
         locked(&self.watches).clear();
+    }
+
+    /// What the server stored is removed, on command.
+    pub fn note_wiped(&self, node: &NodeName) {
+        locked(&self.wiped).insert(node.clone());
+    }
+
+    /// Every store of the zone was removed on command: that its stream is gone is nobody else's doing.
+    pub fn is_wiped(&self, zone: &ZoneName) -> bool {
+        let wiped = locked(&self.wiped);
+        self.plan(zone).is_ok_and(|plan| plan.nodes.iter().all(|node| wiped.contains(&node.name)))
+    }
+
+    /// The zone has its stream again.
+    pub fn note_repaired(&self, zone: &ZoneName) {
+        locked(&self.wiped).retain(|node| node.zone != *zone);
     }
 
     /// A server of the zone was started, ended or frozen.

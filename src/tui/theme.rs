@@ -223,6 +223,7 @@ impl Theme {
             MirrorState::CatchingUp => self.active(),
             MirrorState::Diverged
             | MirrorState::Promoted
+            | MirrorState::Missing
             | MirrorState::Replaced
             | MirrorState::SourceRecreated
             | MirrorState::DurableMissing => self.bad(),

@@ -121,8 +121,8 @@ fn drill() -> impl Strategy<Value = Drill> {
 }
 
 fn command() -> impl Strategy<Value = Command> {
-    use NodeAct::{Drain, Freeze, Kill, Start, Stop, Thaw};
-    let act = proptest::sample::select(vec![Kill, Freeze, Thaw, Stop, Drain, Start]);
+    use NodeAct::{Drain, Freeze, Kill, Start, Stop, Thaw, Wipe};
+    let act = proptest::sample::select(vec![Kill, Freeze, Thaw, Stop, Drain, Wipe, Start]);
     let group = prop_oneof![
         Just(Group::Stream),
         Just(Group::Mirror),

@@ -259,6 +259,11 @@ pub enum NodeWords {
         /// Like js2-zone-b
         node: NodeName,
     },
+    /// End a node without warning and remove what it stored, as where a disk is lost
+    Wipe {
+        /// Like js2-zone-b
+        node: NodeName,
+    },
     /// Start a stopped or dead node
     Start {
         /// Like js2-zone-b

@@ -35,6 +35,7 @@ mod progress;
 mod progress_independent;
 mod promoted;
 pub mod reason;
+mod rebuilt;
 mod recovery;
 mod recovery_point;
 mod recovery_time;
@@ -90,10 +91,11 @@ pub struct Check {
 }
 
 /// All checks, in the order they are judged and told.
-pub static ALL: [&Check; 23] = [
+pub static ALL: [&Check; 24] = [
     &severed::CHECK,
     &impaired::CHECK,
     &restarted::CHECK,
+    &rebuilt::CHECK,
     &forecast::CHECK,
     &in_zone::CHECK,
     &latency::CHECK,

@@ -109,10 +109,17 @@ fn waits(case: &Case<'_>) -> Result<(), Reason> {
 fn other_hand(case: &Case<'_>) -> Option<Reason> {
     let zones = [&case.begin.source, &case.begin.mirror].into_iter().chain(&case.begin.new_zone);
     for zone in zones {
-        let paused = ours(case, |command| match command {
-            Command::ConsumerPause { zone: named } if named == zone => Some(Some(true)),
-            Command::ConsumerResume { zone: named } if named == zone => Some(Some(false)),
-            _ => None,
+        let mut held = false;
+        let paused = ours(case, |command| {
+            match command {
+                Command::ConsumerPause { zone: named } if named == zone => held = true,
+                Command::ConsumerResume { zone: named } if named == zone => held = false,
+                // It pauses the consumer while it works, and leaves it as it was.
+                Command::Repair { zone: named }
+                    if named.as_ref().is_none_or(|named| named == zone) => {}
+                _ => return None,
+            }
+            Some(Some(held))
         });
         let cut = ours(case, |command| match command {
             // It ends by itself, some time.
@@ -164,7 +171,7 @@ fn other_messages(case: &Case<'_>) -> Option<Reason> {
 /// (given, settled, value).
 type Set = (UnixMs, UnixMs, Option<bool>);
 
-fn ours(case: &Case<'_>, of: impl Fn(&Command) -> Option<Option<bool>>) -> Vec<Set> {
+fn ours(case: &Case<'_>, mut of: impl FnMut(&Command) -> Option<Option<bool>>) -> Vec<Set> {
     let given = case.run.given.iter();
     given
         .filter_map(|given| {

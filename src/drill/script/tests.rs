@@ -191,6 +191,7 @@ fn the_four_conclusions_are_there_at_any_scale() {
         "rolling",
         "switchover",
         "failback",
+        "rebuild",
         "stepdowns",
         "slow",
         "halfopen",

@@ -294,6 +294,7 @@ impl Platform for DockerPlatform {
     async fn act(&self, act: NodeAct, node: &NodeName) -> Result<(), PlatformError> {
         match act {
             NodeAct::Start => self.start_one(node).await,
+            NodeAct::Wipe => self.wipe(node).await,
             _ => self.ask(node, act).await,
         }
     }

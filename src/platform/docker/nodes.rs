@@ -6,7 +6,8 @@ use bollard::{
     Docker,
     query_parameters::{
         KillContainerOptions, KillContainerOptionsBuilder, RemoveContainerOptions,
-        StartContainerOptions, StopContainerOptionsBuilder,
+        RemoveContainerOptionsBuilder, RemoveVolumeOptions, StartContainerOptions,
+        StopContainerOptionsBuilder,
     },
 };
 
@@ -83,6 +84,24 @@ impl DockerPlatform {
         self.answers(&ready, &plan).await
     }
 
+    /// Ends a node's container, if it runs, and removes it with its volume.
+    pub(super) async fn wipe(&self, node: &NodeName) -> Result<(), PlatformError> {
+        let ready = self.ready()?;
+        self.node(node)?;
+        let docker = &patient(&ready.engine.docker);
+        let container = self.container_id(&ready.engine.docker, node).await?;
+        ready.watch.ending([node].into_iter());
+        let options = RemoveContainerOptionsBuilder::new().force(true).build();
+        let gone = docker.remove_container(&container, Some(options)).await;
+        gone.map_err(|e| failed(&format!("remove the container of {node}"), &e))?;
+        let volume = self.names.volume(node);
+        let gone = docker.remove_volume(&volume, None::<RemoveVolumeOptions>).await;
+        gone.map_err(|e| failed(&format!("remove volume {volume}"), &e))?;
+        ready.watch.look(node).await?;
+        ready.watch.settled([node].into_iter());
+        Ok(())
+    }
+
     /// Asks a node's container for anything but to start; returns when it is so.
     pub(super) async fn ask(&self, node: &NodeName, asked: NodeAct) -> Result<(), PlatformError> {
         let ready = self.ready()?;
@@ -126,7 +145,7 @@ impl DockerPlatform {
                     let options = KillContainerOptionsBuilder::new().signal("SIGUSR2").build();
                     docker.kill_container(&container, Some(options)).await
                 }
-                NodeAct::Kill => {
+                NodeAct::Kill | NodeAct::Wipe => {
                     docker.kill_container(&container, None::<KillContainerOptions>).await
                 }
                 NodeAct::Freeze => docker.pause_container(&container).await,

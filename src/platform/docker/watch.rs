@@ -248,7 +248,7 @@ impl Watch {
             NodeAct::Start => "start",
             NodeAct::Stop => "stop",
             NodeAct::Drain => "drain",
-            NodeAct::Kill => "kill",
+            NodeAct::Kill | NodeAct::Wipe => "kill",
             NodeAct::Freeze => "pause",
             NodeAct::Thaw => "resume",
         };
@@ -268,7 +268,7 @@ impl Watch {
         doing.await.map_err(|error| failed(&format!("{what} the container of {node}"), &error))?;
         let as_asked = |truth: ProcessTruth| match asked {
             NodeAct::Start | NodeAct::Thaw => truth.state == ProcessState::Running,
-            NodeAct::Stop | NodeAct::Drain | NodeAct::Kill => {
+            NodeAct::Stop | NodeAct::Drain | NodeAct::Kill | NodeAct::Wipe => {
                 matches!(truth.state, ProcessState::Stopped | ProcessState::Dead)
             }
             NodeAct::Freeze => truth.state == ProcessState::Frozen,

@@ -62,7 +62,7 @@ use crate::region::{
     NodeName, PlatformKind, ZoneName, ZonePlan,
     condition::{Feature, LinkCondition},
     observation::ProcessTruth,
-    topology::{CutKind, Network, NodePlan},
+    topology::{CutKind, Network},
 };
 
 /// How the local platform is set up.
@@ -171,37 +171,6 @@ impl LocalPlatform {
         }
     }
 
-    /// Starts a node and returns when it answers.
-    async fn launch(
-        &self,
-        binary: &Binary,
-        zone: &Zone,
-        plan: &NodePlan,
-    ) -> Result<(), PlatformError> {
-        let folder = self.folder(&plan.name);
-        let deadline = folder.patience();
-        let launch = folder.launch(&binary.path, &self.options.common, zone.namespaces());
-        let ended = self.keeper.start(&plan.name, launch).await?;
-        let answer = node::answers(plan, ended, deadline).await;
-        answer.map_err(|why| PlatformError::NotStarted {
-            node: plan.name.clone(),
-            why,
-            log: folder.log(),
-        })
-    }
-
-    /// Writes a node's configuration, which goes by the server's version.
-    fn configure(
-        &self,
-        binary: &Binary,
-        zone: &Zone,
-        node: &NodePlan,
-    ) -> Result<(), PlatformError> {
-        let links = zone.links(&self.options.common.source);
-        let wired = zone.namespaces().is_some();
-        self.folder(&node.name).prepare(&zone.plan, node, &binary.version, &links, wired)
-    }
-
     async fn bring_up(&self, binary: &Binary, zone: &Zone) -> Result<(), PlatformError> {
         zone.plan.nodes.iter().try_for_each(|node| self.configure(binary, zone, node))?;
         let nodes = zone.plan.nodes.iter();
@@ -300,6 +269,9 @@ impl Platform for LocalPlatform {
 
     async fn act(&self, act: NodeAct, node: &NodeName) -> Result<(), PlatformError> {
         let zone = self.zone(&node.zone)?;
+        if act == NodeAct::Wipe {
+            return self.wipe(node).await;
+        }
         if act != NodeAct::Start {
             return self.keeper.ask(node, act).await;
         }

@@ -1,4 +1,4 @@
-//! A node's folder, and when the node is up.
+//! A node: its folder, its start, when it is up, and the loss of its store.
 
 use std::{
     fs, io,
@@ -10,11 +10,15 @@ use std::{
 use tokio::time::{sleep, timeout};
 
 use super::{
+    LocalPlatform,
+    binary::Binary,
     launch::{Launch, Namespaces},
     process::Ended,
-    wire,
+    remove, wire,
+    zone::Zone,
 };
 use crate::{
+    command::NodeAct,
     platform::{
         Common, PlatformError,
         banner::probe_banner,
@@ -57,7 +61,8 @@ impl Folder {
         self.0.join("nats-server.conf")
     }
 
-    fn data(&self) -> PathBuf {
+    /// What the server stores.
+    pub fn data(&self) -> PathBuf {
         self.0.join("data")
     }
 
@@ -143,6 +148,49 @@ impl Folder {
 }
 
 /// Returns when the node answers on its client port, which it opens after its leafnode port (seen in
+impl LocalPlatform {
+    /// Starts a node and returns when it answers.
+    pub(super) async fn launch(
+        &self,
+        binary: &Binary,
+        zone: &Zone,
+        plan: &NodePlan,
+    ) -> Result<(), PlatformError> {
+        let folder = self.folder(&plan.name);
+        let deadline = folder.patience();
+        let launch = folder.launch(&binary.path, &self.options.common, zone.namespaces());
+        let ended = self.keeper.start(&plan.name, launch).await?;
+        let answer = answers(plan, ended, deadline).await;
+        answer.map_err(|why| PlatformError::NotStarted {
+            node: plan.name.clone(),
+            why,
+            log: folder.log(),
+        })
+    }
+
+    /// Writes a node's configuration, which goes by the server's version.
+    pub(super) fn configure(
+        &self,
+        binary: &Binary,
+        zone: &Zone,
+        node: &NodePlan,
+    ) -> Result<(), PlatformError> {
+        let links = zone.links(&self.options.common.source);
+        let wired = zone.namespaces().is_some();
+        self.folder(&node.name).prepare(&zone.plan, node, &binary.version, &links, wired)
+    }
+
+    /// Ends a node, if it runs, and removes what it stored.
+    pub(super) async fn wipe(&self, node: &NodeName) -> Result<(), PlatformError> {
+        match self.keeper.ask(node, NodeAct::Kill).await {
+            // Not running is what is wanted.
+            Ok(()) | Err(PlatformError::NodeState { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        remove(&self.folder(node).data()).await
+    }
+}
+
 /// its log); the error says why it does not.
 pub async fn answers(node: &NodePlan, mut ended: Ended, patience: Duration) -> Result<(), String> {
     let asking = async {

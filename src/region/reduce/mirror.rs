@@ -46,6 +46,7 @@ struct View {
 /// The word for a mirror that is not what was made, whatever its numbers say.
 fn altered(differences: &[Differing]) -> Option<MirrorState> {
     let of = |one: &Differing| match (one.difference.subject, &one.difference.kind) {
+        (Subject::Stream, Kind::Missing) => Some(MirrorState::Missing),
         (Subject::Stream, Kind::Promoted) => Some(MirrorState::Promoted),
         (Subject::Stream, Kind::Replaced | Kind::OtherOrigin) => Some(MirrorState::Replaced),
         (Subject::Stream, Kind::SourceRecreated) => Some(MirrorState::SourceRecreated),
@@ -120,6 +121,7 @@ impl State {
             state,
             MirrorState::Diverged
                 | MirrorState::Promoted
+                | MirrorState::Missing
                 | MirrorState::Replaced
                 | MirrorState::SourceRecreated
         );

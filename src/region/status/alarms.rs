@@ -308,6 +308,10 @@ impl Status {
                 let cause = format!("the mirror of zone {name} is {}", mirror.state);
                 (AlarmKind::Split, cause, Some(Remedy::Repair(name.clone())))
             }
+            MirrorState::Missing => {
+                let cause = format!("zone {name} has no mirror: its stream does not exist");
+                (AlarmKind::Behind, cause, Some(Remedy::Repair(name.clone())))
+            }
             MirrorState::Stalled => {
                 let cause =
                     format!("the mirror of zone {name} stands still, {lag} messages behind");

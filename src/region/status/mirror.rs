@@ -41,6 +41,8 @@ words! {
         Stalled = "stalled",
         /// Holds sequences its source never had: the source was recreated.
         Diverged = "diverged",
+        /// The zone has no stream of that name: it was deleted, or lost with every store.
+        Missing = "missing",
         /// It was turned into a stream of its own, and copies nothing.
         Promoted = "promoted",
         /// A plain stream, or another mirror, stands where it was.

@@ -61,6 +61,10 @@ fn what(command: &Command, status: &Status) -> Vec<String> {
                 .map(|zone| majority(zone, &node.to_string()))
                 .into_iter()
                 .collect(),
+            NodeAct::Wipe => vec![format!(
+                "{node} ends, and what it stored is removed. The other servers of zone {} have the same; where none is left, the zone's messages are gone.",
+                node.zone
+            )],
             NodeAct::Start | NodeAct::Thaw => Vec::new(),
         },
         Command::Down { purge } => {

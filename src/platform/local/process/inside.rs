@@ -37,7 +37,7 @@ fn grace(ask: NodeAct) -> Option<Duration> {
     match ask {
         NodeAct::Stop => Some(GRACE),
         NodeAct::Drain => Some(LEAVES),
-        NodeAct::Kill | NodeAct::Freeze | NodeAct::Thaw | NodeAct::Start => None,
+        NodeAct::Kill | NodeAct::Wipe | NodeAct::Freeze | NodeAct::Thaw | NodeAct::Start => None,
     }
 }
 
@@ -210,7 +210,8 @@ impl Inside {
             // A suspended process hears the first only after the second.
             (NodeAct::Stop, _) => &[Signal::TERM, Signal::CONT],
             (NodeAct::Drain, _) => &[Signal::USR2, Signal::CONT],
-            (NodeAct::Kill, _) => &[Signal::KILL],
+            // The store is the platform's to remove.
+            (NodeAct::Kill | NodeAct::Wipe, _) => &[Signal::KILL],
         };
         let sent = signals.iter().try_for_each(|signal| running.signal(*signal));
         if let Err(error) = sent {
@@ -218,7 +219,7 @@ impl Inside {
             return;
         }
         match ask {
-            NodeAct::Stop | NodeAct::Drain | NodeAct::Kill => {
+            NodeAct::Stop | NodeAct::Drain | NodeAct::Kill | NodeAct::Wipe => {
                 running.asked = Some(ask);
                 running.kill_at = grace(ask).map(|grace| Instant::now() + grace);
                 running.waiting.push(reply);
@@ -291,7 +292,9 @@ impl Inside {
         };
         let whose = if running.asked.is_some() { Whose::Ours } else { Whose::Another };
         let (state, why) = match (running.child.wait(), running.asked) {
-            (_, Some(NodeAct::Kill)) => (ProcessState::Dead, "killed on command".to_owned()),
+            (_, Some(NodeAct::Kill | NodeAct::Wipe)) => {
+                (ProcessState::Dead, "killed on command".to_owned())
+            }
             (Ok(status), Some(ask @ (NodeAct::Stop | NodeAct::Drain)))
                 if status.signal() == Some(9) =>
             {
