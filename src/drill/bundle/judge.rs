@@ -6,7 +6,6 @@ use crate::{
     drill::{
         bundle::files::open,
         checks::{self, Finding, ReplicaAudit},
-        record::Entry,
         run::Run,
     },
     ledger::{Ledger, audit::StreamAudit},
@@ -25,8 +24,6 @@ pub struct StreamFile {
 #[derive(Clone, Copy, Debug)]
 pub struct RunFiles<'a> {
     pub run: &'a Run,
-    /// The record it was read from.
-    pub entries: &'a [Entry],
     pub ledger: &'a Ledger,
     /// The streams, read at the run's end.
     pub streams: &'a [StreamFile],
