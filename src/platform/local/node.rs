@@ -1,8 +1,7 @@
 //! A node's folder, and when the node is up.
 
 use std::{
-    fs, io,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    io,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -19,6 +18,7 @@ use crate::{
         Common, PlatformError,
         banner::probe_banner,
         config::{self, Clients, Values},
+        private,
     },
     region::{
         NodeName, ZonePlan,
@@ -94,18 +94,11 @@ impl Folder {
         links: &[String],
         wired: bool,
     ) -> Result<(), PlatformError> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.0)
-            .map_err(|error| PlatformError::io("create folder", &self.0, error))?;
+        private::folder(&self.0)?;
         let path = self.config();
-        let wrong = |error| PlatformError::io("write", &path, error);
-        let text = self.render(zone, node, version, links, wired).map_err(wrong)?;
-        // Owner only: there are passwords in it.
-        let mut file = fs::OpenOptions::new();
-        let file = file.write(true).create(true).truncate(true).mode(0o600).open(&path);
-        file.and_then(|mut file| io::Write::write_all(&mut file, text.as_bytes())).map_err(wrong)
+        let text = self.render(zone, node, version, links, wired);
+        let text = text.map_err(|error| PlatformError::io("write", &path, error))?;
+        private::write(&path, &text)
     }
 
     fn render(
