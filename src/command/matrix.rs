@@ -20,6 +20,7 @@ pub struct DrillMatrix {
     #[arg(
         id = "mirror",
         long,
+        value_name = "MIRROR",
         value_delimiter = ',',
         value_enum,
         default_value = "classic,durable"

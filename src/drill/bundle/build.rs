@@ -104,7 +104,8 @@ pub(super) fn build(
             }
         }
         for (claim, run) in claims(Run::from_entries(entries.iter().cloned())) {
-            let files = RunFiles { run: &run, ledger: &ledger, streams: &streams };
+            let files =
+                RunFiles { run: &run, entries: &entries, ledger: &ledger, streams: &streams };
             let findings = judge(&files).map_err(|why| BundleError::evidence(&path, why))?;
             let conclusion = conclude(&run, findings);
             charts.push(Charts::draw(&entries));

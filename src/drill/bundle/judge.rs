@@ -6,6 +6,7 @@ use crate::{
     drill::{
         bundle::files::open,
         checks::{self, Finding, ReplicaAudit},
+        record::Entry,
         run::Run,
     },
     ledger::{Ledger, audit::StreamAudit},
@@ -24,6 +25,8 @@ pub struct StreamFile {
 #[derive(Clone, Copy, Debug)]
 pub struct RunFiles<'a> {
     pub run: &'a Run,
+    /// The record it was read from.
+    pub entries: &'a [Entry],
     pub ledger: &'a Ledger,
     /// The streams, read at the run's end.
     pub streams: &'a [StreamFile],
