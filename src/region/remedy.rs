@@ -27,6 +27,8 @@ pub enum Remedy {
     /// Lifts the rate that a consumer is held to.
     FreeConsumer(ZoneName),
     StopProducing,
+    /// Removes what is left of a zone.
+    RemoveZone(ZoneName),
     /// Looks at every message of a zone.
     Verify(ZoneName),
     Status,
@@ -47,6 +49,7 @@ impl fmt::Display for Remedy {
             Self::ResumeConsumer(zone) => write!(f, "consumer resume {zone}"),
             Self::FreeConsumer(zone) => write!(f, "consumer rate {zone} max"),
             Self::StopProducing => f.write_str("produce stop"),
+            Self::RemoveZone(zone) => write!(f, "zone remove {zone}"),
             Self::Verify(zone) => write!(f, "verify {zone}"),
             Self::Status => f.write_str("status"),
             Self::Doctor => f.write_str("doctor"),
@@ -82,6 +85,7 @@ impl Remedy {
             Self::ResumeConsumer(_) => "goes on",
             Self::FreeConsumer(_) => "lifts it",
             Self::StopProducing => "ends that",
+            Self::RemoveZone(_) => "removes what is left",
             Self::Verify(_) => "looks at every message",
             Self::Status | Self::Doctor => "tells more",
         };
@@ -118,6 +122,7 @@ impl Remedy {
             Self::ResumeConsumer(zone()),
             Self::FreeConsumer(zone()),
             Self::StopProducing,
+            Self::RemoveZone(zone()),
             Self::Verify(zone()),
             Self::Status,
             Self::Doctor,
@@ -136,6 +141,7 @@ impl Remedy {
                 | Self::ResumeConsumer(_)
                 | Self::FreeConsumer(_)
                 | Self::StopProducing
+                | Self::RemoveZone(_)
                 | Self::Verify(_)
                 | Self::Status
                 | Self::Doctor => {}
