@@ -166,9 +166,9 @@ fn title(
     let mut title = vec![Text::styled(theme.say("last"), theme.strong())];
     for &span in Span::ALL {
         let (text, style) = if span == view.span {
-            (format!(" [{}]", span), theme.focus())
+            (format!(" [{span}]"), theme.focus())
         } else {
-            (format!(" {}", span), theme.label())
+            (format!(" {span}"), theme.label())
         };
         title.push(Text::styled(text, style));
     }
