@@ -3,27 +3,20 @@
 use std::{path::PathBuf, process::Stdio};
 
 use color_eyre::eyre::{self, WrapErr};
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    sync::mpsc,
-};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     ScreenArgs,
-    screen::{GOOD_BYE, carry},
+    cut::consent::Hurry,
+    screen::{GOOD_BYE, look_on},
 };
 use crate::{
     command::{CastFormat, ScreenSize},
-    platform::{marks, person},
+    platform::marks,
     record::{self, Recorded, Tap},
-    room::{
-        client::{Client, Greeting},
-        home::Home,
-        protocol::ClientKind,
-    },
+    room::{home::Home, protocol::ClientKind},
     tui::{
-        Feed, ScreenOptions,
+        ScreenOptions,
         headless::{self, Drawn},
     },
 };
@@ -55,28 +48,16 @@ impl Recorder {
         recording: &Recording,
         options: ScreenOptions,
     ) -> eyre::Result<Self> {
-        let greeting = Greeting {
-            name: options.name.clone(),
-            client: ClientKind::Recorder,
-            observe: true,
-            guest: false,
-            from: person::ssh_peer(),
-            token: String::new(),
-        };
         // Before anyone is told that somebody records.
         record::check(&recording.file)?;
-        let client = Client::greet(home, &greeting).await?;
+        let (feed, line) = look_on(home, &options.name, ClientKind::Recorder).await?;
         let tap = Tap::default();
         let title = format!("zonedrill: {}", home.region);
         let size = recording.size;
         tap.start(&recording.file, recording.format, size, &title)?;
-        let (to_screen, from_room) = mpsc::channel(256);
-        let (to_room, lines) = mpsc::channel(1);
-        let line = tokio::spawn(carry(client, home.clone(), greeting, to_screen, lines));
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         let drawing = tokio::spawn(async move {
-            let feed = Feed { from_room, to_room };
             let drawn = headless::run(feed, &options, size, &tap, stopped.cancelled()).await;
             let _ = tokio::time::timeout(GOOD_BYE, line).await;
             drawn
@@ -115,14 +96,12 @@ pub async fn be_the_recorder(
 ) -> eyre::Result<u8> {
     // A session of its own: no terminal's hang-up or ctrl-c concerns it.
     let _ = rustix::process::setsid();
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hurry = Hurry::new()?;
     let mut recorder = Recorder::start(home, recording, options).await?;
     super::print(BEGUN);
     tokio::select! {
         ended = recorder.ended() => ended?,
-        _ = terminate.recv() => recorder.stop().await?,
-        _ = interrupt.recv() => recorder.stop().await?,
+        () = hurry.asked() => recorder.stop().await?,
     };
     Ok(0)
 }

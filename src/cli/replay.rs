@@ -9,12 +9,9 @@ use std::{
 
 use clap::Args;
 use color_eyre::eyre::{self, WrapErr};
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    sync::mpsc,
-};
+use tokio::sync::mpsc;
 
-use super::screen;
+use super::{cut::consent::Hurry, screen};
 use crate::{
     command::{ScreenSize, recording::RECORDED_SIZE, wind::Speed},
     drill::{
@@ -85,16 +82,9 @@ pub async fn replay(words: &Words, mut options: ScreenOptions) -> eyre::Result<u
             let size = words.size.unwrap_or(RECORDED_SIZE);
             let tap = Tap::default();
             tap.start(&file, format, size, &title)?;
-            let mut terminate = signal(SignalKind::terminate())?;
-            let mut interrupt = signal(SignalKind::interrupt())?;
-            let stop = async {
-                tokio::select! {
-                    _ = terminate.recv() => {}
-                    _ = interrupt.recv() => {}
-                }
-            };
+            let mut hurry = Hurry::new()?;
             let feed = Feed { from_room, to_room };
-            let drawn = tui::headless::run(feed, &options, size, &tap, stop).await;
+            let drawn = tui::headless::run(feed, &options, size, &tap, hurry.asked()).await;
             Some(Ok(drawn?.recorded))
         }
         record => {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use color_eyre::eyre::{self, WrapErr};
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::{ScreenArgs, regions, settings::Settings, shell, start};
 use crate::{
@@ -156,8 +156,32 @@ async fn after(home: &Home, name: &str, how: As, leave: Leave) -> eyre::Result<u
     }
 }
 
+/// Attaches without a person: what the room says, and what carries it.
+///
+/// # Errors
+/// When there is no room.
+pub async fn look_on(
+    home: &Home,
+    name: &str,
+    client: ClientKind,
+) -> eyre::Result<(Feed, JoinHandle<()>)> {
+    let greeting = Greeting {
+        name: name.to_owned(),
+        client,
+        observe: true,
+        guest: false,
+        from: person::ssh_peer(),
+        token: String::new(),
+    };
+    let client = Client::greet(home, &greeting).await?;
+    let (to_screen, from_room) = mpsc::channel(256);
+    let (to_room, lines) = mpsc::channel(1);
+    let line = tokio::spawn(carry(client, home.clone(), greeting, to_screen, lines));
+    Ok((Feed { from_room, to_room }, line))
+}
+
 /// Carries messages both ways; when the room goes away, says so and looks for it again.
-pub async fn carry(
+async fn carry(
     mut client: Client,
     home: Home,
     greeting: Greeting,

@@ -121,7 +121,8 @@ impl Settings {
         let ascii = one_of(ascii, &["auto", "yes", "no"])?;
         let lang = one_of(lang, &["auto", "en", "zh"])?;
         let mouse = one_of(mouse, &["auto", "yes", "no"])?;
-        let graphs = one_of(graphs, &Span::ALL.map(Span::name))?;
+        let spans: Vec<&str> = Span::ALL.iter().map(|span| span.as_str()).collect();
+        let graphs = one_of(graphs, &spans)?;
         if let Some(ms) = &refresh_ms
             && !REFRESH_MS.contains(ms.get_ref())
         {
@@ -224,7 +225,7 @@ impl Settings {
         line("bell", self.bell.is.into(), &self.bell.by, None);
         let refresh = toml::Value::Integer(self.refresh_ms.is.cast_signed());
         line("refresh_ms", refresh, &self.refresh_ms.by, None);
-        line("graphs", self.graphs.is.name().into(), &self.graphs.by, None);
+        line("graphs", self.graphs.is.as_str().into(), &self.graphs.by, None);
         out.push_str(&bindings(&self.keymap)?);
         Ok(out)
     }

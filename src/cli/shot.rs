@@ -3,19 +3,13 @@
 use std::{fs::OpenOptions, io::Write, path::Path};
 
 use color_eyre::eyre::{self, WrapErr};
-use tokio::sync::mpsc;
 
 use super::{output, screen};
 use crate::{
     command::ScreenSize,
-    platform::person,
     record::shot,
-    room::{
-        client::{Client, Greeting},
-        home::Home,
-        protocol::ClientKind,
-    },
-    tui::{Feed, ScreenOptions, headless},
+    room::{home::Home, protocol::ClientKind},
+    tui::{ScreenOptions, headless},
 };
 
 /// Draws what a screen of that size shows now.
@@ -28,19 +22,8 @@ pub async fn take(
     size: ScreenSize,
     options: ScreenOptions,
 ) -> eyre::Result<u8> {
-    let greeting = Greeting {
-        name: options.name.clone(),
-        client: ClientKind::Watch,
-        observe: true,
-        guest: false,
-        from: person::ssh_peer(),
-        token: String::new(),
-    };
-    let client = Client::greet(home, &greeting).await?;
-    let (to_screen, from_room) = mpsc::channel(256);
-    let (to_room, lines) = mpsc::channel(1);
-    let line = tokio::spawn(screen::carry(client, home.clone(), greeting, to_screen, lines));
-    let picture = headless::picture(Feed { from_room, to_room }, &options, size).await;
+    let (feed, line) = screen::look_on(home, &options.name, ClientKind::Watch).await?;
+    let picture = headless::picture(feed, &options, size).await;
     line.abort();
     let picture = picture?;
     let Some(path) = file else {

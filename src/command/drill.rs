@@ -2,16 +2,15 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
 
-use crate::region::ZoneName;
+use crate::region::{ZoneName, word::words};
 
 use super::{
     DrillMatrix, DrillSearch, ParseError, ScreenSize,
-    matrix::{MatrixWords, parse_version},
-    search::SearchWords,
-    spelling::{flag, parse_path, write_path},
+    matrix::parse_version,
+    spelling::{flag, option, parse_path, write_path},
     units::{format_duration, parse_duration},
 };
 
@@ -43,192 +42,12 @@ pub(super) const DRILLS: [(&str, &str); 19] = [
 ];
 
 /// What can be done with drills.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum Drill {
     /// Run some, one after the other.
+    // Read with a word more, which is the shell's: see `DrillWords`.
+    #[command(skip)]
     Run(DrillRun),
-    /// Run every sabotage of every drill (or of these) and print what each came to.
-    Sabotage {
-        /// Drills' names; all of the four conclusions if empty.
-        names: Vec<String>,
-    },
-    /// List them.
-    List,
-    /// End the one that runs: what it cut is healed, its verdict is void.
-    Stop,
-    /// Presented drills: go on.
-    Next,
-    /// Record and judge what is done by hand from now on.
-    Begin {
-        /// `cut` or `heal` for that conclusion; any other name, or none, for both.
-        name: Option<String>,
-    },
-    /// Judge what was done since `begin`.
-    End,
-    /// Measure recovery times of several server versions and kinds of mirrors.
-    Matrix(DrillMatrix),
-    /// Throw faults at regions of their own by a seed, and shrink what fails.
-    Search(DrillSearch),
-}
-
-/// How drills are run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DrillRun {
-    /// Their names; `all` stands for the four conclusions.
-    pub names: Vec<String>,
-    /// The mirror zone they are about; the first that can be drilled if none.
-    pub zone: Option<ZoneName>,
-    /// How many times the original plan's numbers.
-    pub scale: u64,
-    /// A deliberate fault, which must turn the verdict.
-    pub sabotage: Option<Sabotage>,
-    /// It is put in only once this held: what a drill's `until` can say.
-    pub when: Option<String>,
-    pub options: DrillOptions,
-    /// Pause between steps, for an audience.
-    pub pace: Option<Duration>,
-    /// Every step waits for `drill next`.
-    pub present: bool,
-    /// Where the evidence bundle goes; a folder of its own if none.
-    pub report: Option<PathBuf>,
-}
-
-/// What a script leaves to who runs it: it has a placeholder for each.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DrillOptions {
-    /// A zone that is promoted is made to know the ids it holds.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub rebuild_dedup: bool,
-    /// The version of nats-server that each server is started again as.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub to_version: Option<String>,
-}
-
-impl fmt::Display for DrillOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(flag(self.rebuild_dedup, " --rebuild-dedup"))?;
-        self.to_version.iter().try_for_each(|version| write!(f, " --to-version {version}"))
-    }
-}
-
-/// Deliberate faults of an experiment. Each must turn the right verdict.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    clap::ValueEnum,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Sabotage {
-    /// The cut lets messages through for a while.
-    Leak,
-    /// A message is removed from the mirror.
-    Lose,
-    /// A message is published a second time without its id.
-    Duplicate,
-    /// A payload is altered on the way.
-    Corrupt,
-    /// Two messages swap places.
-    Reorder,
-    /// The pause does not pause.
-    NoPause,
-    /// The producer's connection is made anew while the zone joins.
-    RestartProducer,
-    /// The producer's configuration changes while the zone joins.
-    Reconfigure,
-    /// After a failover the producer sends nothing again that was acknowledged.
-    NoRetry,
-    /// The link is secretly whole while it is said to be impaired.
-    Unimpaired,
-    /// A server that is said to be suspended or dead is secretly brought back.
-    Revive,
-    /// Nothing is produced.
-    Nothing,
-}
-
-impl Sabotage {
-    /// All of them.
-    pub const ALL: [Self; 12] = [
-        Self::Leak,
-        Self::Lose,
-        Self::Duplicate,
-        Self::Corrupt,
-        Self::Reorder,
-        Self::NoPause,
-        Self::RestartProducer,
-        Self::Reconfigure,
-        Self::NoRetry,
-        Self::Unimpaired,
-        Self::Revive,
-        Self::Nothing,
-    ];
-
-    /// The word of the command language.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Leak => "leak",
-            Self::Lose => "lose",
-            Self::Duplicate => "duplicate",
-            Self::Corrupt => "corrupt",
-            Self::Reorder => "reorder",
-            Self::NoPause => "no-pause",
-            Self::RestartProducer => "restart-producer",
-            Self::Reconfigure => "reconfigure",
-            Self::NoRetry => "no-retry",
-            Self::Unimpaired => "unimpaired",
-            Self::Revive => "revive",
-            Self::Nothing => "nothing",
-        }
-    }
-}
-
-/// The words after `drill`.
-#[derive(Clone, Debug, Subcommand)]
-pub enum DrillWords {
-    /// Run drills, one after the other; the exit code is the verdict
-    Run {
-        /// cut, heal, independent, grow, failover, switchover, failback, rolling, rebuild, stepdowns, slow, halfopen, flap, unnoticed, blackhole, lossy, frozen, two-cuts, leader-in-catchup, your own; `all` (the first four), `conditions` (those after stepdowns)
-        #[arg(required = true)]
-        names: Vec<String>,
-        /// The mirror zone they are about [default: the first that can be drilled]
-        #[arg(long, value_name = "ZONE")]
-        zone: Option<ZoneName>,
-        /// How many times the original plan's numbers
-        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=LARGEST_SCALE))]
-        scale: u64,
-        /// A deliberate fault in the experiment, which must turn the verdict
-        #[arg(long, value_enum)]
-        sabotage: Option<Sabotage>,
-        /// Put the fault in only once this held, as in a drill's `until`
-        #[arg(long, value_name = "CONDITION", requires = "sabotage")]
-        when: Option<String>,
-        /// With failover: the promoted zone is made to know the ids it holds
-        #[arg(long)]
-        rebuild_dedup: bool,
-        /// With rolling: each server is started again as this version of nats-server (2.15.1)
-        #[arg(long, value_name = "VERSION", value_parser = parse_version)]
-        to_version: Option<String>,
-        /// Pause between steps, for an audience (2s)
-        #[arg(long, value_name = "TIME", value_parser = parse_duration)]
-        pace: Option<Duration>,
-        /// Every step waits for `drill next`: predict, then reveal
-        #[arg(long)]
-        present: bool,
-        /// Where the evidence bundle goes [default: a new folder]
-        #[arg(long, value_name = "FOLDER", value_parser = parse_path)]
-        report: Option<PathBuf>,
-        /// With --record, in a shell: columns and rows of the recording [default: 120x36]
-        #[arg(long, value_name = "COLSxROWS")]
-        size: Option<ScreenSize>,
-    },
     /// Run every sabotage and print what each came to
     Sabotage {
         /// Only of these drills
@@ -248,74 +67,150 @@ pub enum DrillWords {
     /// Judge what was done by hand since `drill begin`; the exit code is the verdict
     End,
     /// Measure the recovery times of server versions and kinds of mirrors, in regions of their own
-    Matrix(MatrixWords),
+    Matrix(DrillMatrix),
     /// Throw faults at regions of their own by a seed, and shrink what fails to the shortest script
-    Search(SearchWords),
+    Search(DrillSearch),
+}
+
+/// How drills are run.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub struct DrillRun {
+    /// cut, heal, independent, grow, failover, switchover, failback, rolling, rebuild, stepdowns, slow, halfopen, flap, unnoticed, blackhole, lossy, frozen, two-cuts, leader-in-catchup, your own; `all` (the first four), `conditions` (those after stepdowns)
+    #[arg(required = true)]
+    pub names: Vec<String>,
+    /// The mirror zone they are about [default: the first that can be drilled]
+    #[arg(long, value_name = "ZONE")]
+    pub zone: Option<ZoneName>,
+    /// How many times the original plan's numbers
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=LARGEST_SCALE))]
+    pub scale: u64,
+    /// A deliberate fault in the experiment, which must turn the verdict
+    #[arg(long, value_enum)]
+    pub sabotage: Option<Sabotage>,
+    /// Put the fault in only once this held, as in a drill's `until`
+    #[arg(long, value_name = "CONDITION", requires = "sabotage")]
+    pub when: Option<String>,
+    #[command(flatten)]
+    pub options: DrillOptions,
+    /// Pause between steps, for an audience (2s)
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub pace: Option<Duration>,
+    /// Every step waits for `drill next`: predict, then reveal
+    #[arg(long)]
+    pub present: bool,
+    /// Where the evidence bundle goes [default: a new folder]
+    #[arg(long, value_name = "FOLDER", value_parser = parse_path)]
+    pub report: Option<PathBuf>,
+}
+
+/// What a script leaves to who runs it: it has a placeholder for each.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args, Serialize, Deserialize)]
+pub struct DrillOptions {
+    /// With failover: the promoted zone is made to know the ids it holds
+    #[arg(long)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rebuild_dedup: bool,
+    /// With rolling: each server is started again as this version of nats-server (2.15.1)
+    #[arg(long, value_name = "VERSION", value_parser = parse_version)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_version: Option<String>,
+}
+
+impl fmt::Display for DrillOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(flag(self.rebuild_dedup, " --rebuild-dedup"))?;
+        option(f, "to-version", self.to_version.as_ref())
+    }
+}
+
+words! {
+    /// Deliberate faults of an experiment. Each must turn the right verdict.
+    #[derive(Hash, PartialOrd, Ord, clap::ValueEnum)]
+    pub enum Sabotage {
+        /// The cut lets messages through for a while.
+        Leak = "leak",
+        /// A message is removed from the mirror.
+        Lose = "lose",
+        /// A message is published a second time without its id.
+        Duplicate = "duplicate",
+        /// A payload is altered on the way.
+        Corrupt = "corrupt",
+        /// Two messages swap places.
+        Reorder = "reorder",
+        /// The pause does not pause.
+        NoPause = "no-pause",
+        /// The producer's connection is made anew while the zone joins.
+        RestartProducer = "restart-producer",
+        /// The producer's configuration changes while the zone joins.
+        Reconfigure = "reconfigure",
+        /// After a failover the producer sends nothing again that was acknowledged.
+        NoRetry = "no-retry",
+        /// The link is secretly whole while it is said to be impaired.
+        Unimpaired = "unimpaired",
+        /// A server that is said to be suspended or dead is secretly brought back.
+        Revive = "revive",
+        /// Nothing is produced.
+        Nothing = "nothing",
+    }
+}
+
+/// The words after `drill`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum DrillWords {
+    /// Run drills, one after the other; the exit code is the verdict
+    Run {
+        #[command(flatten)]
+        run: DrillRun,
+        /// With --record, in a shell: columns and rows of the recording [default: 120x36]
+        #[arg(long, value_name = "COLSxROWS")]
+        size: Option<ScreenSize>,
+    },
+    #[command(flatten)]
+    Other(Drill),
 }
 
 impl TryFrom<DrillWords> for Drill {
     type Error = ParseError;
 
     fn try_from(words: DrillWords) -> Result<Self, ParseError> {
-        let check = |names: &[String]| match names.iter().find(|name| !is_drill_name(name)) {
-            Some(bad) => Err(ParseError::Words(format!(
-                "`{bad}` is not the name of a drill: use a-z, 0-9 and `-` (`drill list` shows them)"
-            ))),
-            None => Ok(()),
+        let drill = match words {
+            // The shell takes it out before; anywhere else it would be forgotten silently.
+            DrillWords::Run { size: Some(_), .. } => {
+                return Err(ParseError::Words(
+                    "--size goes with --record, in a shell: `zonedrill drill run all --record FILE --size 120x36`".into(),
+                ));
+            }
+            DrillWords::Run { run, size: None } => Self::Run(run),
+            DrillWords::Other(Self::Search(search)) => Self::Search(search.checked()?),
+            DrillWords::Other(drill) => drill,
         };
-        Ok(match words {
-            DrillWords::Run {
-                names,
-                zone,
-                scale,
-                sabotage,
-                when,
-                rebuild_dedup,
-                to_version,
-                pace,
-                present,
-                report,
-                size,
-            } => {
-                check(&names)?;
-                // The shell takes it out before; anywhere else it would be forgotten silently.
-                if size.is_some() {
-                    return Err(ParseError::Words(
-                        "--size goes with --record, in a shell: `zonedrill drill run all --record FILE --size 120x36`".into(),
-                    ));
-                }
-                if sabotage.is_some() && (names.len() > 1 || names[0] == "all") {
-                    return Err(ParseError::Words(
-                        "--sabotage goes with one drill; `drill sabotage` runs them all".into(),
-                    ));
-                }
-                Self::Run(DrillRun {
-                    names,
-                    zone,
-                    scale,
-                    sabotage,
-                    when,
-                    options: DrillOptions { rebuild_dedup, to_version },
-                    pace,
-                    present,
-                    report,
-                })
+        drill.check()?;
+        Ok(drill)
+    }
+}
+
+impl Drill {
+    /// What no single word shows to be wrong.
+    fn check(&self) -> Result<(), ParseError> {
+        let names = match self {
+            Self::Run(DrillRun { names, .. }) | Self::Sabotage { names } => names.as_slice(),
+            Self::Begin { name } => name.as_slice(),
+            Self::Matrix(matrix) => return matrix.check(),
+            _ => return Ok(()),
+        };
+        if let Some(bad) = names.iter().find(|name| !is_drill_name(name)) {
+            return Err(ParseError::Words(format!(
+                "`{bad}` is not the name of a drill: use a-z, 0-9 and `-` (`drill list` shows them)"
+            )));
+        }
+        match self {
+            Self::Run(run) if run.sabotage.is_some() && (names.len() > 1 || names[0] == "all") => {
+                Err(ParseError::Words(
+                    "--sabotage goes with one drill; `drill sabotage` runs them all".into(),
+                ))
             }
-            DrillWords::Sabotage { names } => {
-                check(&names)?;
-                Self::Sabotage { names }
-            }
-            DrillWords::List => Self::List,
-            DrillWords::Stop => Self::Stop,
-            DrillWords::Next => Self::Next,
-            DrillWords::Begin { name } => {
-                check(name.as_slice())?;
-                Self::Begin { name }
-            }
-            DrillWords::End => Self::End,
-            DrillWords::Matrix(words) => Self::Matrix(words.try_into()?),
-            DrillWords::Search(words) => Self::Search(words.try_into()?),
-        })
+            _ => Ok(()),
+        }
     }
 }
 
@@ -331,27 +226,16 @@ impl fmt::Display for Drill {
         match self {
             Self::Run(run) => {
                 write!(f, "run {}", run.names.join(" "))?;
-                if let Some(zone) = &run.zone {
-                    write!(f, " --zone {zone}")?;
-                }
+                option(f, "zone", run.zone.as_ref())?;
                 if run.scale != 1 {
                     write!(f, " --scale {}", run.scale)?;
                 }
-                if let Some(kind) = run.sabotage {
-                    write!(f, " --sabotage {}", kind.as_str())?;
-                }
-                if let Some(when) = &run.when {
-                    write!(f, " --when {}", shell_words::quote(when))?;
-                }
+                option(f, "sabotage", run.sabotage)?;
+                option(f, "when", run.when.as_deref().map(shell_words::quote))?;
                 run.options.fmt(f)?;
-                if let Some(pace) = run.pace {
-                    write!(f, " --pace {}", format_duration(pace))?;
-                }
+                option(f, "pace", run.pace.map(format_duration))?;
                 f.write_str(flag(run.present, " --present"))?;
-                match &run.report {
-                    Some(folder) => write!(f, " --report {}", write_path(folder)),
-                    None => Ok(()),
-                }
+                option(f, "report", run.report.as_deref().map(write_path))
             }
             Self::Sabotage { names } if names.is_empty() => f.write_str("sabotage"),
             Self::Sabotage { names } => write!(f, "sabotage {}", names.join(" ")),

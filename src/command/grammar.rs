@@ -11,17 +11,14 @@ use std::{fmt, str::FromStr};
 
 use clap::{CommandFactory, FromArgMatches, Parser};
 
-pub use self::words::{ConsumerWords, NodeWords, RecordWords, Verb, ZoneWords};
+pub use self::words::{ConsumerWords, NodeWords, Verb, ZoneWords};
 use super::{
-    CastFormat, Command, CutKind, Extent, Impair, NodeAct, ParseError, Record,
+    CastFormat, Command, CutKind, Impair, NodeAct, ParseError, Record,
     impair::check_length,
-    spelling::{flag, is_unruly, write_path},
+    spelling::{flag, is_unruly, option, write_path},
     units::format_duration,
 };
-pub use super::{
-    drill::{DrillWords, LARGEST_SCALE},
-    produce::{DEFAULT_INTERVAL, DEFAULT_SIZE, HIGHEST_NUMBER, ProduceWords},
-};
+pub use super::{drill::DrillWords, produce::HIGHEST_NUMBER};
 
 use crate::region::condition::Direction;
 
@@ -110,9 +107,7 @@ impl TryFrom<Verb> for Command {
             Verb::Salvage { zone } => Self::Salvage { zone },
             Verb::Failback { zone, force } => Self::Failback { zone, force },
             Verb::Switchover { zone } => Self::Switchover { zone },
-            Verb::Verify { zone, json, from, to, max_rate, sample, resume } => {
-                Self::Verify { zone, json, extent: Extent { from, to, max_rate, sample, resume } }
-            }
+            Verb::Verify { zone, json, extent } => Self::Verify { zone, json, extent },
             Verb::Inspect(what) => Self::Inspect(what),
             Verb::Mark { text } => {
                 let text = text.join(" ");
@@ -128,10 +123,7 @@ impl TryFrom<Verb> for Command {
             }
             Verb::Drill(words) => Self::Drill(words.try_into()?),
             Verb::Report { folder } => Self::Report { folder },
-            Verb::Record(RecordWords::Start { file, format, size }) => {
-                Self::Record(Record::Start { file, format, size })
-            }
-            Verb::Record(RecordWords::Stop) => Self::Record(Record::Stop),
+            Verb::Record(record) => Self::Record(record),
             Verb::Control(control) => Self::Control(control),
             Verb::Kick { who } => Self::Kick { name: who },
             Verb::Wind(wind) => Self::Wind(wind),
@@ -200,20 +192,12 @@ impl fmt::Display for Command {
             Self::Produce(produce) => write!(f, "produce {produce}"),
             Self::Cut { zone, kind, heal_after } => {
                 write!(f, "cut {zone}")?;
-                if let Some(kind) = kind {
-                    write!(f, " --kind {}", kind.as_str())?;
-                }
-                match heal_after {
-                    Some(time) => write!(f, " --for {}", format_duration(*time)),
-                    None => Ok(()),
-                }
+                option(f, "kind", *kind)?;
+                option(f, "for", heal_after.map(format_duration))
             }
             Self::Impair { zone, what, heal_after } => {
                 write!(f, "impair {zone} {what}")?;
-                match heal_after {
-                    Some(time) => write!(f, " --for {}", format_duration(*time)),
-                    None => Ok(()),
-                }
+                option(f, "for", heal_after.map(format_duration))
             }
             Self::Heal { zone: Some(zone) } => write!(f, "heal {zone}"),
             Self::Heal { zone: None } => f.write_str("heal all"),
@@ -265,13 +249,8 @@ impl fmt::Display for Command {
             Self::Report { folder: Some(folder) } => write!(f, "report {}", write_path(folder)),
             Self::Record(Record::Start { file, format, size }) => {
                 write!(f, "record start {}", write_path(file))?;
-                if *format != CastFormat::V2 {
-                    write!(f, " --format {}", format.as_str())?;
-                }
-                match size {
-                    Some(size) => write!(f, " --size {size}"),
-                    None => Ok(()),
-                }
+                option(f, "format", Some(*format).filter(|format| *format != CastFormat::V2))?;
+                option(f, "size", *size)
             }
             Self::Record(Record::Stop) => f.write_str("record stop"),
             Self::Control(control) => write!(f, "control {}", control.as_str()),

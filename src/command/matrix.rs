@@ -6,57 +6,47 @@ use clap::Args;
 
 use super::{
     MirrorKind, ParseError,
-    spelling::{parse_path, write_path},
+    spelling::{option, parse_path, write_path},
     units::{format_duration, parse_duration},
 };
 
-/// What recovery times are measured of: every combination.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What recovery times are measured of, every combination: the words after `drill matrix`.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
 pub struct DrillMatrix {
-    /// Server versions.
+    /// Server versions
+    #[arg(long, value_delimiter = ',', default_value = "2.11.11,2.12.8,2.14.6,2.15.1", value_parser = parse_version)]
     pub versions: Vec<String>,
-    /// Kinds of mirrors.
+    /// Kinds of mirrors
+    #[arg(
+        id = "mirror",
+        long,
+        value_name = "MIRROR",
+        value_delimiter = ',',
+        value_enum,
+        default_value = "classic,durable"
+    )]
     pub mirrors: Vec<MirrorKind>,
-    /// Lengths of the cut, or of what is done to the link in its place.
+    /// Lengths of the cut
+    #[arg(long = "cut", value_name = "CUT", value_delimiter = ',', default_value = "5s,20s,45s", value_parser = parse_duration)]
     pub cuts: Vec<Duration>,
-    /// Presets that the link is impaired by in place of a cut; a cut if none.
+    /// Impair the link by these presets for so long, instead of cutting it (halfopen,flapping)
+    #[arg(long, value_delimiter = ',', value_name = "PRESET")]
     pub impair: Vec<String>,
-    /// Where the tables go; a new folder if none.
+    /// Where the tables go [default: a new folder]
+    #[arg(long, value_name = "FOLDER", value_parser = parse_path)]
     pub out: Option<PathBuf>,
 }
 
-/// The words after `drill matrix`.
-#[derive(Clone, Debug, Args)]
-pub struct MatrixWords {
-    /// Server versions
-    #[arg(long, value_delimiter = ',', default_value = "2.11.11,2.12.8,2.14.6,2.15.1", value_parser = parse_version)]
-    versions: Vec<String>,
-    /// Kinds of mirrors
-    #[arg(long, value_delimiter = ',', value_enum, default_value = "classic,durable")]
-    mirror: Vec<MirrorKind>,
-    /// Lengths of the cut
-    #[arg(long, value_delimiter = ',', default_value = "5s,20s,45s", value_parser = parse_duration)]
-    cut: Vec<Duration>,
-    /// Impair the link by these presets for so long, instead of cutting it (halfopen,flapping)
-    #[arg(long, value_delimiter = ',', value_name = "PRESET")]
-    impair: Vec<String>,
-    /// Where the tables go [default: a new folder]
-    #[arg(long, value_name = "FOLDER", value_parser = parse_path)]
-    out: Option<PathBuf>,
-}
-
-impl TryFrom<MatrixWords> for DrillMatrix {
-    type Error = ParseError;
-
-    fn try_from(words: MatrixWords) -> Result<Self, ParseError> {
-        let MatrixWords { versions, mirror, cut, impair, out } = words;
-        if cut.contains(&Duration::ZERO) {
+impl DrillMatrix {
+    /// What no single word shows to be wrong.
+    pub(super) fn check(&self) -> Result<(), ParseError> {
+        if self.cuts.contains(&Duration::ZERO) {
             return Err(ParseError::Words("`--cut 0s` would cut nothing: give times".into()));
         }
-        if impair.iter().any(String::is_empty) {
+        if self.impair.iter().any(String::is_empty) {
             return Err(ParseError::Words("`--impair` names presets: `--impair thin`".into()));
         }
-        Ok(Self { versions, mirrors: mirror, cuts: cut, impair, out })
+        Ok(())
     }
 }
 
@@ -81,9 +71,6 @@ impl fmt::Display for DrillMatrix {
         if !self.impair.is_empty() {
             write!(f, " --impair {}", shell_words::quote(&self.impair.join(",")))?;
         }
-        match &self.out {
-            Some(folder) => write!(f, " --out {}", write_path(folder)),
-            None => Ok(()),
-        }
+        option(f, "out", self.out.as_deref().map(write_path))
     }
 }

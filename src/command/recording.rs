@@ -2,43 +2,40 @@
 
 use std::{fmt, path::PathBuf, str::FromStr};
 
+use clap::Subcommand;
 use serde::{Deserialize, Serialize};
 
+use super::spelling::parse_path;
+use crate::region::word::words;
+
 /// Starting and ending a recording.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum Record {
-    /// Write what a screen shows into a file. A screen records itself; a shell starts a screen
-    /// without a terminal for it.
+    /// Begin; from a shell, a screen without a terminal does it until `record stop`
     Start {
-        /// The file; must not exist.
+        /// A new file
+        #[arg(value_parser = parse_path)]
         file: PathBuf,
-        /// In which form.
+        /// v2 plays everywhere, v3 is for asciinema 3
+        #[arg(long, value_enum, default_value = "v2")]
         format: CastFormat,
-        /// How large a screen without a terminal is; a screen with one has its own size.
+        /// Columns and rows of a screen without a terminal [default: 120x36]
+        #[arg(long, value_name = "COLSxROWS")]
         size: Option<ScreenSize>,
     },
-    /// End it.
+    /// End the recording, and complete its file
     Stop,
 }
 
-/// The versions of asciicast.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, clap::ValueEnum)]
-pub enum CastFormat {
-    /// Plays everywhere.
-    #[default]
-    V2,
-    /// For asciinema 3 and its relatives.
-    V3,
-}
-
-impl CastFormat {
-    /// The word of the command language.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::V2 => "v2",
-            Self::V3 => "v3",
-        }
+words! {
+    /// The versions of asciicast.
+    #[derive(Default, Hash, clap::ValueEnum)]
+    pub enum CastFormat {
+        /// Plays everywhere.
+        #[default]
+        V2 = "v2",
+        /// For asciinema 3 and its relatives.
+        V3 = "v3",
     }
 }
 
@@ -87,35 +84,22 @@ impl FromStr for ScreenSize {
     }
 }
 
-/// Handing over who drives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::Subcommand)]
-pub enum Control {
-    /// Ask who drives for control; at once yours if nobody does
-    Ask,
-    /// Give it to who asked
-    Grant,
-    /// Keep it
-    Refuse,
-    /// Drive no longer; end a hold
-    Release,
-    /// Have it without asking (not for guests)
-    Take,
-    /// Take it, and let no guest have it until `control release` (not for guests)
-    Hold,
-}
-
-impl Control {
-    /// The word of the command language.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ask => "ask",
-            Self::Grant => "grant",
-            Self::Refuse => "refuse",
-            Self::Release => "release",
-            Self::Take => "take",
-            Self::Hold => "hold",
-        }
+words! {
+    /// Handing over who drives.
+    #[derive(Subcommand)]
+    pub enum Control {
+        /// Ask who drives for control; at once yours if nobody does
+        Ask = "ask",
+        /// Give it to who asked
+        Grant = "grant",
+        /// Keep it
+        Refuse = "refuse",
+        /// Drive no longer; end a hold
+        Release = "release",
+        /// Have it without asking (not for guests)
+        Take = "take",
+        /// Take it, and let no guest have it until `control release` (not for guests)
+        Hold = "hold",
     }
 }
 

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{
     ParseError, Sabotage,
-    spelling::{parse_path, write_path},
+    spelling::{option, parse_path, write_path},
     units::{format_duration, parse_duration},
 };
 use crate::region::word::words;
@@ -36,39 +36,18 @@ words! {
     }
 }
 
-/// What is searched for what breaks.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What is searched for what breaks: the words after `drill search`.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
 pub struct DrillSearch {
-    /// The first schedule's; the next one's is one more.
-    pub seed: u64,
-    /// How many schedules are tried.
-    pub rounds: u64,
-    /// No schedule is begun after so long.
-    pub at_most: Option<Duration>,
-    /// What faults are done to.
-    pub faults: Vec<Family>,
-    /// From the first fault of a schedule to the end of the last one.
-    pub length: Duration,
-    /// A deliberate fault of the experiment, by which the search itself is tested.
-    pub sabotage: Option<Sabotage>,
-    /// It is put in only once this held.
-    pub when: Option<String>,
-    /// Where what failed goes; a new folder if none.
-    pub out: Option<PathBuf>,
-}
-
-/// The words after `drill search`.
-#[derive(Clone, Debug, Args)]
-pub struct SearchWords {
     /// The first schedule's seed; each next one's is one more
     #[arg(long, value_name = "N", default_value_t = 1)]
-    seed: u64,
+    pub seed: u64,
     /// How many schedules are tried, each in a region of its own
     #[arg(long, value_name = "N", default_value_t = ROUNDS, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
-    rounds: u64,
+    pub rounds: u64,
     /// Begin none after so long (10m)
     #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
-    at_most: Option<Duration>,
+    pub at_most: Option<Duration>,
     /// What faults are done to
     #[arg(
         long,
@@ -76,42 +55,41 @@ pub struct SearchWords {
         value_enum,
         default_value = "link,node,process,consumer,zone"
     )]
-    faults: Vec<Family>,
+    pub faults: Vec<Family>,
     /// From the first fault of a schedule to the end of the last one
     #[arg(long, value_name = "TIME", default_value = "12s", value_parser = parse_duration)]
-    length: Duration,
+    pub length: Duration,
     /// A deliberate fault in the experiment, which must be found
     #[arg(long, value_enum)]
-    sabotage: Option<Sabotage>,
+    pub sabotage: Option<Sabotage>,
     /// Put the fault in only once this held, as in a drill's `until`
     #[arg(long, value_name = "CONDITION", requires = "sabotage")]
-    when: Option<String>,
+    pub when: Option<String>,
     /// Where the scripts and bundles of what failed go [default: a new folder]
     #[arg(long, value_name = "FOLDER", value_parser = parse_path)]
-    out: Option<PathBuf>,
+    pub out: Option<PathBuf>,
 }
 
-impl TryFrom<SearchWords> for DrillSearch {
-    type Error = ParseError;
-
-    fn try_from(words: SearchWords) -> Result<Self, ParseError> {
-        let SearchWords { seed, rounds, at_most, mut faults, length, sabotage, when, out } = words;
-        faults.sort_unstable();
-        faults.dedup();
-        if !LENGTHS.contains(&length) {
+impl DrillSearch {
+    /// With each family once, if no words contradict each other.
+    pub(super) fn checked(mut self) -> Result<Self, ParseError> {
+        self.faults.sort_unstable();
+        self.faults.dedup();
+        let Self { seed, rounds, length, .. } = &self;
+        if !LENGTHS.contains(length) {
             return Err(ParseError::Words(format!(
                 "`--length {}`: a schedule takes {} to {}",
-                format_duration(length),
+                format_duration(*length),
                 format_duration(*LENGTHS.start()),
                 format_duration(*LENGTHS.end()),
             )));
         }
-        if seed.checked_add(rounds).is_none() {
+        if seed.checked_add(*rounds).is_none() {
             return Err(ParseError::Words(format!(
                 "`--seed {seed}` leaves no room for {rounds} more"
             )));
         }
-        Ok(Self { seed, rounds, at_most, faults, length, sabotage, when, out })
+        Ok(self)
     }
 }
 
@@ -119,25 +97,16 @@ impl fmt::Display for DrillSearch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let faults: Vec<&str> = self.faults.iter().map(|family| family.as_str()).collect();
         write!(f, "search --seed {} --rounds {}", self.seed, self.rounds)?;
-        if let Some(time) = self.at_most {
-            write!(f, " --for {}", format_duration(time))?;
-        }
+        option(f, "for", self.at_most.map(format_duration))?;
         if faults.len() < Family::ALL.len() {
             write!(f, " --faults {}", faults.join(","))?;
         }
         if self.length != LENGTH {
             write!(f, " --length {}", format_duration(self.length))?;
         }
-        if let Some(kind) = self.sabotage {
-            write!(f, " --sabotage {}", kind.as_str())?;
-        }
-        if let Some(when) = &self.when {
-            write!(f, " --when {}", shell_words::quote(when))?;
-        }
-        match &self.out {
-            Some(folder) => write!(f, " --out {}", write_path(folder)),
-            None => Ok(()),
-        }
+        option(f, "sabotage", self.sabotage)?;
+        option(f, "when", self.when.as_deref().map(shell_words::quote))?;
+        option(f, "out", self.out.as_deref().map(write_path))
     }
 }
 

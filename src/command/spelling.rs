@@ -1,6 +1,9 @@
 //! How the words of a line are spelled, whatever the verb, and why a line may be none.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 /// Why a line is not a command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -43,6 +46,15 @@ pub(super) fn parse_path(text: &str) -> Result<PathBuf, String> {
 /// Writes a path as a word of a line. [`parse_path`] is the inverse.
 pub(super) fn write_path(path: &Path) -> String {
     shell_words::quote(&path.to_string_lossy()).into_owned()
+}
+
+/// Writes an option with its value, if there is one.
+pub(super) fn option(
+    f: &mut fmt::Formatter<'_>,
+    name: &str,
+    value: Option<impl fmt::Display>,
+) -> fmt::Result {
+    value.map_or(Ok(()), |value| write!(f, " --{name} {value}"))
 }
 
 /// A flag, if it is set.

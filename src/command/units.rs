@@ -4,9 +4,10 @@ use std::{fmt, num::NonZeroU32, str::FromStr, time::Duration};
 
 use jiff::Timestamp;
 
+use super::spelling::{flag, option};
 use crate::region::{
     UnixMs,
-    format::{read_exact, span_exact},
+    format::{read_exact, span_exact, timestamp},
 };
 
 /// The longest duration a command takes: a day.
@@ -115,44 +116,38 @@ impl fmt::Display for Point {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sequence(seq) => write!(f, "{seq}"),
-            Self::Time(ms) => {
-                let time =
-                    i64::try_from(*ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
-                write!(f, "{}", time.unwrap_or(Timestamp::MAX))
-            }
+            Self::Time(ms) => write!(f, "{}", timestamp(*ms).unwrap_or(Timestamp::MAX)),
         }
     }
 }
 
 /// Which part of a stream, and how fast it may be read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::Args)]
 pub struct Extent {
-    /// From its beginning if none.
+    /// With --region-file: from this sequence or time on [default: the beginning]
+    #[arg(long, value_name = "SEQ|TIME")]
     pub from: Option<Point>,
-    /// To its end if none.
+    /// With --region-file: up to this sequence, or before this time [default: the copy's end]
+    #[arg(long, value_name = "SEQ|TIME")]
     pub to: Option<Point>,
-    /// As fast as it goes if none.
+    /// With --region-file: read at most so many messages from each zone (1000/s)
+    #[arg(long, value_name = "RATE")]
     pub max_rate: Option<Rate>,
-    /// Only about so many messages, spread over it; all if none.
+    /// With --region-file: only about so many messages, spread over all of it; that proves nothing of the rest
+    #[arg(long, value_name = "MESSAGES", value_parser = clap::value_parser!(u64).range(1..))]
     pub sample: Option<u64>,
-    /// Go on where an earlier one was ended.
+    /// With --region-file: go on where the last one was ended
+    #[arg(long)]
     pub resume: bool,
 }
 
 impl fmt::Display for Extent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (flag, point) in [("from", self.from), ("to", self.to)] {
-            if let Some(point) = point {
-                write!(f, " --{flag} {point}")?;
-            }
-        }
-        if let Some(rate) = self.max_rate {
-            write!(f, " --max-rate {rate}")?;
-        }
-        if let Some(messages) = self.sample {
-            write!(f, " --sample {messages}")?;
-        }
-        f.write_str(if self.resume { " --resume" } else { "" })
+        option(f, "from", self.from)?;
+        option(f, "to", self.to)?;
+        option(f, "max-rate", self.max_rate)?;
+        option(f, "sample", self.sample)?;
+        f.write_str(flag(self.resume, " --resume"))
     }
 }
 

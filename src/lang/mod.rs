@@ -14,32 +14,24 @@ mod template;
 
 use std::borrow::Cow;
 
-/// A language that the program can be read in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Lang {
-    #[default]
-    English,
-    /// Simplified.
-    Chinese,
+use crate::region::word::words;
+
+words! {
+    /// A language that the program can be read in.
+    #[derive(Default)]
+    pub enum Lang {
+        #[default]
+        English = "en",
+        /// Simplified.
+        Chinese = "zh",
+    }
 }
 
 impl Lang {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::English, Self::Chinese];
-
-    /// Its name: `en`, `zh`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::English => "en",
-            Self::Chinese => "zh",
-        }
-    }
-
     /// The language of that name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|lang| lang.as_str() == name)
+        Self::ALL.iter().copied().find(|lang| lang.as_str() == name)
     }
 
     /// The language that a locale asks for.

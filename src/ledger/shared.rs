@@ -23,12 +23,6 @@ impl Ledger {
             Some(before) => self.taken.nth(before).unwrap_or(self.taken_to),
         }
     }
-
-    /// Others publish on the stream, and its sequences are counted by [`Self::counted`].
-    #[must_use]
-    pub fn shares_its_stream(&self) -> bool {
-        self.shares
-    }
 }
 
 #[cfg(test)]

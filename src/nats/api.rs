@@ -9,7 +9,12 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
-use super::{connect::REQUEST_TIMEOUT, error::NatsError};
+use super::{
+    connect::REQUEST_TIMEOUT,
+    error::NatsError,
+    external::read::message::{Answer, Stored},
+};
+use crate::region::{ZonePlan, topology::STREAM};
 
 /// How long the first try of a question waits for its answer; each further one twice as long, up to
 /// [`REQUEST_TIMEOUT`]. A leader drops what reaches it in its first milliseconds.
@@ -25,6 +30,8 @@ const STREAM_HAS_FEWER: u64 = 10126;
 pub(super) const OTHER_CONFIGURATION: u64 = 10058;
 /// JetStream: "stream not found".
 pub(super) const STREAM_NOT_FOUND: u64 = 10059;
+/// JetStream: "no message found".
+pub(super) const NO_MESSAGE: u64 = 10037;
 /// JetStream: "consumer not found".
 pub(super) const CONSUMER_NOT_FOUND: u64 = 10014;
 
@@ -141,6 +148,40 @@ pub(super) async fn once<T: DeserializeOwned>(
     match refusal.error {
         Some(error) => Err(Failure::Api(error)),
         None => serde_json::from_slice(&reply.payload).map_err(unreadable),
+    }
+}
+
+/// The message that a request to the zone's stream finds; `None` if there is none.
+pub(super) async fn message(client: &Client, body: &Value) -> Result<Option<Stored>, Failure> {
+    let subject = format!("$JS.API.STREAM.MSG.GET.{STREAM}");
+    match once::<Answer>(client, &subject, body, REQUEST_TIMEOUT).await {
+        Ok(answer) => Ok(Some(answer.message)),
+        Err(Failure::Api(error)) if error.err_code == NO_MESSAGE => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Asks again, whatever came instead of an answer, until there is one.
+///
+/// # Errors
+/// When `patience` runs out, with what came last.
+pub(super) async fn insist<T, F: Future<Output = Result<T, String>>>(
+    zone: &ZonePlan,
+    what: &str,
+    (patience, pause): (Duration, Duration),
+    mut asked: impl FnMut() -> F,
+) -> Result<T, NatsError> {
+    let began = Instant::now();
+    loop {
+        let why = match asked().await {
+            Ok(answer) => return Ok(answer),
+            Err(why) => why,
+        };
+        if began.elapsed() >= patience {
+            let (whom, what, waited) = (zone.domain(), what.to_owned(), began.elapsed());
+            return Err(NatsError::NoAnswer { whom, what, waited, why });
+        }
+        sleep(pause).await;
     }
 }
 

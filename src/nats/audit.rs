@@ -10,14 +10,13 @@ mod reading;
 
 use std::{ops::RangeInclusive, time::Duration};
 
-use async_nats::{Client, Request};
-use serde::Deserialize;
+use async_nats::Client;
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout};
 
 pub use self::describe::{Described, describe};
 use self::reading::{FIRST_BATCH, Reading, Step};
-use super::wire::ApiError;
+use super::api::{self, ApiError, Failure};
 use crate::{
     ledger::audit::Entry,
     region::{ZonePlan, topology::STREAM},
@@ -30,9 +29,6 @@ const REQUEST: Duration = Duration::from_secs(1);
 pub const STALLED: Duration = Duration::from_secs(12);
 /// The pause before trying again.
 const PAUSE: Duration = Duration::from_millis(100);
-/// JetStream's "stream not found".
-const NO_STREAM: u32 = 10059;
-
 /// What was found where.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
@@ -150,16 +146,12 @@ pub async fn read_from(
 
 /// One request to the zone's API: its answer, its refusal, or why there is neither.
 async fn ask(client: &Client, what: &str, body: &Value) -> Result<Result<Value, ApiError>, String> {
-    let payload = if body.is_null() { String::new() } else { body.to_string() };
-    let request = Request::new().payload(payload.into()).timeout(Some(REQUEST));
-    let asking = client.send_request(format!("$JS.API.{what}"), request);
+    let subject = format!("$JS.API.{what}");
     // The client's own time-out does not bound the wait for room in its queue.
-    let answer = timeout(2 * REQUEST, asking)
-        .await
-        .map_err(|_| "the connection takes nothing".to_owned())?
-        .map_err(|error| error.to_string())?;
-    let answer: Value = serde_json::from_slice(&answer.payload)
-        .map_err(|_| "an answer that is no JSON".to_owned())?;
-    let error = answer.get("error").and_then(|error| ApiError::deserialize(error).ok());
-    Ok(error.map_or(Ok(answer), Err))
+    match timeout(2 * REQUEST, api::once(client, &subject, body, REQUEST)).await {
+        Ok(Ok(answer)) => Ok(Ok(answer)),
+        Ok(Err(Failure::Api(error))) => Ok(Err(error)),
+        Ok(Err(failure)) => Err(failure.words()),
+        Err(_) => Err("the connection takes nothing".to_owned()),
+    }
 }

@@ -22,14 +22,15 @@ use super::{
     advisories::{self, News},
     api::{self, Failure},
     connect::REQUEST_TIMEOUT,
+    system::Place,
 };
 use crate::region::{
     MirrorKind, Role, ZonePlan,
     advisory::Advisory,
     configuration::{
-        Configuration, Consumer, ConsumerConfig, Difference, Seen, Stream, StreamConfig,
-        differences,
+        Configuration, Consumer, ConsumerConfig, Difference, Seen, Stream, differences,
     },
+    external::StreamSeen,
     topology::STREAM,
 };
 
@@ -87,28 +88,12 @@ impl Reader {
 
 /// Asks for the stream in the client's own zone.
 pub(super) async fn stream(client: &Client) -> Seen<Stream> {
-    #[derive(Deserialize)]
-    struct Info {
-        config: StreamConfig,
-        #[serde(default)]
-        created: String,
-        state: State,
-    }
-    #[derive(Deserialize)]
-    struct State {
-        #[serde(default)]
-        messages: u64,
-        #[serde(default)]
-        first_seq: u64,
-        #[serde(default)]
-        last_seq: u64,
-    }
-    ask(client, format!("$JS.API.STREAM.INFO.{STREAM}")).await.map(|info: Info| Stream {
-        config: info.config,
-        created: info.created,
-        messages: info.state.messages,
-        first_seq: info.state.first_seq,
-        last_seq: info.state.last_seq,
+    ask(client, format!("$JS.API.STREAM.INFO.{STREAM}")).await.map(|seen: StreamSeen| Stream {
+        config: seen.config,
+        created: seen.created,
+        messages: seen.state.messages,
+        first_seq: seen.state.first_seq,
+        last_seq: seen.state.last_seq,
     })
 }
 
@@ -131,13 +116,6 @@ pub(super) async fn consumer(client: &Client, name: String) -> Seen<Consumer> {
         #[serde(flatten)]
         config: ConsumerConfig,
         pause_until: Option<String>,
-    }
-    #[derive(Default, Deserialize)]
-    struct Place {
-        #[serde(default)]
-        consumer_seq: u64,
-        #[serde(default)]
-        stream_seq: u64,
     }
     ask(client, format!("$JS.API.CONSUMER.INFO.{STREAM}.{name}")).await.map(|info: Info| Consumer {
         paused_until: info.paused.then(|| info.config.pause_until.unwrap_or_default()),

@@ -161,12 +161,6 @@ impl ConsumerTask {
     pub fn abort(&self) {
         self.task.abort();
     }
-
-    /// It has ended (its evidence could not be written, or the client is closed).
-    #[must_use]
-    pub fn is_finished(&self) -> bool {
-        self.task.is_finished()
-    }
 }
 
 impl Drop for ConsumerTask {

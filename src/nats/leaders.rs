@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use async_nats::Client;
-use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
@@ -171,19 +170,12 @@ async fn wait_for_leader(
 
 /// Who leads the group; `None` if nobody does, or nobody says.
 async fn leader(client: &Client, zone: &ZonePlan, group: Group) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Info {
-        cluster: Option<Cluster>,
-    }
-    #[derive(Deserialize)]
-    struct Cluster {
-        leader: Option<String>,
-    }
     let subject = match group {
         Group::Meta => return system::jsz(client, ANSWER_TIMEOUT).await?.data.meta_leader(),
         Group::Stream | Group::Mirror => format!("$JS.API.STREAM.INFO.{STREAM}"),
         Group::Consumer => format!("$JS.API.CONSUMER.INFO.{STREAM}.{}", zone.consumer()),
     };
-    let info: Info = api::once(client, &subject, &Value::Null, ANSWER_TIMEOUT).await.ok()?;
-    info.cluster?.leader.filter(|leader| !leader.is_empty())
+    let info: Value = api::once(client, &subject, &Value::Null, ANSWER_TIMEOUT).await.ok()?;
+    let leader = info.pointer("/cluster/leader")?.as_str()?;
+    (!leader.is_empty()).then(|| leader.to_owned())
 }

@@ -6,26 +6,20 @@ use std::time::Duration;
 use async_nats::{Client, HeaderMap, Request, StatusCode, header::NATS_MESSAGE_ID};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep};
 
 use super::{
     api::{self, Failure},
     configuration::wanted::DUPLICATE_WINDOW,
     connect::REQUEST_TIMEOUT,
     error::NatsError,
-    external::read::message::Answer,
+    external::read::message::Stored,
 };
-use crate::region::{
-    ZonePlan,
-    topology::{DRILL_SUBJECT, STREAM},
-};
+use crate::region::{ZonePlan, topology::DRILL_SUBJECT};
 
 /// How long the stream may take to say anything clear.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// The pause before it is asked again.
 const PAUSE: Duration = Duration::from_millis(100);
-/// JetStream: "no message found".
-const NO_MESSAGE: u64 = 10037;
 /// JetStream: "wrong last sequence".
 const WRONG_LAST_SEQUENCE: u64 = 10071;
 /// The header in which a message says at which sequence the stream must end.
@@ -52,22 +46,9 @@ pub enum Memory {
 /// # Errors
 /// When the zone says nothing clear within 20 s.
 pub async fn remembers(client: &Client, zone: &ZonePlan) -> Result<Memory, NatsError> {
-    let began = Instant::now();
-    loop {
-        let why = match once(client).await {
-            Ok(memory) => return Ok(memory),
-            Err(failure) => failure.words(),
-        };
-        if began.elapsed() >= PATIENCE {
-            return Err(NatsError::NoAnswer {
-                whom: zone.domain(),
-                what: "say whether it knows the id of its last message".into(),
-                waited: began.elapsed(),
-                why,
-            });
-        }
-        sleep(PAUSE).await;
-    }
+    let what = "say whether it knows the id of its last message";
+    let asked = || async { once(client).await.map_err(|failure| failure.words()) };
+    api::insist(zone, what, (PATIENCE, PAUSE), asked).await
 }
 
 /// Sends a message that a stream which takes messages would answer, and never store; returns when
@@ -76,37 +57,26 @@ pub async fn remembers(client: &Client, zone: &ZonePlan) -> Result<Memory, NatsE
 /// # Errors
 /// When somebody still answers after 20 s, or the zone is not reached.
 pub async fn refuses(client: &Client, zone: &ZonePlan) -> Result<(), NatsError> {
-    let began = Instant::now();
-    loop {
+    let asked = || async {
         let mut headers = HeaderMap::new();
         headers.insert(EXPECTED_LAST, IMPOSSIBLE.to_string());
         let request = Request::new().headers(headers).timeout(Some(REQUEST_TIMEOUT));
-        let why = match client.send_request(DRILL_SUBJECT, request).await.map_err(Failure::from) {
-            Err(Failure::NoResponders) => return Ok(()),
-            Err(failure) => failure.words(),
-            Ok(reply) if reply.status == Some(StatusCode::NO_RESPONDERS) => return Ok(()),
-            Ok(reply) => format!("it was answered: {}", String::from_utf8_lossy(&reply.payload)),
-        };
-        if began.elapsed() >= PATIENCE {
-            return Err(NatsError::NoAnswer {
-                whom: zone.domain(),
-                what: format!("refuse a message on {DRILL_SUBJECT}"),
-                waited: began.elapsed(),
-                why,
-            });
+        match client.send_request(DRILL_SUBJECT, request).await.map_err(Failure::from) {
+            Err(Failure::NoResponders) => Ok(()),
+            Err(failure) => Err(failure.words()),
+            Ok(reply) if reply.status == Some(StatusCode::NO_RESPONDERS) => Ok(()),
+            Ok(reply) => {
+                Err(format!("it was answered: {}", String::from_utf8_lossy(&reply.payload)))
+            }
         }
-        sleep(PAUSE).await;
-    }
+    };
+    let what = format!("refuse a message on {DRILL_SUBJECT}");
+    api::insist(zone, &what, (PATIENCE, PAUSE), asked).await
 }
 
 async fn once(client: &Client) -> Result<Memory, Failure> {
-    let subject = format!("$JS.API.STREAM.MSG.GET.{STREAM}");
-    let body = json!({"last_by_subj": DRILL_SUBJECT});
-    let last = match api::once::<Answer>(client, &subject, &body, REQUEST_TIMEOUT).await {
-        Ok(answer) => answer.message.read(),
-        Err(Failure::Api(error)) if error.err_code == NO_MESSAGE => None,
-        Err(failure) => return Err(failure),
-    };
+    let last = api::message(client, &json!({"last_by_subj": DRILL_SUBJECT})).await?;
+    let last = last.and_then(Stored::read);
     let Some((id, time, payload)) =
         last.and_then(|last| Some((last.id()?.to_owned(), last.time(), last.payload)))
     else {

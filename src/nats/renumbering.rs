@@ -17,9 +17,8 @@ use self::settling::SETTLED;
 pub(super) use self::settling::Settling;
 use super::{
     api::{self, Failure},
-    connect::REQUEST_TIMEOUT,
     error::NatsError,
-    external::read::message::{Answer, Read},
+    external::read::message::Read,
     streams::SET_UP_DEADLINE,
 };
 use crate::region::{ZonePlan, renumbering::Renumbering, topology::STREAM};
@@ -30,8 +29,6 @@ pub(super) const SOURCE_HEADER: &str = "Nats-Stream-Source";
 const EVERY: Duration = Duration::from_millis(200);
 /// Messages that are looked up at once to find where numbers part; the rest follows later.
 const MOST_LOOKUPS: usize = 200;
-/// JetStream: "no message found".
-const NO_MESSAGE: u64 = 10037;
 
 /// The source's sequence in `ORDERS:hash 17 > > orders.x`, if the message came from that stream.
 #[must_use]
@@ -60,19 +57,12 @@ pub(super) struct Place {
 
 /// The message that a request for one finds; `None` if there is none.
 async fn find(client: &Client, body: Value) -> Result<Option<Place>, Failure> {
-    let subject = format!("$JS.API.STREAM.MSG.GET.{STREAM}");
-    match api::once::<Answer>(client, &subject, &body, REQUEST_TIMEOUT).await {
-        Ok(answer) => {
-            let own = answer.message.seq;
-            let read = answer.message.read();
-            let header = read.as_ref().and_then(Read::source);
-            let origin = header.and_then(|header| sourced(header, STREAM));
-            let (sourced, origin) = (origin.is_some(), origin.unwrap_or(own));
-            Ok(Some(Place { own, origin, sourced }))
-        }
-        Err(Failure::Api(error)) if error.err_code == NO_MESSAGE => Ok(None),
-        Err(failure) => Err(failure),
-    }
+    let Some(stored) = api::message(client, &body).await? else { return Ok(None) };
+    let own = stored.seq;
+    let read = stored.read();
+    let header = read.as_ref().and_then(Read::source);
+    let origin = header.and_then(|header| sourced(header, STREAM));
+    Ok(Some(Place { own, origin: origin.unwrap_or(own), sourced: origin.is_some() }))
 }
 
 /// The stream's last message.
@@ -148,8 +138,7 @@ pub(super) async fn ask(
     zone: &ZonePlan,
     question: Question,
 ) -> Result<Option<Place>, NatsError> {
-    let began = Instant::now();
-    loop {
+    let asked = || async move {
         let answer = match question {
             Question::Last => last(client).await,
             Question::AtOrAfter { origin } => at_or_after(client, origin).await,
@@ -158,19 +147,10 @@ pub(super) async fn ask(
                 origin.map(|origin| Some(Place { own, origin, sourced: true }))
             }
         };
-        match answer {
-            Ok(found) => return Ok(found),
-            Err(failure) if began.elapsed() >= SET_UP_DEADLINE => {
-                return Err(NatsError::NoAnswer {
-                    whom: zone.domain(),
-                    what: "tell where its messages stand at the source".into(),
-                    waited: began.elapsed(),
-                    why: failure.words(),
-                });
-            }
-            Err(_) => sleep(EVERY).await,
-        }
-    }
+        answer.map_err(|failure| failure.words())
+    };
+    let what = "tell where its messages stand at the source";
+    api::insist(zone, what, (SET_UP_DEADLINE, EVERY), asked).await
 }
 
 /// Keeps a zone's renumbering as its stream grows; it ends when this is dropped.

@@ -11,16 +11,13 @@ use super::{
     audit::{self, AuditError, Numbers, read_from},
     connect::REQUEST_TIMEOUT,
     error::NatsError,
-    external::read::message::Answer,
+    external::read::message::Stored,
     renumbering::{self, SOURCE_HEADER},
     wire::{Reply, read_reply},
 };
 use crate::{
     ledger::audit::Entry,
-    region::{
-        ZonePlan,
-        topology::{FENCED_SUBJECTS, STREAM},
-    },
+    region::{ZonePlan, topology::FENCED_SUBJECTS},
 };
 
 /// How long one message may take until it is stored. It is sent again under its id until then.
@@ -143,10 +140,8 @@ pub async fn publish(
 async fn once(from: &Side<'_>, into: &Side<'_>, one: &Lacking) -> Result<Published, Failure> {
     let gone = || Failure::Unreadable("it is not on its stream any more".into());
     let own = renumbering::own_of(from.client, from.zone, one.seq).await.ok_or_else(gone)?;
-    let subject = format!("$JS.API.STREAM.MSG.GET.{STREAM}");
-    let body = json!({"seq": own});
-    let answer = api::once::<Answer>(from.client, &subject, &body, REQUEST_TIMEOUT).await?;
-    let (subject, stored, payload) = answer.message.whole().ok_or_else(gone)?;
+    let stored = api::message(from.client, &json!({"seq": own})).await?;
+    let (subject, stored, payload) = stored.and_then(Stored::whole).ok_or_else(gone)?;
     let mut headers = HeaderMap::new();
     for (name, values) in stored.iter() {
         let text: &str = name.as_ref();

@@ -247,12 +247,13 @@ impl MirrorState {
     }
 }
 
+/// How far a consumer is, in its own count and in the stream's.
 #[derive(Debug, Default, Deserialize)]
-struct Place {
+pub(super) struct Place {
     #[serde(default)]
-    consumer_seq: u64,
+    pub consumer_seq: u64,
     #[serde(default)]
-    stream_seq: u64,
+    pub stream_seq: u64,
 }
 
 /// A consumer, in `JSZ` and in `CONSUMER.INFO` alike.

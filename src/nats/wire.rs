@@ -10,6 +10,7 @@ use async_nats::{Client, connection::State};
 use serde::Deserialize;
 use tokio::time::{Instant, timeout};
 
+use super::api::ApiError;
 use crate::region::UnixMs;
 
 /// How long an operation on the client may wait for room in its queue; it has none while the
@@ -57,19 +58,6 @@ pub(super) fn number_of(subject: &str) -> Option<u64> {
     subject.rsplit('.').next()?.parse().ok()
 }
 
-/// An error as JetStream's API writes it.
-#[derive(Clone, Debug, Deserialize)]
-pub(super) struct ApiError {
-    /// Like an HTTP status.
-    #[serde(default)]
-    pub(super) code: u16,
-    /// What exactly; 0 if the server did not say.
-    #[serde(default)]
-    pub(super) err_code: u32,
-    #[serde(default)]
-    pub(super) description: String,
-}
-
 /// What came back for a published message.
 #[derive(Debug)]
 pub(super) enum Reply<'a> {
@@ -101,7 +89,7 @@ struct PubAck<'a> {
 /// 10054 too large, 10060 another stream expected, 10077 the store refused (a limit, with
 /// "discard new"), 10097 headers too large, 10109 sealed. Everything else (no leader, the same id
 /// still in process, …) may be different in a moment, or leave it open what became of the message.
-const DEFINITE: [u32; 8] = [10023, 10028, 10047, 10054, 10060, 10077, 10097, 10109];
+const DEFINITE: [u64; 8] = [10023, 10028, 10047, 10054, 10060, 10077, 10097, 10109];
 
 /// Reads the answer to a published message.
 pub(super) fn read_reply(message: &async_nats::Message) -> Reply<'_> {

@@ -12,9 +12,11 @@ pub mod identity;
 pub mod local;
 pub mod marks;
 pub mod person;
+mod private;
 
 use std::{
     path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -345,6 +347,11 @@ pub fn check_condition(
         platform.kind(),
         platform.carries()
     )))
+}
+
+/// What a lock guards. Every change of it is one step, so it is whole even after a panic elsewhere.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Compares dotted versions by their numbers: is `version` at least `wanted`?

@@ -182,10 +182,16 @@ pub fn round_trip(us: u64) -> String {
     }
 }
 
+/// A moment of the calendar; `None` beyond its end.
+#[must_use]
+pub fn timestamp(at: UnixMs) -> Option<jiff::Timestamp> {
+    jiff::Timestamp::from_millisecond(i64::try_from(at).ok()?).ok()
+}
+
 /// `2026-11-24 17:05:12.250 UTC`.
 #[must_use]
 pub fn moment(at: UnixMs) -> String {
-    i64::try_from(at).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok()).map_or_else(
+    timestamp(at).map_or_else(
         || format!("{at} ms"),
         |at| at.strftime("%Y-%m-%d %H:%M:%S%.3f UTC").to_string(),
     )

@@ -1,7 +1,7 @@
 //! What an account's user may do in a cluster, as the server tells it, and what it would need for each
 //! purpose: as the lines of a configuration, and as the command that puts them into a JWT.
 
-use std::fmt::{self, Write};
+use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
 
@@ -96,40 +96,16 @@ impl Line {
     }
 }
 
-/// What one may want to do in a zone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Purpose {
-    Observe,
-    Produce,
-    Consume,
-    Verify,
-    Drill,
-    Cut,
-}
-
-impl Purpose {
-    /// All of them, as columns stand.
-    pub const ALL: [Self; 6] =
-        [Self::Observe, Self::Produce, Self::Consume, Self::Verify, Self::Drill, Self::Cut];
-
-    /// The word.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Observe => "observe",
-            Self::Produce => "produce",
-            Self::Consume => "consume",
-            Self::Verify => "verify",
-            Self::Drill => "drill",
-            Self::Cut => "cut",
-        }
-    }
-}
-
-impl fmt::Display for Purpose {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
+words! {
+    /// What one may want to do in a zone, as columns stand.
+    #[derive(PartialOrd, Ord)]
+    pub enum Purpose {
+        Observe = "observe",
+        Produce = "produce",
+        Consume = "consume",
+        Verify = "verify",
+        Drill = "drill",
+        Cut = "cut",
     }
 }
 

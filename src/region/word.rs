@@ -5,7 +5,7 @@
 macro_rules! words {
     (
         $(#[$meta:meta])*
-        pub enum $name:ident {
+        $vis:vis enum $name:ident {
             $($(#[$of:meta])* $variant:ident = $word:literal,)+
         }
     ) => {
@@ -13,17 +13,17 @@ macro_rules! words {
         #[derive(
             Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
         )]
-        pub enum $name {
+        $vis enum $name {
             $($(#[$of])* #[serde(rename = $word)] $variant,)+
         }
 
         impl $name {
             /// All of them, in their order.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+            $vis const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
             /// The word shown, printed and stored.
             #[must_use]
-            pub const fn as_str(self) -> &'static str {
+            $vis const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $word,)+
                 }
@@ -39,3 +39,9 @@ macro_rules! words {
 }
 
 pub(crate) use words;
+
+/// The word after this one; after the last of `all` the first.
+#[must_use]
+pub fn next_of<T: Copy + PartialEq>(all: &[T], this: T) -> T {
+    all.iter().copied().cycle().skip_while(|one| *one != this).nth(1).unwrap_or(this)
+}

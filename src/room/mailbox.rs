@@ -8,7 +8,6 @@ use tokio_util::sync::CancellationToken;
 use super::protocol::{Message, Outcome};
 use crate::{
     command::Command,
-    platform::PlatformEvent,
     region::{Actor, Input, Severity},
 };
 
@@ -39,7 +38,6 @@ pub enum Mail {
     Command(CommandRequest),
     /// What changes the state.
     Input(Input),
-    Platform(PlatformEvent),
     Ended {
         task: u64,
         outcome: Outcome,

@@ -92,8 +92,6 @@ pub struct End {
     pub asked: Option<CommandRequest>,
     /// When it was asked.
     pub began: Instant,
-    /// Who ended it, if it was a signal.
-    pub signal: Option<&'static str>,
 }
 
 /// What an owner is made of.
@@ -196,10 +194,9 @@ impl StateActor {
     fn take(&mut self, mail: Option<Mail>) -> Option<End> {
         match mail {
             // Cannot be: the engine holds a sender. Ending is then the safe thing.
-            None => return Some(End::by_signal("its own bus closing")),
+            None => return Some(End::unasked()),
             Some(Mail::Command(given)) => return self.given(given),
             Some(Mail::Input(input)) => self.apply(input),
-            Some(Mail::Platform(event)) => self.platform_said(event),
             Some(Mail::Ended { task, outcome, said, data }) => {
                 self.ended(task, outcome, &said, data);
             }
@@ -211,7 +208,7 @@ impl StateActor {
             }
             Some(Mail::Signal(name)) => {
                 tracing::info!("{name}: ending");
-                return Some(End::by_signal(name));
+                return Some(End::unasked());
             }
         }
         None
@@ -371,8 +368,9 @@ impl StateActor {
 }
 
 impl End {
-    fn by_signal(name: &'static str) -> Self {
-        Self { purge: false, asked: None, began: Instant::now(), signal: Some(name) }
+    /// By a signal, or because nobody can ask any more.
+    fn unasked() -> Self {
+        Self { purge: false, asked: None, began: Instant::now() }
     }
 }
 

@@ -1,6 +1,15 @@
 //! Texts fitted into cells; the region's figures as everywhere else.
 
+use jiff::tz::TimeZone;
+
+use crate::region::UnixMs;
 pub use crate::region::format::*;
+
+/// A moment where the person sits, in this form of `strftime`.
+#[must_use]
+pub fn local(at: UnixMs, zone: &TimeZone, form: &str) -> Option<String> {
+    Some(timestamp(at)?.to_zoned(zone.clone()).strftime(form).to_string())
+}
 
 /// Cells a text takes on screen.
 #[must_use]

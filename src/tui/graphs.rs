@@ -5,29 +5,34 @@ use crate::region::{
     Status, UnixMs,
     past::Steps,
     status::{HISTORY_LEN, HISTORY_STEP_MS, Zone},
+    word::{next_of, words},
 };
 
-/// How far back the graphs go.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Span {
-    #[default]
-    Minute,
-    Five,
-    Quarter,
-    All,
+words! {
+    /// How far back the graphs go.
+    #[derive(Default)]
+    pub enum Span {
+        #[default]
+        Minute = "1m",
+        Five = "5m",
+        Quarter = "15m",
+        All = "all",
+    }
 }
 
-/// One figure of a zone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Figure {
-    /// Messages a second that came onto the stream.
-    Published,
-    /// Messages a second that the consumer processed.
-    Consumed,
-    /// From publishing to consuming, 99 of 100, in microseconds.
-    P99,
-    /// Messages the mirror lacks.
-    Lag,
+words! {
+    /// One figure of a zone.
+    #[derive(PartialOrd, Ord)]
+    pub enum Figure {
+        /// Messages a second that came onto the stream.
+        Published = "published",
+        /// Messages a second that the consumer processed.
+        Consumed = "consumed",
+        /// From publishing to consuming, 99 of 100, in microseconds.
+        P99 = "p99",
+        /// Messages the mirror lacks.
+        Lag = "true lag",
+    }
 }
 
 /// A figure's values, one a step, oldest first.
@@ -40,34 +45,16 @@ pub struct Series<'a> {
 }
 
 impl Span {
-    pub const ALL: [Self; 4] = [Self::Minute, Self::Five, Self::Quarter, Self::All];
-
-    /// Its name on the screen.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Minute => "1m",
-            Self::Five => "5m",
-            Self::Quarter => "15m",
-            Self::All => "all",
-        }
-    }
-
     /// The one of that name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|span| span.name() == name)
+        Self::ALL.iter().copied().find(|span| span.as_str() == name)
     }
 
     /// The next one, and the first after the last.
     #[must_use]
     pub fn next(self) -> Self {
-        match self {
-            Self::Minute => Self::Five,
-            Self::Five => Self::Quarter,
-            Self::Quarter => Self::All,
-            Self::All => Self::Minute,
-        }
+        next_of(Self::ALL, self)
     }
 
     /// Its length; that of everything is as long as what is known, and a minute at least.
@@ -84,19 +71,6 @@ impl Span {
 }
 
 impl Figure {
-    pub const ALL: [Self; 4] = [Self::Published, Self::Consumed, Self::P99, Self::Lag];
-
-    /// Its name on the screen.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Published => "published",
-            Self::Consumed => "consumed",
-            Self::P99 => "p99",
-            Self::Lag => "true lag",
-        }
-    }
-
     /// Of many values the highest counts, and not their mean.
     #[must_use]
     pub fn peaks(self) -> bool {

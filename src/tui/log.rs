@@ -6,7 +6,7 @@
 
 use std::{collections::VecDeque, fmt};
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::tz::TimeZone;
 use ratatui::text::{Line, Span};
 use tui_logger::{ExtLogRecord, LevelFilter, LogFormatter, TuiWidgetEvent, TuiWidgetState};
 
@@ -354,8 +354,5 @@ impl LogFormatter for Look {
 /// The time of day, `14:03:07`.
 #[must_use]
 pub fn clock(at_ms: UnixMs, zone: &TimeZone) -> String {
-    i64::try_from(at_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok()).map_or_else(
-        || "--:--:--".into(),
-        |t| t.to_zoned(zone.clone()).strftime("%H:%M:%S").to_string(),
-    )
+    format::local(at_ms, zone, "%H:%M:%S").unwrap_or_else(|| "--:--:--".into())
 }

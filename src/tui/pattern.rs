@@ -5,6 +5,7 @@ use std::ops::Range;
 use regex::{Regex, RegexBuilder};
 
 use super::edit::LineEdit;
+use crate::region::word::{next_of, words};
 
 /// As much memory as a pattern may take, in bytes: a guest types them as well.
 const LARGEST: usize = 1 << 20;
@@ -86,34 +87,22 @@ fn in_words(error: &regex::Error) -> String {
     }
 }
 
-/// Which lines of a server's log are shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Level {
-    #[default]
-    All,
-    Warnings,
-    Errors,
+words! {
+    /// Which lines of a server's log are shown.
+    #[derive(Default)]
+    pub enum Level {
+        #[default]
+        All = "all levels",
+        Warnings = "warnings and errors",
+        Errors = "errors only",
+    }
 }
 
 impl Level {
     /// The next, and from the last to the first.
     #[must_use]
     pub fn next(self) -> Self {
-        match self {
-            Self::All => Self::Warnings,
-            Self::Warnings => Self::Errors,
-            Self::Errors => Self::All,
-        }
-    }
-
-    /// As the screen says it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::All => "all levels",
-            Self::Warnings => "warnings and errors",
-            Self::Errors => "errors only",
-        }
+        next_of(Self::ALL, self)
     }
 
     /// Whether a line is shown: each that is no line of a log is.
@@ -189,7 +178,7 @@ mod tests {
     fn levels_leave_out_lines_of_logs_only() {
         let lines = ["[1] [INF] a", "[1] [WRN] b", "[1] [ERR] c", "  port: 4222"];
         let shown = |level: Level| lines.iter().filter(|line| level.shows(line)).count();
-        let counts = [Level::All, Level::Warnings, Level::Errors].map(shown);
+        let counts: Vec<usize> = Level::ALL.iter().copied().map(shown).collect();
         assert_eq!(counts, [4, 3, 2]);
     }
 }

@@ -139,26 +139,8 @@ impl Theme {
     #[must_use]
     pub fn frame(&self, focused: bool) -> border::Set<'static> {
         match (self.ascii, focused) {
-            (true, false) => border::Set {
-                top_left: "+",
-                top_right: "+",
-                bottom_left: "+",
-                bottom_right: "+",
-                vertical_left: "|",
-                vertical_right: "|",
-                horizontal_top: "-",
-                horizontal_bottom: "-",
-            },
-            (true, true) => border::Set {
-                top_left: "#",
-                top_right: "#",
-                bottom_left: "#",
-                bottom_right: "#",
-                vertical_left: "#",
-                vertical_right: "#",
-                horizontal_top: "=",
-                horizontal_bottom: "=",
-            },
+            (true, false) => ascii_frame("+", "|", "-"),
+            (true, true) => ascii_frame("#", "#", "="),
             (false, false) => border::ROUNDED,
             (false, true) => border::THICK,
         }
@@ -321,6 +303,23 @@ impl Theme {
         } else {
             &["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"]
         }
+    }
+}
+
+const fn ascii_frame(
+    corner: &'static str,
+    upright: &'static str,
+    level: &'static str,
+) -> border::Set<'static> {
+    border::Set {
+        top_left: corner,
+        top_right: corner,
+        bottom_left: corner,
+        bottom_right: corner,
+        vertical_left: upright,
+        vertical_right: upright,
+        horizontal_top: level,
+        horizontal_bottom: level,
     }
 }
 

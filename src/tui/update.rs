@@ -259,7 +259,8 @@ fn running(status: &Status) -> Option<&Drill> {
 /// A key while nothing lies on top.
 fn bound(view: &mut ViewState, status: &Status, binding: &Binding, now: UnixMs) -> Vec<Effect> {
     match &binding.action {
-        Action::Screen(action) => screen::act(view, status, action, now),
+        Action::Screen(action) => screen::act(view, status, *action, now),
+        Action::Palette(words) => screen::palette(view, status, words),
         Action::Line(template) if status.only_shown() => {
             let line = keys::fill(template, view, status).unwrap_or_else(|_| template.clone());
             give(view, status, line, now)

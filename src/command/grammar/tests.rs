@@ -4,11 +4,11 @@ use std::{path::PathBuf, time::Duration};
 
 use self::looking::{inspect, wind};
 use super::*;
-use crate::command::{impair, search};
+use crate::command::{drill::LARGEST_SCALE, impair, search};
 use crate::{
     command::{
-        Control, CutKind, Drill, DrillMatrix, DrillOptions, DrillRun, Group, MirrorKind, Point,
-        Produce, Rate, Sabotage, Size, wind::Speed,
+        Control, CutKind, Drill, DrillMatrix, DrillOptions, DrillRun, Extent, Group, MirrorKind,
+        Point, Produce, Rate, Sabotage, Size, wind::Speed,
     },
     ledger::message::{LARGEST_SIZE, SMALLEST_SIZE},
     region::{NodeName, ZoneName},
@@ -74,7 +74,7 @@ fn version() -> impl Strategy<Value = String> {
 
 fn drill() -> impl Strategy<Value = Drill> {
     let names = || proptest::collection::vec("[a-z][a-z0-9-]{0,8}", 1..4);
-    let kind = proptest::option::of(proptest::sample::select(Sabotage::ALL.to_vec()));
+    let kind = proptest::option::of(proptest::sample::select(Sabotage::ALL));
     let folder = proptest::option::of("[a-z /]{0,9}[a-z]");
     let pace = proptest::option::of(duration());
     let zone = proptest::option::of(zone());
@@ -121,14 +121,8 @@ fn drill() -> impl Strategy<Value = Drill> {
 }
 
 fn command() -> impl Strategy<Value = Command> {
-    use NodeAct::{Drain, Freeze, Kill, Start, Stop, Thaw, Wipe};
-    let act = proptest::sample::select(vec![Kill, Freeze, Thaw, Stop, Drain, Wipe, Start]);
-    let group = prop_oneof![
-        Just(Group::Stream),
-        Just(Group::Mirror),
-        Just(Group::Consumer),
-        Just(Group::Meta)
-    ];
+    let (act, group) =
+        (proptest::sample::select(NodeAct::ALL), proptest::sample::select(Group::ALL));
     let kind = proptest::option::of(prop_oneof![
         Just(CutKind::Refuse),
         Just(CutKind::Silent),
@@ -189,22 +183,14 @@ fn speed() -> impl Strategy<Value = Speed> {
 
 fn recording() -> impl Strategy<Value = Command> {
     use crate::command::recording::RECORDED_SIZE;
-    let format = prop_oneof![Just(CastFormat::V2), Just(CastFormat::V3)];
+    let format = proptest::sample::select(CastFormat::ALL);
     let size = proptest::option::of(Just(RECORDED_SIZE));
     prop_oneof![
         ("[a-z /]{0,9}[a-z]", format, size).prop_map(|(file, format, size)| {
             Command::Record(Record::Start { file: file.into(), format, size })
         }),
         Just(Command::Record(Record::Stop)),
-        proptest::sample::select(vec![
-            Control::Ask,
-            Control::Grant,
-            Control::Refuse,
-            Control::Release,
-            Control::Take,
-            Control::Hold
-        ])
-        .prop_map(Command::Control),
+        proptest::sample::select(Control::ALL).prop_map(Command::Control),
         "[a-z -]{1,9}".prop_map(|name| Command::Kick { name }),
     ]
 }

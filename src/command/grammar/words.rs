@@ -6,7 +6,7 @@ use clap::Subcommand;
 
 use crate::{
     command::{
-        CastFormat, Control, CutKind, Group, Inspect, Point, Rate, ScreenSize, Wind,
+        Control, CutKind, Extent, Group, Inspect, Rate, Record, Wind,
         drill::DrillWords,
         impair::ImpairWords,
         matrix::parse_version,
@@ -142,21 +142,8 @@ pub enum Verb {
         /// As JSON
         #[arg(long)]
         json: bool,
-        /// With --region-file: from this sequence or time on [default: the beginning]
-        #[arg(long, value_name = "SEQ|TIME")]
-        from: Option<Point>,
-        /// With --region-file: up to this sequence, or before this time [default: the copy's end]
-        #[arg(long, value_name = "SEQ|TIME")]
-        to: Option<Point>,
-        /// With --region-file: read at most so many messages from each zone (1000/s)
-        #[arg(long, value_name = "RATE")]
-        max_rate: Option<Rate>,
-        /// With --region-file: only about so many messages, spread over all of it; that proves nothing of the rest
-        #[arg(long, value_name = "MESSAGES", value_parser = clap::value_parser!(u64).range(1..))]
-        sample: Option<u64>,
-        /// With --region-file: go on where the last one was ended
-        #[arg(long)]
-        resume: bool,
+        #[command(flatten)]
+        extent: Extent,
     },
     /// Show a thing as the servers tell it: node, stream, consumer, durable, link, faults, message
     #[command(subcommand)]
@@ -178,7 +165,7 @@ pub enum Verb {
     },
     /// Record what the screen shows, for asciinema
     #[command(subcommand)]
-    Record(RecordWords),
+    Record(Record),
     /// Ask for control of the room, give it, refuse it, give it up, take it, hold it
     #[command(subcommand)]
     Control(Control),
@@ -277,25 +264,6 @@ pub enum NodeWords {
         #[arg(value_enum)]
         group: Group,
     },
-}
-
-/// The words after `record`.
-#[derive(Clone, Debug, Subcommand)]
-pub enum RecordWords {
-    /// Begin; from a shell, a screen without a terminal does it until `record stop`
-    Start {
-        /// A new file
-        #[arg(value_parser = parse_path)]
-        file: PathBuf,
-        /// v2 plays everywhere, v3 is for asciinema 3
-        #[arg(long, value_enum, default_value = "v2")]
-        format: CastFormat,
-        /// Columns and rows of a screen without a terminal [default: 120x36]
-        #[arg(long, value_name = "COLSxROWS")]
-        size: Option<ScreenSize>,
-    },
-    /// End the recording, and complete its file
-    Stop,
 }
 
 /// A zone or `all`.

@@ -1,12 +1,14 @@
 //! What a key leads to: a movement of the screen, or a line of the command language.
 
-use crate::command::Command;
+use crate::{command::Command, region::word::words};
 
 /// What a key leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// The screen does it.
     Screen(ScreenAction),
+    /// Opens the palette, with these words in it.
+    Palette(String),
     /// The room does it: a line of the command language with placeholders.
     Line(String),
 }
@@ -27,101 +29,75 @@ impl Action {
     /// Does something where nothing can be commanded.
     #[must_use]
     pub fn only_shows(&self) -> bool {
-        matches!(self, Self::Screen(action) if *action != ScreenAction::Drill) && self.replays()
+        match self {
+            Self::Screen(action) => *action != ScreenAction::Drill && self.replays(),
+            Self::Palette(_) => self.replays(),
+            Self::Line(_) => false,
+        }
     }
 
     /// Does something in a replay.
     #[must_use]
     pub fn replays(&self) -> bool {
         match self {
-            Self::Screen(ScreenAction::Palette(words)) => words.is_empty(),
+            Self::Palette(words) => words.is_empty(),
             Self::Screen(action) => *action != ScreenAction::Control,
             Self::Line(_) => self.winds(),
         }
     }
 }
 
-/// What a screen does by itself, without the room.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ScreenAction {
-    Help,
-    /// What is wrong with the region now, and what to do.
-    Alarms,
-    /// The verdicts' reasons, whole, and what to do next.
-    Why,
-    /// What each figure of the focused zone is, where it comes from, how it is checked.
-    Figures,
-    /// Open the palette, with these words in it.
-    Palette(String),
-    Filter,
-    /// Show the graphs over the whole screen.
-    Graphs,
-    /// Let the graphs go back further, and from the longest span to the shortest.
-    Span,
-    /// Focus the next zone.
-    Next,
-    /// Focus the previous zone.
-    Previous,
-    /// Show everything about the focused zone.
-    Zoom,
-    /// Close what lies on top.
-    Back,
-    Quit,
-    /// Select the next node.
-    NodeNext,
-    /// Select the previous node.
-    NodePrevious,
-    /// Scroll the log back.
-    LogUp,
-    /// Scroll the log on.
-    LogDown,
-    /// Limit the log to the focused zone, or show all again.
-    LogZone,
-    /// Show the log large.
-    Log,
-    /// Show the drill large, then not at all, then in its pane again.
-    Drill,
-    Redraw,
-    /// Stop the process until the shell brings it back.
-    Suspend,
-    /// Begin to record this screen, or end it.
-    Record,
-    /// Ask for control; grant it when asked; give it up.
-    Control,
-    /// Put what is looked at into the terminal's clipboard.
-    Copy,
-    /// The next theme's colours.
-    Theme,
+words! {
+    /// What a screen does by itself, without the room; the word after `screen`.
+    pub enum ScreenAction {
+        Help = "help",
+        /// What is wrong with the region now, and what to do.
+        Alarms = "alarms",
+        /// The verdicts' reasons, whole, and what to do next.
+        Why = "why",
+        /// What each figure of the focused zone is, where it comes from, how it is checked.
+        Figures = "figures",
+        Filter = "filter",
+        /// Show the graphs over the whole screen.
+        Graphs = "graphs",
+        /// Let the graphs go back further, and from the longest span to the shortest.
+        Span = "span",
+        /// Focus the next zone.
+        Next = "next",
+        /// Focus the previous zone.
+        Previous = "previous",
+        /// Show everything about the focused zone.
+        Zoom = "zoom",
+        /// Close what lies on top.
+        Back = "back",
+        Quit = "quit",
+        /// Select the next node.
+        NodeNext = "node-next",
+        /// Select the previous node.
+        NodePrevious = "node-previous",
+        /// Scroll the log back.
+        LogUp = "log-up",
+        /// Scroll the log on.
+        LogDown = "log-down",
+        /// Limit the log to the focused zone, or show all again.
+        LogZone = "log-zone",
+        /// Show the log large.
+        Log = "log",
+        /// Show the drill large, then not at all, then in its pane again.
+        Drill = "drill",
+        Redraw = "redraw",
+        /// Stop the process until the shell brings it back.
+        Suspend = "suspend",
+        /// Begin to record this screen, or end it.
+        Record = "record",
+        /// Ask for control; grant it when asked; give it up.
+        Control = "control",
+        /// Put what is looked at into the terminal's clipboard.
+        Copy = "copy",
+        /// The next theme's colours.
+        Theme = "theme",
+    }
 }
-
-/// The words after `screen`, except `palette`, which takes more.
-const SCREEN: [(&str, ScreenAction); 25] = [
-    ("help", ScreenAction::Help),
-    ("alarms", ScreenAction::Alarms),
-    ("why", ScreenAction::Why),
-    ("figures", ScreenAction::Figures),
-    ("filter", ScreenAction::Filter),
-    ("graphs", ScreenAction::Graphs),
-    ("span", ScreenAction::Span),
-    ("next", ScreenAction::Next),
-    ("previous", ScreenAction::Previous),
-    ("zoom", ScreenAction::Zoom),
-    ("back", ScreenAction::Back),
-    ("quit", ScreenAction::Quit),
-    ("node-next", ScreenAction::NodeNext),
-    ("node-previous", ScreenAction::NodePrevious),
-    ("log-up", ScreenAction::LogUp),
-    ("log-down", ScreenAction::LogDown),
-    ("log-zone", ScreenAction::LogZone),
-    ("log", ScreenAction::Log),
-    ("drill", ScreenAction::Drill),
-    ("redraw", ScreenAction::Redraw),
-    ("suspend", ScreenAction::Suspend),
-    ("record", ScreenAction::Record),
-    ("control", ScreenAction::Control),
-    ("copy", ScreenAction::Copy),
-    ("theme", ScreenAction::Theme),
-];
 
 impl ScreenAction {
     /// What a word typed in the palette means to the screen: one of those that a key can be bound
@@ -134,7 +110,11 @@ impl ScreenAction {
             "logs" => "log",
             word => word,
         };
-        SCREEN.iter().find(|(name, _)| *name == word).map(|(_, action)| action.clone())
+        Self::named(word)
+    }
+
+    fn named(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|action| action.as_str() == word)
     }
 }
 
@@ -154,13 +134,17 @@ pub(super) fn action(words: &str) -> Result<(Action, bool), String> {
     if let Some(rest) = after(words, "screen") {
         if let Some(text) = after(rest, "palette") {
             let text = if text.is_empty() { String::new() } else { format!("{text} ") };
-            return Ok((Action::Screen(ScreenAction::Palette(text)), false));
+            return Ok((Action::Palette(text), false));
         }
-        return match SCREEN.iter().find(|(name, _)| *name == rest) {
-            Some((_, action)) => Ok((Action::Screen(action.clone()), false)),
+        return match ScreenAction::named(rest) {
+            Some(action) => Ok((Action::Screen(action), false)),
             None => Err(format!(
                 "the screen cannot `{rest}`; it can: palette, {}",
-                SCREEN.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+                ScreenAction::ALL
+                    .iter()
+                    .map(|action| action.as_str())
+                    .collect::<Vec<_>>()
+                    .join(", ")
             )),
         };
     }

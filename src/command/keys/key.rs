@@ -72,12 +72,6 @@ impl Key {
     pub fn named(named: Named) -> Self {
         Self { ctrl: false, alt: false, code: Code::Named(named) }
     }
-
-    /// A character with the control key held.
-    #[must_use]
-    pub fn ctrl(c: char) -> Self {
-        Self { ctrl: true, alt: false, code: Code::Char(c) }
-    }
 }
 
 impl FromStr for Key {

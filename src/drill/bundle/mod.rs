@@ -27,7 +27,7 @@ pub mod write;
 use std::path::PathBuf;
 
 pub use verify::{Bundle, Verification, read, verify, verify_with};
-pub use write::{Parts, RunFolder, Written, write, write_with};
+pub use write::{Parts, RunFolder, write, write_with};
 
 /// Why a bundle cannot be written or read. The exit code is 3.
 #[derive(Debug, thiserror::Error)]

@@ -14,7 +14,7 @@ use super::{
     judge::{Judge, by_checks},
     manifest::{self, Digest, Manifest},
 };
-use crate::region::{UnixMs, status::Verdict};
+use crate::region::UnixMs;
 
 /// As much of a server's log as goes into a bundle: its end.
 const LONGEST_LOG: u64 = 4 << 20;
@@ -40,21 +40,12 @@ pub struct RunFolder {
     pub folder: PathBuf,
 }
 
-/// What was written.
-#[derive(Clone, Debug)]
-pub struct Written {
-    pub folder: PathBuf,
-    /// The verdict over all runs.
-    pub verdict: Verdict,
-    /// The verdict of each run and its evidence.
-    pub runs: Vec<(String, Verdict, String)>,
-}
-
-/// Writes a bundle. Verdicts are computed from the copied files by the program's checks.
+/// Writes a bundle and tells where. Verdicts are computed from the copied files by the program's
+/// checks.
 ///
 /// # Errors
 /// When something cannot be read or written; nothing is left then.
-pub fn write(folder: &Path, parts: &Parts) -> Result<Written, BundleError> {
+pub fn write(folder: &Path, parts: &Parts) -> Result<PathBuf, BundleError> {
     write_with(folder, parts, &by_checks)
 }
 
@@ -62,7 +53,7 @@ pub fn write(folder: &Path, parts: &Parts) -> Result<Written, BundleError> {
 ///
 /// # Errors
 /// As [`write()`].
-pub fn write_with(folder: &Path, parts: &Parts, judge: &Judge<'_>) -> Result<Written, BundleError> {
+pub fn write_with(folder: &Path, parts: &Parts, judge: &Judge<'_>) -> Result<PathBuf, BundleError> {
     let folder = std::path::absolute(folder).map_err(BundleError::io(folder))?;
     let place = Place::find(&folder)?;
     if parts.runs.is_empty() {
@@ -91,16 +82,7 @@ pub fn write_with(folder: &Path, parts: &Parts, judge: &Judge<'_>) -> Result<Wri
     let manifest = Manifest::new(parts.at, runs, digests);
     put(&at(manifest::FILE), manifest.text().as_bytes())?;
     half.become_whole(&folder, place)?;
-    let report = &built.report;
-    Ok(Written {
-        folder,
-        verdict: report.verdict,
-        runs: report
-            .runs
-            .iter()
-            .map(|run| (run.drill.clone(), run.conclusion.verdict, run.conclusion.evidence.clone()))
-            .collect(),
-    })
+    Ok(folder)
 }
 
 /// What is where the bundle goes.

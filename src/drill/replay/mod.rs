@@ -100,12 +100,6 @@ impl Story {
         self.lines.last().map_or(0, |line| line.at)
     }
 
-    /// The moments worth going to, in order.
-    #[must_use]
-    pub fn markers(&self) -> &[Marker] {
-        &self.markers
-    }
-
     /// The marker passed last.
     #[must_use]
     pub fn marker(&self, at: UnixMs) -> Option<&Marker> {

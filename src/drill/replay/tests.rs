@@ -223,8 +223,7 @@ fn seeking_gives_what_playing_gives() {
 #[test]
 fn markers_are_steps_commands_marks_and_the_verdict() {
     let story = story();
-    let words: Vec<_> =
-        story.markers().iter().map(|m| format!("{} {}", m.at - T, m.words)).collect();
+    let words: Vec<_> = story.markers.iter().map(|m| format!("{} {}", m.at - T, m.words)).collect();
     assert_eq!(
         words,
         [

@@ -138,14 +138,13 @@ impl Reader<'_> {
             .sabotages
             .iter()
             .map(|word| {
-                Sabotage::ALL.into_iter().find(|kind| kind.as_str() == word.get_ref()).ok_or_else(
-                    || {
-                        let known = Sabotage::ALL.map(Sabotage::as_str).join(", ");
-                        let why =
-                            format!("`{}` is not a sabotage; there are {known}", word.get_ref());
-                        self.wrong(&word.span(), why)
-                    },
-                )
+                let named = |kind: &&Sabotage| kind.as_str() == word.get_ref();
+                Sabotage::ALL.iter().find(named).copied().ok_or_else(|| {
+                    let known: Vec<&str> = Sabotage::ALL.iter().map(|kind| kind.as_str()).collect();
+                    let known = known.join(", ");
+                    let why = format!("`{}` is not a sabotage; there are {known}", word.get_ref());
+                    self.wrong(&word.span(), why)
+                })
             })
             .collect::<Result<_, _>>()?;
         let claim = match (&raw.claim, conclusions::required(conclusion)) {

@@ -4,8 +4,11 @@ use async_nats::Client;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
-use super::{AuditError, NO_STREAM, Numbers, PAUSE, STALLED, ask};
-use crate::{nats::renumbering, region::topology::STREAM};
+use super::{AuditError, Numbers, PAUSE, STALLED, ask};
+use crate::{
+    nats::{api, renumbering},
+    region::topology::STREAM,
+};
 
 /// A stream as its leader describes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,7 +51,9 @@ pub async fn describe(client: &Client, numbers: Numbers) -> Result<Described, Au
                 },
                 None => "an answer without the stream's state".to_owned(),
             },
-            Ok(Err(error)) if error.err_code == NO_STREAM => return Err(AuditError::NoStream),
+            Ok(Err(error)) if error.err_code == api::STREAM_NOT_FOUND => {
+                return Err(AuditError::NoStream);
+            }
             Ok(Err(error)) => error.description,
             Err(why) => why,
         };

@@ -7,10 +7,10 @@ use futures::StreamExt;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{AuditError, Found, NO_STREAM, Numbers, REQUEST, STALLED, ask};
+use super::{AuditError, Found, Numbers, REQUEST, STALLED, ask};
 use crate::{
     ledger::audit::Entry,
-    nats::{renumbering, wire::Delivery},
+    nats::{api, renumbering, wire::Delivery},
     region::topology::{DRILL_SUBJECT, STREAM},
 };
 
@@ -32,8 +32,6 @@ const SILENCE: Duration = Duration::from_secs(1);
 const PLACEMENTS: u32 = 40;
 /// The pause before so many are made again.
 const PLACEMENT_PAUSE: Duration = Duration::from_secs(1);
-/// JetStream's "no message found".
-const NO_MESSAGE: u32 = 10037;
 /// Why a consumer's part of the reading ended before its time.
 pub(super) enum Step {
     Again(String),
@@ -144,7 +142,9 @@ impl Reading<'_> {
     async fn request(&self, what: &str, body: &Value) -> Result<Value, Step> {
         match ask(self.client, what, body).await.map_err(Step::Again)? {
             Ok(answer) => Ok(answer),
-            Err(error) if error.err_code == NO_STREAM => Err(Step::Fatal(AuditError::NoStream)),
+            Err(error) if error.err_code == api::STREAM_NOT_FOUND => {
+                Err(Step::Fatal(AuditError::NoStream))
+            }
             Err(error) => Err(Step::Again(error.description)),
         }
     }
@@ -272,7 +272,7 @@ impl Reading<'_> {
         let body = json!({"seq": self.own.unwrap_or(self.next), "next_by_subj": ">"});
         let subject = format!("STREAM.MSG.GET.{STREAM}");
         match ask(self.client, &subject, &body).await.map_err(Step::Again)? {
-            Err(error) if error.err_code == NO_MESSAGE => {
+            Err(error) if error.err_code == api::NO_MESSAGE => {
                 self.found.holes.push((self.next, self.last));
                 self.next = self.last.saturating_add(1);
                 Ok(())

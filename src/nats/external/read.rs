@@ -21,7 +21,11 @@ use self::{
 use super::attach::{Attached, Unanswered};
 use crate::{
     ledger::copies::Item,
-    nats::{api::Failure, pace::Budget, renumbering::sourced},
+    nats::{
+        api::{self, Failure},
+        pace::Budget,
+        renumbering::sourced,
+    },
     region::{
         external::Reading,
         rights::{Dealings, meets},
@@ -42,8 +46,6 @@ const LAGGING: Duration = Duration::from_secs(3);
 const STALLED: Duration = Duration::from_secs(15);
 /// The pause before trying again.
 const PAUSE: Duration = Duration::from_millis(200);
-/// JetStream's "no message found".
-const NO_MESSAGE: u64 = 10037;
 
 /// Why a stream could not be read to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -219,7 +221,9 @@ impl Source<'_> {
                 Some(read) => Ok(Some(read)),
                 None => Err(Trouble::Passing("an answer that is no base64".into())),
             },
-            Err(Unanswered::Other(Failure::Api(error))) if error.err_code == NO_MESSAGE => Ok(None),
+            Err(Unanswered::Other(Failure::Api(error))) if error.err_code == api::NO_MESSAGE => {
+                Ok(None)
+            }
             Err(unanswered) => Err(Trouble::of(unanswered)),
         }
     }

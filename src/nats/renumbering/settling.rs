@@ -14,7 +14,7 @@ use crate::{
         api::{self, Failure},
         connect::REQUEST_TIMEOUT,
     },
-    region::{ZonePlan, topology::STREAM},
+    region::{ZonePlan, external::StreamSeen, topology::STREAM},
 };
 
 /// Up to which sequence of the source there is nothing more for a copy whose last message is `last`:
@@ -26,15 +26,6 @@ async fn done(
     last: Option<Place>,
 ) -> Result<Option<Done>, Failure> {
     #[derive(Deserialize)]
-    struct Info {
-        state: State,
-    }
-    #[derive(Deserialize)]
-    struct State {
-        #[serde(default)]
-        last_seq: u64,
-    }
-    #[derive(Deserialize)]
     struct Durable {
         #[serde(default)]
         num_pending: u64,
@@ -42,7 +33,7 @@ async fn done(
         num_ack_pending: u64,
     }
     let subject = format!("$JS.API.STREAM.INFO.{STREAM}");
-    let info: Info = api::once(source, &subject, &Value::Null, REQUEST_TIMEOUT).await?;
+    let info: StreamSeen = api::once(source, &subject, &Value::Null, REQUEST_TIMEOUT).await?;
     let through = info.state.last_seq;
     // Asked after the end: whatever there is up to that is seen.
     let newest = super::last(source).await?.map_or(0, |place| place.own);

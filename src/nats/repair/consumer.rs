@@ -19,9 +19,6 @@ use crate::{
     },
 };
 
-/// JetStream: "no message found".
-const NO_MESSAGE: u64 = 10037;
-
 /// Where a consumer goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Position {
@@ -186,7 +183,7 @@ pub(super) async fn has_message(
     };
     match api::until::<Value>(&ask, began + SET_UP_DEADLINE).await {
         Ok(_) => Ok(true),
-        Err(Failure::Api(error)) if error.err_code == NO_MESSAGE => Ok(false),
+        Err(Failure::Api(error)) if error.err_code == api::NO_MESSAGE => Ok(false),
         Err(failure) => Err(ask.error(&failure, began.elapsed())),
     }
 }

@@ -43,8 +43,8 @@ mod zones;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    path::PathBuf,
+    sync::{Arc, Mutex},
 };
 
 use async_trait::async_trait;
@@ -64,11 +64,11 @@ use self::{
     impair::Laid,
     names::Names,
     watch::{Plug, Watch},
-    zones::{free_ports, private_folder},
+    zones::free_ports,
 };
 use super::{
     Common, LinkStats, Platform, PlatformError, PlatformEvent, Progress, check_condition,
-    choose_cut,
+    choose_cut, locked, private,
 };
 use crate::command::NodeAct;
 use crate::region::{
@@ -134,10 +134,6 @@ struct Zone {
     turn: tokio::sync::Mutex<Option<Laid>>,
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl DockerPlatform {
     /// Sets the platform up; nothing is touched before [`Platform::prepare`].
     #[must_use]
@@ -183,7 +179,7 @@ impl Platform for DockerPlatform {
     }
 
     async fn prepare(&self, progress: Progress<'_>) -> Result<String, PlatformError> {
-        private_folder(&self.servers)?;
+        private::folder(&self.servers)?;
         let engine = engine::find().await?;
         let Engine { version, api, host, .. } = &engine;
         progress(&format!("Docker {version} (API {api}) at {host}"));
@@ -277,7 +273,7 @@ impl Platform for DockerPlatform {
         locked(&self.zones).remove(name);
         if purge {
             for node in nodes() {
-                remove_folder(&self.servers.join(node.to_string())).await?;
+                private::remove(&self.servers.join(node.to_string())).await?;
             }
         }
         Ok(())
@@ -379,16 +375,7 @@ impl Platform for DockerPlatform {
         // The WAN network, and whatever else bears the region's name.
         let swept =
             containers::sweep(&ready.engine.docker, &self.names, None, Data::of(purge)).await;
-        let purged = if purge { remove_folder(&self.servers).await } else { Ok(()) };
+        let purged = if purge { private::remove(&self.servers).await } else { Ok(()) };
         ended.into_iter().chain([swept.map(drop), purged]).collect()
-    }
-}
-
-async fn remove_folder(folder: &Path) -> Result<(), PlatformError> {
-    match tokio::fs::remove_dir_all(folder).await {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(PlatformError::io("remove", folder, error))
-        }
-        _ => Ok(()),
     }
 }

@@ -1,12 +1,6 @@
 //! Zones: brought up, or adopted where they run already.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
-    path::Path,
-    time::Duration,
-};
+use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
 use bollard::{Docker, query_parameters::StartContainerOptions};
 use futures::future::join_all;
@@ -23,7 +17,7 @@ use super::{
     watch::Plug,
 };
 use crate::{
-    platform::{PlatformError, Progress, banner::probe_banner, local::ports},
+    platform::{PlatformError, Progress, banner::probe_banner, local::ports, private},
     region::{
         NodeName, ZoneName, ZonePlan,
         observation::ProcessState,
@@ -136,12 +130,12 @@ impl DockerPlatform {
         image: &Image,
     ) -> Result<String, PlatformError> {
         let folder = self.servers.join(node.name.to_string());
-        private_folder(&folder)?;
+        private::folder(&folder)?;
         let path = folder.join("nats-server.conf");
         let source = &self.options.common.source;
         let text = files::config(&image.version, source, plan, node)
             .map_err(|error| PlatformError::io("write", &path, std::io::Error::other(error)))?;
-        write(&path, &text)?;
+        private::write(&path, &text)?;
         Ok(text)
     }
 
@@ -350,22 +344,6 @@ fn last_word(log: &Path) -> String {
     format!("its container ended; {}", word.unwrap_or_else(|| "it logged nothing".into()))
 }
 
-pub(super) fn private_folder(path: &Path) -> Result<(), PlatformError> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(|error| PlatformError::io("create folder", path, error))
-}
-
 fn private_folders(servers: &Path, plan: &ZonePlan) -> Result<(), PlatformError> {
-    plan.nodes.iter().try_for_each(|node| private_folder(&servers.join(node.name.to_string())))
-}
-
-/// Owner only: there are passwords in it.
-fn write(path: &Path, text: &str) -> Result<(), PlatformError> {
-    let mut file = fs::OpenOptions::new();
-    let file = file.write(true).create(true).truncate(true).mode(0o600).open(path);
-    file.and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()))
-        .map_err(|error| PlatformError::io("write", path, error))
+    plan.nodes.iter().try_for_each(|node| private::folder(&servers.join(node.name.to_string())))
 }

@@ -35,10 +35,9 @@ mod zone;
 
 use std::{
     collections::BTreeMap,
-    fs, io,
-    os::unix::fs::DirBuilderExt,
+    io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use async_trait::async_trait;
@@ -55,7 +54,7 @@ use self::{
 };
 use super::{
     Common, LinkStats, Platform, PlatformError, PlatformEvent, Progress, check_condition,
-    choose_cut,
+    choose_cut, locked, private,
 };
 use crate::command::NodeAct;
 use crate::region::{
@@ -123,8 +122,7 @@ impl LocalPlatform {
     }
 
     fn zones(&self) -> MutexGuard<'_, BTreeMap<ZoneName, Arc<Zone>>> {
-        // Every change of the map is one step, so it is whole even after a panic elsewhere.
-        self.zones.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.zones)
     }
 
     fn zone(&self, name: &ZoneName) -> Result<Arc<Zone>, PlatformError> {
@@ -200,11 +198,7 @@ impl Platform for LocalPlatform {
     }
 
     async fn prepare(&self, progress: Progress<'_>) -> Result<String, PlatformError> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.servers)
-            .map_err(|error| PlatformError::io("create folder", &self.servers, error))?;
+        private::folder(&self.servers)?;
         if self.zones().is_empty() {
             let file = pid_file(&self.servers);
             let identity = self.options.common.identity.clone();
@@ -215,7 +209,7 @@ impl Platform for LocalPlatform {
             if !ended.is_empty() {
                 progress(&format!("ended {} servers of an earlier room", ended.len()));
             }
-            *self.left_alone.lock().unwrap_or_else(PoisonError::into_inner) = foreign;
+            *locked(&self.left_alone) = foreign;
         }
         Ok(self.binary(progress).await?.version)
     }
@@ -261,7 +255,7 @@ impl Platform for LocalPlatform {
         self.zones().remove(name);
         if purge {
             for node in &zone.plan.nodes {
-                remove(&self.folder(&node.name).path()).await?;
+                private::remove(&self.folder(&node.name).path()).await?;
             }
         }
         ended
@@ -294,7 +288,7 @@ impl Platform for LocalPlatform {
     }
 
     fn adopted(&self) -> Vec<String> {
-        let left = self.left_alone.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = locked(&self.left_alone);
         left.iter().map(|foreign| format!("left alone: {foreign}")).collect()
     }
 
@@ -344,27 +338,17 @@ impl Platform for LocalPlatform {
     }
 
     fn events(&self) -> Option<mpsc::UnboundedReceiver<PlatformEvent>> {
-        self.events.lock().unwrap_or_else(PoisonError::into_inner).take()
+        locked(&self.events).take()
     }
 
     async fn down(&self, purge: bool) -> Result<(), PlatformError> {
         let zones: Vec<ZoneName> = self.zones().keys().cloned().collect();
         let ended = join_all(zones.iter().map(|zone| self.remove_zone(zone, purge))).await;
-        let purged = if purge { remove(&self.servers).await } else { Ok(()) };
+        let purged = if purge { private::remove(&self.servers).await } else { Ok(()) };
         ended.into_iter().chain([purged]).collect()
     }
 }
 
 fn pid_file(servers: &Path) -> PathBuf {
     servers.join("pids.json")
-}
-
-/// Removes a folder and everything in it; one that is not there is fine.
-async fn remove(folder: &Path) -> Result<(), PlatformError> {
-    match tokio::fs::remove_dir_all(folder).await {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(PlatformError::io("remove", folder, error))
-        }
-        _ => Ok(()),
-    }
 }

@@ -1,8 +1,7 @@
 //! A node: its folder, its start, when it is up, and the loss of its store.
 
 use std::{
-    fs, io,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    io,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -14,7 +13,7 @@ use super::{
     binary::Binary,
     launch::{Launch, Namespaces},
     process::Ended,
-    remove, wire,
+    wire,
     zone::Zone,
 };
 use crate::{
@@ -23,6 +22,7 @@ use crate::{
         Common, PlatformError,
         banner::probe_banner,
         config::{self, Clients, Values},
+        private,
     },
     region::{
         NodeName, ZonePlan,
@@ -99,18 +99,11 @@ impl Folder {
         links: &[String],
         wired: bool,
     ) -> Result<(), PlatformError> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.0)
-            .map_err(|error| PlatformError::io("create folder", &self.0, error))?;
+        private::folder(&self.0)?;
         let path = self.config();
-        let wrong = |error| PlatformError::io("write", &path, error);
-        let text = self.render(zone, node, version, links, wired).map_err(wrong)?;
-        // Owner only: there are passwords in it.
-        let mut file = fs::OpenOptions::new();
-        let file = file.write(true).create(true).truncate(true).mode(0o600).open(&path);
-        file.and_then(|mut file| io::Write::write_all(&mut file, text.as_bytes())).map_err(wrong)
+        let text = self.render(zone, node, version, links, wired);
+        let text = text.map_err(|error| PlatformError::io("write", &path, error))?;
+        private::write(&path, &text)
     }
 
     fn render(
@@ -187,7 +180,7 @@ impl LocalPlatform {
             Ok(()) | Err(PlatformError::NodeState { .. }) => {}
             Err(error) => return Err(error),
         }
-        remove(&self.folder(node).data()).await
+        private::remove(&self.folder(node).data()).await
     }
 }
 

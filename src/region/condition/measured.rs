@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::proof::{Proof, prove};
-use super::{Direction, Feature, LinkCondition};
+use super::{Feature, LinkCondition};
 use crate::region::UnixMs;
 
 /// What the carrier of a link counted in one direction.
@@ -208,14 +208,6 @@ pub struct Seen {
     /// Bytes a second that the servers in the zone took in at most at such times, beyond one block
     /// that they may have counted late.
     pub taken_bps: Option<u64>,
-}
-
-impl LinkCount {
-    /// One direction of it.
-    #[must_use]
-    pub fn way(&self, direction: Direction) -> &WayCount {
-        if direction == Direction::From { &self.from_zone } else { &self.to_zone }
-    }
 }
 
 impl WayMeasured {

@@ -111,16 +111,16 @@ pub enum Kind {
     },
 }
 
-/// What a stream may be limited in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Limit {
-    MaxMsgs,
-    MaxBytes,
-    /// In nanoseconds.
-    MaxAge,
-    MaxMsgsPerSubject,
-    MaxMsgSize,
+words! {
+    /// What a stream may be limited in.
+    pub enum Limit {
+        MaxMsgs = "max_msgs",
+        MaxBytes = "max_bytes",
+        /// In nanoseconds.
+        MaxAge = "max_age",
+        MaxMsgsPerSubject = "max_msgs_per_subject",
+        MaxMsgSize = "max_msg_size",
+    }
 }
 
 /// Everything in which `seen` differs from what was `made`. What is not known differs in nothing.

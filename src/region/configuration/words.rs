@@ -61,7 +61,7 @@ pub fn gone_at_source(zone: &ZoneName, count: u64, limits: &[&Kind]) -> String {
         .iter()
         .filter_map(|kind| match kind {
             Kind::Limit { limit, seen, .. } => {
-                Some(format!("its {} is {}", limit.name(), limit.value(*seen)))
+                Some(format!("its {} is {}", limit, limit.value(*seen)))
             }
             _ => None,
         })
@@ -103,12 +103,7 @@ impl Kind {
                 if seen < made { "the loss of a node can lose messages" } else { "" },
             ),
             Self::Limit { limit, made, seen } => (
-                format!(
-                    "has {} {} instead of {}",
-                    limit.name(),
-                    limit.value(*seen),
-                    limit.value(*made)
-                ),
+                format!("has {} {} instead of {}", limit, limit.value(*seen), limit.value(*made)),
                 if *seen == UNLIMITED || (*made != UNLIMITED && seen > made) {
                     ""
                 } else {
@@ -197,18 +192,6 @@ impl Kind {
 }
 
 impl Limit {
-    /// JetStream's name for it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::MaxMsgs => "max_msgs",
-            Self::MaxBytes => "max_bytes",
-            Self::MaxAge => "max_age",
-            Self::MaxMsgsPerSubject => "max_msgs_per_subject",
-            Self::MaxMsgSize => "max_msg_size",
-        }
-    }
-
     fn value(self, value: i64) -> String {
         match (self, u64::try_from(value)) {
             (_, Err(_)) => "unlimited".into(),

@@ -125,37 +125,20 @@ pub struct Examination {
 /// A purpose, whether it is needed at the source, and whether in a copy.
 type Need = (Purpose, bool, bool);
 
+/// What a conclusion about a cut link needs; the last is the cut.
+const OF_A_CUT: [Need; 5] = [
+    (Purpose::Observe, true, true),
+    (Purpose::Produce, true, false),
+    (Purpose::Drill, true, true),
+    (Purpose::Verify, true, true),
+    (Purpose::Cut, false, true),
+];
+
 /// What each conclusion needs.
 const NEEDS: [(&str, &[Need]); 4] = [
-    (
-        "1 cut",
-        &[
-            (Purpose::Observe, true, true),
-            (Purpose::Produce, true, false),
-            (Purpose::Drill, true, true),
-            (Purpose::Verify, true, true),
-            (Purpose::Cut, false, true),
-        ],
-    ),
-    (
-        "2 heal",
-        &[
-            (Purpose::Observe, true, true),
-            (Purpose::Produce, true, false),
-            (Purpose::Drill, true, true),
-            (Purpose::Verify, true, true),
-            (Purpose::Cut, false, true),
-        ],
-    ),
-    (
-        "3 independent",
-        &[
-            (Purpose::Observe, true, true),
-            (Purpose::Produce, true, false),
-            (Purpose::Drill, true, true),
-            (Purpose::Verify, true, true),
-        ],
-    ),
+    ("1 cut", &OF_A_CUT),
+    ("2 heal", &OF_A_CUT),
+    ("3 independent", OF_A_CUT.split_at(4).0),
     ("4 grow", &[]),
 ];
 
@@ -204,7 +187,7 @@ impl fmt::Display for Examination {
             });
             let _ = writeln!(out, "  stream   {}: {holds}", zone.stream);
             for purpose in Purpose::ALL {
-                let _ = writeln!(out, "  {purpose:<8} {}", zone.ability(purpose));
+                let _ = writeln!(out, "  {purpose:<8} {}", zone.ability(*purpose));
             }
         }
         self.conclusions(&mut out);

@@ -9,25 +9,16 @@ use crate::region::{
     status::{Container, MarkKind, Mirror, NodeState},
 };
 
-/// The raft groups whose leaders are followed.
-#[derive(Clone, Copy, Debug)]
-enum RaftGroup {
-    Stream,
-    Consumer,
-    Meta,
+words! {
+    /// The raft groups whose leaders are followed.
+    enum RaftGroup {
+        Stream = "stream",
+        Consumer = "consumer",
+        Meta = "meta",
+    }
 }
 
 impl RaftGroup {
-    const ALL: [Self; 3] = [Self::Stream, Self::Consumer, Self::Meta];
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Stream => "stream",
-            Self::Consumer => "consumer",
-            Self::Meta => "meta",
-        }
-    }
-
     fn vote(self, seen: &NodeSeen) -> Option<u8> {
         match self {
             Self::Stream => seen.leader,
@@ -263,7 +254,7 @@ impl State {
     /// known to be ended or suspended. A node's view of itself alone is not enough: a leader that
     /// was suspended still takes itself for one when it wakes up.
     fn elect(&mut self, i: usize, events: &mut Vec<EventKind>) {
-        for group in RaftGroup::ALL {
+        for &group in RaftGroup::ALL {
             let leader = self.tally(i, group);
             let book = &mut self.books[i];
             let known = match group {

@@ -59,7 +59,7 @@ pub async fn write(
         };
         let written = bundle::write(&folder, &parts);
         let _ = std::fs::remove_dir_all(&lent);
-        written.map(|written| written.folder)
+        written
     });
     match writing.await {
         Ok(Ok(folder)) => {

@@ -185,12 +185,6 @@ impl Pending {
         })
     }
 
-    /// It has ended.
-    #[must_use]
-    pub fn is_over(&self) -> bool {
-        self.0.is_finished()
-    }
-
     /// Its end, if it comes in time.
     pub async fn within(mut self, patience: Duration) -> Option<Answer> {
         tokio::time::timeout(patience, self.end()).await.ok()

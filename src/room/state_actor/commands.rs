@@ -41,12 +41,7 @@ impl StateActor {
         }
         match given.command.clone() {
             Command::Down { purge } => {
-                return Some(End {
-                    purge,
-                    asked: Some(given),
-                    began: Instant::now(),
-                    signal: None,
-                });
+                return Some(End { purge, asked: Some(given), began: Instant::now() });
             }
             Command::Status { schema: true, .. } => {
                 answer(&given, Outcome::Done, &format!("{:#}", status::schema().as_value()), None);

@@ -28,6 +28,10 @@ const TOLD_LINES: usize = 3;
 pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
     let Scene { status, view, theme, now } = scene;
     let width = usize::from(area.width);
+    let mut asked = |text: &str| {
+        let text = format::clip(&format!(" ? {text}"), width, theme.ellipsis());
+        put_line(buf, area, 0, &Line::styled(text, theme.active()));
+    };
     // A person waits for the answer, and not for long: it goes before everything else.
     if let Some(screen) = update::asker(view, status) {
         let left = screen.ask_ends_at_ms.unwrap_or(now).saturating_sub(now).div_ceil(1000);
@@ -42,10 +46,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
             if screen.guest { format!("{} (guest)", screen.name) } else { screen.name.clone() };
         let text = theme
             .say(&format!("{who} asks for control: {grant} grants, {refuse} refuses ({left} s)"));
-        let text = format!(" ? {text}");
-        let text = format::clip(&text, width, theme.ellipsis());
-        put_line(buf, area, 0, &Line::styled(text, theme.active()));
-        return;
+        return asked(&text);
     }
     if let Some(toast) = &view.toast {
         let (glyph, style) = theme.outcome(toast.outcome);
@@ -73,10 +74,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
         let driver = status.screens.iter().find(|screen| screen.drives);
         let driver = driver.map_or("somebody", |screen| screen.name.as_str());
         let text = theme.say(&format!("{driver} is asked for control ({left} s)"));
-        let text = format!(" ? {text}");
-        let text = format::clip(&text, width, theme.ellipsis());
-        put_line(buf, area, 0, &Line::styled(text, theme.active()));
-        return;
+        return asked(&text);
     }
     let mut spans = vec![Span::raw(" ")];
     if let Some(task) = status.tasks.first() {
@@ -191,7 +189,7 @@ fn may(binding: &Binding, scene: Scene<'_>) -> bool {
         Action::Screen(ScreenAction::Control) => {
             !status.screens.iter().any(|screen| Some(screen.id) == view.me && screen.observes)
         }
-        Action::Screen(_) => true,
+        Action::Screen(_) | Action::Palette(_) => true,
     }
 }
 
@@ -205,9 +203,7 @@ fn is_drill_to_see(binding: &Binding, status: &Status) -> bool {
 fn rank(binding: &Binding, drives: bool) -> u8 {
     match (&binding.action, binding.when) {
         (Action::Screen(ScreenAction::Control), _) if !drives => 1,
-        (Action::Screen(ScreenAction::Help | ScreenAction::Palette(_) | ScreenAction::Quit), _) => {
-            0
-        }
+        (Action::Palette(_) | Action::Screen(ScreenAction::Help | ScreenAction::Quit), _) => 0,
         (action, _) if action.winds() => 0,
         // What is running must be seen to be stoppable.
         (Action::Line(_), When::Drill | When::Presented) => 1,

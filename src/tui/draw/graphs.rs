@@ -86,7 +86,7 @@ fn draw_of(
     let (each, mut rest) = (plot.height / count, plot.height % count);
     let most_rows = if cursor.is_some() { 8 } else { 4 };
     let mut y = plot.y;
-    for figure in Figure::ALL {
+    for &figure in Figure::ALL {
         // One scale for all zones: what is as high is as much.
         let all = zones.iter().map(|zone| axis.columns(figure.of(zone, view.span, status), figure));
         let most = end(all.flatten().filter_map(value).collect(), figure);
@@ -132,7 +132,7 @@ fn chosen<'a>(zones: &[&'a Zone], focus: Option<usize>, rows: usize) -> (Vec<Ban
     let lags = |zone: &&&Zone| zone.role == Role::Mirror;
     let core = zones.len() + zones.iter().filter(lags).count();
     let figures = match rows / 2 {
-        pairs if pairs >= core + 2 * zones.len() => &Figure::ALL[..],
+        pairs if pairs >= core + 2 * zones.len() => Figure::ALL,
         pairs if pairs >= core + zones.len() => &Figure::ALL[1..],
         _ => &[Figure::Consumed, Figure::Lag],
     };
@@ -164,11 +164,11 @@ fn title(
 ) {
     let Scene { view, theme, now, .. } = scene;
     let mut title = vec![Text::styled(theme.say("last"), theme.strong())];
-    for span in Span::ALL {
+    for &span in Span::ALL {
         let (text, style) = if span == view.span {
-            (format!(" [{}]", span.name()), theme.focus())
+            (format!(" [{span}]"), theme.focus())
         } else {
-            (format!(" {}", span.name()), theme.label())
+            (format!(" {span}"), theme.label())
         };
         title.push(Text::styled(text, style));
     }
@@ -213,7 +213,7 @@ fn name(
     let style = if focused { theme.focus() } else { theme.value() };
     let zone = format::clip(zone.name.as_str(), ZONE, theme.ellipsis());
     put(buf, area, 1, 0, &zone, style);
-    put(buf, area, 2 + ZONE as u16, 0, &theme.say(figure.name()), theme.label());
+    put(buf, area, 2 + ZONE as u16, 0, &theme.say(figure.as_str()), theme.label());
     let shown = |value: u64| match figure {
         Figure::P99 => format::round_trip(value),
         Figure::Lag => format::short(value),

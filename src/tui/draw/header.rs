@@ -1,6 +1,6 @@
 //! The first rows: which region this is and who is here; the four conclusions.
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::tz::TimeZone;
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
@@ -167,11 +167,7 @@ fn replayed(replay: &Replay, scene: Scene<'_>) -> Vec<Part> {
 
 /// The moment that is shown, as the people of then saw it.
 fn date(at_ms: UnixMs, zone: &TimeZone) -> String {
-    let at = i64::try_from(at_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
-    at.map_or_else(
-        || "?".into(),
-        |at| at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
-    )
+    format::local(at_ms, zone, "%Y-%m-%d %H:%M:%S").unwrap_or_else(|| "?".into())
 }
 
 /// Who is here: drivers, then those who watch, by name or as a number.

@@ -253,7 +253,7 @@ fn help(buf: &mut Buffer, area: Rect, scroll: usize, scene: Scene<'_>) {
     if replays {
         group("the replay", Action::winds);
     }
-    group("the screen", |action| matches!(action, Action::Screen(_)));
+    group("the screen", |action| !matches!(action, Action::Line(_)));
     if !shown {
         group("the region", |action| matches!(action, Action::Line(_)));
     }
@@ -277,7 +277,7 @@ fn help(buf: &mut Buffer, area: Rect, scroll: usize, scene: Scene<'_>) {
 fn line_of(binding: &Binding) -> &str {
     match &binding.action {
         Action::Line(line) => line,
-        Action::Screen(_) => "",
+        Action::Screen(_) | Action::Palette(_) => "",
     }
 }
 

@@ -2,45 +2,31 @@
 
 use ratatui::style::Color;
 
-/// Which colours a screen has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Colours {
-    /// The terminal's own sixteen.
-    #[default]
-    Default,
-    /// Dark enough for a white background.
-    Light,
-    /// Bright on black, and nothing dimmed.
-    HighContrast,
-    /// Told apart with any kind of colour vision (the eight of Okabe and Ito).
-    ColourBlind,
-    /// None.
-    Mono,
+use crate::region::word::{next_of, words};
+
+words! {
+    /// Which colours a screen has.
+    #[derive(Default, clap::ValueEnum)]
+    pub enum Colours {
+        /// The terminal's own sixteen.
+        #[default]
+        Default = "default",
+        /// Dark enough for a white background.
+        Light = "light",
+        /// Bright on black, and nothing dimmed.
+        HighContrast = "high-contrast",
+        /// Told apart with any kind of colour vision (the eight of Okabe and Ito).
+        ColourBlind = "colour-blind",
+        /// None.
+        Mono = "mono",
+    }
 }
 
 impl Colours {
     /// The one after it; after the last the first.
     #[must_use]
     pub fn next(self) -> Self {
-        match self {
-            Self::Default => Self::Light,
-            Self::Light => Self::HighContrast,
-            Self::HighContrast => Self::ColourBlind,
-            Self::ColourBlind => Self::Mono,
-            Self::Mono => Self::Default,
-        }
-    }
-
-    /// As it is typed.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Default => "default",
-            Self::Light => "light",
-            Self::HighContrast => "high-contrast",
-            Self::ColourBlind => "colour-blind",
-            Self::Mono => "mono",
-        }
+        next_of(Self::ALL, self)
     }
 
     /// The colour of a meaning. Indexed ones are of the 256 that xterm has.

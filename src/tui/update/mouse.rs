@@ -151,7 +151,7 @@ fn ground(
         return Some(key(view, status, keys, now));
     }
     let act =
-        |view: &mut ViewState, action: ScreenAction| Some(screen::act(view, status, &action, now));
+        |view: &mut ViewState, action: ScreenAction| Some(screen::act(view, status, action, now));
     let plan = Plan::new(layout::screen(view.size), status, view);
     if plan.too_small {
         return None;
@@ -257,8 +257,7 @@ fn foot(
     }
     // `1-4 prove`: any of them.
     if segment.text.starts_with(|c: char| c.is_ascii_digit()) {
-        let drills = ScreenAction::Palette("drill run ".into());
-        return Some(screen::act(view, status, &drills, now));
+        return Some(screen::palette(view, status, "drill run "));
     }
     None
 }

@@ -81,10 +81,6 @@ pub(super) fn key(
                 Vec::new()
             }
         },
-        Overlay::Help { scroll } => {
-            view.overlay = scrolled(key, scroll).map(|scroll| Overlay::Help { scroll });
-            Vec::new()
-        }
         Overlay::Alarms { scroll } => {
             let alarms = status.alarms();
             let last = alarms.len().saturating_sub(1);
@@ -103,25 +99,20 @@ pub(super) fn key(
             };
             Vec::new()
         }
-        Overlay::Why { scroll } => {
-            view.overlay = scrolled(key, scroll).map(|scroll| Overlay::Why { scroll });
-            Vec::new()
-        }
-        Overlay::Figures { scroll } => {
-            view.overlay = scrolled(key, scroll).map(|scroll| Overlay::Figures { scroll });
-            Vec::new()
-        }
         Overlay::Answer { title, outcome, text, scroll } if key.code == Code::Char('y') => {
             view.overlay = Some(Overlay::Answer { title, outcome, text: text.clone(), scroll });
             screen::copy(view, text, now)
         }
-        Overlay::Answer { title, outcome, text, scroll } => {
-            view.overlay = scrolled(key, scroll).map(|scroll| Overlay::Answer {
-                title,
-                outcome,
-                text,
-                scroll,
-            });
+        mut text @ (Overlay::Help { .. }
+        | Overlay::Why { .. }
+        | Overlay::Figures { .. }
+        | Overlay::Answer { .. }) => {
+            if let Some(at) = text.scroll()
+                && let Some(to) = scrolled(key, *at)
+            {
+                *at = to;
+                view.overlay = Some(text);
+            }
             Vec::new()
         }
         Overlay::Graphs(cursor) => {
@@ -248,7 +239,7 @@ fn palette_enter(
             return regions(view, status, line.clone(), name, now);
         }
         if let Some(action) = ScreenAction::typed(&line) {
-            return screen::act(view, status, &action, now);
+            return screen::act(view, status, action, now);
         }
         // It lacks a zone: the focused one is meant, and a second enter gives the line in sight.
         if let Some(whole) = with_focus(view, status, &line) {

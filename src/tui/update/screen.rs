@@ -21,7 +21,7 @@ const LONGEST_COPY: usize = 74_994;
 pub(super) fn act(
     view: &mut ViewState,
     status: &Status,
-    action: &ScreenAction,
+    action: ScreenAction,
     now: UnixMs,
 ) -> Vec<Effect> {
     match action {
@@ -29,9 +29,6 @@ pub(super) fn act(
         ScreenAction::Alarms => view.overlay = Some(Overlay::Alarms { scroll: 0 }),
         ScreenAction::Why => view.overlay = Some(Overlay::Why { scroll: 0 }),
         ScreenAction::Figures => view.overlay = Some(Overlay::Figures { scroll: 0 }),
-        ScreenAction::Palette(text) => {
-            view.overlay = Some(Overlay::Palette(Palette::new(text, status)));
-        }
         ScreenAction::Filter => {
             view.overlay =
                 Some(Overlay::Filter { edit: LineEdit::new(view.log.filter.text()), large: false });
@@ -109,6 +106,12 @@ pub(super) fn act(
             return give(view, status, what.into(), now);
         }
     }
+    Vec::new()
+}
+
+/// Opens the palette with these words in it.
+pub(super) fn palette(view: &mut ViewState, status: &Status, words: &str) -> Vec<Effect> {
+    view.overlay = Some(Overlay::Palette(Palette::new(words, status)));
     Vec::new()
 }
 

@@ -1,6 +1,5 @@
 //! What happened, on the axis of the graphs: cuts as shaded columns, marks with their words, times.
 
-use jiff::Timestamp;
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::super::{Scene, canvas::put};
@@ -118,15 +117,11 @@ pub(super) fn ticks(buf: &mut Buffer, area: Rect, axis: Axis, scene: Scene<'_>) 
 }
 
 fn offset_s(at: UnixMs, scene: Scene<'_>) -> i64 {
-    let at = i64::try_from(at).ok().and_then(|at| Timestamp::from_millisecond(at).ok());
-    at.map_or(0, |at| i64::from(scene.view.zone.to_offset(at).seconds()))
+    format::timestamp(at).map_or(0, |at| i64::from(scene.view.zone.to_offset(at).seconds()))
 }
 
 /// A time of day where the person sits.
 pub(super) fn time(at: UnixMs, seconds: bool, scene: Scene<'_>) -> String {
     let form = if seconds { "%H:%M:%S" } else { "%H:%M" };
-    let at = i64::try_from(at).ok().and_then(|at| Timestamp::from_millisecond(at).ok());
-    at.map_or_else(String::new, |at| {
-        at.to_zoned(scene.view.zone.clone()).strftime(form).to_string()
-    })
+    format::local(at, &scene.view.zone, form).unwrap_or_default()
 }
