@@ -136,7 +136,9 @@ fn nothing_less_is_proved(region: &Region) {
             Box::new(|entries| {
                 for entry in entries {
                     let Entry::Servers { nodes, .. } = entry else { continue };
-                    nodes.iter_mut().for_each(|node| node.version.clone_from(&to));
+                    for node in nodes {
+                        node.version.clone_from(&to);
+                    }
                 }
             }),
         ),

@@ -115,7 +115,7 @@ impl Names {
         HashMap::from([("label".to_owned(), labels)])
     }
 
-    /// Do these labels say that it is of the region, or of one of its zones, and of this home? NodeAct
+    /// Do these labels say that it is of the region, or of one of its zones, and of this home? Asked
     /// of everything before it is touched: another home's region may have the same name, and not
     /// every engine lists only what has all the labels it was asked for (Podman 4.3 lists volumes
     /// that have any of them).

@@ -72,7 +72,7 @@ impl Supervisor {
         self.order(|reply| Order::Start { node: node.clone(), launch, reply }).await?
     }
 
-    /// Asks something of a node's server. NodeAct to end, returns when it has ended.
+    /// Asks something of a node's server. Asked to end, returns when it has ended.
     pub async fn ask(&self, node: &NodeName, ask: NodeAct) -> Result<(), PlatformError> {
         self.order(|reply| Order::Ask { node: node.clone(), ask, reply }).await?
     }
