@@ -174,7 +174,7 @@ impl Telling {
     /// began with it, and begins anew with another one, by nobody's hand. So it does where all servers were
     /// killed at once before any had kept what was consumed.
     async fn lacked_a_server(&self, since: UnixMs) -> bool {
-        if self.runtime.server_changed(&self.zone).is_some_and(|at| at >= since) {
+        if self.runtime.servers.changed(&self.zone).is_some_and(|at| at >= since) {
             return true;
         }
         let Ok(plan) = self.runtime.plan(&self.zone) else { return true };
@@ -257,7 +257,8 @@ impl Telling {
     fn note(&self, difference: &Difference, by: Option<&Advisory>) {
         let what = difference.describe(&self.zone);
         let since = time_of_day(now_ms());
-        let lost = difference.kind == Kind::Missing && self.runtime.is_wiped(&self.zone);
+        let lost = difference.kind == Kind::Missing
+            && self.runtime.plan(&self.zone).is_ok_and(|plan| self.runtime.servers.is_wiped(&plan));
         if !lost {
             self.runtime.active_drill.end(&format!("{what}, since {since}"));
         }

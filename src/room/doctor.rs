@@ -133,6 +133,9 @@ pub async fn in_room(cx: CommandCtx, statuses: Statuses) -> Result {
     for (node, truth) in nodes {
         use crate::region::observation::ProcessState::{Dead, Frozen, Running, Stopped};
         let (health, words) = match truth.state {
+            Running if cx.runtime.servers.is_draining(&node) => {
+                (Health::Mind, "leaves on command (lame-duck mode)".to_owned())
+            }
             Running if is(NodeState::Leaving, &statuses, &node) => {
                 (Health::Ill, nodes::leaving(&node))
             }

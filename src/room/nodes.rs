@@ -21,9 +21,12 @@ use crate::{
 pub async fn act(cx: CommandCtx, act: NodeAct, node: NodeName) -> Result {
     cx.runtime.check_node(&node)?;
     cx.runtime.pace.send_replace(BUSY_PACE);
-    cx.runtime.platform.act(act, &node).await?;
+    cx.runtime.servers.note_draining(&node, act == NodeAct::Drain);
+    let done = cx.runtime.platform.act(act, &node).await;
+    cx.runtime.servers.note_draining(&node, false);
+    done?;
     if act == NodeAct::Wipe {
-        cx.runtime.note_wiped(&node);
+        cx.runtime.servers.note_wiped(&node);
     }
     Ok(Completion::done(match act {
         NodeAct::Kill => format!("{node} was killed; {}", Remedy::StartNode(node.clone()).told()),

@@ -79,7 +79,7 @@ async fn repair_zone(
     }
     let now = repaired.as_ref().map_or(made, |repaired| repaired.made.clone());
     zone.configuration.is_made(now);
-    cx.runtime.note_repaired(name);
+    cx.runtime.servers.note_repaired(name);
     zone.control.send_modify(|held| held.paused = was_paused);
     let repaired = repaired?;
     if let Some(left) = repaired.left.first() {

@@ -2,6 +2,7 @@
 //! *known* is the state actor's state, not this.
 
 mod producing;
+mod servers;
 mod zone;
 
 use std::{
@@ -17,6 +18,7 @@ use std::{
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use self::servers::Servers;
 pub use self::zone::ZoneRuntime;
 use super::{
     configuration::Acts,
@@ -36,7 +38,7 @@ use crate::{
     },
     platform::Platform,
     region::{
-        CopyKind, MirrorKind, NodeName, Role, Settings, UnixMs, ZoneName, ZonePlan,
+        CopyKind, MirrorKind, NodeName, Role, Settings, ZoneName, ZonePlan,
         renumbering::Renumbering,
     },
 };
@@ -81,10 +83,8 @@ pub struct Runtime {
     zones: Mutex<BTreeMap<ZoneName, Arc<ZoneRuntime>>>,
     /// Those who watch each zone's nodes.
     watches: Mutex<BTreeMap<ZoneName, Vec<NodeWatch>>>,
-    /// Servers whose store was removed on command, until their zone is repaired.
-    wiped: Mutex<BTreeSet<NodeName>>,
-    /// When a server of each zone was started, ended or frozen last.
-    servers_changed: Mutex<BTreeMap<ZoneName, UnixMs>>,
+    /// What is done to servers on command.
+    pub servers: Servers,
     /// Of each copy by `sources`, how its sequences are read.
     renumberings: Mutex<BTreeMap<ZoneName, watch::Sender<Renumbering>>>,
     /// Plans of all zones, source first, in the order they came.
@@ -152,8 +152,7 @@ impl Runtime {
             probed: watch::channel(BTreeSet::new()).0,
             zones: Mutex::default(),
             watches: Mutex::default(),
-            wiped: Mutex::default(),
-            servers_changed: Mutex::default(),
+            servers: Servers::default(),
             renumberings: Mutex::default(),
             plans: Mutex::new(parts.plans),
             mirror: Mutex::new(None),
@@ -366,32 +365,6 @@ impl Runtime {
         let names: Vec<ZoneName> = locked(&self.zones).keys().cloned().collect();
         futures::future::join_all(names.iter().map(|name| self.retire(name))).await;
         locked(&self.watches).clear();
-    }
-
-    /// What the server stored is removed, on command.
-    pub fn note_wiped(&self, node: &NodeName) {
-        locked(&self.wiped).insert(node.clone());
-    }
-
-    /// Every store of the zone was removed on command: that its stream is gone is nobody else's doing.
-    pub fn is_wiped(&self, zone: &ZoneName) -> bool {
-        let wiped = locked(&self.wiped);
-        self.plan(zone).is_ok_and(|plan| plan.nodes.iter().all(|node| wiped.contains(&node.name)))
-    }
-
-    /// The zone has its stream again.
-    pub fn note_repaired(&self, zone: &ZoneName) {
-        locked(&self.wiped).retain(|node| node.zone != *zone);
-    }
-
-    /// A server of the zone was started, ended or frozen.
-    pub fn note_server_changed(&self, zone: &ZoneName, at: UnixMs) {
-        locked(&self.servers_changed).insert(zone.clone(), at);
-    }
-
-    /// When that was last.
-    pub fn server_changed(&self, zone: &ZoneName) -> Option<UnixMs> {
-        locked(&self.servers_changed).get(zone).copied()
     }
 
     /// Counts a cut of a link; the number tells later whether it is still the same cut.

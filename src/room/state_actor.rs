@@ -260,7 +260,7 @@ impl StateActor {
                     nodes::explain_js_off(&self.runtime, node.clone());
                 }
                 EventKind::NodeChanged { node, to: NodeState::Leaving, .. }
-                    if !self.is_draining(node) =>
+                    if !self.runtime.servers.is_draining(node) =>
                 {
                     self.meddled(nodes::leaving(node));
                 }

@@ -1,7 +1,11 @@
 //! Somebody else's hand in a running region: what `doctor`, `up`, `repair` and the commands that
 //! cannot help say, and what becomes of a drill.
 
-use std::time::Instant;
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    time::Instant,
+};
 
 use serde_json::{Value, json};
 use zonedrill::region::topology::STREAM;
@@ -241,7 +245,11 @@ async fn what_the_source_no_longer_has_is_told_to_never_come() {
 fn a_server_that_is_told_to_leave_is_told_as_leaving() {
     let region = Region::up("lame");
     let drill = region.begin_drill();
-    let pid = region.zone("b")["nodes"][2]["pid"].as_i64().expect("a pid");
+    let node = region.zone("b")["nodes"][2].clone();
+    // It sends its clients away one a second, and ends with the last. These only look.
+    let address = node["url"].as_str().unwrap().trim_start_matches("nats://").to_owned();
+    let clients: Vec<TcpStream> = (0..15).map(|_| client(&address)).collect();
+    let pid = node["pid"].as_i64().expect("a pid");
     let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::USR2).unwrap();
     region.wait_zone("b", "its node leaves", SOON, |zone| zone["nodes"][2]["state"] == "leaving");
@@ -252,6 +260,19 @@ fn a_server_that_is_told_to_leave_is_told_as_leaving() {
     assert!(early.err.contains("is leaving"), "{early:?}");
     let why = region.why_void(drill);
     assert!(why.contains(told), "{why}");
+    drop(clients);
+}
+
+/// Logs in as the well-known user, who may change nothing.
+fn client(address: &str) -> TcpStream {
+    let mut connection = TcpStream::connect(address).expect("a server");
+    let login = r#"CONNECT {"user":"admin","pass":"admin","verbose":false}"#;
+    write!(connection, "{login}\r\nPING\r\n").expect("it takes a login");
+    let mut said = [0; 4096];
+    while !said.windows(4).any(|part| part == b"PONG") {
+        assert_ne!(connection.read(&mut said).expect("an answer"), 0, "the login was refused");
+    }
+    connection
 }
 
 /// A ledger that begins where the stream already holds messages judges what comes after them.

@@ -52,6 +52,12 @@ impl DockerPlatform {
         let before = self.image_source();
         let source = image::Source { nats_version: version.into(), nats_server: None, ..before };
         let image = image::ready(&ready.engine, &source, progress).await?;
+        if image.version != version {
+            return Err(refuse(format!(
+                "the room was started with NATS_IMAGE={}, which has nats-server {}: `down`, then `up` without it",
+                image.name, image.version
+            )));
+        }
         *ready.image.lock().await = Some(image);
         *locked(&self.source) = source;
         Ok(())

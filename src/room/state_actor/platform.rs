@@ -2,10 +2,9 @@
 
 use super::StateActor;
 use crate::{
-    command::{Command, NodeAct},
     platform::PlatformEvent,
     region::{
-        Input, NodeName, Severity,
+        Input, Severity,
         observation::{Observation, ProcessState},
         status::ZoneState,
     },
@@ -16,7 +15,7 @@ impl StateActor {
     pub(super) fn platform_said(&mut self, event: PlatformEvent) {
         let observation = match event {
             PlatformEvent::Node { node, truth, why, foreign } => {
-                self.runtime.note_server_changed(&node.zone, now_ms());
+                self.runtime.servers.note_changed(&node.zone, now_ms());
                 // A node that fails while its zone comes up is told by the bring-up.
                 let serves = self.state.peek().zone(&node.zone);
                 let serves = serves.is_some_and(|zone| zone.state == ZoneState::Ready);
@@ -46,12 +45,6 @@ impl StateActor {
             }
         };
         self.apply(Input::Observed(observation));
-    }
-
-    /// The node leaves on command.
-    pub(super) fn is_draining(&self, node: &NodeName) -> bool {
-        let drains = Command::Node { act: NodeAct::Drain, node: node.clone() };
-        self.running.values().any(|running| running.given.command == drains)
     }
 
     /// Something was done to the region that nobody commanded: a drill that runs tests it no more.
