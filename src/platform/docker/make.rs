@@ -60,6 +60,7 @@ impl DockerPlatform {
         }
         *ready.image.lock().await = Some(image);
         *locked(&self.source) = source;
+        *locked(&self.upgraded) = Some(version.to_owned());
         Ok(())
     }
 

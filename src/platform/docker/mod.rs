@@ -104,6 +104,8 @@ pub struct DockerPlatform {
     servers: PathBuf,
     /// What the image is made from.
     source: Mutex<image::Source>,
+    /// The version that containers are to have since `upgrade`.
+    upgraded: Mutex<Option<String>>,
     out: mpsc::UnboundedSender<PlatformEvent>,
     events: Mutex<Option<mpsc::UnboundedReceiver<PlatformEvent>>>,
     ready: Mutex<Option<Arc<Ready>>>,
@@ -147,6 +149,7 @@ impl DockerPlatform {
         Self {
             names: Names::new(&options.common.region, options.common.identity.clone()),
             servers: options.common.home.join("servers"),
+            upgraded: Mutex::default(),
             source: Mutex::new(image::Source {
                 nats_version: options.nats_version.clone(),
                 nats_server: options.nats_server.clone(),

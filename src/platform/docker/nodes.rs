@@ -15,6 +15,7 @@ use super::{
     DockerPlatform, Ready, Zone,
     containers::{self, Found, GRACE_S},
     engine::{failed, patient},
+    locked,
 };
 use crate::{
     command::NodeAct,
@@ -64,8 +65,8 @@ impl DockerPlatform {
         let docker = &ready.engine.docker;
         let there = containers::list(docker, &self.names, Some(&node.zone)).await?;
         let there = there.into_iter().find(|one| &one.node == node);
-        let version = self.image(&ready, &|_| {}).await?.version;
-        let of_another = |one: &Found| one.version.as_ref().is_some_and(|its| *its != version);
+        let wanted = locked(&self.upgraded).clone();
+        let of_another = |one: &Found| wanted.is_some() && one.version != wanted;
         let other = there.as_ref().filter(|one| of_another(one)).map(|one| one.id.clone());
         if there.is_some() && other.is_none() {
             self.act(&ready, node, NodeAct::Start).await?;
@@ -91,15 +92,18 @@ impl DockerPlatform {
         let docker = &patient(&ready.engine.docker);
         let container = self.container_id(&ready.engine.docker, node).await?;
         ready.watch.ending([node].into_iter());
-        let options = RemoveContainerOptionsBuilder::new().force(true).build();
-        let gone = docker.remove_container(&container, Some(options)).await;
-        gone.map_err(|e| failed(&format!("remove the container of {node}"), &e))?;
-        let volume = self.names.volume(node);
-        let gone = docker.remove_volume(&volume, None::<RemoveVolumeOptions>).await;
-        gone.map_err(|e| failed(&format!("remove volume {volume}"), &e))?;
-        ready.watch.look(node).await?;
+        let removing = async {
+            let options = RemoveContainerOptionsBuilder::new().force(true).build();
+            let gone = docker.remove_container(&container, Some(options)).await;
+            gone.map_err(|e| failed(&format!("remove the container of {node}"), &e))?;
+            let volume = self.names.volume(node);
+            let gone = docker.remove_volume(&volume, None::<RemoveVolumeOptions>).await;
+            gone.map_err(|e| failed(&format!("remove volume {volume}"), &e))?;
+            ready.watch.look(node).await.map(drop)
+        };
+        let removed = removing.await;
         ready.watch.settled([node].into_iter());
-        Ok(())
+        removed
     }
 
     /// Asks a node's container for anything but to start; returns when it is so.
