@@ -71,7 +71,12 @@ fn packets_of_containers_are_dropped_as_asked_and_measured_at_both_ends() {
     println!("first, with its helpers' image: {} ms", after_ms(&said));
     let b = until_measured(&lab, "1KiB");
     assert_eq!(b["link"]["measured"]["unproved"], serde_json::json!([]));
-    let inspected = region.ok("inspect link b");
+    // The helpers may not answer in time on a busy machine; then their counts are left out.
+    let deadline = Instant::now() + SOON;
+    let mut inspected = region.ok("inspect link b");
+    while !inspected.contains("the kernel at the zone") && Instant::now() < deadline {
+        inspected = region.ok("inspect link b");
+    }
     for part in ["5% lost each way", " lost", "the kernel at the source", "the kernel at the zone"]
     {
         assert!(inspected.contains(part), "{part}: {inspected}");
