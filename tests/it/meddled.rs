@@ -258,8 +258,9 @@ fn a_server_that_is_told_to_leave_is_told_as_leaving() {
     assert!(doctor.contains(told), "{doctor}");
     let early = region.run(&["node", "start", "js3-zone-b"]).expect_code(3);
     assert!(early.err.contains("is leaving"), "{early:?}");
+    // A drill that was at its end by then could not read the replica.
     let why = region.why_void(drill);
-    assert!(why.contains(told), "{why}");
+    assert!(why.contains(told) || why.contains("was not read: it is leaving"), "{why}");
     drop(clients);
 }
 
