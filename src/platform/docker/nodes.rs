@@ -91,6 +91,10 @@ impl DockerPlatform {
         self.node(node)?;
         let docker = &patient(&ready.engine.docker);
         let container = self.container_id(&ready.engine.docker, node).await?;
+        let state = ready.watch.look(node).await?.state;
+        if matches!(state, ProcessState::Running | ProcessState::Frozen) {
+            self.act(&ready, node, NodeAct::Kill).await?;
+        }
         ready.watch.ending([node].into_iter());
         let removing = async {
             let options = RemoveContainerOptionsBuilder::new().force(true).build();
