@@ -51,7 +51,7 @@ impl DrillMatrix {
 }
 
 /// A server version is numbers with dots.
-pub(super) fn parse_version(text: &str) -> Result<String, String> {
+pub fn parse_version(text: &str) -> Result<String, String> {
     let fits = text.split('.').count() == 3
         && text.split('.').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
     if fits { Ok(text.to_owned()) } else { Err("a server version is like 2.15.1".into()) }

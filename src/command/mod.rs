@@ -42,7 +42,7 @@ pub use self::{
     drill::{Drill, DrillOptions, DrillRun, Sabotage},
     impair::Impair,
     inspect::Inspect,
-    matrix::DrillMatrix,
+    matrix::{DrillMatrix, parse_version},
     node::{Group, NodeAct},
     produce::Produce,
     recording::{CastFormat, Control, Record, ScreenSize},

@@ -192,8 +192,8 @@ pub struct LinkStats {
     pub count: LinkCount,
 }
 
-/// How long a node has to leave: a second of grace, and a second for each client at most, of which each
-/// has about ten (`config/nats-server.conf`).
+/// How long a node has to leave: it sends its clients away within 30 s (`lame_duck_duration` in
+/// `config/nats-server.conf`), and ends then.
 const LEAVES: Duration = Duration::from_secs(40);
 
 /// How a bring-up tells how far it is: a step's title and a running detail.

@@ -25,8 +25,12 @@ pub async fn act(cx: CommandCtx, act: NodeAct, node: NodeName) -> Result {
     let done = cx.runtime.platform.act(act, &node).await;
     cx.runtime.servers.note_draining(&node, false);
     done?;
-    if act == NodeAct::Wipe {
-        cx.runtime.servers.note_wiped(&node);
+    match act {
+        NodeAct::Wipe => cx.runtime.servers.note_wiped(&node),
+        NodeAct::Start => {
+            cx.runtime.servers.note_started(&node, &cx.runtime.plan(&node.zone)?);
+        }
+        _ => {}
     }
     Ok(Completion::done(match act {
         NodeAct::Kill => format!("{node} was killed; {}", Remedy::StartNode(node.clone()).told()),

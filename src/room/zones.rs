@@ -139,6 +139,7 @@ async fn take_down(cx: &CommandCtx, plan: &ZonePlan) -> std::result::Result<(), 
     let record = Record::ZoneRemoved { z: plan.name.clone(), at: now_ms() };
     let noted = runtime.evidence.write(vec![record]).await;
     runtime.forget(&plan.name)?;
+    runtime.servers.note_repaired(&plan.name);
     cx.bus().tell(Input::ZoneRemoved(plan.name.clone()));
     dropped?;
     noted.map_err(|error| Failure::Broken(error.to_string()))

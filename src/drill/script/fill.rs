@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::Filling;
 use crate::command::{
     grammar::HIGHEST_NUMBER,
+    parse_version,
     units::{format_duration, parse_duration},
 };
 
@@ -71,7 +72,10 @@ fn placeholder(word: &str, filling: &Filling) -> Result<String, String> {
         ["severed"] => Ok(severed(filling)),
         ["rebuild"] if filling.options.rebuild_dedup => Ok("--rebuild-dedup".into()),
         ["rebuild"] => Ok(String::new()),
-        ["version"] => Ok(filling.options.to_version.clone().unwrap_or_default()),
+        // A bundle says it, too, and could say more than a version.
+        ["version"] => {
+            filling.options.to_version.as_deref().map_or(Ok(String::new()), parse_version)
+        }
         ["new"] => filling
             .new_zone
             .as_ref()

@@ -238,3 +238,14 @@ fn a_folder_of_ones_own_adds_and_replaces_nothing() {
     let error = library::load(Some(folder.path())).unwrap_err();
     assert!(error.origin.ends_with("bad.toml"), "{error}");
 }
+
+/// A bundle's record says the version, and could say a script.
+#[test]
+fn a_version_is_filled_in_only_where_it_is_one() {
+    let rolling = library::named("rolling").unwrap();
+    for (version, fits) in [("2.15.0", true), ("2.15.0\" }, { run = \"up", false), ("", false)] {
+        let mut filling = filling(1);
+        filling.options.to_version = Some(version.into());
+        assert_eq!(rolling.fill(&filling).is_ok(), fits, "{version}");
+    }
+}

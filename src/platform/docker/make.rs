@@ -168,7 +168,7 @@ impl DockerPlatform {
     }
 
     /// The names were looked at before; what came since is refused all the same.
-    fn must_be_ours(
+    pub(super) fn must_be_ours(
         &self,
         kind: &str,
         name: &str,

@@ -91,6 +91,12 @@ impl DockerPlatform {
         self.node(node)?;
         let docker = &patient(&ready.engine.docker);
         let container = self.container_id(&ready.engine.docker, node).await?;
+        // Its name may be somebody else's by now: looked at before anything ends.
+        let volume = self.names.volume(node);
+        match ready.engine.docker.inspect_volume(&volume).await {
+            Ok(there) => self.must_be_ours("volume", &volume, Some(there.labels))?,
+            Err(error) => return Err(failed(&format!("look for volume {volume}"), &error)),
+        }
         let state = ready.watch.look(node).await?.state;
         if matches!(state, ProcessState::Running | ProcessState::Frozen) {
             self.act(&ready, node, NodeAct::Kill).await?;
@@ -100,7 +106,6 @@ impl DockerPlatform {
             let options = RemoveContainerOptionsBuilder::new().force(true).build();
             let gone = docker.remove_container(&container, Some(options)).await;
             gone.map_err(|e| failed(&format!("remove the container of {node}"), &e))?;
-            let volume = self.names.volume(node);
             let gone = docker.remove_volume(&volume, None::<RemoveVolumeOptions>).await;
             gone.map_err(|e| failed(&format!("remove volume {volume}"), &e))?;
             ready.watch.look(node).await.map(drop)

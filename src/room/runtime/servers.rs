@@ -38,6 +38,13 @@ impl Servers {
         locked(&self.wiped).insert(node.clone());
     }
 
+    /// A server was started. Where another one kept its store, it gets everything from that one.
+    pub fn note_started(&self, node: &NodeName, zone: &ZonePlan) {
+        if !self.is_wiped(zone) {
+            locked(&self.wiped).remove(node);
+        }
+    }
+
     /// Every store of the zone was removed on command: that its stream is gone is nobody else's doing.
     pub fn is_wiped(&self, zone: &ZonePlan) -> bool {
         let wiped = locked(&self.wiped);
@@ -77,5 +84,11 @@ mod tests {
         assert!(servers.is_wiped(&b));
         servers.note_repaired(&b.name);
         assert!(!servers.is_wiped(&b));
+        // One after the other, none is ever lost with all.
+        for node in &b.nodes {
+            servers.note_wiped(&node.name);
+            servers.note_started(&node.name, &b);
+            assert!(!servers.is_wiped(&b));
+        }
     }
 }
