@@ -39,7 +39,7 @@ fn judge(case: &Case<'_>) -> Result<Finding, Reason> {
     if !case.run.between(phase.from, end).iter().all(set) {
         return Err(Reason::NoInterest { zone: source });
     }
-    let (linked, during) = (looks(case, "linked")?, looks(case, "during")?);
+    let (linked, during) = (looks(case, "linked", "linked")?, looks(case, "during", "during")?);
     let deleted = |looks: &[Look]| looks.iter().map(|look| look.first).max().unwrap_or(0);
     let before = linked.first().map_or(0, |look| look.first);
     if deleted(&linked) < before + PROGRESS {

@@ -81,10 +81,10 @@ impl Look {
     }
 }
 
-/// The looks at a phase.
-pub(super) fn looks(case: &Case<'_>, phase: &str) -> Result<Vec<Look>, Reason> {
-    let phase = case.phase(phase)?;
-    let end = phase.to.unwrap_or(phase.from);
+/// The looks from the beginning of one phase to the end of another.
+pub(super) fn looks(case: &Case<'_>, first: &str, last: &str) -> Result<Vec<Look>, Reason> {
+    let (phase, last) = (case.phase(first)?, case.phase(last)?);
+    let end = last.to.unwrap_or(last.from);
     let samples = case.watched(When::Phase(phase.name.clone()), phase.from, end)?;
     let look = |sample| Look::of(sample, &case.begin.source, &case.begin.mirror);
     let looks: Vec<_> = samples.iter().filter_map(look).collect();
@@ -103,13 +103,13 @@ fn judge(case: &Case<'_>) -> Result<Finding, Reason> {
             return Ok(Finding { check: CHECK.id.into(), ..found });
         }
     }
-    let (load, during) = (looks(case, "load")?, looks(case, "during")?);
-    let short: Vec<_> = looks(case, "short")?.into_iter().chain(looks(case, "back")?).collect();
+    let (load, during) = (looks(case, "load", "load")?, looks(case, "during", "during")?);
+    let short = looks(case, "short", "back")?;
     let found = forecast(&load, &short, &during).map_err(|why| why.of(source, mirror))?;
     if !case.is_drained(mirror) {
         return Err(Reason::NotDrained { zone: mirror.clone() });
     }
-    let deleted = deleted(&during, &looks(case, "healing")?);
+    let deleted = deleted(&during, &looks(case, "healing", "after")?);
     let lost = match lost(case, deleted)? {
         Ok(lost) => lost,
         Err(broken) => return Ok(broken),
