@@ -33,8 +33,10 @@ pub fn target(runtime: &Runtime) -> std::result::Result<ZonePlan, Failure> {
         0 => Err(Failure::Refused("no zone takes messages: `promote ZONE` comes first".into())),
         _ => {
             let names: Vec<&str> = plans.iter().map(|plan| plan.name.as_str()).collect();
-            let names = names.join(" and ");
-            Err(Failure::Refused(format!("zones {names} take messages: fence all but one")))
+            Err(Failure::Refused(format!(
+                "zones {} take messages: fence all but one",
+                names.join(" and ")
+            )))
         }
     }
 }

@@ -103,7 +103,7 @@ fn judge(case: &Case<'_>) -> Result<Finding, Reason> {
             return Ok(Finding { check: CHECK.id.into(), ..found });
         }
     }
-    let (load, during) = (looks(case, "load", "load")?, looks(case, "during", "during")?);
+    let (load, during) = (looks(case, "load", "limited")?, looks(case, "during", "during")?);
     let short = looks(case, "short", "back")?;
     let found = forecast(&load, &short, &during).map_err(|why| why.of(source, mirror))?;
     if !case.is_drained(mirror) {
@@ -204,7 +204,9 @@ fn forecast(load: &[Look], short: &[Look], during: &[Look]) -> Result<Forecast, 
 
 /// Messages a second that were acknowledged.
 fn rate(looks: &[Look]) -> u64 {
-    let (Some(first), Some(last)) = (looks.first(), looks.last()) else { return 0 };
+    // A producer takes a moment to begin.
+    let running = looks.windows(2).find(|pair| pair[1].acked > pair[0].acked);
+    let (Some([_, first]), Some(last)) = (running, looks.last()) else { return 0 };
     let ms = last.at.saturating_sub(first.at);
     (last.acked.saturating_sub(first.acked) * 1000 + ms / 2).checked_div(ms).unwrap_or(0)
 }
