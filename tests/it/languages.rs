@@ -17,7 +17,7 @@ const COMPLETE: [&str; 4] =
     ["src/tui/draw/", "src/drill/checks/words", "src/region/status/alarms.rs", "config/"];
 
 /// What is the same in every language, or no sentence: commands, paths, markup.
-const NOT_FOR_TRANSLATION: [&str; 20] = [
+const NOT_FOR_TRANSLATION: [&str; 19] = [
     "zonedrill {version}",
     "nats {version}",
     "js{} container {} {}",
@@ -31,12 +31,11 @@ const NOT_FOR_TRANSLATION: [&str; 20] = [
     "drill run {name}",
     "stream limit",
     "stream retention",
-    "stream {keep}",
-    "limit {most}",
     "limit none",
-    "retention {retention}",
-    "`stream limit none`",
-    "`stream retention limits`",
+    "zonedrill stream limit 100000",
+    "zonedrill stream retention limits",
+    "retention.toml",
+    "interest.toml",
     "eval \"$(zonedrill{flag} env {})\"; nats {words} {STREAM}{name}",
 ];
 

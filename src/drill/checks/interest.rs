@@ -46,8 +46,8 @@ fn judge(case: &Case<'_>) -> Result<Finding, Reason> {
         return Err(Reason::NothingOfInterest { zone: source });
     }
     let last = during[during.len() - 1];
-    let floor = case.run.between(phase.from, end).iter().rev();
-    let floor = floor.filter_map(|sample| sample.zone(&source)?.ack_floor()).next();
+    let mut floors = case.run.between(phase.from, end).iter().rev();
+    let floor = floors.find_map(|sample| sample.zone(&source)?.ack_floor());
     let of = last.behind();
     if of < PROGRESS || floor < Some(last.last) {
         return Err(Reason::NotConsumed { zone: source });

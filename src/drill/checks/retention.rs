@@ -114,7 +114,7 @@ fn judge(case: &Case<'_>) -> Result<Finding, Reason> {
         Ok(lost) => lost,
         Err(broken) => return Ok(broken),
     };
-    let Forecast { limit, rate, forecast_ms, took_ms, behind } = found;
+    let Forecast { limit, rate, after_ms: forecast_ms, took_ms, behind } = found;
     let held = took_ms.abs_diff(forecast_ms) <= tolerance(forecast_ms);
     let zone = mirror.clone();
     let (first, last) = (deleted.0, deleted.0 + lost - 1);
@@ -168,7 +168,8 @@ struct Forecast {
     limit: u64,
     /// Messages a second, before the cut.
     rate: u64,
-    forecast_ms: u64,
+    /// When the source was to delete what the copy lacked.
+    after_ms: u64,
     took_ms: u64,
     /// How far behind the copy was at most through the short cut.
     behind: u64,
@@ -198,8 +199,8 @@ fn forecast(load: &[Look], short: &[Look], during: &[Look]) -> Result<Forecast, 
     if rate == 0 || rate.abs_diff(in_cut) * 100 > ROUGHLY_PERCENT * rate {
         return Err(Why::Unsteady { before: rate, during: in_cut });
     }
-    let forecast_ms = limit.saturating_sub(begin.behind()) * 1000 / rate;
-    Ok(Forecast { limit, rate, forecast_ms, took_ms: moment.at - begin.at, behind })
+    let after_ms = limit.saturating_sub(begin.behind()) * 1000 / rate;
+    Ok(Forecast { limit, rate, after_ms, took_ms: moment.at - begin.at, behind })
 }
 
 /// Messages a second that were acknowledged.
@@ -268,15 +269,15 @@ fn only(found: &ZoneFinding, kind: Kind) -> bool {
 }
 
 fn live(live: &Live<'_>, counters: &mut Vec<LiveCounter>) {
-    let (source, mirror) = (&live.begin.source, &live.begin.mirror);
+    let (source, zone) = (&live.begin.source, &live.begin.mirror);
     let last = live.run.samples.last();
-    let look = last.and_then(|sample| Look::of(sample, source, mirror));
+    let look = last.and_then(|sample| Look::of(sample, source, zone));
     let rate = last.map_or(0.0, |sample| sample.status.producer.rate);
     let most = look.and_then(|look| look.limit).filter(|_| rate >= 1.0);
     let ms = most.map(|limit| seconds((limit as f64 * 1000.0 / rate) as u64));
     counters.push(LiveCounter::known("a cut may be", ms));
-    counters.push(LiveCounter::known(&format!("{mirror} true lag"), look.map(Look::behind)));
-    counters.push(gone(look, mirror));
+    counters.push(LiveCounter::known(&format!("{zone} true lag"), look.map(Look::behind)));
+    counters.push(gone(look, zone));
 }
 
 /// Deleted messages that the copy lacks.
@@ -306,9 +307,9 @@ mod tests {
         let found = forecast(&load, &short, &during).unwrap();
         // At 12 s one second is missing: 1200 are at 23 s, and the first is gone a look later.
         let expected =
-            Forecast { limit: 1200, rate: 100, forecast_ms: 11_000, took_ms: 12_000, behind: 500 };
+            Forecast { limit: 1200, rate: 100, after_ms: 11_000, took_ms: 12_000, behind: 500 };
         assert_eq!(found, expected);
-        assert!(found.took_ms.abs_diff(found.forecast_ms) <= tolerance(found.forecast_ms));
+        assert!(found.took_ms.abs_diff(found.after_ms) <= tolerance(found.after_ms));
 
         let unlimited: Vec<_> = during.iter().map(|look| Look { limit: None, ..*look }).collect();
         assert_eq!(forecast(&load, &short, &unlimited), Err(Why::NoLimit));
