@@ -9,7 +9,7 @@ use super::words::{Cli, OTHERS};
 use crate::{lang::Lang, region::topology::DEFAULT_NATS_VERSION};
 
 /// A line to type for each command.
-const EXAMPLES: [(&str, &str); 73] = [
+const EXAMPLES: [(&str, &str); 75] = [
     ("attach", "zonedrill attach --observe"),
     ("observe", "zonedrill observe --metrics 127.0.0.1:9555"),
     ("guest", "zonedrill guest --as tom"),
@@ -46,6 +46,8 @@ const EXAMPLES: [(&str, &str); 73] = [
     ("node wipe", "zonedrill node wipe js2-zone-b"),
     ("node start", "zonedrill node start js2-zone-b"),
     ("node stepdown", "zonedrill node stepdown b mirror"),
+    ("stream limit", "zonedrill stream limit 100000"),
+    ("stream retention", "zonedrill stream retention limits"),
     ("upgrade", "zonedrill upgrade 2.15.1"),
     ("nudge", "zonedrill nudge b"),
     ("repair", "zonedrill repair all"),

@@ -261,6 +261,7 @@ fn offer_values(
             }
         }
         _ if takes_word(arg, "max") => offer("max", "no limit".into()),
+        _ if takes_word(arg, "none") => offer("none", "no limit".into()),
         _ => {}
     }
 }

@@ -35,7 +35,7 @@ impl Command {
             Self::Drill(
                 Drill::Run(DrillRun { sabotage: Some(_), .. }) | Drill::Sabotage { .. },
             ) => Err("it spoils an experiment"),
-            Self::ZoneRemove { .. } | Self::Node { act: NodeAct::Wipe, .. } => {
+            Self::ZoneRemove { .. } | Self::Node { act: NodeAct::Wipe, .. } | Self::Stream(_) => {
                 Err("it removes data")
             }
             Self::Promote { .. } => Err("it makes a second stream that takes messages"),
@@ -121,6 +121,7 @@ impl Command {
                 | Self::Stepdown { .. }
                 | Self::Nudge { .. }
                 | Self::Repair { .. }
+                | Self::Stream(_)
                 // Somebody else's messages would count as the drill's where receipts are counted.
                 | Self::Produce(_)
             )
@@ -151,6 +152,7 @@ impl Command {
                 | Self::Fence { .. }
                 | Self::Failback { .. }
                 | Self::Switchover { .. }
-        ) || matches!(self, Self::Node { act, .. } if *act != NodeAct::Start && *act != NodeAct::Thaw)
+        ) || matches!(self, Self::Stream(keep) if keep.deletes())
+            || matches!(self, Self::Node { act, .. } if *act != NodeAct::Start && *act != NodeAct::Thaw)
     }
 }

@@ -98,6 +98,7 @@ impl TryFrom<Verb> for Command {
                 NodeWords::Stepdown { zone, group } => Self::Stepdown { zone, group },
             },
             Verb::Upgrade { version } => Self::Upgrade { version },
+            Verb::Stream(keep) => Self::Stream(keep),
             Verb::Nudge { zone } => Self::Nudge { zone },
             Verb::Repair { zone } => Self::Repair { zone: zone.0 },
             Verb::Promote { zone, rebuild_dedup, force, follow } => {
@@ -214,6 +215,7 @@ impl fmt::Display for Command {
             Self::Stepdown { zone, group } => write!(f, "node stepdown {zone} {}", group.as_str()),
             Self::Upgrade { version: Some(version) } => write!(f, "upgrade {version}"),
             Self::Upgrade { version: None } => f.write_str("upgrade"),
+            Self::Stream(keep) => write!(f, "stream {keep}"),
             Self::Nudge { zone } => write!(f, "nudge {zone}"),
             Self::Repair { zone: Some(zone) } => write!(f, "repair {zone}"),
             Self::Repair { zone: None } => f.write_str("repair all"),

@@ -6,7 +6,7 @@
 //! | file | what is inside |
 //! |---|---|
 //! | [`grammar`] | text to [`Command`] and back: the verbs, and what is refused |
-//! | `produce`, `drill`, `matrix`, `search`, `impair` | the large families of verbs, each with its words and how they are written |
+//! | `produce`, `drill`, `matrix`, `search`, `impair`, `keep` | the large families of verbs, each with its words and how they are written |
 //! | `effects` | what a command does to the region and its people: who may give it, what it disturbs |
 //! | [`inspect`] | what can be looked at, as the servers tell it |
 //! | [`recording`] | words for recording a screen, and for handing over who drives |
@@ -22,6 +22,7 @@ mod effects;
 pub mod grammar;
 mod impair;
 pub mod inspect;
+mod keep;
 pub mod keys;
 mod matrix;
 mod node;
@@ -42,6 +43,7 @@ pub use self::{
     drill::{Drill, DrillOptions, DrillRun, Sabotage},
     impair::Impair,
     inspect::Inspect,
+    keep::{Keep, Most},
     matrix::{DrillMatrix, parse_version},
     node::{Group, NodeAct},
     produce::Produce,
@@ -167,6 +169,8 @@ pub enum Command {
         /// `2.15.1`; if none, the version stays and is told.
         version: Option<String>,
     },
+    /// Change how long the stream that takes messages keeps them.
+    Stream(Keep),
     /// Fence the zone that takes messages, and let this one take them.
     Switchover {
         zone: ZoneName,

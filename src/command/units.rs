@@ -21,6 +21,8 @@ pub enum UnitError {
         "`{0}` is not a duration: write 100ms, 30s, 2m or 1m30s; whole milliseconds, a day at most"
     )]
     Duration(String),
+    #[error("`{0}` is not a limit: write a number of messages from 1 on, or `none`")]
+    Most(String),
     #[error("`{0}` is not a rate: write 50/s or 600/m, from 1/m to 1000000/s")]
     Rate(String),
     #[error(

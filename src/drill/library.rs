@@ -19,6 +19,8 @@ const BUILTIN: &[(&str, &str)] = &[
     ("switchover.toml", include_str!("../../config/drills/switchover.toml")),
     ("failback.toml", include_str!("../../config/drills/failback.toml")),
     ("rebuild.toml", include_str!("../../config/drills/rebuild.toml")),
+    ("retention.toml", include_str!("../../config/drills/retention.toml")),
+    ("interest.toml", include_str!("../../config/drills/interest.toml")),
     ("stepdowns.toml", include_str!("../../config/drills/stepdowns.toml")),
     ("slow.toml", include_str!("../../config/drills/slow.toml")),
     ("halfopen.toml", include_str!("../../config/drills/halfopen.toml")),

@@ -33,7 +33,7 @@ fn notices(kind: Sabotage, reason: &Reason) -> bool {
             reason,
             Reason::Leaked { .. } | Reason::CutNotEffective { .. } | Reason::CutNotProved { .. }
         ),
-        Sabotage::Lose => harmed(Kind::Lost),
+        Sabotage::Lose => harmed(Kind::Lost) || matches!(reason, Reason::LacksOther { .. }),
         Sabotage::Duplicate => harmed(Kind::Duplicates),
         Sabotage::Corrupt => harmed(Kind::Corrupt),
         Sabotage::Reorder => harmed(Kind::Reordered),

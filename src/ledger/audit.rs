@@ -202,6 +202,13 @@ impl StreamAudit {
         self.plain.len() - self.plain.count_up_to(seq)
     }
 
+    /// The acknowledged messages that are not on it: the first and the last sequence, and how many.
+    #[must_use]
+    pub fn lacks(&self, ledger: &Ledger) -> Option<(u64, u64, u64)> {
+        let missing = self.missing(ledger.line(&self.zone)).seqs;
+        Some((missing.iter().next()?, missing.max()?, missing.len()))
+    }
+
     /// Looks for every acknowledged message. One that is there, but damaged, is not missing.
     pub(super) fn missing(&self, ledger: &Ledger) -> Missing {
         let mut missing = Missing::default();

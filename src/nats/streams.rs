@@ -57,7 +57,7 @@ pub async fn create_source(client: &Client, zone: &ZonePlan) -> Result<(), NatsE
     let domain = zone.domain();
     // A leader that has just been elected drops what reaches it first; a lost order costs a second.
     stream_info(client, &domain, deadline).await?;
-    let config = wanted::own_stream(zone.role);
+    let config = wanted::own_stream(zone);
     create_stream(client, &domain, &config, deadline, "the region's source").await
 }
 

@@ -9,6 +9,7 @@ use super::{
     Status, UnixMs,
     condition::LinkCondition,
     event::EventKind,
+    keeping::Keeping,
     names::ZoneName,
     observation::{Consuming, Observation},
     reduce::Offenders,
@@ -60,6 +61,11 @@ pub enum Input {
     RoleTaken {
         zone: ZoneName,
         role: Role,
+    },
+    /// Its stream keeps messages otherwise.
+    Keeping {
+        zone: ZoneName,
+        keeping: Keeping,
     },
     /// A zone's copy was made a stream of its own, as histories of before 0.3 tell it.
     Promoted(ZoneName),

@@ -20,6 +20,7 @@ pub mod file;
 pub mod format;
 pub mod history;
 pub mod input;
+pub mod keeping;
 pub mod names;
 pub mod nats_context;
 pub mod observation;

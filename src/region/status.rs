@@ -41,7 +41,6 @@ pub use self::{
 use super::{
     UnixMs,
     actor::Person,
-    configuration::Kind,
     names::ZoneName,
     topology::{CopyKind, MirrorKind, Network, PlatformKind},
 };
@@ -136,15 +135,19 @@ impl Status {
     }
 
     /// Messages that the source no longer has and a mirror has not copied yet: it will never get
-    /// them. With the limits that are not as they were made, which may have deleted them.
+    /// them. With the settings of the source that may have deleted them.
     #[must_use]
-    pub fn gone_at_source(&self, zone: &Zone) -> Option<(u64, Vec<&Kind>)> {
+    pub fn gone_at_source(&self, zone: &Zone) -> Option<(u64, Vec<String>)> {
         let source = self.source().filter(|source| source.name != zone.name)?;
         let first = source.stream.as_ref()?.first_seq;
         let gone = first.saturating_sub(zone.last_seq()?.saturating_add(1));
-        let limits = source.differences.iter().map(|one| &one.difference.kind);
-        let limits = limits.filter(|kind| matches!(kind, Kind::Limit { .. })).collect();
-        (gone > 0).then_some((gone, limits))
+        // Under way to a mirror that follows, a message may be gone before the mirror tells of it.
+        let follows = |mirror: &Mirror| mirror.state == MirrorState::Streaming;
+        if gone == 0 || zone.is_linked() && zone.mirror.as_ref().is_some_and(follows) {
+            return None;
+        }
+        let changed = source.differences.iter().filter_map(|one| one.difference.kind.limit());
+        Some((gone, changed.chain(source.keeping.settings()).collect()))
     }
 
     /// The source zone, once it is laid out.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     access::Access,
     external::ExternalStream,
+    keeping::Keeping,
     names::{NodeName, ZoneName},
 };
 pub use super::{
@@ -212,6 +213,9 @@ pub struct ZonePlan {
     /// What it holds of the source's stream, unless it is the source.
     #[serde(default, skip_serializing_if = "CopyKind::is_mirror")]
     pub copy: CopyKind,
+    /// How long its own stream keeps messages.
+    #[serde(default, skip_serializing_if = "Keeping::is_all")]
+    pub keeping: Keeping,
     /// Which block of ports the zone has: 0 for 15222…, 1 for 15232…
     pub slot: u16,
     /// Its three nodes; none where somebody else runs it.
@@ -242,8 +246,8 @@ impl ZonePlan {
                 }
             })
             .collect();
-        let copy = CopyKind::default();
-        Self { name, role, copy, slot, nodes, external: None, access: Access::default() }
+        let (copy, keeping) = Default::default();
+        Self { name, role, copy, keeping, slot, nodes, external: None, access: Access::default() }
     }
 
     /// The same plan, with this kind of copy.

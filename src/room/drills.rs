@@ -52,8 +52,8 @@ use super::{
     task::{CommandCtx, Completion, Result},
 };
 use crate::{
-    command::{DrillRun, Sabotage},
-    drill::{checks::Finding, record::Entry},
+    command::{Command, DrillRun, Sabotage},
+    drill::{checks::Finding, record::Entry, script::Script},
     region::{
         Input,
         format::seconds,
@@ -306,9 +306,9 @@ fn table(ended: &[Ended]) -> String {
 fn damaged(home: &Path, run: &str) -> Option<String> {
     let mut damage = Vec::new();
     for entry in std::fs::read_dir(home.join(RECORDS)).ok()?.flatten() {
-        if let Some(kind) = lasting_damage(&entry.path().join(RECORD), run) {
+        if let Some(what) = lasting_damage(&entry.path().join(RECORD), run) {
             let place = entry.file_name().to_string_lossy().into_owned();
-            damage.push(format!("{} in {place}", kind.as_str()));
+            damage.push(format!("{what} in {place}"));
         }
     }
     damage.sort();
@@ -316,13 +316,20 @@ fn damaged(home: &Path, run: &str) -> Option<String> {
 }
 
 /// What a recorded drill damaged on purpose in the data of this run, if that stays.
-fn lasting_damage(record: &Path, run: &str) -> Option<Sabotage> {
+fn lasting_damage(record: &Path, run: &str) -> Option<&'static str> {
     use Sabotage::{Corrupt, Duplicate, Lose, Reorder};
     let mut line = String::new();
     std::io::BufReader::new(std::fs::File::open(record).ok()?).read_line(&mut line).ok()?;
     let Ok(Entry::Begin(begin)) = serde_json::from_str(&line) else { return None };
     let stays = |kind: &Sabotage| matches!(kind, Lose | Duplicate | Corrupt | Reorder);
-    begin.sabotage.filter(stays).filter(|_| begin.run == run)
+    let sabotage = begin.sabotage.filter(stays).map(Sabotage::as_str);
+    // The source deleted messages, as the script made it.
+    let deletes = |command| matches!(command, Command::Stream(keep) if keep.deletes());
+    let deleted = || {
+        let script = Script::recorded(&begin.script, &begin.drill).ok()?;
+        script.commands().any(deletes).then_some("messages deleted at the source")
+    };
+    sabotage.or_else(deleted).filter(|_| begin.run == run)
 }
 
 /// A new folder for a run's record: `drills/7-heal`.

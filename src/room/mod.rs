@@ -39,6 +39,7 @@ pub mod history;
 pub mod home;
 pub mod impair;
 pub mod inspect;
+mod keeping;
 pub mod links;
 pub mod mailbox;
 pub mod nodes;

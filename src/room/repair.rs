@@ -11,7 +11,10 @@ use super::{
     work,
 };
 use crate::{
-    nats::repair::{self, Damaged},
+    nats::{
+        configuration::Reader,
+        repair::{self, Damaged},
+    },
     region::{
         Role, ZoneName,
         configuration::{Configuration, Difference, Subject, differences},
@@ -55,8 +58,8 @@ async fn repair_zone(
     let mut found = differences(&made, &seen);
     let source = cx.runtime.source_plan()?;
     let progress = progress(&cx.runtime, name).await?;
-    let damaged =
-        Damaged { reader: &zone.reader, source: &source, made: &made, progress: &progress };
+    let reader = &reader(cx, zone)?;
+    let damaged = Damaged { reader, source: &source, made: &made, progress: &progress };
     found.extend(damaged.taken_elsewhere(&seen).await?);
     if found.is_empty() {
         return Ok(vec![format!("zone {name} is as it was made: nothing to repair")]);
@@ -123,9 +126,14 @@ pub async fn taken_elsewhere(
     let Some(made) = zone.configuration.made() else { return Ok(None) };
     let progress = progress(&cx.runtime, &zone.plan.name).await?;
     let source = cx.runtime.source_plan()?;
-    let damaged =
-        Damaged { reader: &zone.reader, source: &source, made: &made, progress: &progress };
-    Ok(damaged.taken_elsewhere(&zone.reader.read().await).await?)
+    let reader = &reader(cx, zone)?;
+    let damaged = Damaged { reader, source: &source, made: &made, progress: &progress };
+    Ok(damaged.taken_elsewhere(&reader.read().await).await?)
+}
+
+/// Reads the zone; what it was made into since is compared.
+fn reader(cx: &CommandCtx, zone: &ZoneRuntime) -> std::result::Result<Reader, Failure> {
+    Ok(Reader { zone: cx.runtime.plan(&zone.plan.name)?, ..zone.reader.clone() })
 }
 
 async fn at_rest(
@@ -136,7 +144,8 @@ async fn at_rest(
     work::wait_for_rest(zone).await?;
     let progress = progress(&cx.runtime, &zone.plan.name).await?;
     let source = cx.runtime.source_plan()?;
-    let damaged = Damaged { reader: &zone.reader, source: &source, made, progress: &progress };
+    let reader = &reader(cx, zone)?;
+    let damaged = Damaged { reader, source: &source, made, progress: &progress };
     Ok(repair::repair(&damaged).await?)
 }
 

@@ -38,7 +38,7 @@ use crate::{
     },
     platform::Platform,
     region::{
-        CopyKind, MirrorKind, NodeName, Role, Settings, ZoneName, ZonePlan,
+        CopyKind, MirrorKind, NodeName, Role, Settings, ZoneName, ZonePlan, keeping::Keeping,
         renumbering::Renumbering,
     },
 };
@@ -251,6 +251,16 @@ impl Runtime {
         for plan in plans.iter_mut().filter(|plan| plan.name == *zone) {
             plan.role = role;
         }
+        Ok(self.keep(&plans)?)
+    }
+
+    /// Notes how a zone's stream keeps messages, and writes all down.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn keep_as(&self, zone: &ZoneName, keeping: Keeping) -> Result<(), Failure> {
+        let mut plans = locked(&self.plans);
+        plans.iter_mut().filter(|plan| plan.name == *zone).for_each(|plan| plan.keeping = keeping);
         Ok(self.keep(&plans)?)
     }
 

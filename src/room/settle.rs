@@ -74,7 +74,10 @@ pub(super) fn settle(
     }
     let plans = zones
         .into_iter()
-        .map(|kept| plan(kept.name, kept.role, kept.slot).holding(kept.copy))
+        .map(|kept| {
+            let plan = plan(kept.name, kept.role, kept.slot).holding(kept.copy);
+            ZonePlan { keeping: kept.keeping, ..plan }
+        })
         .collect();
     let (mirror, copy) = (asked.mirror.or(kept.mirror), kept.copy);
     Ok((Settings { mirror, copy, zones: kept.zones, ..asked }, plans))

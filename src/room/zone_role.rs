@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     nats::{configuration::wanted, streams},
-    region::{Input, Role, Status, ZoneName, ZonePlan},
+    region::{Input, Role, Status, ZoneName, ZonePlan, configuration::Configuration},
 };
 
 /// The one zone that takes messages, apart from `zone`, and has a majority to do it with.
@@ -29,23 +29,24 @@ pub fn writable(
     }
 }
 
-/// Gives a zone's stream the settings of a role in which it copies nothing.
+/// Gives a zone's stream the settings of a role in which it copies nothing. Until that is noted, no
+/// difference from what was made before, which is returned, is told.
 ///
 /// # Errors
 /// When the zone refuses or does not answer, or is being repaired.
-pub async fn change_stream(cx: &CommandCtx, plan: &ZonePlan) -> Result<(), Failure> {
+pub async fn change_stream(cx: &CommandCtx, plan: &ZonePlan) -> Result<Configuration, Failure> {
     let zone = &plan.name;
     let open = cx.runtime.zone(zone)?;
     let busy = || Failure::Refused(format!("zone {zone} is being repaired: wait for that"));
     let made = open.configuration.made().ok_or_else(busy)?;
     // What it is made into is no change by another hand.
     open.configuration.begin_repair();
-    let updated = streams::update(&open.client, plan, &wanted::own_stream(plan.role)).await;
+    let updated = streams::update(&open.client, plan, &wanted::own_stream(plan)).await;
     if let Err(error) = updated {
         open.configuration.is_made(made);
         return Err(error.into());
     }
-    Ok(())
+    Ok(made)
 }
 
 /// Notes a zone's role, whose stream was changed before; its consumer and watches begin anew.

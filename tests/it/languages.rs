@@ -17,7 +17,7 @@ const COMPLETE: [&str; 4] =
     ["src/tui/draw/", "src/drill/checks/words", "src/region/status/alarms.rs", "config/"];
 
 /// What is the same in every language, or no sentence: commands, paths, markup.
-const NOT_FOR_TRANSLATION: [&str; 12] = [
+const NOT_FOR_TRANSLATION: [&str; 19] = [
     "zonedrill {version}",
     "nats {version}",
     "js{} container {} {}",
@@ -29,6 +29,13 @@ const NOT_FOR_TRANSLATION: [&str; 12] = [
     "inspect link",
     "drill run {}",
     "drill run {name}",
+    "stream limit",
+    "stream retention",
+    "limit none",
+    "zonedrill stream limit 100000",
+    "zonedrill stream retention limits",
+    "retention.toml",
+    "interest.toml",
     "eval \"$(zonedrill{flag} env {})\"; nats {words} {STREAM}{name}",
 ];
 

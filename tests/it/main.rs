@@ -52,6 +52,7 @@ mod record;
 mod region;
 mod remedies;
 mod replay;
+mod retention;
 mod rolling;
 mod sabotage;
 mod screen;

@@ -7,11 +7,11 @@ use super::*;
 use crate::command::{drill::LARGEST_SCALE, impair, search};
 use crate::{
     command::{
-        Control, CutKind, Drill, DrillMatrix, DrillOptions, DrillRun, Extent, Group, MirrorKind,
-        Point, Produce, Rate, Sabotage, Size, wind::Speed,
+        Control, CutKind, Drill, DrillMatrix, DrillOptions, DrillRun, Extent, Group, Keep,
+        MirrorKind, Most, Point, Produce, Rate, Sabotage, Size, wind::Speed,
     },
     ledger::message::{LARGEST_SIZE, SMALLEST_SIZE},
-    region::{NodeName, ZoneName},
+    region::{NodeName, ZoneName, keeping::Retention},
 };
 use proptest::prelude::*;
 
@@ -164,6 +164,10 @@ fn command() -> impl Strategy<Value = Command> {
         zone().prop_map(|zone| Command::Salvage { zone }),
         (zone(), any::<bool>()).prop_map(|(zone, force)| Command::Failback { zone, force }),
         zone().prop_map(|zone| Command::Switchover { zone }),
+        proptest::option::of(1..i64::MAX as u64)
+            .prop_map(|most| Command::Stream(Keep::Limit { most: Most(most) })),
+        proptest::sample::select(Retention::ALL)
+            .prop_map(|retention| Command::Stream(Keep::Retention { retention })),
         (zone(), 0u64..9).prop_map(|(zone, resend)| Command::ProducerMove { zone, resend }),
         (proptest::option::of(zone()), any::<bool>(), extent())
             .prop_map(|(zone, json, extent)| Command::Verify { zone, json, extent }),
@@ -239,6 +243,10 @@ fn mistakes_are_named() {
     assert!(error("cut b --for 0s").contains("--for 0s"));
     assert!(error("node kill js9-zone-a").contains("js9-zone-a"));
     assert!(error("prodcue 1 2").contains("produce"), "{}", error("prodcue 1 2"));
+    for wrong in ["0", "-3", "+3", "some", "9223372036854775808"] {
+        let said = error(&format!("stream limit {wrong}"));
+        assert!(said.contains("from 1 on, or `none`"), "{said}");
+    }
     assert!(error("mark 'open").contains("quote"));
     assert!(!error("cut").contains('\n'));
 }

@@ -6,7 +6,7 @@ use clap::Subcommand;
 
 use crate::{
     command::{
-        Control, CutKind, Extent, Group, Inspect, Rate, Record, Wind,
+        Control, CutKind, Extent, Group, Inspect, Keep, Rate, Record, Wind,
         drill::DrillWords,
         impair::ImpairWords,
         matrix::parse_version,
@@ -84,6 +84,9 @@ pub enum Verb {
         #[arg(value_parser = parse_version)]
         version: Option<String>,
     },
+    /// Change how long the source keeps messages: a limit, or until every consumer has them
+    #[command(subcommand)]
+    Stream(Keep),
     /// Hurry a waiting mirror: its leader steps down
     Nudge {
         /// The mirror zone

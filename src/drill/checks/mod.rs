@@ -25,6 +25,7 @@ mod floors;
 mod forecast;
 mod impaired;
 mod in_zone;
+mod interest;
 mod latency;
 mod live;
 mod no_loss_no_duplicate;
@@ -41,6 +42,7 @@ mod recovery_point;
 mod recovery_time;
 mod replicas_identical;
 mod restarted;
+mod retention;
 mod retries;
 mod script_completed;
 mod servers;
@@ -91,11 +93,13 @@ pub struct Check {
 }
 
 /// All checks, in the order they are judged and told.
-pub static ALL: [&Check; 24] = [
+pub static ALL: [&Check; 26] = [
     &severed::CHECK,
     &impaired::CHECK,
     &restarted::CHECK,
     &rebuilt::CHECK,
+    &retention::CHECK,
+    &interest::CHECK,
     &forecast::CHECK,
     &in_zone::CHECK,
     &latency::CHECK,

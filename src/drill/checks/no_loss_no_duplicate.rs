@@ -51,7 +51,7 @@ fn judge(case: &Case<'_>) -> Vec<Finding> {
     findings
 }
 
-fn received(case: &Case<'_>, zone: &ZoneName) -> Finding {
+pub(super) fn received(case: &Case<'_>, zone: &ZoneName) -> Finding {
     let floor = case.run.last(zone).and_then(Zone::ack_floor);
     let account = case.ledger.account(zone, floor);
     let drained = case.is_drained(zone);

@@ -7,7 +7,7 @@ use crate::{
     command::Sabotage,
     drill::{latency::Quantile, record::CommandOutcome, run::Contradiction},
     ledger::{damage::Damage, finding::fault::Fault},
-    region::{CopyKind, NodeName, ZoneName, condition::Feature},
+    region::{CopyKind, MirrorKind, NodeName, ZoneName, condition::Feature},
 };
 
 /// What a finding says.
@@ -184,6 +184,19 @@ pub enum Reason {
     FloorWentBack { zone: ZoneName, from: u64, to: u64 },
     FloorKept { zone: ZoneName, before: u64, lowest: u64, last: u64 },
     InOrder { zone: ZoneName, replicas: usize, messages: u64, acked: u64, late: u64 },
+
+    // A source that deletes messages.
+    NoLimit { zone: ZoneName },
+    NoShortCut { zone: ZoneName, behind: u64, limit: u64 },
+    Unsteady { before: u64, during: u64 },
+    NothingDeleted { zone: ZoneName, behind: u64, limit: u64 },
+    LacksOther { place: Place, first: u64, last: u64, count: u64, from: u64, to: u64 },
+    LimitForecast { zone: ZoneName, source: ZoneName, held: bool, limit: u64, rate: u64, forecast_ms: u64, took_ms: u64, tolerance_ms: u64, behind: u64, lost: u64, first: u64, last: u64 },
+    NoInterest { zone: ZoneName },
+    NothingOfInterest { zone: ZoneName },
+    NotConsumed { zone: ZoneName },
+    HeldForCopy { zone: ZoneName, source: ZoneName, count: u64, ms: u64 },
+    GoneForCopy { zone: ZoneName, source: ZoneName, gone: u64, of: u64, ms: u64, via: MirrorKind },
 
     // Messages.
     /// Reports of before had sentences instead of faults, which are not read again.

@@ -1,6 +1,7 @@
 //! The one place that puts a [`Reason`] into a sentence.
 
 mod failover;
+mod keeping;
 
 use std::fmt;
 
@@ -27,6 +28,7 @@ impl fmt::Display for Reason {
             .or_else(|| self.of_independence(f))
             .or_else(|| self.of_growing(f))
             .or_else(|| self.of_the_loss(f))
+            .or_else(|| self.of_keeping(f))
             .or_else(|| self.of_messages(f));
         none.unwrap_or(Ok(()))
     }

@@ -192,6 +192,8 @@ fn the_four_conclusions_are_there_at_any_scale() {
         "switchover",
         "failback",
         "rebuild",
+        "retention",
+        "interest",
         "stepdowns",
         "slow",
         "halfopen",

@@ -27,22 +27,20 @@ const MIRROR_HEARTBEAT: Duration = Duration::from_secs(1);
 /// The zone's stream: the source's own, or the mirror.
 #[must_use]
 pub fn stream(source: &ZonePlan, zone: &ZonePlan, kind: MirrorKind) -> StreamConfig {
-    if zone.role == Role::Mirror {
-        mirror_stream(source, zone, kind)
-    } else {
-        own_stream(zone.role)
-    }
+    if zone.role == Role::Mirror { mirror_stream(source, zone, kind) } else { own_stream(zone) }
 }
 
 /// A stream that copies nothing: one that producers write to, or a fenced one.
 #[must_use]
-pub fn own_stream(role: Role) -> StreamConfig {
-    let subjects = if role == Role::Fenced { FENCED_SUBJECTS } else { SUBJECTS };
-    StreamConfig {
+pub fn own_stream(zone: &ZonePlan) -> StreamConfig {
+    let subjects = if zone.role == Role::Fenced { FENCED_SUBJECTS } else { SUBJECTS };
+    let mut config = StreamConfig {
         subjects: vec![subjects.into()],
         duplicate_window: nanos(DUPLICATE_WINDOW),
         ..any_stream()
-    }
+    };
+    zone.keeping.put_into(&mut config);
+    config
 }
 
 fn mirror_stream(source: &ZonePlan, zone: &ZonePlan, kind: MirrorKind) -> StreamConfig {

@@ -53,25 +53,26 @@ impl Differing {
     }
 }
 
-/// What is said of messages that a mirror will never get; `limits` are those of the source that may
-/// have deleted them.
+/// What is said of messages that a mirror will never get; `limits` are the settings of the source that
+/// may have deleted them.
 #[must_use]
-pub fn gone_at_source(zone: &ZoneName, count: u64, limits: &[&Kind]) -> String {
-    let limits: Vec<String> = limits
-        .iter()
-        .filter_map(|kind| match kind {
-            Kind::Limit { limit, seen, .. } => {
-                Some(format!("its {} is {}", limit, limit.value(*seen)))
-            }
-            _ => None,
-        })
-        .collect();
+pub fn gone_at_source(zone: &ZoneName, count: u64, limits: &[String]) -> String {
     let why = if limits.is_empty() { String::new() } else { format!(" ({})", limits.join(", ")) };
     let (are, them) = if count == 1 { ("is", "it") } else { ("are", "them") };
     format!("{count} {are} already gone at the source{why}: zone {zone} will never get {them}")
 }
 
 impl Kind {
+    /// A limit as it is seen.
+    pub(in crate::region) fn limit(&self) -> Option<String> {
+        match self {
+            Self::Limit { limit, seen, .. } => {
+                Some(format!("its {} is {}", limit, limit.value(*seen)))
+            }
+            _ => None,
+        }
+    }
+
     fn of_a_stream(&self) -> (String, &'static str) {
         match self {
             Self::Missing => ("does not exist".into(), "its messages are gone"),

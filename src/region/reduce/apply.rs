@@ -42,6 +42,13 @@ impl State {
             Input::ZoneAdded(plan) => self.zone_added(now, &plan),
             Input::ZoneReady(zone) => self.zone_ready(now, &zone),
             Input::RoleTaken { zone, role } => self.role_taken(&zone, role),
+            Input::Keeping { zone, keeping } => {
+                if let Some(i) = self.index(&zone) {
+                    self.status.zones[i].keeping = keeping;
+                    self.touch();
+                }
+                Vec::new()
+            }
             Input::Promoted(zone) => self.role_taken(&zone, Role::Promoted),
             Input::ZoneRemoving(zone) => self.zone_removing(&zone),
             Input::ZoneRemoved(zone) => self.zone_removed(now, &zone),

@@ -95,6 +95,7 @@ impl State {
                 .collect(),
             consumer: ours.then(|| Consumer { name: plan.consumer(), ..Consumer::default() }),
             mirror: mirror.then(Mirror::default),
+            keeping: plan.keeping,
             link: (!source && ours).then(|| Link { since_at_ms: now, ..Link::default() }),
             ..Zone::new(plan.name.clone(), plan.role)
         };

@@ -137,10 +137,9 @@ fn block(page: &mut Page, zone: &Zone, status: &Status) {
         }
         page.row(if n == 0 { "nodes" } else { "" }, &[text]);
     }
-    page.row(
-        "stream",
-        &zone.stream.as_ref().map_or_else(unknown, |stream| stream_facts(stream, at)),
-    );
+    let mut stream = zone.stream.as_ref().map_or_else(unknown, |stream| stream_facts(stream, at));
+    stream.extend(zone.keeping.told());
+    page.row("stream", &stream);
     page.row(
         "consumer",
         &(zone

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Audit, Foreign, Ledger, Link, LinkState, Mirror, Node, Recovery};
 use crate::region::{
-    NodeName, UnixMs, configuration::Differing, external::cutting::ShownBy, names::ZoneName,
-    past::Past, topology::Role,
+    NodeName, UnixMs, configuration::Differing, external::cutting::ShownBy, keeping::Keeping,
+    names::ZoneName, past::Past, topology::Role,
 };
 
 /// A zone as it is seen.
@@ -20,6 +20,9 @@ pub struct Zone {
     pub nodes: Vec<Node>,
     /// The stream, as its leader last reported; `null` until it has, and when it is gone.
     pub stream: Option<Stream>,
+    /// How long a stream that takes messages keeps them, as `stream` has set it.
+    #[serde(default)]
+    pub keeping: Keeping,
     /// The zone's durable consumer.
     pub consumer: Option<Consumer>,
     /// The mirror; `null` at the source.
@@ -99,6 +102,7 @@ impl Zone {
             state: ZoneState::Starting,
             nodes: Vec::new(),
             stream: None,
+            keeping: Keeping::default(),
             consumer: None,
             mirror: None,
             link: None,

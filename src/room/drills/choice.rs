@@ -63,7 +63,9 @@ pub fn chosen(names: &[String]) -> std::result::Result<Vec<Script>, Failure> {
 /// It makes what fails by itself: links and servers, by no plan. Which zone takes messages stays.
 fn is_of_failures(script: &Script) -> bool {
     script.conclusion.is_none()
-        && !script.commands().any(|command| command.moves_the_source())
+        && !script
+            .commands()
+            .any(|command| command.moves_the_source() || matches!(command, Command::Stream(_)))
         && script.commands().any(|command| {
             matches!(
                 command,

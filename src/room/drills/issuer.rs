@@ -9,9 +9,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::recorder::Recorder;
 use crate::{
-    command::{Command, NodeAct, Produce},
+    command::{Command, Keep, Most, NodeAct, Produce},
     drill::record::{CommandOutcome, Entry},
-    region::{Actor, NodeName, ZoneName, actor::Via},
+    region::{
+        Actor, NodeName, ZoneName,
+        actor::Via,
+        keeping::{Keeping, Retention},
+    },
     room::{
         clock::now_ms,
         mailbox::{CommandRequest, Mailbox},
@@ -40,6 +44,8 @@ struct Left {
     cut: BTreeSet<ZoneName>,
     paused: BTreeSet<ZoneName>,
     limited: BTreeSet<ZoneName>,
+    /// How the source keeps messages.
+    keeping: Keeping,
     nodes: Vec<(NodeAct, NodeName)>,
 }
 
@@ -134,6 +140,7 @@ impl CommandIssuer {
             Command::ConsumerRate { zone, rate: None } => {
                 left.limited.remove(&zone);
             }
+            Command::Stream(what) => left.keeping = what.changed(left.keeping),
             Command::ZoneRemove { zone } => {
                 left.cut.remove(&zone);
                 left.paused.remove(&zone);
@@ -157,6 +164,13 @@ impl CommandIssuer {
         let nodes = if self.recorder.run().has_promoted() { Vec::new() } else { left.nodes };
         for (act, node) in nodes {
             commands.push(Command::Node { act, node });
+        }
+        // Before the heal, so that the copy gets what is still there.
+        if left.keeping.limit.is_some() {
+            commands.push(Command::Stream(Keep::Limit { most: Most(None) }));
+        }
+        if left.keeping.retention != Retention::default() {
+            commands.push(Command::Stream(Keep::Retention { retention: Retention::default() }));
         }
         for zone in left.cut {
             commands.push(Command::Heal { zone: Some(zone) });

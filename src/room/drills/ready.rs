@@ -147,6 +147,7 @@ impl Look<'_> {
         let source =
             self.status.source().ok_or_else(|| Standing("the region has no source zone".into()))?;
         serves(source, every_node)?;
+        keeps_all(source)?;
         self.consumes(source)?;
         self.nobody_produces()?;
         self.figures_are_new(source)?;
@@ -247,6 +248,12 @@ fn serves(zone: &Zone, every_node: bool) -> Result<(), Obstacle> {
         ZoneState::Ready => Ok(()),
         _ => Err(Passing(format!("zone {} is not serving", zone.name))),
     }
+}
+
+/// What a source deletes is nothing that a drill's messages could be looked for in.
+fn keeps_all(source: &Zone) -> Result<(), Obstacle> {
+    let deletes = source.keeping.told();
+    deletes.map_or(Ok(()), |told| Err(Standing(format!("zone {} {told}", source.name))))
 }
 
 /// A mirror zone is linked, and has everything.

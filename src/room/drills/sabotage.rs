@@ -326,15 +326,21 @@ impl Saboteur {
         if self.kind != Some(Sabotage::Lose) || last <= first || !self.armed() {
             return;
         }
-        let seq = first + (last - first) / 2;
-        let removed = async {
+        let removed = async |seq| {
             let zone = self.runtime.zone(&self.mirror).ok()?;
             let client = zone.client.clone();
             let seq = renumbering::own_of(&client, &zone.plan, seq).await?;
             let stream = jetstream(&client).get_stream(STREAM).await.ok()?;
             stream.delete_message(seq).await.ok()
         };
-        if removed.await == Some(true) {
+        // What the source deleted before it was copied is not there to be lost.
+        let mut lost = None;
+        for seq in [first + (last - first) / 2, last - (last - first) / 16] {
+            if lost.is_none() && removed(seq).await == Some(true) {
+                lost = Some(seq);
+            }
+        }
+        if let Some(seq) = lost {
             self.tell(format!(
                 "the message at sequence {seq} was removed from the stream of zone {}",
                 self.mirror

@@ -251,7 +251,8 @@ impl StateActor {
             | Command::Fence { .. }
             | Command::Salvage { .. }
             | Command::Failback { .. }
-            | Command::Switchover { .. } => moving::spawn(cx, command, statuses),
+            | Command::Switchover { .. }
+            | Command::Stream(_) => moving::spawn(cx, command, statuses),
             Command::Verify { zone, json, .. } => {
                 task::spawn(cx, move |cx| verify::verify(cx, zone, json, statuses));
             }

@@ -1,10 +1,10 @@
-//! Commands that move roles between zones: who takes messages, who copies.
+//! Commands that change the streams that take messages: which do, and for how long they keep them.
 
 use crate::{
     command::Command,
     room::{
         drills::Statuses,
-        failback, fence, produce, promote, salvage, switchover,
+        failback, fence, keeping, produce, promote, salvage, switchover,
         task::{self, CommandCtx},
     },
 };
@@ -31,6 +31,7 @@ pub(super) fn spawn(cx: CommandCtx, command: Command, statuses: Statuses) {
         Command::Switchover { zone } => {
             task::spawn(cx, |cx| switchover::switchover(cx, zone, statuses));
         }
+        Command::Stream(what) => task::spawn(cx, move |cx| keeping::keep(cx, what, statuses)),
         _ => {}
     }
 }

@@ -11,7 +11,7 @@ use crate::{
         remedy::Remedy,
         status::{LinkState, NodeState, Phase},
     },
-    room::{failure::Failure, impair, task::Lease},
+    room::{failure::Failure, impair, keeping, task::Lease},
 };
 
 impl StateActor {
@@ -61,6 +61,7 @@ impl StateActor {
                 self.runtime.zone(zone)?;
                 vec![Lease::Region]
             }
+            Command::Stream(_) => vec![Lease::Zone(keeping::target(&self.runtime)?.name)],
             Command::Up | Command::Repair { zone: None } => vec![Lease::Region],
             Command::Cut { zone, .. }
             | Command::Impair { zone, .. }

@@ -11,6 +11,7 @@ use crate::{
     region::{
         Status, ZoneName,
         format::{bytes, count, seconds},
+        keeping::{Keeping, Retention},
         status::{LinkState, Zone},
     },
 };
@@ -67,12 +68,32 @@ fn what(command: &Command, status: &Status) -> Vec<String> {
             )],
             NodeAct::Start | NodeAct::Thaw => Vec::new(),
         },
+        Command::Stream(keep) if keep.deletes() => status
+            .zones
+            .iter()
+            .filter(|zone| zone.role.takes_messages())
+            .map(|zone| deleted(keep.changed(zone.keeping), zone))
+            .collect(),
         Command::Down { purge } => {
             let data = if *purge { "its data is removed" } else { "its data is kept" };
             vec![format!("Every server of the region ends, and {data}; all screens close.")]
         }
         _ => Vec::new(),
     }
+}
+
+/// What a stream deletes once it keeps messages so.
+fn deleted(keeping: Keeping, zone: &Zone) -> String {
+    let (name, held) = (&zone.name, zone.stream.as_ref().map_or(0, |stream| stream.messages));
+    let over = keeping.limit.map_or(0, |limit| held.saturating_sub(limit));
+    let now = match (over, keeping.retention) {
+        (_, Retention::Interest) => "what all have of it".to_owned(),
+        (over, Retention::Limits) => count(over),
+    };
+    format!(
+        "Zone {name} {keeping}. It holds {}; {now} are deleted at once, and do not come back there.",
+        count(held)
+    )
 }
 
 /// What a zone can still do without one more of its nodes.
@@ -110,7 +131,10 @@ fn drills(names: &[String], scale: u64, zone: Option<&ZoneName>, status: &Status
     };
     let scripts = library::builtin();
     let mut told: Vec<String> = Vec::new();
-    for script in scripts.iter().filter(|script| chosen().any(|one| one.drill == script.name)) {
+    let asked = |script: &&Script| {
+        names.contains(&script.name) || chosen().any(|one| one.drill == script.name)
+    };
+    for script in scripts.iter().filter(asked) {
         let filled = script.fill(&filling).ok();
         for command in filled.iter().flat_map(Script::commands) {
             let sentence = match command {
@@ -132,6 +156,11 @@ fn drills(names: &[String], scale: u64, zone: Option<&ZoneName>, status: &Status
                         source.name
                     )
                 }
+                Command::Stream(keep) if keep.deletes() => format!(
+                    "Zone {} {} for some seconds: what it deletes does not come back there, and what zone {mirror} has not copied by then it lacks for good. `verify` and later drills find that; `down --purge` and `up` begin anew.",
+                    source.name,
+                    keep.changed(source.keeping)
+                ),
                 Command::ZoneAdd { .. } => "A zone is added, and stays.".into(),
                 _ => continue,
             };

@@ -11,7 +11,8 @@ const TRIES: usize = 5;
 
 /// What a verdict says where the machine, and not the region, made the drill void: a consumer or
 /// the room itself was not given the processor when times were measured.
-const NOT_CALM: [&str; 2] = ["the baseline was disturbed", "the room itself stood still"];
+const NOT_CALM: [&str; 3] =
+    ["the baseline was disturbed", "the room itself stood still", "the rate was not steady"];
 
 /// Runs something with drills in it; again where it did not end well and the machine was not calm.
 /// Returns how it ended last.

@@ -22,6 +22,9 @@ impl Pane<'_> {
             let text = format!("foreign: {} at js{}{more}", first.who(), first.node.number);
             self.sentence(&text, self.scene.theme.warn(), 2);
         }
+        if let Some(told) = zone.keeping.told() {
+            self.sentence(&format!("the stream {told}"), self.scene.theme.warn(), 2);
+        }
         for one in zone.differences.iter().take(DIFFERENCES) {
             self.sentence(&one.describe(&zone.name, self.scene.now), style, 1);
         }
