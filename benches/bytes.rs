@@ -48,7 +48,7 @@ const SETTLE: Duration = Duration::from_secs(4);
 /// Silence between two frames.
 const GAP: Duration = Duration::from_millis(20);
 /// A room publishes this often while things happen.
-const PUBLISH: Duration = Duration::from_millis(50);
+const PUBLISH: Duration = Duration::from_millis(100);
 /// Set in the child that is the screen of ten zones.
 const CHILD: &str = "ZONEDRILL_BENCH_SCREEN";
 /// Others that draw numbers four times a second (htop counts in tenths).

@@ -321,10 +321,10 @@ mod tests {
 
     #[test]
     fn a_file_sets_what_it_names_and_nothing_else() {
-        let mine = with("theme = \"light\"\nrefresh_ms = 500\n").unwrap();
+        let mine = with("theme = \"light\"\nrefresh_ms = 300\n").unwrap();
         let standard = Settings::standard().unwrap();
         assert_eq!(mine.theme, Set { is: Some(Colours::Light), by: "config.toml".into() });
-        assert_eq!((mine.refresh_ms.is, mine.bell.is), (500, true));
+        assert_eq!((mine.refresh_ms.is, mine.bell.is), (300, true));
         assert_eq!((&mine.graphs, &mine.keymap), (&standard.graphs, &standard.keymap));
         let options = with("mouse = \"no\"\ngraphs = \"15m\"").unwrap().options("tom");
         assert_eq!((options.mouse, options.span), (false, Span::Quarter));

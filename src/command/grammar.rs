@@ -7,7 +7,7 @@
 mod tests;
 mod words;
 
-use std::{fmt, str::FromStr};
+use std::{cell::RefCell, fmt, str::FromStr};
 
 use clap::{CommandFactory, FromArgMatches, Parser};
 
@@ -132,6 +132,11 @@ impl TryFrom<Verb> for Command {
     }
 }
 
+thread_local! {
+    /// Building it takes longer than reading a line by it.
+    static GRAMMAR: RefCell<clap::Command> = RefCell::new(Line::command());
+}
+
 impl FromStr for Command {
     type Err = ParseError;
 
@@ -140,8 +145,8 @@ impl FromStr for Command {
         if words.is_empty() {
             return Err(ParseError::Empty);
         }
-        let matches = Line::command()
-            .try_get_matches_from(words)
+        let matches = GRAMMAR
+            .with_borrow_mut(|grammar| grammar.try_get_matches_from_mut(words))
             .map_err(|e| ParseError::Words(plain(&e)))?;
         let line = Line::from_arg_matches(&matches).map_err(|e| ParseError::Words(plain(&e)))?;
         line.verb.try_into()

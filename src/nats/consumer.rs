@@ -134,6 +134,7 @@ impl ConsumerTask {
             evidence,
             pacer: Pacer::per_second(None, now),
             largest: 1,
+            unflushed: 0,
             told: now,
             counted: (now, 0),
             connected_before: state.connections,
@@ -180,6 +181,8 @@ struct Worker {
     pacer: Pacer,
     /// Bytes of the largest message so far.
     largest: u64,
+    /// Acknowledgements handed to the client since it was flushed.
+    unflushed: usize,
     wanted: Control,
     control: watch::Receiver<Control>,
     state: ConsumerReport,
@@ -207,6 +210,7 @@ impl Worker {
             if !batch.is_empty() {
                 self.process(batch).await?;
             } else if leaving && (!self.pull.is_open() || !is_connected(&self.client)) {
+                let _ = timeout(BLOCKED, self.client.flush()).await;
                 // Whoever consumes here next goes on from that.
                 self.report.send_replace(self.state.clone());
                 return Ok(());
@@ -324,6 +328,7 @@ impl Worker {
                 () = self.stop.cancelled() => {}
             }
         }
+        self.unflushed += batch.len();
         for (message, _) in batch {
             let Some(reply) = message.reply else { continue };
             let ack = self.client.publish(reply, Bytes::from_static(b"+ACK"));
@@ -332,8 +337,12 @@ impl Worker {
                 break;
             }
         }
-        // So that acknowledgements do not pile up in the client while its socket is slow.
-        let _ = timeout(BLOCKED, self.client.flush()).await;
+        // Acknowledgements must not pile up in the client while its socket is slow; to wait for each
+        // would cost two changes of thread a message.
+        if self.unflushed >= BATCH as usize {
+            self.unflushed = 0;
+            let _ = timeout(BLOCKED, self.client.flush()).await;
+        }
         Ok(())
     }
 

@@ -337,12 +337,11 @@ fn require_copy(
     let said = |copy: Option<(CopyKind, MirrorKind)>| {
         copy.map_or_else(|| "no copy".into(), |(copy, via)| format!("a {}", copy.one(via)))
     };
-    Err(NatsError::OtherStream {
-        whom: whom.to_owned(),
-        stream: STREAM.into(),
-        have: said(have),
-        want: said(Some((zone.copy, kind))),
-    })
+    Err(other_stream(whom, said(have), said(Some((zone.copy, kind)))))
+}
+
+fn other_stream(whom: &str, have: String, want: String) -> NatsError {
+    NatsError::OtherStream { whom: whom.to_owned(), stream: STREAM.into(), have, want }
 }
 
 /// The stream in the client's own zone; `None` if there is none.
@@ -384,12 +383,11 @@ async fn create_stream(
     match api::until::<Value>(&ask, deadline).await {
         Ok(_) => Ok(()),
         Err(Failure::Api(error)) if error.err_code == api::OTHER_CONFIGURATION => {
-            Err(NatsError::OtherStream {
-                whom: whom.to_owned(),
-                stream: STREAM.into(),
-                have: "set up with other settings".into(),
-                want: want.into(),
-            })
+            // Settings that were changed are told and mended on a running region.
+            match stream_info(client, whom, deadline).await? {
+                Some(info) if info.config.origin().is_some() == config.origin().is_some() => Ok(()),
+                _ => Err(other_stream(whom, "of another kind".into(), want.into())),
+            }
         }
         Err(failure) => Err(ask.error(&failure, began.elapsed())),
     }

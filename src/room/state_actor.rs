@@ -44,7 +44,7 @@ use crate::{
 };
 
 /// Statuses are published at most this often.
-const PUBLISH_EVERY: Duration = Duration::from_millis(50);
+const PUBLISH_EVERY: Duration = Duration::from_millis(100);
 /// The state's clock: histories, rates, ages.
 const TICK: Duration = Duration::from_secs(1);
 /// Why nothing can be done any more.

@@ -44,8 +44,8 @@ use crate::{
 
 /// At most 20 frames a second: nobody sees more, and a thin line carries no more.
 pub(super) const SOON: Duration = Duration::from_millis(50);
-/// Numbers alone are drawn four times a second: they are read, not watched.
-pub(super) const NUMBERS: Duration = Duration::from_millis(250);
+/// Numbers alone are drawn so often: they are read, not watched.
+pub(super) const NUMBERS: Duration = Duration::from_millis(500);
 /// Over a line that may be thin, both come half as often: each frame costs somebody's line.
 const THIN: u32 = 2;
 /// How long an answer of the terminal is waited for on leaving: it would land in the shell.
@@ -367,8 +367,9 @@ impl Screen {
                 let changed = update::tick(&mut self.view, now());
                 effects.extend(update::again(&mut self.view));
                 let old = self.drawn.elapsed() >= MINUTE;
-                if !changed && !old && !update::ages(&self.view, &self.status, now()) {
-                    due = Due::Not;
+                if !changed && !old {
+                    let ages = update::ages(&self.view, &self.status, now());
+                    due = if ages { Due::Numbers } else { Due::Not };
                 }
             }
             Event::Stopped => effects.push(Effect::Suspend),

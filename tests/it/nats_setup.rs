@@ -96,6 +96,11 @@ async fn a_durable_mirror_is_set_up_kept_refused_and_made_anew() {
     streams::create_source(&a, &region.source).await.unwrap();
     streams::create_consumer(&b, region.mirror()).await.unwrap();
     assert_eq!(last_sequence(&b).await, Some(MANY as u64));
+    // What somebody changed of a stream of ours is told and mended on a running region.
+    let mut changed = jetstream(&a).get_stream(STREAM).await.unwrap().cached_info().config.clone();
+    changed.max_messages = 1_000_000;
+    jetstream(&a).update_stream(&changed).await.unwrap();
+    streams::create_source(&a, &region.source).await.unwrap();
 
     let other =
         streams::create_mirror(&a, &b, &region.source, region.mirror(), MirrorKind::Classic)

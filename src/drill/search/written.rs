@@ -11,7 +11,7 @@ const APART: u64 = 25;
 const RATE: u64 = 100;
 
 /// What is judged after any fault.
-const CHECKS: [&str; 3] = ["progress", "no-loss-no-duplicate", "replicas-identical"];
+const CHECKS: [&str; 4] = ["progress", "no-loss-no-duplicate", "replicas-identical", "figures"];
 /// The faults of the experiment that a search is tested with.
 const SABOTAGES: [&str; 5] = ["lose", "duplicate", "corrupt", "reorder", "nothing"];
 
