@@ -73,6 +73,7 @@ fn live(live: &Live<'_>, counters: &mut Vec<LiveCounter>) {
     counters.push(LiveCounter::known("held at the source", held));
     // Linked, a message may be gone before the copy tells that it has it.
     let phase = live.run.phases.last().is_some_and(|phase| phase.name == "during");
-    let lost = phase && look.is_some_and(|look| look.gone() > 0);
-    counters.push(gone(look.filter(|_| phase), mirror).bad(lost).fails(Verdict::Broken));
+    let count = look.filter(|_| phase).map(Look::gone);
+    let lost = count.is_some_and(|gone| gone > 0);
+    counters.push(gone(count, mirror).bad(lost).fails(Verdict::Broken));
 }

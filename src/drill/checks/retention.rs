@@ -277,12 +277,17 @@ fn live(live: &Live<'_>, counters: &mut Vec<LiveCounter>) {
     let ms = most.map(|limit| seconds((limit as f64 * 1000.0 / rate) as u64));
     counters.push(LiveCounter::known("a cut may be", ms));
     counters.push(LiveCounter::known(&format!("{zone} true lag"), look.map(Look::behind)));
-    counters.push(gone(look, zone));
+    // Once the copy has passed what it lacks, the ledger alone shows it.
+    let looks = live.run.samples.iter().filter_map(|sample| Look::of(sample, source, zone));
+    let lost = |sample: &Sample| sample.zone(zone).map_or(0, |zone| zone.ledger.lost);
+    let before = live.run.samples.first().map_or(0, lost);
+    let lost = last.map_or(0, lost).saturating_sub(before);
+    counters.push(gone(looks.map(Look::gone).max().map(|gone| gone.max(lost)), zone));
 }
 
 /// Deleted messages that the copy lacks.
-pub(super) fn gone(look: Option<Look>, mirror: &ZoneName) -> LiveCounter {
-    LiveCounter::known(&format!("deleted, not in {mirror}"), look.map(Look::gone))
+pub(super) fn gone(count: Option<u64>, mirror: &ZoneName) -> LiveCounter {
+    LiveCounter::known(&format!("deleted, not in {mirror}"), count)
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ impl Pane<'_> {
             self.sentence(&text, self.scene.theme.warn(), 2);
         }
         if let Some(told) = zone.keeping.told() {
-            self.sentence(&format!("the stream {told}"), self.scene.theme.warn(), 2);
+            self.sentence(&told, self.scene.theme.warn(), 2);
         }
         for one in zone.differences.iter().take(DIFFERENCES) {
             self.sentence(&one.describe(&zone.name, self.scene.now), style, 1);
