@@ -383,7 +383,7 @@ async fn create_stream(
     match api::until::<Value>(&ask, deadline).await {
         Ok(_) => Ok(()),
         Err(Failure::Api(error)) if error.err_code == api::OTHER_CONFIGURATION => {
-            // Settings that were changed are told and mended on a running region.
+            // Settings that were changed are put back, and told, once the region runs.
             match stream_info(client, whom, deadline).await? {
                 Some(info) if info.config.origin().is_some() == config.origin().is_some() => Ok(()),
                 _ => Err(other_stream(whom, "of another kind".into(), want.into())),

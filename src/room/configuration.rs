@@ -20,7 +20,7 @@ use crate::{
     nats::{
         configuration::{ConfigurationWatch, Found, Reader, wanted},
         consumer::ConsumerReport,
-        repair::{self, Damaged},
+        repair::{self, Damaged, Step},
     },
     region::{
         Input, NodeName, Severity, UnixMs, ZoneName, ZonePlan,
@@ -51,7 +51,11 @@ pub async fn open(
     let progress = progress(&cx.runtime, &zone).await?;
     let made = wanted::made(source, &reader.zone, reader.kind, &reader.read().await);
     let damaged = Damaged { reader, source, made: &made, progress: &progress };
-    let made = repair::repair(&damaged).await?.made;
+    let repair::Repaired { steps, made, .. } = repair::repair(&damaged).await?;
+    // That a new zone gets its consumer is no repair.
+    for step in steps.iter().filter(|step| !matches!(step, Step::ConsumerCreated { from: 1, .. })) {
+        cx.bus().note(Severity::Warn, format!("zone {zone}: {}", step.describe(&zone)));
+    }
     let (acts, told) = mpsc::channel(ACTS);
     let watch = ConfigurationWatch::start(reader.clone(), made, acts).await?;
     let runtime = Arc::clone(&cx.runtime);

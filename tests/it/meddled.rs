@@ -319,6 +319,13 @@ async fn what_a_mirror_holds_no_longer_is_lost_to_its_consumer() {
     });
     let told = scene.region.ok("status");
     assert!(told.contains("LOSS"), "{told}");
+
+    // What differs when a room begins is put back, and told.
+    scene.in_a.update_stream(|config| config["max_msgs"] = json!(5000)).await;
+    scene.region.ok("down");
+    scene.region.start(&[]).expect_code(0);
+    let log = std::fs::read_to_string(scene.region.folder().join("room.log")).unwrap();
+    assert!(log.contains("the settings of EVENTS_REGION in zone a were put back"), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
