@@ -15,6 +15,7 @@ mod control;
 mod latencies;
 mod notes;
 mod pull;
+mod report;
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -29,7 +30,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-pub use self::control::Control;
+pub use self::{control::Control, report::ConsumerReport};
 use self::{
     notes::Notes,
     pull::{Pull, Status},
@@ -42,9 +43,7 @@ use super::{
 };
 use crate::{
     ledger::message::RunId,
-    region::{
-        UnixMs, ZonePlan, observation::Deliveries, renumbering::Renumbering, status::Latency,
-    },
+    region::{ZonePlan, renumbering::Renumbering},
 };
 
 /// The pause before evidence that could not be written is tried again.
@@ -65,37 +64,6 @@ const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::fr
 const TELL: Duration = Duration::from_millis(50);
 /// The time over which the rate is counted.
 const RATE_SPAN: Duration = Duration::from_millis(500);
-
-/// What a consumer does.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ConsumerReport {
-    /// Messages processed, redelivered ones included.
-    pub processed: u64,
-    /// Messages a second, over the last half second or more.
-    pub rate: f64,
-    /// Messages that came again.
-    pub redelivered: u64,
-    pub corrupt: u64,
-    /// Ones that are not of this run.
-    pub foreign: u64,
-    /// The stream sequence processed last.
-    pub last_seq: u64,
-    /// How often its first delivery came again: somebody has set it back at the server, or a server was
-    /// lost before it had told another one of those that were made.
-    pub set_back: u64,
-    /// When the delivery before the latest of these came.
-    pub set_back_after: UnixMs,
-    /// Of the messages of the last 10 s.
-    pub latency: Option<Latency>,
-    /// The server's count of deliveries, as those that came here tell it.
-    pub deliveries: Option<Deliveries>,
-    /// How often it has connected, or begun anew: what was under way then is lost.
-    pub connections: u64,
-    /// The pause is complete: nothing is under way.
-    pub paused: bool,
-    /// Why it cannot consume just now.
-    pub trouble: Option<String>,
-}
 
 /// A consumer at work in a task of its own. Dropping it ends the task in order.
 #[derive(Debug)]

@@ -141,7 +141,7 @@ impl Status {
         let source = self.source().filter(|source| source.name != zone.name)?;
         let first = source.stream.as_ref()?.first_seq;
         let gone = first.saturating_sub(zone.last_seq()?.saturating_add(1));
-        // Under way to a mirror that follows, a message may be gone before the mirror tells of it.
+        // While a mirror follows, the source may delete a message before the mirror has reported it.
         let follows = |mirror: &Mirror| mirror.state == MirrorState::Streaming;
         if gone == 0 || zone.is_linked() && zone.mirror.as_ref().is_some_and(follows) {
             return None;

@@ -52,7 +52,7 @@ pub async fn open(
     let made = wanted::made(source, &reader.zone, reader.kind, &reader.read().await);
     let damaged = Damaged { reader, source, made: &made, progress: &progress };
     let repair::Repaired { steps, made, .. } = repair::repair(&damaged).await?;
-    // That a new zone gets its consumer is no repair.
+    // A new zone's first consumer is not a repair.
     for step in steps.iter().filter(|step| !matches!(step, Step::ConsumerCreated { from: 1, .. })) {
         cx.bus().note(Severity::Warn, format!("zone {zone}: {}", step.describe(&zone)));
     }
@@ -163,8 +163,8 @@ async fn due(at: Option<UnixMs>) {
     }
 }
 
-/// So long after a server of a zone came or went a consumer there may begin anew once more: seen 1 s
-/// after three killed servers were back, once in some forty times.
+/// For this long after a server of a zone came or went, a consumer there may begin anew once more: seen
+/// once, 0.4 s after the last of three killed servers was back.
 const RECOVERS_MS: u64 = 3_000;
 
 /// Waits until a consumer was set back more often than before; how often, and when the delivery before

@@ -131,7 +131,7 @@ pub async fn taken_elsewhere(
     Ok(damaged.taken_elsewhere(&reader.read().await).await?)
 }
 
-/// Reads the zone; what it was made into since is compared.
+/// A reader by the zone's plan as it is now.
 fn reader(cx: &CommandCtx, zone: &ZoneRuntime) -> std::result::Result<Reader, Failure> {
     Ok(Reader { zone: cx.runtime.plan(&zone.plan.name)?, ..zone.reader.clone() })
 }

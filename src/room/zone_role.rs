@@ -29,8 +29,8 @@ pub fn writable(
     }
 }
 
-/// Gives a zone's stream the settings of a role in which it copies nothing. Until that is noted, no
-/// difference from what was made before, which is returned, is told.
+/// Gives a zone's stream the settings of a role in which it copies nothing. Returns the configuration as it
+/// was made before; no difference is reported until the new one is noted.
 ///
 /// # Errors
 /// When the zone refuses or does not answer, or is being repaired.

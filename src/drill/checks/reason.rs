@@ -188,6 +188,7 @@ pub enum Reason {
     // A source that deletes messages.
     NoLimit { zone: ZoneName },
     NoShortCut { zone: ZoneName, behind: u64, limit: u64 },
+    NotBack { zone: ZoneName },
     Unsteady { before: u64, during: u64 },
     NothingDeleted { zone: ZoneName, behind: u64, limit: u64 },
     LacksOther { place: Place, first: u64, last: u64, count: u64, from: u64, to: u64 },

@@ -136,7 +136,7 @@ fn judge(case: &Case<'_>) -> Result<Finding, Reason> {
 }
 
 fn tolerance(forecast_ms: u64) -> u64 {
-    forecast_ms * ROUGHLY_PERCENT / 100 + LOOKED_AT_MS
+    (forecast_ms / 100).saturating_mul(ROUGHLY_PERCENT).saturating_add(LOOKED_AT_MS)
 }
 
 /// Why there is no forecast to judge.
@@ -144,6 +144,7 @@ fn tolerance(forecast_ms: u64) -> u64 {
 enum Why {
     NoLimit,
     NoShortCut { behind: u64, limit: u64 },
+    NotBack,
     Unsteady { before: u64, during: u64 },
     NothingDeleted { behind: u64, limit: u64 },
 }
@@ -154,6 +155,7 @@ impl Why {
         match self {
             Self::NoLimit => Reason::NoLimit { zone: source.clone() },
             Self::NoShortCut { behind, limit } => Reason::NoShortCut { zone, behind, limit },
+            Self::NotBack => Reason::NotBack { zone },
             Self::Unsteady { before, during } => Reason::Unsteady { before, during },
             Self::NothingDeleted { behind, limit } => {
                 Reason::NothingDeleted { zone, behind, limit }
@@ -182,10 +184,15 @@ fn forecast(load: &[Look], short: &[Look], during: &[Look]) -> Result<Forecast, 
         return Err(Why::NoLimit);
     }
     let behind = short.iter().map(|look| look.behind()).max().unwrap_or(0);
-    // Half of the limit and all but a tenth: neither nothing nor too much was tried.
-    let cut = short.iter().any(|look| look.cut);
-    if !cut || behind < PROGRESS.max(limit / 5) || behind >= limit {
+    // Neither nothing nor too much was tried.
+    let cut = short.iter().rfind(|look| look.cut);
+    if cut.is_none() || behind < PROGRESS.max(limit / 5) || behind >= limit {
         return Err(Why::NoShortCut { behind, limit });
+    }
+    // Otherwise what the short cut cost would be the long one's.
+    let missed = cut.map_or(0, |look| look.last);
+    if short.last().is_none_or(|look| look.copied < missed) {
+        return Err(Why::NotBack);
     }
     let rate = rate(load);
     let moment = during.iter().find(|look| look.gone() > 0);
@@ -212,8 +219,8 @@ fn rate(looks: &[Look]) -> u64 {
     (last.acked.saturating_sub(first.acked) * 1000 + ms / 2).checked_div(ms).unwrap_or(0)
 }
 
-/// What the source deleted before the copy was back: from the first message that it lacked to the last
-/// one that was gone at the heal, and to that which was gone for certain once it copied again.
+/// What the source deleted before the copy was back: the first message that the copy lacked, the last one
+/// that was deleted by the heal, and the last one that was deleted by the time it copied again.
 fn deleted(during: &[Look], healing: &[Look]) -> (u64, u64, u64) {
     let held = during.last().map_or(0, |look| look.copied);
     let at_heal = during.iter().map(|look| look.first).max().unwrap_or(0);
@@ -307,7 +314,8 @@ mod tests {
 
     #[test]
     fn a_forecast_is_the_limit_over_the_rate_less_what_is_missing_already() {
-        let (load, short) = (run(1, 4, |s| s * 100), run(4, 9, |_| 400));
+        let (load, mut short) = (run(1, 4, |s| s * 100), run(4, 9, |_| 400));
+        short.push(Look { cut: false, ..at(10, 900) });
         let during = run(12, 32, |_| 1100);
         let found = forecast(&load, &short, &during).unwrap();
         // At 12 s one second is missing: 1200 are at 23 s, and the first is gone a look later.
@@ -323,6 +331,7 @@ mod tests {
         let whole: Vec<_> = short.iter().map(|look| Look { cut: false, ..*look }).collect();
         let none = Err(Why::NoShortCut { behind: 500, limit: 1200 });
         assert_eq!(forecast(&load, &whole, &during), none);
+        assert_eq!(forecast(&load, &short[..6], &during), Err(Why::NotBack));
         let long = run(4, 17, |_| 400);
         let none = Err(Why::NoShortCut { behind: 1300, limit: 1200 });
         assert_eq!(forecast(&load, &long, &during), none);

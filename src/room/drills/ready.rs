@@ -250,7 +250,7 @@ fn serves(zone: &Zone, every_node: bool) -> Result<(), Obstacle> {
     }
 }
 
-/// What a source deletes is nothing that a drill's messages could be looked for in.
+/// A drill cannot look for its messages in a source that deletes them.
 fn keeps_all(source: &Zone) -> Result<(), Obstacle> {
     let deletes = source.keeping.told();
     deletes.map_or(Ok(()), |told| Err(Standing(format!("zone {} {told}", source.name))))

@@ -14,6 +14,7 @@ impl Reason {
         Some(match self {
             Self::NoLimit { zone } => write!(f, "the stream of zone {zone} did not have one limit through both cuts"),
             Self::NoShortCut { zone, behind, limit } => write!(f, "the first cut did not test what is within the limit: zone {zone} was {} messages behind, of {} that are kept", count(*behind), count(*limit)),
+            Self::NotBack { zone } => write!(f, "zone {zone} did not have what it missed in the first cut when the second one began"),
             Self::Unsteady { before, during } => write!(f, "the rate was not steady: {before}/s before the cut, {during}/s in it"),
             Self::NothingDeleted { zone, behind, limit } => write!(f, "the cut was too short: zone {zone} was {} messages behind, of {} that are kept", count(*behind), count(*limit)),
             Self::LacksOther { place, first, last, count: number, from, to } => write!(f, "{place} lacks {} messages, from sequence {first} to {last}; the source deleted those from {from} to {to} at most before it was back", count(*number)),
