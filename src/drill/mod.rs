@@ -11,6 +11,7 @@
 //! | [`condition`] | what is waited for, over the documented status |
 //! | [`library`] | the drills there are |
 //! | [`record`] | the record of a run, line by line |
+//! | [`chapter`] | which events are worth going to, in a replay and a recording, and in what words |
 //! | [`run`] | a record, replayed |
 //! | [`replay`] | a past drill, shown again |
 //! | [`scripted`] | whether a sabotaged run went as scripted but for its fault |
@@ -23,6 +24,7 @@
 
 pub mod bundle;
 pub mod by_hand;
+pub mod chapter;
 pub mod checks;
 pub mod conclusions;
 pub mod condition;

@@ -3,7 +3,6 @@
 //! | file | inside |
 //! |---|---|
 //! | [`cast`] | the format, version 2 and 3 (pure) |
-//! | [`chapter`] | which events are markers, and in what words (pure) |
 //! | [`shot`] | one picture, as text or SVG (pure) |
 //! | [`tap`] | the file, written as it happens, under a screen that may begin and end it |
 //!
@@ -11,7 +10,6 @@
 //! only what was on the screen.
 
 pub mod cast;
-pub mod chapter;
 pub mod shot;
 pub mod tap;
 

@@ -13,12 +13,10 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use super::{
-    cast::{Header, Lines, What},
-    chapter::Chapters,
-};
+use super::cast::{Header, Lines, What};
 use crate::{
     command::{CastFormat, ScreenSize},
+    drill::chapter::Chapters,
     region::Event,
 };
 

@@ -253,20 +253,20 @@ mod tests {
         for _ in 0..10 {
             player.pass(Duration::from_millis(100));
         }
-        assert_eq!(stands(&player), (4000, false, "step 1: one".into()));
+        assert_eq!(stands(&player), (4000, false, "own 1: one".into()));
         assert!(player.wind(Wind::Slower).is_none());
         player.pass(Duration::from_millis(500));
         assert_eq!(stands(&player).0, 5000);
         assert!(player.wind(Wind::Pause).is_none());
         assert!(player.wind(Wind::Pause).is_none(), "it says what is wanted, and does not turn it");
         player.pass(Duration::from_secs(60));
-        assert_eq!(stands(&player), (5000, true, "step 1: one".into()));
+        assert_eq!(stands(&player), (5000, true, "own 1: one".into()));
         player.wind(Wind::On);
         player.pass(Duration::from_secs(60));
-        assert_eq!(stands(&player), (10_000, true, "verdict void".into()));
+        assert_eq!(stands(&player), (10_000, true, "own: void".into()));
         // Once it is over, it begins again.
         assert!(player.wind(Wind::On).is_some());
-        assert_eq!(stands(&player), (0, false, "drill own".into()));
+        assert_eq!(stands(&player), (0, false, String::new()));
     }
 
     #[test]

@@ -10,9 +10,9 @@ mod reel;
 pub(crate) mod tests;
 
 use crate::{
-    command::{Command, Drill as DrillCommand},
+    drill::chapter::Chapters,
     region::{
-        Actor, Event, EventKind, UnixMs,
+        Actor, Event, UnixMs,
         actor::Via,
         history::{Begin, Line},
         reduce::State,
@@ -65,11 +65,12 @@ impl Story {
             markers: Vec::new(),
             keys: vec![(0, state.clone())],
         };
+        let mut chapters = Chapters::default();
         for line in history {
             let at = story.place(&line);
             let first = story.events.len();
             apply(&mut state, &line, &mut story.events);
-            let told = story.events[first..].iter().filter_map(marker);
+            let told = story.events[first..].iter().filter_map(|event| chapters.of(event));
             story.markers.extend(told.map(|words| Marker { at, words }));
             story.lines.push(Placed { at, line, events: story.events.len() });
             if story.lines.len().is_multiple_of(LINES_A_KEY) {
@@ -134,29 +135,6 @@ fn apply(state: &mut State, line: &Line, events: &mut Vec<Event>) {
             }
         }
     }
-}
-
-/// The marker an event is; `None` for most.
-fn marker(event: &Event) -> Option<String> {
-    match &event.kind {
-        EventKind::DrillBegan { drill, .. } => Some(format!("drill {drill}")),
-        EventKind::DrillStep { number, title, .. } => Some(format!("step {number}: {title}")),
-        EventKind::DrillEnded { verdict, .. } => Some(format!("verdict {}", verdict.as_str())),
-        EventKind::Mark { text } => Some(format!("mark {text}")),
-        EventKind::CommandGiven { command } if !is_of_the_screen(command) => Some(command.clone()),
-        _ => None,
-    }
-}
-
-/// A mark tells of itself; recording and control change nothing; a drill has its own marker.
-fn is_of_the_screen(line: &str) -> bool {
-    matches!(
-        line.parse(),
-        Ok(Command::Mark { .. }
-            | Command::Record(_)
-            | Command::Control(_)
-            | Command::Drill(DrillCommand::Run(_)))
-    )
 }
 
 /// The replay's own hand.

@@ -76,7 +76,7 @@ impl Step {
 
 fn name(subject: Subject, zone: &ZoneName) -> String {
     match subject {
-        Subject::Stream => format!("{STREAM} in zone {zone}"),
+        Subject::Stream => STREAM.to_owned(),
         Subject::Consumer => consumer_name(zone),
         Subject::Durable => mirror_consumer_name(zone),
     }

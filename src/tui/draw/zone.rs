@@ -90,7 +90,14 @@ pub(super) fn body(zone: &Zone, width: usize, lines: usize, scene: Scene<'_>) ->
     match &zone.mirror {
         Some(mirror) => match mirror.told_at_ms {
             Some(told) => pane.mirror(mirror, told, zone.recorded.is_some()),
-            None => pane.section("mirror", &[Fact::new("state", "?", scene.theme.stale())], 1),
+            // Not a word of its own yet; that it is missing, say, is told by what else was read.
+            None => {
+                let state = match mirror.state {
+                    MirrorState::Unknown => Fact::new("state", "?", scene.theme.stale()),
+                    known => Fact::new("state", known.as_str(), scene.theme.mirror(known)),
+                };
+                pane.section("mirror", &[state], 1);
+            }
         },
         // Where others run it nobody here counts what is published.
         None if zone.of_others() || !publishes_here(zone, scene) => {}

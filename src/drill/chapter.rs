@@ -1,4 +1,5 @@
-//! The chapters of a recording: commands, drill steps and verdicts, in short and stable words.
+//! The chapters of a replay and of a recording: commands, drill steps and verdicts, in short and
+//! stable words.
 
 use crate::{
     command::{Command, Drill},
@@ -20,8 +21,13 @@ impl Chapters {
             // What a drill does stands in its steps.
             EventKind::CommandGiven { .. } if event.actor.via == Via::Drill => return None,
             EventKind::CommandGiven { command } => match command.parse() {
-                // Their own events follow at once.
-                Ok(Command::Mark { .. } | Command::Drill(Drill::Run(_))) => return None,
+                // Their own events follow at once; recording and control change nothing.
+                Ok(
+                    Command::Mark { .. }
+                    | Command::Record(_)
+                    | Command::Control(_)
+                    | Command::Drill(Drill::Run(_)),
+                ) => return None,
                 _ => command.clone(),
             },
             EventKind::DrillBegan { sabotage, .. } => {
