@@ -19,7 +19,7 @@ pub const LARGEST_SCALE: u64 = 100_000;
 
 /// The drills zonedrill comes with, and what each is about. A user's own are known to the room
 /// only.
-pub(super) const DRILLS: [(&str, &str); 21] = [
+pub(super) const DRILLS: [(&str, &str); 22] = [
     ("cut", "both zones go on consuming while the link is cut"),
     ("heal", "nothing lost, duplicated or reordered after a heal"),
     ("independent", "the zones' consumers move independently"),
@@ -29,6 +29,7 @@ pub(super) const DRILLS: [(&str, &str); 21] = [
     ("failback", "the source is lost, comes back, and takes the messages again"),
     ("rolling", "each server is stopped and started again, under load"),
     ("rebuild", "a zone loses every store, and copies everything again"),
+    ("rebuild-source", "the source loses every store, and gets everything back"),
     ("retention", "how long a cut may be: the source's limit, forecast and proved"),
     ("interest", "a source that deletes what its consumers have, and a cut copy"),
     ("stepdowns", "leaders step down again and again, under load"),
@@ -77,7 +78,7 @@ pub enum Drill {
 /// How drills are run.
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
 pub struct DrillRun {
-    /// cut, heal, independent, grow, failover, switchover, failback, rolling, rebuild, retention, interest, stepdowns, slow, halfopen, flap, unnoticed, blackhole, lossy, frozen, two-cuts, leader-in-catchup, your own; `all` (the first four), `conditions` (those after stepdowns)
+    /// cut, heal, independent, grow, failover, switchover, failback, rolling, rebuild, rebuild-source, retention, interest, stepdowns, slow, halfopen, flap, unnoticed, blackhole, lossy, frozen, two-cuts, leader-in-catchup, your own; `all` (the first four), `conditions` (those after stepdowns)
     #[arg(required = true)]
     pub names: Vec<String>,
     /// The mirror zone they are about [default: the first that can be drilled]

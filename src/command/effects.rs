@@ -152,6 +152,7 @@ impl Command {
                 | Self::Fence { .. }
                 | Self::Failback { .. }
                 | Self::Switchover { .. }
+                | Self::Repair { force: true, .. }
         ) || matches!(self, Self::Stream(keep) if keep.deletes())
             || matches!(self, Self::Node { act, .. } if *act != NodeAct::Start && *act != NodeAct::Thaw)
     }

@@ -20,7 +20,7 @@ use super::{
 };
 pub use super::{drill::DrillWords, produce::HIGHEST_NUMBER};
 
-use crate::region::condition::Direction;
+use crate::region::{ZoneName, condition::Direction};
 
 /// The longest text of a mark, in bytes.
 pub const LONGEST_MARK: usize = 200;
@@ -100,7 +100,7 @@ impl TryFrom<Verb> for Command {
             Verb::Upgrade { version } => Self::Upgrade { version },
             Verb::Stream(keep) => Self::Stream(keep),
             Verb::Nudge { zone } => Self::Nudge { zone },
-            Verb::Repair { zone } => Self::Repair { zone: zone.0 },
+            Verb::Repair { zone, force } => Self::Repair { zone: zone.0, force },
             Verb::Promote { zone, rebuild_dedup, force, follow } => {
                 Self::Promote { zone, rebuild_dedup, force, follow }
             }
@@ -222,8 +222,10 @@ impl fmt::Display for Command {
             Self::Upgrade { version: None } => f.write_str("upgrade"),
             Self::Stream(keep) => write!(f, "stream {keep}"),
             Self::Nudge { zone } => write!(f, "nudge {zone}"),
-            Self::Repair { zone: Some(zone) } => write!(f, "repair {zone}"),
-            Self::Repair { zone: None } => f.write_str("repair all"),
+            Self::Repair { zone, force } => {
+                let zone = zone.as_ref().map_or("all", ZoneName::as_str);
+                write!(f, "repair {zone}{}", flag(*force, " --force"))
+            }
             Self::Promote { zone, rebuild_dedup, force, follow } => {
                 let rebuild = flag(*rebuild_dedup, " --rebuild-dedup");
                 let force = flag(*force, " --force");

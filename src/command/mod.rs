@@ -137,6 +137,8 @@ pub enum Command {
     Repair {
         /// Which zone; `None` for all.
         zone: Option<ZoneName>,
+        /// Also where messages are removed with it that no other zone is known to hold.
+        force: bool,
     },
     /// Make a zone's copy a stream that producers can write to.
     Promote {
@@ -235,7 +237,7 @@ impl Command {
             | Self::Switchover { zone }
             | Self::Promote { zone, .. } => Some(zone),
             Self::Node { node, .. } => Some(&node.zone),
-            Self::Heal { zone } | Self::Repair { zone } | Self::Verify { zone, .. } => {
+            Self::Heal { zone } | Self::Repair { zone, .. } | Self::Verify { zone, .. } => {
                 zone.as_ref()
             }
             Self::Inspect(what) => what.zone(),

@@ -19,6 +19,7 @@ const BUILTIN: &[(&str, &str)] = &[
     ("switchover.toml", include_str!("../../config/drills/switchover.toml")),
     ("failback.toml", include_str!("../../config/drills/failback.toml")),
     ("rebuild.toml", include_str!("../../config/drills/rebuild.toml")),
+    ("rebuild-source.toml", include_str!("../../config/drills/rebuild-source.toml")),
     ("retention.toml", include_str!("../../config/drills/retention.toml")),
     ("interest.toml", include_str!("../../config/drills/interest.toml")),
     ("stepdowns.toml", include_str!("../../config/drills/stepdowns.toml")),

@@ -65,7 +65,7 @@ pub async fn repair(damaged: &Damaged<'_>) -> Result<Repaired, NatsError> {
     let mut found = differences(damaged.made, &seen);
     found.extend(damaged.taken_elsewhere(&seen).await?);
     let mut steps = Vec::new();
-    if found.iter().any(|difference| needs_rebuild(damaged.role(), difference)) {
+    if rebuilds(damaged.role(), &found) {
         damaged.rebuild_mirror(&mut steps).await?;
     } else {
         damaged.mend_stream(&found, &seen, &mut steps).await?;
@@ -150,6 +150,12 @@ impl Damaged<'_> {
     fn role(&self) -> Role {
         self.zone().role
     }
+}
+
+/// Whether a copy is deleted and made anew to mend that.
+#[must_use]
+pub fn rebuilds(role: Role, found: &[Difference]) -> bool {
+    found.iter().any(|difference| needs_rebuild(role, difference))
 }
 
 /// Whether only a new mirror is sure to hold every message.

@@ -40,6 +40,13 @@ impl<'a> Side<'a> {
         Self { client, zone }
     }
 
+    /// The id and the payload at a sequence of the source; `None` if nothing is there or it is not told.
+    async fn at(&self, seq: u64) -> Option<(Option<String>, bytes::Bytes)> {
+        let own = renumbering::own_of(self.client, self.zone, seq).await?;
+        let stored = api::message(self.client, &json!({"seq": own})).await.ok()??.read()?;
+        Some((stored.id().map(str::to_owned), stored.payload))
+    }
+
     /// Reads all after a sequence, by the source's numbers.
     async fn read(&self, after: u64, sink: impl FnMut(&Entry<'_>)) -> Result<(), AuditError> {
         let numbers = Numbers::of(self.zone);
@@ -68,11 +75,13 @@ pub struct Found {
     pub without_id: u64,
 }
 
-/// What one zone holds after a sequence up to which both hold the same, and another lacks.
+/// What one zone holds and another lacks, after the sequence up to which both held the same when they
+/// parted. Where the other does not hold that any more, as its stores were lost meanwhile, all is compared.
 ///
 /// # Errors
 /// When one of both streams cannot be read.
 pub async fn lacking(from: &Side<'_>, into: &Side<'_>, after: u64) -> Result<Found, AuditError> {
+    let after = if share(from, into, after).await? { after } else { 0 };
     let mut tail: HashMap<String, u64> = HashMap::new();
     let mut without_id = 0;
     from.read(after, |entry| match entry.id {
@@ -92,6 +101,20 @@ pub async fn lacking(from: &Side<'_>, into: &Side<'_>, after: u64) -> Result<Fou
     let mut lacking: Vec<Lacking> = tail.into_iter().map(|(id, seq)| Lacking { seq, id }).collect();
     lacking.sort_by_key(|one| one.seq);
     Ok(Found { lacking, held, without_id })
+}
+
+/// Whether two zones still hold the same up to a sequence: the same message stands there, or the
+/// other's own settings have deleted it.
+async fn share(from: &Side<'_>, into: &Side<'_>, after: u64) -> Result<bool, AuditError> {
+    if after == 0 {
+        return Ok(true);
+    }
+    let begins = audit::describe(into.client, Numbers::Own).await?.first_seq;
+    if begins > after && !into.zone.renumbers() {
+        return Ok(true);
+    }
+    let (one, other) = (from.at(after).await, into.at(after).await);
+    Ok(one.is_some() && one == other)
 }
 
 fn is_of_fence(subject: &str) -> bool {

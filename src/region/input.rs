@@ -62,6 +62,8 @@ pub enum Input {
         zone: ZoneName,
         role: Role,
     },
+    /// A zone's stream is another one from now on: what was told of it before says nothing any more.
+    BegunAnew(ZoneName),
     /// Its stream keeps messages otherwise.
     Keeping {
         zone: ZoneName,

@@ -18,7 +18,7 @@ use super::{
     configuration,
     drills::Statuses,
     failure::Failure,
-    impair, links,
+    impair, links, lost_source,
     mailbox::Mail,
     produce,
     runtime::{Runtime, ZoneRuntime},
@@ -48,7 +48,7 @@ use crate::{
 const ELECTED: Duration = Duration::from_secs(40);
 
 /// A step that is shown while it runs.
-async fn step<T>(
+pub(super) async fn step<T>(
     cx: &CommandCtx,
     title: &str,
     doing: impl Future<Output = std::result::Result<T, Failure>>,
@@ -152,6 +152,11 @@ async fn bring_up(
     let raise_source = async {
         start_servers(cx, source).await?;
         let client = connect(source).await?;
+        if lost_source::is_lost(cx, source, &client).await? {
+            lost_source::bring_up_fenced(cx, source, client).await?;
+            source_ready.send_replace(true);
+            return Ok(());
+        }
         step(cx, "create stream EVENTS_REGION", async {
             Ok(streams::create_source(&client, source).await?)
         })

@@ -3,8 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    bringup::{open_mirror, watch_zone},
-    clock::now_ms,
+    bringup::open_mirror,
     drain::has_quorum,
     drills::Statuses,
     failure::Failure,
@@ -13,9 +12,8 @@ use super::{
     zone_role,
 };
 use crate::{
-    ledger::record::Record,
     nats::{audit, streams},
-    region::{Input, Role, Status, ZoneName, ZonePlan, format::seconds, status::Zone},
+    region::{Role, Status, ZoneName, ZonePlan, format::seconds, status::Zone},
 };
 
 /// How long the new copy may take until it holds what the source held.
@@ -53,15 +51,10 @@ pub async fn failback(cx: CommandCtx, zone: ZoneName, force: bool, statuses: Sta
     let client = cx.runtime.zone(&zone)?.client.clone();
     let there = cx.runtime.zone(&source.name)?.client.clone();
     // Its consumer goes with its stream: what it received counts no longer.
-    cx.runtime.retire(&zone).await;
-    let record = Record::ZoneRemoved { z: zone.clone(), at: now_ms() };
-    let written = cx.runtime.evidence.write(vec![record]).await;
-    written.map_err(|lost| Failure::Broken(lost.to_string()))?;
+    zone_role::forget(&cx, &zone).await?;
     streams::delete_stream(&client, &plan.domain()).await?;
     let copy = ZonePlan { role: Role::Mirror, ..plan };
-    cx.runtime.take_role(&zone, copy.role)?;
-    cx.bus().tell(Input::RoleTaken { zone: zone.clone(), role: copy.role });
-    watch_zone(&cx, &copy);
+    zone_role::announce(&cx, &copy)?;
     open_mirror(&cx, &source, &copy, client.clone()).await?;
     let last = until_equal(&there, &source, &client, &copy, EQUAL_WITHIN).await?;
     Ok(Completion::done(format!(

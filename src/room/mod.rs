@@ -41,6 +41,7 @@ pub mod impair;
 pub mod inspect;
 mod keeping;
 pub mod links;
+pub mod lost_source;
 pub mod mailbox;
 pub mod nodes;
 pub mod produce;

@@ -144,7 +144,8 @@ fn may_be(
     let linked = status.zone(zone).is_some_and(Zone::is_linked);
     let alive = status.source().is_some_and(|source| {
         let up = source.nodes.iter().filter(|node| node.state == NodeState::Up).count();
-        2 * up > source.nodes.len()
+        let takes = source.role.takes_messages() && !source.lacks_its_stream();
+        takes && 2 * up > source.nodes.len()
     });
     if linked && alive && !asked.force {
         return Err(format!(

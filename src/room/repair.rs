@@ -5,10 +5,13 @@ use std::time::{Duration, Instant};
 
 use super::{
     configuration::progress,
+    drills::Statuses,
     failure::Failure,
+    lost_source,
     runtime::ZoneRuntime,
+    salvage,
     task::{CommandCtx, Completion, Result},
-    work,
+    work, zone_role,
 };
 use crate::{
     nats::{
@@ -16,9 +19,11 @@ use crate::{
         repair::{self, Damaged},
     },
     region::{
-        Role, ZoneName,
-        configuration::{Configuration, Difference, Subject, differences},
+        Role, ZoneName, ZonePlan,
+        configuration::{Configuration, Difference, Seen, Subject, differences},
         renumbering::Renumbering,
+        status::Zone,
+        topology::STREAM,
     },
 };
 
@@ -27,21 +32,31 @@ const ANSWERS: Duration = Duration::from_secs(15);
 /// The pause between two questions.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// Repairs a zone, or all of them, the source first. `cut` names the zones that have no link.
+/// What was asked for.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// Which zone; `None` for all, the source first.
+    pub zone: Option<ZoneName>,
+    /// Also where messages are removed with it that no other zone is known to hold.
+    pub force: bool,
+    /// The zones that have no link.
+    pub cut: Vec<ZoneName>,
+}
+
+/// Repairs a zone, or all of them.
 ///
 /// # Errors
-/// When a zone's link is needed and cut, its consumer does not come to rest, or a server refuses or
-/// does not answer; zones that were repaired before stay repaired.
-pub async fn repair(cx: CommandCtx, zone: Option<ZoneName>, cut: Vec<ZoneName>) -> Result {
-    let zones: Vec<ZoneName> = match zone {
-        Some(zone) => vec![zone],
+/// When a zone's link is needed and cut, messages would be removed that are nowhere else, its consumer does
+/// not come to rest, or a server refuses or does not answer; zones that were repaired before stay repaired.
+pub async fn repair(cx: CommandCtx, asked: Asked, statuses: Statuses) -> Result {
+    let zones: Vec<ZoneName> = match &asked.zone {
+        Some(zone) => vec![zone.clone()],
         None => cx.runtime.plans().into_iter().map(|plan| plan.name).collect(),
     };
     let mut lines = Vec::new();
     for zone in zones {
         let runtime = cx.runtime.zone(&zone)?;
-        let is_cut = cut.contains(&zone);
-        lines.extend(repair_zone(&cx, &runtime, is_cut).await?);
+        lines.extend(repair_zone(&cx, &runtime, &asked, &statuses).await?);
     }
     Ok(Completion::done(lines.join("\n")))
 }
@@ -49,8 +64,10 @@ pub async fn repair(cx: CommandCtx, zone: Option<ZoneName>, cut: Vec<ZoneName>) 
 async fn repair_zone(
     cx: &CommandCtx,
     zone: &ZoneRuntime,
-    is_cut: bool,
+    asked: &Asked,
+    statuses: &Statuses,
 ) -> std::result::Result<Vec<String>, Failure> {
+    let is_cut = asked.cut.contains(&zone.plan.name);
     let name = &zone.plan.name;
     let busy = || Failure::Refused(format!("zone {name} is being repaired already"));
     let made = zone.configuration.made().ok_or_else(busy)?;
@@ -69,6 +86,31 @@ async fn repair_zone(
             "{}: that needs the link, and zone {name} is cut: `heal {name}` first",
             found[0].describe(name)
         )));
+    }
+    if needs_link(zone, &found)
+        && statuses.borrow().status.zone(&source.name).is_some_and(Zone::lacks_its_stream)
+    {
+        return Err(Failure::Refused(format!(
+            "zone {from}, of which zone {name} holds a copy, has no stream: `repair {from}` comes first",
+            from = source.name
+        )));
+    }
+    let plan = &reader.zone;
+    if plan.role == Role::Source && seen.stream == Seen::Missing {
+        let published = statuses.borrow().status.clone();
+        if zone_role::writable(cx, &published, name).is_ok() {
+            // What it is made into is no change by another hand.
+            zone.configuration.begin_repair();
+            lost_source::begin_fenced(cx, plan, zone.client.clone()).await?;
+            cx.runtime.servers.note_repaired(name);
+            return Ok(vec![format!(
+                "zone {name}: {STREAM} was created, empty and fenced, as another zone takes the messages: `switchover {name}` brings them here"
+            )]);
+        }
+        lost_source::only_copy(&published, name).filter(|_| !asked.force).map_or(Ok(()), Err)?;
+    }
+    if !asked.force && repair::rebuilds(plan.role, &found) && seen.stream.there().is_some() {
+        holds_alone(cx, plan, &source).await?;
     }
     cx.progress(format!("zone {name}: {} to mend", found.len()));
     // A message in hand would be delivered a second time.
@@ -89,6 +131,28 @@ async fn repair_zone(
         return Err(Failure::Broken(format!("{} after the repair, too", left.describe(name))));
     }
     Ok(repaired.steps.iter().map(|step| format!("zone {name}: {}", step.describe(name))).collect())
+}
+
+/// Refuses to make a copy anew that holds what its source does not.
+async fn holds_alone(
+    cx: &CommandCtx,
+    copy: &ZonePlan,
+    source: &ZonePlan,
+) -> std::result::Result<(), Failure> {
+    cx.progress(format!("reads what zone {} holds, and zone {} does not", copy.name, source.name));
+    let found = salvage::compared(cx, copy, source, 0).await?;
+    let (zone, alone) = (&copy.name, found.lacking.len());
+    let what = match (alone, found.without_id) {
+        (0, 0) => return Ok(()),
+        (0, nameless) => format!(
+            "{nameless} messages without an id, and whether zone {} has them cannot be told",
+            source.name
+        ),
+        _ => format!("{alone} messages that zone {} does not hold", source.name),
+    };
+    Err(Failure::Refused(format!(
+        "zone {zone} would be copied anew, and holds {what}: `promote {zone} --force` keeps them in a stream of its own, `repair {zone} --force` removes them"
+    )))
 }
 
 /// What is there. Servers that have just begun do not tell before they have elected their leaders. What is

@@ -48,7 +48,7 @@ pub async fn salvage(cx: CommandCtx, zone: ZoneName, statuses: Statuses) -> Resu
     };
     if found.lacking.is_empty() {
         return Err(Failure::Refused(format!(
-            "nothing to salvage: zone {} has each of the {} messages with an id that zone {zone} holds after they parted{nameless}",
+            "nothing to salvage: zone {} has each of the {} messages with an id that zone {zone} holds where they differ{nameless}",
             into.name, found.held
         )));
     }
@@ -130,6 +130,19 @@ pub async fn lacking(
         into.name,
         after + 1
     ));
+    compared(cx, from, into, after).await
+}
+
+/// The same, after a given sequence.
+///
+/// # Errors
+/// When a stream cannot be read.
+pub async fn compared(
+    cx: &CommandCtx,
+    from: &ZonePlan,
+    into: &ZonePlan,
+    after: u64,
+) -> std::result::Result<Found, Failure> {
     let of = |zone: &ZonePlan| cx.runtime.zone(&zone.name).map(|zone| zone.client.clone());
     let (there, here) = (of(from)?, of(into)?);
     let found = nats::lacking(&Side::new(&there, from), &Side::new(&here, into), after).await;

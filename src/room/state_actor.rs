@@ -226,6 +226,10 @@ impl StateActor {
         let moment = Moment { at: now, by, input };
         self.history.write(&moment, &self.state);
         let observed = matches!(moment.input, Input::Observed(_));
+        if let Input::BegunAnew(zone) = &moment.input {
+            // What is passed over is of the consumer that was.
+            self.floors.send_modify(|floors| _ = floors.remove(zone));
+        }
         self.strangers_came(&moment.input);
         let events = self.state.apply(now, moment.input);
         if observed {

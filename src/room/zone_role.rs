@@ -2,11 +2,13 @@
 
 use super::{
     bringup::{open_promoted, watch_zone},
+    clock::now_ms,
     drain::has_quorum,
     failure::Failure,
     task::CommandCtx,
 };
 use crate::{
+    ledger::record::Record,
     nats::{configuration::wanted, streams},
     region::{Input, Role, Status, ZoneName, ZonePlan, configuration::Configuration},
 };
@@ -47,6 +49,32 @@ pub async fn change_stream(cx: &CommandCtx, plan: &ZonePlan) -> Result<Configura
         return Err(error.into());
     }
     Ok(made)
+}
+
+/// Ends what belongs to a zone whose stream is about to be another one: what its consumer received counts no
+/// longer.
+///
+/// # Errors
+/// When it cannot be written down.
+pub async fn forget(cx: &CommandCtx, zone: &ZoneName) -> Result<(), Failure> {
+    cx.runtime.retire(zone).await;
+    let record = Record::ZoneRemoved { z: zone.clone(), at: now_ms() };
+    let written = cx.runtime.evidence.write(vec![record]).await;
+    written.map_err(|lost| Failure::Broken(lost.to_string()))?;
+    cx.bus().tell(Input::BegunAnew(zone.clone()));
+    Ok(())
+}
+
+/// Notes a zone's role, and watches it anew.
+///
+/// # Errors
+/// When it cannot be written down.
+pub fn announce(cx: &CommandCtx, plan: &ZonePlan) -> Result<(), Failure> {
+    let (zone, role) = (plan.name.clone(), plan.role);
+    cx.runtime.take_role(&zone, role)?;
+    cx.bus().tell(Input::RoleTaken { zone, role });
+    watch_zone(cx, plan);
+    Ok(())
 }
 
 /// Notes a zone's role, whose stream was changed before; its consumer and watches begin anew.

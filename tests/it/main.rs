@@ -43,6 +43,7 @@ mod languages;
 mod laws;
 mod ledger;
 mod local_platform;
+mod lost_source;
 mod meddled;
 mod nats_setup;
 mod other_hands;

@@ -212,7 +212,9 @@ async fn a_recreated_source_lets_everything_begin_anew() {
     ] {
         assert!(doctor.out.contains(what), "{what}: {}", doctor.out);
     }
-    scene.region.ok("repair all");
+    // The mirror alone holds what the first one held.
+    scene.region.refused("repair all", "holds 20 messages that zone a does not hold");
+    scene.region.ok("repair all --force");
     scene.is_sound();
     scene.region.ok("produce 21 30 --interval 1ms");
     for zone in ["a", "b"] {
@@ -325,7 +327,7 @@ async fn what_a_mirror_holds_no_longer_is_lost_to_its_consumer() {
     scene.region.ok("down");
     scene.region.start(&[]).expect_code(0);
     let log = std::fs::read_to_string(scene.region.folder().join("room.log")).unwrap();
-    assert!(log.contains("the settings of EVENTS_REGION in zone a were put back"), "{log}");
+    assert!(log.contains("the settings of EVENTS_REGION were put back"), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

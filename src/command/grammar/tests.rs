@@ -162,6 +162,8 @@ fn command() -> impl Strategy<Value = Command> {
         ),
         (zone(), any::<bool>()).prop_map(|(zone, force)| Command::Fence { zone, force }),
         zone().prop_map(|zone| Command::Salvage { zone }),
+        (proptest::option::of(zone()), any::<bool>())
+            .prop_map(|(zone, force)| Command::Repair { zone, force }),
         (zone(), any::<bool>()).prop_map(|(zone, force)| Command::Failback { zone, force }),
         zone().prop_map(|zone| Command::Switchover { zone }),
         proptest::option::of(1..i64::MAX as u64)

@@ -97,6 +97,9 @@ pub enum Verb {
         /// The zone, or `all`
         #[arg(value_name = "ZONE|all")]
         zone: Target,
+        /// Also remove messages that no other zone is known to hold
+        #[arg(long)]
+        force: bool,
     },
     /// Make a zone's copy a stream that takes messages, where the source is lost (nats-server 2.12)
     Promote {

@@ -86,11 +86,12 @@ pub enum Reason {
 
     // Servers that the drill suspended or ended.
     NoNodeDown,
-    NotWiped { zone: ZoneName },
+    NotWiped,
     NothingHeld { zone: ZoneName },
     NotGone { zone: ZoneName },
     NotRebuilt { zone: ZoneName },
     Rebuilt { zone: ZoneName, held: u64, messages: u64, ms: u64 },
+    RebuiltSource { zone: ZoneName, held: u64, messages: u64, ms: u64 },
     NodeNotDown { line: String, node: NodeName },
     NodeCameBack { line: String, node: NodeName, after_ms: u64 },
     NodeDown { line: String, node: NodeName, looks: usize, ms: u64 },

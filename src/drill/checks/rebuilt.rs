@@ -1,16 +1,17 @@
 //! Did a zone that lost every store become whole again, and how long did it take?
 //!
 //! Observed: the `node wipe` commands of the run and their answers; in the samples, what the zone's own
-//! servers say of its stream (how many messages before, that it does not exist after), its mirror's
-//! state, and its true lag, which both ends tell.
+//! servers say of its stream (how many messages before, that it does not exist or is empty after); of a copy
+//! its mirror's state and its true lag, which both ends tell; of the source that it takes messages again,
+//! and has at least as many as it had and as any other zone has. Whether they are the same messages is
+//! what the ledger and the replicas tell, by checks of their own.
 
 use super::{Check, Finding, case::Case, reason::Reason};
 use crate::{
     command::{Command, NodeAct},
     drill::record::CommandOutcome,
     region::{
-        NodeName, UnixMs,
-        configuration::{Kind, Subject},
+        NodeName, Role, UnixMs, ZoneName,
         status::{MirrorState, Zone},
     },
 };
@@ -23,29 +24,52 @@ pub(super) static CHECK: Check = Check {
     by_replicas: false,
     live: |_, _| {},
     judge: |case| {
-        vec![match rebuilt(case) {
+        let zones = [&case.begin.source, &case.begin.mirror];
+        let lost: Vec<_> = zones.into_iter().filter_map(|zone| lost(case, zone)).collect();
+        if lost.is_empty() {
+            return vec![Finding::void(CHECK.id, Reason::NotWiped)];
+        }
+        let found = lost.into_iter().map(|lost| match rebuilt(case, &lost) {
             Ok(reason) => Finding::proved(CHECK.id, reason),
             Err(reason) => Finding::void(CHECK.id, reason),
-        }]
+        });
+        found.collect()
     },
 };
 
-fn rebuilt(case: &Case<'_>) -> Result<Reason, Reason> {
-    let zone = case.begin.mirror.clone();
-    let wiped: Option<Vec<_>> = zone.nodes().map(|node| wiped(case, &node)).collect();
-    let Some((begun, ended)) = wiped.and_then(|all| {
-        let begun = all.iter().map(|(given, _)| *given).min()?;
-        Some((begun, all.iter().map(|(_, answered)| *answered).max()?))
-    }) else {
-        return Err(Reason::NotWiped { zone });
-    };
-    let samples = case.run.samples.iter();
-    let looks: Vec<(UnixMs, Look)> =
-        samples.filter_map(|sample| Some((sample.at, look(sample.zone(&zone)?)))).collect();
-    judged(&looks, begun, ended).map_err(|why| why(zone.clone())).map(|found| {
-        let Found { held, messages, ms } = found;
+/// A zone that lost every store.
+struct Lost<'a> {
+    zone: &'a ZoneName,
+    /// When the first was asked for.
+    begun: UnixMs,
+    /// When the last was gone.
+    ended: UnixMs,
+}
+
+fn lost<'a>(case: &Case<'_>, zone: &'a ZoneName) -> Option<Lost<'a>> {
+    let all: Vec<_> = zone.nodes().map(|node| wiped(case, &node)).collect::<Option<_>>()?;
+    let begun = all.iter().map(|(given, _)| *given).min()?;
+    Some(Lost { zone, begun, ended: all.iter().map(|(_, answered)| *answered).max()? })
+}
+
+fn rebuilt(case: &Case<'_>, Lost { zone, begun, ended }: &Lost<'_>) -> Result<Reason, Reason> {
+    let looks = case.run.samples.iter().filter_map(|sample| {
+        let others = sample.status.zones.iter().filter(|other| other.name != **zone);
+        let most = others.filter_map(messages).max().unwrap_or(0);
+        Some((sample.at, look(sample.zone(zone)?, most)))
+    });
+    let found = judged(&looks.collect::<Vec<_>>(), *begun, *ended);
+    let (zone, is_source) = ((*zone).clone(), *zone == &case.begin.source);
+    let Found { held, messages, ms } = found.map_err(|why| why(zone.clone()))?;
+    Ok(if is_source {
+        Reason::RebuiltSource { zone, held, messages, ms }
+    } else {
         Reason::Rebuilt { zone, held, messages, ms }
     })
+}
+
+fn messages(zone: &Zone) -> Option<u64> {
+    zone.stream.as_ref().map(|stream| stream.messages)
 }
 
 /// When the node's store was removed: given and answered, the last time.
@@ -66,15 +90,15 @@ struct Look {
     whole: bool,
 }
 
-fn look(zone: &Zone) -> Look {
-    let gone = zone.differences.iter().any(|one| {
-        (one.difference.subject, &one.difference.kind) == (Subject::Stream, &Kind::Missing)
-    });
-    let mirror = zone.mirror.as_ref();
-    let copies = mirror
-        .is_some_and(|mirror| mirror.state == MirrorState::Streaming && mirror.true_lag == Some(0));
-    let messages = zone.stream.as_ref().map(|stream| stream.messages);
-    Look { messages, gone, whole: copies && zone.differences.is_empty() }
+/// `most` is how many messages any other zone has.
+fn look(zone: &Zone, most: u64) -> Look {
+    let messages = messages(zone);
+    let has_its_part = match &zone.mirror {
+        Some(mirror) => mirror.state == MirrorState::Streaming && mirror.true_lag == Some(0),
+        None => zone.role == Role::Source && messages.is_some_and(|has| has >= most),
+    };
+    let whole = has_its_part && zone.differences.is_empty();
+    Look { messages, gone: zone.lacks_its_stream() || messages == Some(0), whole }
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -84,7 +108,7 @@ struct Found {
     ms: u64,
 }
 
-type Why = fn(crate::region::ZoneName) -> Reason;
+type Why = fn(ZoneName) -> Reason;
 
 fn judged(looks: &[(UnixMs, Look)], begun: UnixMs, ended: UnixMs) -> Result<Found, Why> {
     let before = looks.iter().filter(|(at, _)| *at <= begun);
@@ -97,18 +121,27 @@ fn judged(looks: &[(UnixMs, Look)], begun: UnixMs, ended: UnixMs) -> Result<Foun
     if gone.peek().is_none() {
         return Err(|zone| Reason::NotGone { zone });
     }
-    let whole = gone.find_map(|(at, look)| Some((at, look.messages?)).filter(|_| look.whole));
-    match whole {
-        Some((at, messages)) if messages >= held => {
-            Ok(Found { held, messages, ms: at.saturating_sub(ended) })
-        }
-        _ => Err(|zone| Reason::NotRebuilt { zone }),
-    }
+    let mut whole = gone.filter(|(_, look)| look.whole);
+    let found = whole.find_map(|(at, look)| Some((*at, look.messages.filter(|has| *has >= held)?)));
+    let (at, messages) = found.ok_or::<Why>(|zone| Reason::NotRebuilt { zone })?;
+    Ok(Found { held, messages, ms: at.saturating_sub(ended) })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::region::status::Stream;
+
+    #[test]
+    fn a_source_is_whole_once_it_takes_messages_and_has_as_many_as_any_zone() {
+        let mut zone = Zone::new("a".parse().unwrap(), Role::Fenced);
+        zone.stream = Some(Stream { messages: 30, ..Stream::default() });
+        assert!(!look(&zone, 30).whole, "it is fenced");
+        zone.role = Role::Source;
+        assert!(look(&zone, 30).whole && !look(&zone, 31).whole);
+        zone.stream = Some(Stream::default());
+        assert!(look(&zone, 30).gone && !look(&zone, 30).whole);
+    }
 
     #[test]
     fn what_was_not_seen_is_not_rebuilt() {

@@ -115,7 +115,7 @@ fn other_hand(case: &Case<'_>) -> Option<Reason> {
                 Command::ConsumerPause { zone: named } if named == zone => held = true,
                 Command::ConsumerResume { zone: named } if named == zone => held = false,
                 // It pauses the consumer while it works, and leaves it as it was.
-                Command::Repair { zone: named }
+                Command::Repair { zone: named, .. }
                     if named.as_ref().is_none_or(|named| named == zone) => {}
                 _ => return None,
             }

@@ -192,6 +192,7 @@ fn the_four_conclusions_are_there_at_any_scale() {
         "switchover",
         "failback",
         "rebuild",
+        "rebuild-source",
         "retention",
         "interest",
         "stepdowns",

@@ -13,6 +13,8 @@ use crate::{
 /// A stream as its leader describes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Described {
+    /// The first sequence that it still has; of an empty one the next after the last, and 0 of a new one.
+    pub first_seq: u64,
     /// The last sequence it has ever had.
     pub last_seq: u64,
     /// The servers that hold a replica; empty if that is not told.
@@ -69,6 +71,7 @@ fn described(answer: &Value) -> Option<Described> {
     let peers = answer.pointer("/cluster/replicas").and_then(Value::as_array);
     let peers = peers.into_iter().flatten().filter_map(|peer| peer["name"].as_str());
     Some(Described {
+        first_seq: answer.pointer("/state/first_seq").and_then(Value::as_u64)?,
         last_seq: answer.pointer("/state/last_seq").and_then(Value::as_u64)?,
         holders: text("/cluster/leader").into_iter().chain(peers.map(str::to_owned)).collect(),
         retention: text("/config/retention")?,

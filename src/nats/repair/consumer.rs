@@ -13,7 +13,7 @@ use crate::{
         streams::{self, SET_UP_DEADLINE},
     },
     region::{
-        ZonePlan,
+        Role, ZonePlan,
         configuration::{Consumer, Difference, Kind, Seen, Subject},
         topology::STREAM,
     },
@@ -81,7 +81,15 @@ impl Damaged<'_> {
         position: Position,
         steps: &mut Vec<Step>,
     ) -> Result<(), NatsError> {
-        self.wait_for(position.from - 1).await?;
+        let mut position = position;
+        if self.role() == Role::Mirror {
+            self.wait_for(position.from - 1).await?;
+        } else {
+            // A source whose stores are of an earlier day has less than was received of it: what it takes
+            // next is new.
+            let next = self.origin().await?.last_seq + 1;
+            position.from = position.from.min(next);
+        }
         let own = self.own_of(position.from).await?;
         create_at(&self.reader.here, self.zone(), own).await?;
         steps.push(Step::ConsumerCreated { from: position.from, again: position.again });

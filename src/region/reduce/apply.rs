@@ -42,6 +42,7 @@ impl State {
             Input::ZoneAdded(plan) => self.zone_added(now, &plan),
             Input::ZoneReady(zone) => self.zone_ready(now, &zone),
             Input::RoleTaken { zone, role } => self.role_taken(&zone, role),
+            Input::BegunAnew(zone) => self.begun_anew(&zone),
             Input::Keeping { zone, keeping } => {
                 if let Some(i) = self.index(&zone) {
                     self.status.zones[i].keeping = keeping;

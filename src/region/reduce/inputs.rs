@@ -134,6 +134,20 @@ impl State {
         Vec::new()
     }
 
+    /// What is known of a zone's stream and consumer is of others.
+    pub(super) fn begun_anew(&mut self, zone: &ZoneName) -> Vec<EventKind> {
+        let Some(i) = self.index(zone) else { return Vec::new() };
+        let zone = &mut self.status.zones[i];
+        (zone.stream, zone.audit) = (None, None);
+        if let Some(consumer) = &mut zone.consumer {
+            let Consumer { name, running, paused, limit, .. } = consumer.clone();
+            *consumer = Consumer { name, running, paused, limit, ..Consumer::default() };
+        }
+        self.books[i].words.clear();
+        self.touch();
+        Vec::new()
+    }
+
     /// A zone is being removed.
     pub(super) fn zone_removing(&mut self, zone: &ZoneName) -> Vec<EventKind> {
         self.zone_state(zone, ZoneState::Removing);

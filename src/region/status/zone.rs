@@ -5,8 +5,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{Audit, Foreign, Ledger, Link, LinkState, Mirror, Node, Recovery};
 use crate::region::{
-    NodeName, UnixMs, configuration::Differing, external::cutting::ShownBy, keeping::Keeping,
-    names::ZoneName, past::Past, topology::Role,
+    NodeName, UnixMs,
+    configuration::{Differing, Kind, Subject},
+    external::cutting::ShownBy,
+    keeping::Keeping,
+    names::ZoneName,
+    past::Past,
+    topology::Role,
 };
 
 /// A zone as it is seen.
@@ -75,6 +80,14 @@ impl Zone {
     #[must_use]
     pub fn is_hub(&self) -> bool {
         self.role == Role::Source || self.role == Role::Fenced && self.link.is_none()
+    }
+
+    /// It was seen that the zone has no stream any more.
+    #[must_use]
+    pub fn lacks_its_stream(&self) -> bool {
+        self.differences.iter().any(|one| {
+            (one.difference.subject, &one.difference.kind) == (Subject::Stream, &Kind::Missing)
+        })
     }
 
     /// Every stream sequence up to here is acknowledged by its consumer.

@@ -242,9 +242,9 @@ impl StateActor {
             }
             Command::Upgrade { version } => task::spawn(cx, |cx| upgrade::upgrade(cx, version)),
             Command::Nudge { zone } => task::spawn(cx, |cx| nodes::nudge(cx, zone)),
-            Command::Repair { zone } => {
-                let cut = self.cut_zones();
-                task::spawn(cx, |cx| repair::repair(cx, zone, cut));
+            Command::Repair { zone, force } => {
+                let asked = repair::Asked { zone, force, cut: self.cut_zones() };
+                task::spawn(cx, |cx| repair::repair(cx, asked, statuses));
             }
             Command::ProducerMove { .. }
             | Command::Promote { .. }

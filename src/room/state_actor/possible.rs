@@ -62,7 +62,7 @@ impl StateActor {
                 vec![Lease::Region]
             }
             Command::Stream(_) => vec![Lease::Zone(keeping::target(&self.runtime)?.name)],
-            Command::Up | Command::Repair { zone: None } => vec![Lease::Region],
+            Command::Up | Command::Repair { zone: None, .. } => vec![Lease::Region],
             Command::Cut { zone, .. }
             | Command::Impair { zone, .. }
             | Command::Heal { zone: Some(zone) } => {
@@ -70,7 +70,7 @@ impl StateActor {
             }
             Command::Heal { zone: None } => self.cut_zones().into_iter().map(Lease::Link).collect(),
             Command::ZoneAdd { .. } => added.cloned().map(Lease::Zone).into_iter().collect(),
-            Command::Repair { zone: Some(zone) }
+            Command::Repair { zone: Some(zone), .. }
             | Command::ProducerMove { zone, .. }
             | Command::Promote { zone, .. }
             | Command::Fence { zone, .. }
