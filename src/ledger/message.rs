@@ -234,6 +234,16 @@ mod tests {
         })
     }
 
+    /// Payloads are what bundles hold: this one stays as it is.
+    #[test]
+    fn a_payload_is_the_same_in_every_version() {
+        let id = MessageId { run: "k3f9q2".parse().unwrap(), producer: 3, number: 12 };
+        assert_eq!(String::from(id.run.clone()), "k3f9q2");
+        let filled = "DxBO-WEgy67yxvA-Fs8gCxi6rTAQ6KaiqCM4rEJoLtdPR6cI8S9Ih";
+        let whole = format!("zd1 k3f9q2 p3 n12 t1700000000000000 c473cbae0 .{filled}");
+        assert_eq!(encode(&id, 1_700_000_000_000_000, 100), whole);
+    }
+
     proptest! {
         #[test]
         fn what_is_written_is_read(id in id(), at in any::<u64>(), size in SMALLEST_SIZE..2000) {

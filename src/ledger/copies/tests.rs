@@ -124,6 +124,47 @@ fn what_is_as_it_should_be_is_explained_and_no_difference() {
 }
 
 #[test]
+fn what_is_not_expected_explains_nothing() {
+    let origin: Vec<Item> = (1..=6).map(item).collect();
+    // A copy that drops ids has lost what the origin has once.
+    let drops = Expectation { copy_drops_ids: true, origin_last: 6, ..Expectation::default() };
+    assert_eq!(one(&run(drops, &origin, &origin[..5])), (Fault::Missing, 6, 6));
+    // One without limits, which was not told to begin late, has lost its beginning.
+    let begins = Expectation { copy_begins: 3, origin_last: 6, ..Expectation::default() };
+    assert_eq!(one(&run(begins, &origin, &origin[2..])), (Fault::Missing, 1, 2));
+    // The origin's last message may be deleted there.
+    let gone = Expectation { origin_last: 6, ..Expectation::default() };
+    let found = run(gone.clone(), &origin[..5], &origin);
+    assert_eq!((found.differing, &found.explained[..]), (0, &[(Explained::GoneAtOrigin, 1)][..]));
+    let beyond = Expectation { origin_last: 5, ..gone };
+    assert_eq!(one(&run(beyond, &origin[..5], &origin)), (Fault::Beyond, 6, 6));
+}
+
+#[test]
+fn what_goes_by_the_copys_limits_while_it_is_read_is_no_loss() {
+    let origin: Vec<Item> = (1..=6).map(item).collect();
+    let mut copy = origin.clone();
+    copy[3].payload ^= 1;
+    (copy.remove(4), copy.drain(..2));
+    let mut found = plain(&origin, &copy);
+    assert_eq!(found.differing, 4);
+    found.gone_from_copy(2);
+    assert_eq!((found.differing, &found.explained[..]), (4, &[][..]), "they end at 2");
+    found.gone_from_copy(5);
+    assert_eq!((found.differing, &found.explained[..]), (2, &[(Explained::CopyLimits, 2)][..]));
+    let faults: Vec<Fault> = found.differences.iter().map(|one| one.fault).collect();
+    assert_eq!(faults, [Fault::OtherPayload, Fault::Missing]);
+}
+
+#[test]
+fn so_many_differences_are_named_and_all_are_counted() {
+    let origin: Vec<Item> = (1..=3000).map(item).collect();
+    let copy: Vec<Item> = (2..=3000).step_by(2).map(item).collect();
+    let found = plain(&origin, &copy);
+    assert_eq!((found.differing, found.differences.len()), (1500, MOST_NAMED));
+}
+
+#[test]
 fn an_id_that_the_origin_has_twice_is_swallowed_by_a_copy_that_drops_ids() {
     let mut origin: Vec<Item> = (1..=4).map(item).collect();
     origin[2].id = Some("id-1".into());

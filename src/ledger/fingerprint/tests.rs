@@ -222,3 +222,17 @@ proptest! {
         prop_assert_eq!(found.unexplained().map(|range| *range.start()), otherwise.map(|(seq, _)| *seq));
     }
 }
+
+/// Digests are what bundles hold: these stay as they are.
+#[test]
+fn a_digest_is_the_same_in_every_version() {
+    assert_eq!(hash(&[b"zd.east", b"k3f9q2-p1-1", b"hello, world"]), 10_501_474_725_311_232_172);
+    let print = |seq| Print { seq, hash: 0x1234_5678_9abc_def1 * seq };
+    let mut one = Fingerprint::default();
+    for seq in [5, 6, 7] {
+        assert!(one.push(print(seq)));
+    }
+    assert_eq!(one.blocks().collect::<Vec<_>>(), [(0, 14_256_037_825_085_079_663, 3)]);
+    one.taint(print(3));
+    assert_eq!(one.blocks().collect::<Vec<_>>(), [(0, 10_885_387_727_302_872_138, 3)]);
+}

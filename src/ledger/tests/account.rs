@@ -168,3 +168,18 @@ fn a_screen_shows_what_stands_in_anothers_place_as_unexpected() {
     let shown = status::Ledger::from(&account);
     assert_eq!((shown.unexpected, shown.lost, shown.behind), (5, 5, 12));
 }
+
+#[test]
+fn what_was_announced_what_is_open_and_what_was_processed_again() {
+    let records = [
+        intend(1, 1, 9),
+        acked((1, 1), 1, 4),
+        failed(1, 5, 2),
+        Record::Unknown { p: 1, n: 7, c: 3, at: 1 },
+        received((1, 1), 1, 3),
+        Record::Received { z: zone("b"), p: 1, n: 2, s: 2, c: 2, r: 2, at: 1 },
+    ];
+    let account = account(&records, 3);
+    assert_eq!((account.intended, account.failed, account.unknown), (9, 2, 3));
+    assert_eq!((account.redelivered, account.processed_twice), (2, 2));
+}

@@ -157,3 +157,38 @@ fn a_copy_in_another_order_equals_nothing() {
     assert_eq!(members(&copy.producers[&1].moved), [1]);
     assert_eq!(members(&copy.second), [1]);
 }
+
+#[test]
+fn what_is_held_and_what_is_lacked_are_counted() {
+    let ledger = ledger(&[intend(1, 1, 9), acked((1, 1), 11, 9)]);
+    let audit = stream([(11, (1, 1)), (14, (1, 4)), (15, (1, 5)), (19, (1, 9))]);
+    assert_eq!(audit.lacks(&ledger), Some((12, 18, 5)));
+    assert_eq!(audit.holds(1, &[(1, 3), (4, 2), (9, 1)]), 4);
+    assert_eq!((audit.holds(1, &[(2, 2)]), audit.holds(2, &[(1, 9)])), (0, 0));
+    let all = stream((1..=9).map(|n| (n + 10, (1, n))));
+    assert_eq!(all.lacks(&ledger), None);
+}
+
+/// Of a main line a message that stands twice elsewhere is missed where it was acknowledged all the same.
+#[test]
+fn a_message_that_stands_twice_is_not_where_it_was_acknowledged() {
+    let ledger = ledger(&[intend(1, 1, 2), acked((1, 1), 1, 2)]);
+    let audit = stream([(1, (1, 7)), (2, (1, 1)), (3, (1, 1)), (4, (1, 2))]);
+    assert_eq!(members(&audit.missing(&ledger).misplaced), [1, 2]);
+}
+
+/// A server drops what comes a second time under its id, whatever it says inside.
+#[test]
+fn a_message_is_repeated_by_its_id_alone() {
+    let mut audit = stream([(1, (1, 1))]);
+    let id = MessageId { run: "k3f9q2".parse().unwrap(), producer: 1, number: 1 };
+    let payload = encode(&id, 1, 80);
+    let mut say = |seq, label: &str| {
+        let (subject, id) = ("zd.east", Some(label));
+        audit.feed(&Entry { seq, subject, subject_fits: true, id, payload: &payload });
+    };
+    say(2, "another");
+    say(3, "another");
+    say(4, &id.to_string());
+    assert_eq!(members(&audit.repeated), [3, 4]);
+}

@@ -1,7 +1,7 @@
 //! How much of what does not fit is looked at, and what becomes of the rest.
 
 use super::{
-    super::{LONGEST_RUN, objection::Objection},
+    super::{LONGEST_RUN, ledger::MOST_PRODUCERS, objection::Objection},
     *,
 };
 
@@ -82,4 +82,16 @@ fn the_most_numbers_that_are_looked_at_for_a_list() {
 fn impossible_records_are_contradictions() {
     let ledger = ledger(&[acked((1, 1), 0, 1), intend(1, 1, 0), intend(1, 2, 1)]);
     assert_eq!((ledger.totals().contradictions, ledger.totals().intended), (2, 1));
+}
+
+/// One producer more than can be known is refused, and those that are known are still heard.
+#[test]
+fn the_most_producers() {
+    let most = u32::try_from(MOST_PRODUCERS).unwrap();
+    let mut ledger = ledger(&[]);
+    for id in 1..=most {
+        ledger.apply(&intend(id, 1, 1));
+    }
+    assert_eq!(ledger.objection(&acked((1, 1), 1, 1)), None);
+    assert_eq!(ledger.objection(&intend(most + 1, 1, 1)), Some(Objection::TooManyProducers));
 }
