@@ -42,6 +42,8 @@ pub struct Damaged<'a> {
     /// What the room's consumer of the zone has received. It must be at rest: a message that is
     /// in hand would be delivered a second time.
     pub progress: &'a Progress,
+    /// The zone's copy has gone beyond its source, whose end was lost: it copies nothing as it is.
+    pub parted: bool,
 }
 
 /// What a repair did.
@@ -65,7 +67,7 @@ pub async fn repair(damaged: &Damaged<'_>) -> Result<Repaired, NatsError> {
     let mut found = differences(damaged.made, &seen);
     found.extend(damaged.taken_elsewhere(&seen).await?);
     let mut steps = Vec::new();
-    if rebuilds(damaged.role(), &found) {
+    if damaged.rebuilds(&found) {
         damaged.rebuild_mirror(&mut steps).await?;
     } else {
         damaged.mend_stream(&found, &seen, &mut steps).await?;
@@ -86,6 +88,13 @@ pub async fn repair(damaged: &Damaged<'_>) -> Result<Repaired, NatsError> {
 }
 
 impl Damaged<'_> {
+    /// Whether a copy is deleted and made anew to mend that.
+    #[must_use]
+    pub fn rebuilds(&self, found: &[Difference]) -> bool {
+        self.parted && self.role() == Role::Mirror
+            || found.iter().any(|difference| needs_rebuild(self.role(), difference))
+    }
+
     /// What the consumer has passed and the room never received, if the stream still has it.
     ///
     /// # Errors
@@ -150,12 +159,6 @@ impl Damaged<'_> {
     fn role(&self) -> Role {
         self.zone().role
     }
-}
-
-/// Whether a copy is deleted and made anew to mend that.
-#[must_use]
-pub fn rebuilds(role: Role, found: &[Difference]) -> bool {
-    found.iter().any(|difference| needs_rebuild(role, difference))
 }
 
 /// Whether only a new mirror is sure to hold every message.

@@ -50,7 +50,7 @@ pub async fn open(
     let zone = reader.zone.name.clone();
     let progress = progress(&cx.runtime, &zone).await?;
     let made = wanted::made(source, &reader.zone, reader.kind, &reader.read().await);
-    let damaged = Damaged { reader, source, made: &made, progress: &progress };
+    let damaged = Damaged { reader, source, made: &made, progress: &progress, parted: false };
     let repair::Repaired { steps, made, .. } = repair::repair(&damaged).await?;
     // A new zone's first consumer is not a repair.
     for step in steps.iter().filter(|step| !matches!(step, Step::ConsumerCreated { from: 1, .. })) {

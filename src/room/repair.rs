@@ -22,7 +22,7 @@ use crate::{
         Role, ZoneName, ZonePlan,
         configuration::{Configuration, Difference, Seen, Subject, differences},
         renumbering::Renumbering,
-        status::Zone,
+        status::{MirrorState, Zone},
         topology::STREAM,
     },
 };
@@ -76,19 +76,24 @@ async fn repair_zone(
     let source = cx.runtime.source_plan()?;
     let progress = progress(&cx.runtime, name).await?;
     let reader = &reader(cx, zone)?;
-    let damaged = Damaged { reader, source: &source, made: &made, progress: &progress };
+    let parted = statuses.borrow().status.zone(name).is_some_and(has_gone_beyond);
+    let damaged = Damaged { reader, source: &source, made: &made, progress: &progress, parted };
     found.extend(damaged.taken_elsewhere(&seen).await?);
-    if found.is_empty() {
+    let rebuilds = damaged.rebuilds(&found);
+    if found.is_empty() && !rebuilds {
         return Ok(vec![format!("zone {name} is as it was made: nothing to repair")]);
     }
-    if is_cut && needs_link(zone, &found) {
+    let needs_link = rebuilds || needs_link(zone, &found);
+    if is_cut && needs_link {
+        let what = found.first().map_or_else(
+            || format!("the copy of zone {name} has gone beyond its source"),
+            |one| one.describe(name),
+        );
         return Err(Failure::Refused(format!(
-            "{}: that needs the link, and zone {name} is cut: `heal {name}` first",
-            found[0].describe(name)
+            "{what}: that needs the link, and zone {name} is cut: `heal {name}` first"
         )));
     }
-    if needs_link(zone, &found)
-        && statuses.borrow().status.zone(&source.name).is_some_and(Zone::lacks_its_stream)
+    if needs_link && statuses.borrow().status.zone(&source.name).is_some_and(Zone::lacks_its_stream)
     {
         return Err(Failure::Refused(format!(
             "zone {from}, of which zone {name} holds a copy, has no stream: `repair {from}` comes first",
@@ -109,15 +114,15 @@ async fn repair_zone(
         }
         lost_source::only_copy(&published, name).filter(|_| !asked.force).map_or(Ok(()), Err)?;
     }
-    if !asked.force && repair::rebuilds(plan.role, &found) && seen.stream.there().is_some() {
+    if !asked.force && rebuilds && seen.stream.there().is_some() {
         holds_alone(cx, plan, &source).await?;
     }
-    cx.progress(format!("zone {name}: {} to mend", found.len()));
+    cx.progress(format!("zone {name}: {} to mend", found.len().max(1)));
     // A message in hand would be delivered a second time.
     let was_paused = zone.control.borrow().paused;
     zone.control.send_modify(|held| held.paused = true);
     zone.configuration.begin_repair();
-    let repaired = at_rest(cx, zone, &made).await;
+    let repaired = at_rest(cx, zone, &made, parted).await;
     if zone.plan.renumbers() {
         // It may have been made anew.
         cx.runtime.renumbering(name).send_replace(Renumbering::default());
@@ -131,6 +136,11 @@ async fn repair_zone(
         return Err(Failure::Broken(format!("{} after the repair, too", left.describe(name))));
     }
     Ok(repaired.steps.iter().map(|step| format!("zone {name}: {}", step.describe(name))).collect())
+}
+
+/// A mirror that holds sequences which its source never had.
+fn has_gone_beyond(zone: &Zone) -> bool {
+    zone.mirror.as_ref().is_some_and(|mirror| mirror.state == MirrorState::Diverged)
 }
 
 /// Refuses to make a copy anew that holds what its source does not.
@@ -191,7 +201,8 @@ pub async fn taken_elsewhere(
     let progress = progress(&cx.runtime, &zone.plan.name).await?;
     let source = cx.runtime.source_plan()?;
     let reader = &reader(cx, zone)?;
-    let damaged = Damaged { reader, source: &source, made: &made, progress: &progress };
+    let parted = false;
+    let damaged = Damaged { reader, source: &source, made: &made, progress: &progress, parted };
     Ok(damaged.taken_elsewhere(&reader.read().await).await?)
 }
 
@@ -204,12 +215,13 @@ async fn at_rest(
     cx: &CommandCtx,
     zone: &ZoneRuntime,
     made: &Configuration,
+    parted: bool,
 ) -> std::result::Result<repair::Repaired, Failure> {
     work::wait_for_rest(zone).await?;
     let progress = progress(&cx.runtime, &zone.plan.name).await?;
     let source = cx.runtime.source_plan()?;
     let reader = &reader(cx, zone)?;
-    let damaged = Damaged { reader, source: &source, made, progress: &progress };
+    let damaged = Damaged { reader, source: &source, made, progress: &progress, parted };
     Ok(repair::repair(&damaged).await?)
 }
 

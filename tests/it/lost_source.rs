@@ -1,7 +1,7 @@
 //! A source that lost every store: its copies are not made to follow an empty stream, and give it back what it
 //! held; on the way no command removes what is nowhere else.
 
-use std::fs;
+use std::{fs, process::Command};
 
 use serde_json::json;
 
@@ -91,6 +91,41 @@ fn a_region_whose_source_lost_its_stores_while_nothing_ran_comes_up_fenced() {
     region.ok("switchover a");
     region.ok("failback b");
     is_whole(&region, 40);
+}
+
+/// Stores that were brought back from an earlier day: what came after that is in the copy alone.
+#[test]
+fn a_source_whose_stores_are_old_gets_the_rest_from_its_copy() {
+    let region = Region::up("old-stores");
+    let produced = |range: &str, count| {
+        region.ok(&format!("produce {range} --interval 1ms"));
+        region.wait_zone("b", "all is consumed", SOON, |zone| has_all(zone, count));
+        region.ok("down");
+    };
+    produced("1 20", 20);
+    let copied =
+        Command::new("cp").args(["-a", "servers", "before"]).current_dir(region.folder()).status();
+    assert!(copied.unwrap().success());
+    region.start(&[]).expect_code(0);
+    produced("21 30", 30);
+    for node in 1..=3 {
+        let name = format!("js{node}-zone-a/data");
+        let (old, data) = (
+            region.folder().join("before").join(&name),
+            region.folder().join("servers").join(&name),
+        );
+        fs::remove_dir_all(&data).unwrap();
+        fs::rename(old, data).unwrap();
+    }
+    region.start(&[]).expect_code(0);
+    region.wait_zone("b", "it is apart", SOON, |zone| zone["mirror"]["state"] == "diverged");
+    region.refused("repair b", "holds 10 messages that zone a does not hold");
+    region.ok("promote b --force --follow");
+    region.ok("fence a");
+    region.ok("produce --count 5");
+    region.ok("switchover a");
+    region.ok("failback b");
+    is_whole(&region, 35);
 }
 
 #[test]

@@ -81,14 +81,12 @@ impl Damaged<'_> {
         position: Position,
         steps: &mut Vec<Step>,
     ) -> Result<(), NatsError> {
-        let mut position = position;
+        // A source whose stores are of an earlier day has less than was received of it: what it takes next
+        // is new.
+        let next = self.origin().await?.last_seq + 1;
+        let position = Position { from: position.from.min(next), ..position };
         if self.role() == Role::Mirror {
             self.wait_for(position.from - 1).await?;
-        } else {
-            // A source whose stores are of an earlier day has less than was received of it: what it takes
-            // next is new.
-            let next = self.origin().await?.last_seq + 1;
-            position.from = position.from.min(next);
         }
         let own = self.own_of(position.from).await?;
         create_at(&self.reader.here, self.zone(), own).await?;

@@ -158,6 +158,7 @@ impl Scene {
             source: &self.region.source,
             made: &self.made[zone],
             progress: &progress,
+            parted: false,
         };
         let Repaired { steps, made, left } = repair(&damaged).await.unwrap();
         for step in &steps {
