@@ -84,6 +84,9 @@ pub struct Account {
     pub behind: u64,
     /// Contradictions of the ledger as a whole (see [`Totals::contradictions`]).
     pub contradictions: u64,
+    /// Of a zone that was promoted: what it alone has, and what it lacks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apart: Option<status::Apart>,
     /// The first offenders of each kind.
     pub first: Offenders,
 }
@@ -150,11 +153,15 @@ impl Ledger {
     pub fn account(&self, name: &ZoneName, floor: Option<u64>) -> Account {
         let floor = floor.map(|floor| self.sequence(floor));
         let ledger = self.line(name);
-        match ledger.zones.iter().find(|zone| zone.name == *name) {
+        let account = match ledger.zones.iter().find(|zone| zone.name == *name) {
             Some(zone) => ledger.account_of(zone, floor),
             // Nothing heard of it yet: everything is missing.
             None => ledger.account_of(&Zone::new(name.clone(), self.acked_seqs.clone()), floor),
-        }
+        };
+        let apart = self
+            .promotion(name)
+            .map(|told| status::Apart { alone: told.acked, lacks: told.missing.count });
+        Account { apart, ..account }
     }
 
     fn account_of(&self, zone: &Zone, floor: Option<u64>) -> Account {
@@ -324,6 +331,7 @@ impl From<&Account> for status::Ledger {
             unexpected: account.unexpected + account.mismatched,
             foreign: account.foreign,
             unrecorded: account.unrecorded,
+            apart: account.apart,
         }
     }
 }

@@ -30,7 +30,7 @@ pub use self::{
     drill::{Conclusion, Counter, Drill, DrillStep, Pause, Verdict},
     foreign::{Foreign, ForeignKind},
     link::{Link, LinkState},
-    messages::{Audit, Ledger, Producer},
+    messages::{Apart, Audit, Ledger, Producer},
     metrics::metrics,
     mirror::{Mirror, MirrorState, Recovery},
     node::{Container, Node, NodeState},

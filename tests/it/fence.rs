@@ -35,6 +35,13 @@ async fn parted(region: &Region) {
     region.wait("the split is told", SOON, |status| {
         status["word"] == "SPLIT BRAIN" && status["alarms"][0]["remedy"] == "fence a"
     });
+    let told = region.wait_zone("b", "how far they have parted", SOON, |zone| {
+        zone["ledger"]["apart"] == json!({"alone": 30, "lacks": 10})
+    });
+    assert_eq!(told["role"], "promoted");
+    let cause = region.status()["alarms"][0]["cause"].to_string();
+    let counts = "zone a has 10 acknowledged ones that zone b lacks, zone b 30 that zone a lacks";
+    assert!(cause.contains(counts), "{cause}");
     // Each has what the other lacks: neither is called whole.
     assert_ne!(region.run(&["verify", "b"]).code, 0);
 }

@@ -145,7 +145,8 @@ fn what_goes_by_the_copys_limits_while_it_is_read_is_no_loss() {
     let origin: Vec<Item> = (1..=6).map(item).collect();
     let mut copy = origin.clone();
     copy[3].payload ^= 1;
-    (copy.remove(4), copy.drain(..2));
+    copy.remove(4);
+    copy.drain(..2);
     let mut found = plain(&origin, &copy);
     assert_eq!(found.differing, 4);
     found.gone_from_copy(2);

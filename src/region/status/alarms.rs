@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Link, LinkState, MirrorState, NodeState, Phase, Status, Zone, ZoneState};
+use super::{Apart, Link, LinkState, MirrorState, NodeState, Phase, Status, Zone, ZoneState};
 use crate::region::{
     UnixMs,
     configuration::gone_at_source,
@@ -116,20 +116,20 @@ impl Status {
         // The one that nobody produces into is the one to fence.
         let here = self.producer.zone.as_ref() == Some(&last.name);
         let (keeps, goes) = if here { (last, first) } else { (first, last) };
-        let cause = format!(
-            "zones {} and {} both take messages: each has what the other lacks; `fence {goes}` ends that, then `salvage {goes}` brings zone {} what it lacks",
-            first.name,
-            last.name,
-            keeps.name,
-            goes = goes.name,
+        let (one, other, goes) = (&first.name, &last.name, &goes.name);
+        let ends = format!(
+            "`fence {goes}` ends that, then `salvage {goes}` brings zone {} what it lacks",
+            keeps.name
         );
-        found.add(
-            AlarmKind::SplitBrain,
-            Some(&goes.name),
-            None,
-            cause,
-            Remedy::Fence(goes.name.clone()),
-        );
+        let cause = match (first.ledger.apart, last.ledger.apart) {
+            (None, Some(Apart { alone, lacks })) => format!(
+                "zones {one} and {other} both take messages: zone {one} has {lacks} acknowledged ones that zone {other} lacks, zone {other} {alone} that zone {one} lacks; {ends}"
+            ),
+            _ => format!(
+                "zones {one} and {other} both take messages: each has what the other lacks; {ends}"
+            ),
+        };
+        found.add(AlarmKind::SplitBrain, Some(goes), None, cause, Remedy::Fence(goes.clone()));
     }
 
     /// Copies of a zone that takes no messages any more, while another does.

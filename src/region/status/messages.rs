@@ -82,6 +82,18 @@ pub struct Ledger {
     /// Messages of which the ledger cannot tell, because its file was cut short.
     #[serde(default)]
     pub unrecorded: u64,
+    /// Of a zone that was promoted; `null` of others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apart: Option<Apart>,
+}
+
+/// How far a promoted zone and the zone that it copied have parted, in messages of this region's producers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Apart {
+    /// Acknowledged by the promoted zone, and by no other.
+    pub alone: u64,
+    /// Acknowledged by another zone, and neither held nor acknowledged here.
+    pub lacks: u64,
 }
 
 /// What was found wrong with a zone's messages when its streams were last read, by `verify` or at

@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 use page::{GAP, Page};
 
 use super::{
-    Consumer, Flow, Latency, Link, LinkState, Mirror, NodeState, Phase, Producer, Recovery, Status,
-    StepState, Stream, Verdict, Zone, ZoneState,
+    Apart, Consumer, Flow, Latency, Link, LinkState, Mirror, NodeState, Phase, Producer, Recovery,
+    Status, StepState, Stream, Verdict, Zone, ZoneState,
 };
 use crate::region::{
     UnixMs,
@@ -201,6 +201,10 @@ fn block(page: &mut Page, zone: &Zone, status: &Status) {
     }
     if ledger.unrecorded > 0 {
         facts.push(format!("unrecorded {} (the ledger was cut short)", count(ledger.unrecorded)));
+    }
+    if let Some(Apart { alone, lacks }) = ledger.apart {
+        facts.push(format!("alone {}", count(alone)));
+        facts.push(format!("lacks {} of others", count(lacks)));
     }
     page.row("ledger", &facts);
 }

@@ -253,6 +253,7 @@ fn no_line_is_wider_than_80_columns() {
             unexpected: u64::MAX,
             foreign: u64::MAX,
             unrecorded: u64::MAX,
+            apart: None,
         };
     }
     picture.region = "a-region-with-quite-a-long-name-for-a-drill".into();

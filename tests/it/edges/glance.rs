@@ -49,7 +49,7 @@ fn a_run_by_hand_is_told_by_its_phase() {
         played.entries.retain(|entry| !step(entry));
     });
     assert_eq!(verdict, Verdict::Holding);
-    assert_eq!(why, "by hand, after: no violation yet");
+    assert_eq!(why, "by hand, no violation yet: after");
 }
 
 /// A cut is told as one while both ends say so, and each connection as one too many.
