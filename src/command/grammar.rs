@@ -81,7 +81,7 @@ impl TryFrom<Verb> for Command {
             }
             Verb::Heal { zone } => Self::Heal { zone: zone.0 },
             Verb::Zone(ZoneWords::Add { zone }) => Self::ZoneAdd { zone },
-            Verb::Zone(ZoneWords::Remove { zone }) => Self::ZoneRemove { zone },
+            Verb::Zone(ZoneWords::Remove { zone, force }) => Self::ZoneRemove { zone, force },
             Verb::Consumer(ConsumerWords::Pause { zone }) => Self::ConsumerPause { zone },
             Verb::Consumer(ConsumerWords::Resume { zone }) => Self::ConsumerResume { zone },
             Verb::Consumer(ConsumerWords::Rate { zone, rate }) => {
@@ -209,7 +209,9 @@ impl fmt::Display for Command {
             Self::Heal { zone: None } => f.write_str("heal all"),
             Self::ZoneAdd { zone: Some(zone) } => write!(f, "zone add {zone}"),
             Self::ZoneAdd { zone: None } => f.write_str("zone add"),
-            Self::ZoneRemove { zone } => write!(f, "zone remove {zone}"),
+            Self::ZoneRemove { zone, force } => {
+                write!(f, "zone remove {zone}{}", flag(*force, " --force"))
+            }
             Self::ConsumerPause { zone } => write!(f, "consumer pause {zone}"),
             Self::ConsumerResume { zone } => write!(f, "consumer resume {zone}"),
             Self::ConsumerRate { zone, rate: Some(rate) } => {

@@ -104,6 +104,8 @@ pub enum Command {
     /// Remove a mirror zone, its data, and its durable at the source.
     ZoneRemove {
         zone: ZoneName,
+        /// Also if it alone holds messages.
+        force: bool,
     },
     /// Stop consuming in a zone.
     ConsumerPause {
@@ -224,7 +226,7 @@ impl Command {
         match self {
             Self::Cut { zone, .. }
             | Self::Impair { zone, .. }
-            | Self::ZoneRemove { zone }
+            | Self::ZoneRemove { zone, .. }
             | Self::ConsumerPause { zone }
             | Self::ConsumerResume { zone }
             | Self::ConsumerRate { zone, .. }

@@ -356,7 +356,7 @@ impl Run {
             given.answer.as_ref().is_some_and(|answer| answer.outcome == CommandOutcome::Done)
         };
         let last = self.given.iter().rev().filter(done).find_map(|given| match &given.command {
-            Some(Command::ZoneRemove { zone: named }) if named == zone => Some(true),
+            Some(Command::ZoneRemove { zone: named, .. }) if named == zone => Some(true),
             Some(Command::ZoneAdd { zone: named }) if named.as_ref().is_none_or(|n| n == zone) => {
                 Some(false)
             }

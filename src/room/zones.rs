@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::{
     bringup::{connect, open_mirror, start_servers},
     clock::now_ms,
+    drills::Statuses,
     failure::Failure,
     runtime::{BUSY_PACE, Runtime},
     task::{CommandCtx, Completion, Result},
@@ -16,7 +17,12 @@ use crate::{
         streams,
     },
     platform::PlatformError,
-    region::{Input, Role, ZoneName, ZonePlan, format::seconds, topology::MOST_ZONES},
+    region::{
+        Input, Role, Status, ZoneName, ZonePlan,
+        format::seconds,
+        status::{Apart, MirrorState, Zone},
+        topology::MOST_ZONES,
+    },
 };
 
 /// The name and ports of a zone to be added.
@@ -102,8 +108,8 @@ pub async fn add(cx: CommandCtx, plan: ZonePlan) -> Result {
 /// Removes a mirror zone.
 ///
 /// # Errors
-/// When something of it cannot be removed.
-pub async fn remove(cx: CommandCtx, zone: ZoneName) -> Result {
+/// When it alone holds messages, or something of it cannot be removed.
+pub async fn remove(cx: CommandCtx, zone: ZoneName, force: bool, statuses: Statuses) -> Result {
     let plan = cx.runtime.mirror_plan(&zone)?;
     if cx.runtime.produces_in().as_ref() == Some(&zone) {
         let source = cx.runtime.source_plan()?.name;
@@ -111,11 +117,42 @@ pub async fn remove(cx: CommandCtx, zone: ZoneName) -> Result {
             "the producer publishes into zone {zone}: `produce move {source}` first"
         )));
     }
+    let alone = alone_with(&statuses.borrow().status, &zone);
+    alone.filter(|_| !force).map_or(Ok(()), |why| Err(Failure::Refused(why)))?;
     cx.bus().tell(Input::ZoneRemoving(zone.clone()));
     take_down(&cx, &plan).await?;
     Ok(Completion::done(format!(
         "zone {zone} is gone: its servers, its data, and its durable at the source"
     )))
+}
+
+/// What a zone holds that no other zone is known to hold, and how it is brought to one.
+fn alone_with(status: &Status, name: &ZoneName) -> Option<String> {
+    let (zone, source) = (status.zone(name)?, status.source()?);
+    let removes = format!("`zone remove {name} --force` removes them");
+    if let Some(Apart { alone: alone @ 1.., .. }) = zone.ledger.apart {
+        let others = status.writable().iter().any(|other| other.name != *name);
+        let way = if others {
+            format!("`fence {name}` and `salvage {name}` bring them to the one that takes messages")
+        } else {
+            format!("`switchover {}` brings them there", source.name)
+        };
+        return Some(format!(
+            "zone {name} alone has acknowledged {alone} messages: {way}; {removes}"
+        ));
+    }
+    let holds = |zone: &Zone| zone.stream.as_ref().map_or(0, |stream| stream.messages);
+    let held = holds(zone);
+    let apart = [MirrorState::Diverged, MirrorState::SourceRecreated];
+    let apart = zone.mirror.as_ref().is_some_and(|mirror| apart.contains(&mirror.state));
+    let mut others = status.zones.iter().filter(|other| other.name != *name);
+    let is_lost = apart || source.lacks_its_stream();
+    (is_lost && held > 0 && others.all(|other| holds(other) < held)).then(|| {
+        format!(
+            "zone {source} lost messages, and no other zone holds as many as zone {name} ({held}): `promote {name} --force --follow` makes it take messages, and `switchover {source}` brings them back once zone {source} is fenced; {removes}",
+            source = source.name
+        )
+    })
 }
 
 async fn take_down(cx: &CommandCtx, plan: &ZonePlan) -> std::result::Result<(), Failure> {

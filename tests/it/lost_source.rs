@@ -43,6 +43,7 @@ fn a_source_that_lost_every_store_gets_everything_back_as_is_told() {
     region.refused("repair a", way);
     region.refused("repair all", way);
     region.refused("repair b", "has no stream: `repair a` comes first");
+    region.refused("zone remove b", "no other zone holds as many as zone b (30)");
     region.ok("promote b --follow");
     let told = region.ok("repair a");
     assert!(flowing(&told).contains("created, empty and fenced"), "{told}");
@@ -63,11 +64,18 @@ fn what_only_a_copy_holds_is_removed_by_force_alone() {
     region.wait_zone("a", "it takes messages", SOON, |zone| zone["stream"]["messages"] == 0);
     region.refused("repair b", "holds 30 messages that zone a does not hold");
     region.ok("promote b --force --follow");
+    region.ok("produce --count 5");
+    region.refused("zone remove b", "the producer publishes into zone b");
+    region.ok("produce move a");
+    region.wait_zone("b", "it took them", SOON, |zone| zone["ledger"]["apart"]["alone"] == 5);
+    let way = "zone b alone has acknowledged 5 messages: `fence b` and `salvage b`";
+    region.refused("zone remove b", way);
+    region.ok("produce move b");
     region.ok("fence a");
     let told = flowing(&region.ok("switchover a"));
-    assert!(told.contains("30 messages that zone b holds and zone a lacked"), "{told}");
+    assert!(told.contains("35 messages that zone b holds and zone a lacked"), "{told}");
     region.ok("failback b");
-    let b = region.wait_zone("b", "it has everything", SOON, |zone| has_all(zone, 30));
+    let b = region.wait_zone("b", "it has everything", SOON, |zone| has_all(zone, 35));
     assert_eq!(b["ledger"]["lost"], 0, "{b:#}");
 }
 

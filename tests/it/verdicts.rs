@@ -268,21 +268,21 @@ fn the_strip_is_live_while_a_region_is_used_by_hand() {
         region.status()["conclusions"][1]["evidence"].as_str().unwrap().to_owned()
     };
     region.ok("produce 1 40 --interval 5ms");
-    says("(by hand, before)");
+    says("by hand, no violation yet (before)");
     region.ok("cut b");
-    let severed = says("(by hand, during)");
+    let severed = says("by hand, no violation yet (during)");
     region.ok("produce 41 90 --interval 5ms");
     region.wait("the strip counts them", SOON, |status| {
         status["conclusions"][1]["evidence"].as_str().unwrap().contains("50")
     });
     assert!(!severed.contains("50"), "{severed}");
     region.ok("heal b");
-    says("(by hand, after)");
+    says("by hand, no violation yet (after)");
     // What a drill comes to stands beside what is done after it.
     region.proved(&["drill", "run", "cut"]);
     region.ok("produce 1 40 --interval 5ms");
     region.ok("cut b");
-    says("(by hand, during)");
+    says("by hand, no violation yet (during)");
     let cut = &region.status()["conclusions"][0];
     assert_eq!(cut["verdict"], "proved");
 }

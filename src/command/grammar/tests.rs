@@ -146,7 +146,7 @@ fn command() -> impl Strategy<Value = Command> {
         inspect().prop_map(Command::Inspect),
         proptest::option::of(zone()).prop_map(|zone| Command::Heal { zone }),
         proptest::option::of(zone()).prop_map(|zone| Command::ZoneAdd { zone }),
-        zone().prop_map(|zone| Command::ZoneRemove { zone }),
+        (zone(), any::<bool>()).prop_map(|(zone, force)| Command::ZoneRemove { zone, force }),
         zone().prop_map(|zone| Command::ConsumerPause { zone }),
         zone().prop_map(|zone| Command::ConsumerResume { zone }),
         (zone(), proptest::option::of(rate()))

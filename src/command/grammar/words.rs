@@ -198,6 +198,9 @@ pub enum ZoneWords {
     Remove {
         /// Which
         zone: ZoneName,
+        /// Also remove messages that no other zone is known to hold
+        #[arg(long)]
+        force: bool,
     },
 }
 

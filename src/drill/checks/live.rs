@@ -108,12 +108,12 @@ fn verdict(run: &Run, counters: &[LiveCounter]) -> (Verdict, String) {
         return (Verdict::Void, format!("step {} failed: {why}", step.index + 1));
     }
     if let Some(phase) = run.phases.last().filter(|_| run.steps.is_empty()) {
-        return (Verdict::Holding, format!("by hand, no violation yet: {}", phase.name));
+        return (Verdict::Holding, format!("by hand, no violation yet ({})", phase.name));
     }
     match run.steps.last() {
         None => (Verdict::Waiting, "no step has begun".into()),
         Some(step) => {
-            let why = format!("step {}, no violation yet: {}", step.index + 1, step.title);
+            let why = format!("step {}, no violation yet ({})", step.index + 1, step.title);
             (Verdict::Holding, why)
         }
     }

@@ -126,7 +126,7 @@ fn throw(rng: &mut fastrand::Rng, ground: &Ground) -> Option<Thrown> {
             // The source's nodes serve the new zone while it joins.
             let places = vec![Place::Zone, Place::Nodes(ground.source.clone())];
             let new = ground.new_zone.clone();
-            let end = Command::ZoneRemove { zone: new.clone() };
+            let end = Command::ZoneRemove { zone: new.clone(), force: false };
             (places, Command::ZoneAdd { zone: Some(new) }, Some(end))
         }
     };

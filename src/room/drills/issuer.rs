@@ -141,7 +141,7 @@ impl CommandIssuer {
                 left.limited.remove(&zone);
             }
             Command::Stream(what) => left.keeping = what.changed(left.keeping),
-            Command::ZoneRemove { zone } => {
+            Command::ZoneRemove { zone, .. } => {
                 left.cut.remove(&zone);
                 left.paused.remove(&zone);
                 left.limited.remove(&zone);

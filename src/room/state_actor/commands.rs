@@ -224,7 +224,9 @@ impl StateActor {
                     task::spawn(cx, |cx| zones::add(cx, plan));
                 }
             }
-            Command::ZoneRemove { zone } => task::spawn(cx, |cx| zones::remove(cx, zone)),
+            Command::ZoneRemove { zone, force } => {
+                task::spawn(cx, move |cx| zones::remove(cx, zone, force, statuses));
+            }
             Command::Node { act, node } => task::spawn(cx, move |cx| nodes::act(cx, act, node)),
             Command::ConsumerPause { zone } => {
                 task::spawn(cx, |cx| work::hold(cx, zone, |held| held.paused = true));

@@ -79,7 +79,9 @@ impl StateActor {
                 self.runtime.zone(zone)?;
                 vec![Lease::Zone(zone.clone())]
             }
-            Command::ZoneRemove { zone } => vec![Lease::Zone(self.runtime.mirror_plan(zone)?.name)],
+            Command::ZoneRemove { zone, .. } => {
+                vec![Lease::Zone(self.runtime.mirror_plan(zone)?.name)]
+            }
             Command::Node { node, .. } => {
                 self.runtime.check_node(node)?;
                 vec![Lease::Node(node.clone())]

@@ -46,7 +46,7 @@ fn what(command: &Command, status: &Status) -> Vec<String> {
             );
             vec![format!("The link of zone {zone} gets worse ({what}) {until}.")]
         }
-        Command::ZoneRemove { zone } => {
+        Command::ZoneRemove { zone, .. } => {
             let held = status.zone(zone).and_then(|zone| zone.stream.as_ref());
             let held = held.map_or_else(
                 || "what it holds".into(),

@@ -49,7 +49,7 @@ fn a_run_by_hand_is_told_by_its_phase() {
         played.entries.retain(|entry| !step(entry));
     });
     assert_eq!(verdict, Verdict::Holding);
-    assert_eq!(why, "by hand, no violation yet: after");
+    assert_eq!(why, "by hand, no violation yet (after)");
 }
 
 /// A cut is told as one while both ends say so, and each connection as one too many.
@@ -164,6 +164,6 @@ fn how_floors_and_a_recovery_are_told() {
 fn how_latency_and_the_step_are_told() {
     assert_eq!(counter("cut", "a p99 during", |_| ()).0, "2.0 ms");
     let (verdict, why, _) = glance("cut", |_| ());
-    let said = "step 6, no violation yet: linked again: 25 more";
+    let said = "step 6, no violation yet (linked again: 25 more)";
     assert_eq!((verdict, why.as_str()), (Verdict::Holding, said));
 }

@@ -149,3 +149,18 @@ fn a_mirror_that_outran_the_sources_last_word_is_not_said_to_have_everything() {
     lab.pass(1_000);
     assert_eq!(lab.shown("b").mirror.unwrap().true_lag, Some(10));
 }
+
+/// What a consumer that is gone had passed over says nothing of the one that begins.
+#[test]
+fn a_zone_that_begins_anew_is_known_by_nothing_that_was_told_before() {
+    let mut lab = Lab::new();
+    lab.pass(1_000);
+    let before = lab.shown("b");
+    assert!(before.passed_over().is_some() && before.stream.is_some());
+    lab.state.begun_anew(&zone("b"));
+    let anew = lab.shown("b");
+    assert_eq!((anew.passed_over(), anew.stream, anew.audit), (None, None, None));
+    assert_eq!(anew.consumer.map(|consumer| consumer.name), before.consumer.map(|c| c.name));
+    lab.half_second();
+    assert!(lab.shown("b").passed_over().is_some(), "it is told again");
+}
