@@ -2,7 +2,7 @@
 
 use crate::{
     ledger::{Ledger, account::Account, promotion::Named, record::Record},
-    region::{UnixMs, ZoneName},
+    region::{UnixMs, ZoneName, status::Apart},
 };
 
 const AT: UnixMs = 9;
@@ -55,6 +55,8 @@ fn what_the_source_acknowledged_alone_is_lost_until_it_is_sent_again() {
     );
     assert_eq!((b(&ledger, 8).lost, b(&ledger, 8).received), (2, 8));
     assert!(ledger.promotion(&zone("a")).is_none());
+    assert_eq!(b(&ledger, 8).apart, Some(Apart { alone: 0, lacks: 2 }));
+    assert_eq!(ledger.account(&zone("a"), Some(8)).apart, None);
     // Its first new message takes the sequence that another one has at the source.
     let resent = Record::Resent { p: 1, n: 9, c: 2, at: AT };
     let again = [resent, acked("zone-b", 9, 2, 9, false, AT), received("b", 9, 2, 9)];
