@@ -22,6 +22,7 @@ mod mirror;
 mod nodes;
 mod numbers;
 mod recorded;
+mod roles;
 mod steps;
 
 #[cfg(test)]

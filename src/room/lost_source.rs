@@ -12,19 +12,18 @@ use crate::{
         audit::{self, AuditError, Numbers},
         streams,
     },
-    region::{Role, Severity, Status, ZoneName, ZonePlan, status::Zone, topology::STREAM},
+    region::{Role, Severity, Status, ZoneName, ZonePlan, topology::STREAM},
 };
 
 /// Why an empty stream is not begun now: another zone holds what was in it.
 #[must_use]
 pub fn only_copy(status: &Status, source: &ZoneName) -> Option<Failure> {
-    let messages = |zone: &Zone| zone.stream.as_ref().map_or(0, |stream| stream.messages);
     let others = status.zones.iter().filter(|zone| zone.name != *source);
-    let copy = others.max_by_key(|zone| messages(zone)).filter(|zone| messages(zone) > 0)?;
+    let copy = others.max_by_key(|zone| zone.messages())?;
+    let count = copy.messages().filter(|count| *count > 0)?;
     Some(Failure::Refused(format!(
         "zone {source} lost its stream, and zone {copy} holds {count} messages of it: `promote {copy} --follow` makes zone {copy} take the messages, then `repair {source}` and `switchover {source}` bring them back; `repair {source} --force` begins an empty stream beside them",
         copy = copy.name,
-        count = messages(copy),
     )))
 }
 
@@ -37,12 +36,14 @@ pub async fn is_lost(
     source: &ZonePlan,
     client: &async_nats::Client,
 ) -> Result<bool, Failure> {
-    let copies = cx.runtime.plans().iter().any(|plan| plan.role == Role::Mirror);
-    if source.role != Role::Source || !copies {
+    let alone = cx.runtime.plans().len() == 1;
+    if source.role != Role::Source || alone {
         return Ok(false);
     }
     let acked = cx.runtime.ledger_query.ask(|ledger| ledger.acked_by().values().sum::<u64>()).await;
-    if acked == Some(0) {
+    let silent =
+        || Failure::Broken("the ledger's keeper gave no answer; see the room's log".into());
+    if acked.ok_or_else(silent)? == 0 {
         return Ok(false);
     }
     match audit::describe(client, Numbers::Own).await {
@@ -81,7 +82,9 @@ pub async fn begin_fenced(
 ) -> Result<(), Failure> {
     let fenced = ZonePlan { role: Role::Fenced, ..plan.clone() };
     zone_role::forget(cx, &plan.name).await?;
-    streams::create_source(&client, &fenced).await?;
+    // The role is noted first: a room that is killed in between must not find a source here that takes
+    // messages.
     zone_role::announce(cx, &fenced)?;
+    streams::create_source(&client, &fenced).await?;
     open_promoted(cx, &fenced, &fenced, client, None).await
 }

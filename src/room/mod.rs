@@ -11,6 +11,7 @@
 //! | [`task`] | long commands, and the leases of what they work on |
 //! | [`runtime`] | what is running: platform, connections, zones at work |
 //! | [`bringup`], [`zones`], [`links`], [`nodes`], [`produce`], [`repair`], [`verify`], [`doctor`] | the commands |
+//! | [`lost_source`] | a source that lost its stream |
 //! | [`configuration`] | what somebody else does to streams and consumers, told as it is seen |
 //! | [`drills`] | scripts run, recorded, concluded |
 //! | [`evidence`] | the ledger writer |

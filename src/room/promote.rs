@@ -22,12 +22,7 @@ use crate::{
         streams,
     },
     platform::version_at_least,
-    region::{
-        Role, Status, ZoneName, ZonePlan,
-        format::seconds,
-        remedy::Remedy,
-        status::{NodeState, Zone},
-    },
+    region::{Role, Status, ZoneName, ZonePlan, format::seconds, remedy::Remedy, status::Zone},
 };
 
 /// How long a restarted node may take until it holds what the others hold.
@@ -143,9 +138,7 @@ fn may_be(
     can(status)?;
     let linked = status.zone(zone).is_some_and(Zone::is_linked);
     let alive = status.source().is_some_and(|source| {
-        let up = source.nodes.iter().filter(|node| node.state == NodeState::Up).count();
-        let takes = source.role.takes_messages() && !source.lacks_its_stream();
-        takes && 2 * up > source.nodes.len()
+        source.role.takes_messages() && source.has_majority() && !source.lacks_its_stream()
     });
     if linked && alive && !asked.force {
         return Err(format!(

@@ -141,15 +141,16 @@ fn alone_with(status: &Status, name: &ZoneName) -> Option<String> {
             "zone {name} alone has acknowledged {alone} messages: {way}; {removes}"
         ));
     }
-    let holds = |zone: &Zone| zone.stream.as_ref().map_or(0, |stream| stream.messages);
-    let held = holds(zone);
+    // Of one that does not answer, what it said last is no promise.
+    let holds = |other: &Zone| other.messages().filter(|_| other.has_majority()).unwrap_or(0);
+    let held = zone.messages().unwrap_or(0);
     let apart = [MirrorState::Diverged, MirrorState::SourceRecreated];
     let apart = zone.mirror.as_ref().is_some_and(|mirror| apart.contains(&mirror.state));
     let mut others = status.zones.iter().filter(|other| other.name != *name);
-    let is_lost = apart || source.lacks_its_stream();
+    let is_lost = apart || source.lacks_its_stream() || !source.has_majority();
     (is_lost && held > 0 && others.all(|other| holds(other) < held)).then(|| {
         format!(
-            "zone {source} lost messages, and no other zone holds as many as zone {name} ({held}): `promote {name} --force --follow` makes it take messages, and `switchover {source}` brings them back once zone {source} is fenced; {removes}",
+            "zone {source} lost messages or does not answer, and no other zone holds as many as zone {name} ({held}): `promote {name} --force --follow` makes it take messages, and `switchover {source}` brings them back once zone {source} is fenced; {removes}",
             source = source.name
         )
     })

@@ -23,6 +23,14 @@ fn lost(region: &Region) {
     });
 }
 
+/// What zone a's servers stored is gone, while they do not run.
+fn lose_the_stores(region: &Region) {
+    for node in 1..=3 {
+        let data = region.folder().join(format!("servers/js{node}-zone-a/data"));
+        fs::remove_dir_all(data).unwrap();
+    }
+}
+
 /// Both zones are as before, with nothing lost and nothing twice.
 fn is_whole(region: &Region, count: u64) {
     for zone in ["a", "b"] {
@@ -85,10 +93,7 @@ fn a_region_whose_source_lost_its_stores_while_nothing_ran_comes_up_fenced() {
     region.ok("produce 1 30 --interval 1ms");
     region.wait_zone("b", "all is consumed", SOON, |zone| has_all(zone, 30));
     region.ok("down");
-    for node in 1..=3 {
-        let data = region.folder().join(format!("servers/js{node}-zone-a/data"));
-        fs::remove_dir_all(data).unwrap();
-    }
+    lose_the_stores(&region);
     let up = region.start(&[]).expect_code(0);
     assert!(up.out.contains("zone a lost its stream: an empty one, fenced"), "{up:?}");
     let b = region.wait_zone("b", "it holds all", SOON, |zone| zone["stream"]["messages"] == 30);
@@ -99,6 +104,18 @@ fn a_region_whose_source_lost_its_stores_while_nothing_ran_comes_up_fenced() {
     region.ok("switchover a");
     region.ok("failback b");
     is_whole(&region, 40);
+
+    // Beside a zone that has taken over meanwhile: not a second one that takes messages.
+    region.ok("promote b --force --follow");
+    region.ok("produce --count 5");
+    region.ok("down");
+    lose_the_stores(&region);
+    region.start(&[]).expect_code(0);
+    region.wait_zone("a", "it is fenced", SOON, |zone| zone["role"] == "fenced");
+    region.ok("switchover a");
+    region.ok("failback b");
+    region.wait_zone("b", "all is consumed", SOON, |zone| has_all(zone, 45));
+    region.ok("verify");
 }
 
 /// Stores that were brought back from an earlier day: what came after that is in the copy alone.

@@ -55,7 +55,7 @@ fn lost<'a>(case: &Case<'_>, zone: &'a ZoneName) -> Option<Lost<'a>> {
 fn rebuilt(case: &Case<'_>, Lost { zone, begun, ended }: &Lost<'_>) -> Result<Reason, Reason> {
     let looks = case.run.samples.iter().filter_map(|sample| {
         let others = sample.status.zones.iter().filter(|other| other.name != **zone);
-        let most = others.filter_map(messages).max().unwrap_or(0);
+        let most = others.filter_map(Zone::messages).max().unwrap_or(0);
         Some((sample.at, look(sample.zone(zone)?, most)))
     });
     let found = judged(&looks.collect::<Vec<_>>(), *begun, *ended);
@@ -66,10 +66,6 @@ fn rebuilt(case: &Case<'_>, Lost { zone, begun, ended }: &Lost<'_>) -> Result<Re
     } else {
         Reason::Rebuilt { zone, held, messages, ms }
     })
-}
-
-fn messages(zone: &Zone) -> Option<u64> {
-    zone.stream.as_ref().map(|stream| stream.messages)
 }
 
 /// When the node's store was removed: given and answered, the last time.
@@ -92,7 +88,7 @@ struct Look {
 
 /// `most` is how many messages any other zone has.
 fn look(zone: &Zone, most: u64) -> Look {
-    let messages = messages(zone);
+    let messages = zone.messages();
     let has_its_part = match &zone.mirror {
         Some(mirror) => mirror.state == MirrorState::Streaming && mirror.true_lag == Some(0),
         None => zone.role == Role::Source && messages.is_some_and(|has| has >= most),

@@ -1,9 +1,7 @@
 //! The room's own doings: phases, steps, zones, tasks, marks, producer, consumers, ledger, screens.
 
 use super::{
-    Change, FURTHER_CONCLUSIONS, State, ZoneBook,
-    book::{MirrorBook, Offenders},
-    flow, note, set, set_quietly,
+    Change, FURTHER_CONCLUSIONS, State, ZoneBook, book::Offenders, flow, note, set, set_quietly,
 };
 use crate::region::{
     UnixMs,
@@ -116,35 +114,6 @@ impl State {
             let text = format!("zone {zone} joined");
             self.push_mark(now, MarkKind::Zone, Some(zone.clone()), text);
         }
-        Vec::new()
-    }
-
-    /// A zone takes part otherwise.
-    pub(super) fn role_taken(&mut self, zone: &ZoneName, role: Role) -> Vec<EventKind> {
-        let Some(i) = self.index(zone) else { return Vec::new() };
-        let zone = &mut self.status.zones[i];
-        zone.role = role;
-        zone.mirror = (role == Role::Mirror).then(Mirror::default);
-        zone.recovery = None;
-        let book = &mut self.books[i];
-        (book.clock, book.source_pending, book.mirror) = (None, None, MirrorBook::default());
-        // What it was told to hold before is of another stream.
-        book.words.clear();
-        self.touch();
-        Vec::new()
-    }
-
-    /// What is known of a zone's stream and consumer is of others.
-    pub(super) fn begun_anew(&mut self, zone: &ZoneName) -> Vec<EventKind> {
-        let Some(i) = self.index(zone) else { return Vec::new() };
-        let zone = &mut self.status.zones[i];
-        (zone.stream, zone.audit) = (None, None);
-        if let Some(consumer) = &mut zone.consumer {
-            let Consumer { name, running, paused, limit, .. } = consumer.clone();
-            *consumer = Consumer { name, running, paused, limit, ..Consumer::default() };
-        }
-        self.books[i].words.clear();
-        self.touch();
         Vec::new()
     }
 

@@ -105,7 +105,7 @@ impl Status {
     /// The zones that producers can write to, and that have a majority to store it with.
     #[must_use]
     pub fn writable(&self) -> Vec<&Zone> {
-        let can = |zone: &&Zone| zone.role.takes_messages() && has_majority(zone);
+        let can = |zone: &&Zone| zone.role.takes_messages() && zone.has_majority();
         self.zones.iter().filter(can).collect()
     }
 
@@ -121,8 +121,10 @@ impl Status {
             "`fence {goes}` ends that, then `salvage {goes}` brings zone {} what it lacks",
             keeps.name
         );
+        // With a third one the counts would be of another pair.
+        let promoted = self.zones.iter().filter(|zone| zone.ledger.apart.is_some()).count();
         let cause = match (first.ledger.apart, last.ledger.apart) {
-            (None, Some(Apart { alone, lacks })) => format!(
+            (None, Some(Apart { alone, lacks })) if promoted == 1 => format!(
                 "zones {one} and {other} both take messages: zone {one} has {lacks} acknowledged ones that zone {other} lacks, zone {other} {alone} that zone {one} lacks; {ends}"
             ),
             _ => format!(
@@ -345,11 +347,6 @@ impl Status {
         };
         found.add(kind, here, None, cause, remedy);
     }
-}
-
-fn has_majority(zone: &Zone) -> bool {
-    let up = zone.nodes.iter().filter(|node| node.state == NodeState::Up).count();
-    2 * up > zone.nodes.len()
 }
 
 #[derive(Default)]

@@ -203,8 +203,7 @@ fn block(page: &mut Page, zone: &Zone, status: &Status) {
         facts.push(format!("unrecorded {} (the ledger was cut short)", count(ledger.unrecorded)));
     }
     if let Some(Apart { alone, lacks }) = ledger.apart {
-        facts.push(format!("alone {}", count(alone)));
-        facts.push(format!("lacks {} of others", count(lacks)));
+        facts.push(format!("alone {}, lacks {} of others", count(alone), count(lacks)));
     }
     page.row("ledger", &facts);
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Audit, Foreign, Ledger, Link, LinkState, Mirror, Node, Recovery};
+use super::{Audit, Foreign, Ledger, Link, LinkState, Mirror, Node, NodeState, Recovery};
 use crate::region::{
     NodeName, UnixMs,
     configuration::{Differing, Kind, Subject},
@@ -80,6 +80,19 @@ impl Zone {
     #[must_use]
     pub fn is_hub(&self) -> bool {
         self.role == Role::Source || self.role == Role::Fenced && self.link.is_none()
+    }
+
+    /// How many messages its stream holds, if that is told.
+    #[must_use]
+    pub fn messages(&self) -> Option<u64> {
+        self.stream.as_ref().map(|stream| stream.messages)
+    }
+
+    /// Enough of its servers are up to elect leaders.
+    #[must_use]
+    pub fn has_majority(&self) -> bool {
+        let up = self.nodes.iter().filter(|node| node.state == NodeState::Up).count();
+        2 * up > self.nodes.len()
     }
 
     /// It was seen that the zone has no stream any more.
@@ -322,4 +335,22 @@ pub struct Recorded {
     /// Messages acknowledged and not processed.
     #[serde(default)]
     pub behind: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As a mirror stood whose consumer was never given ten messages, and whose server knew of no lag.
+    #[test]
+    fn what_lies_before_a_stream_is_passed_over() {
+        let mut zone = Zone::new("b".parse().unwrap(), Role::Mirror);
+        let stream = Stream { first_seq: 11, last_seq: 10, ..Stream::default() };
+        zone.stream = Some(stream);
+        assert_eq!(zone.passed_over(), None, "its consumer is not known");
+        zone.consumer = Some(Consumer { ack_floor: Some(0), ..Consumer::default() });
+        assert_eq!(zone.passed_over(), Some(10));
+        zone.consumer = Some(Consumer { ack_floor: Some(12), ..Consumer::default() });
+        assert_eq!(zone.passed_over(), Some(12));
+    }
 }

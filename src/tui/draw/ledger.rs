@@ -50,7 +50,7 @@ fn known(zone: &Zone, n: u64) -> Option<u64> {
 
 fn stored(zone: &Zone) -> Option<u64> {
     let recorded = zone.recorded.as_ref().and_then(|recorded| recorded.messages);
-    zone.stream.as_ref().map(|stream| stream.messages).or(recorded)
+    zone.messages().or(recorded)
 }
 
 fn delivered(zone: &Zone) -> Option<u64> {

@@ -88,18 +88,14 @@ pub(super) fn body(zone: &Zone, width: usize, lines: usize, scene: Scene<'_>) ->
     pane.flow(zone);
     pane.differences(zone);
     match &zone.mirror {
-        Some(mirror) => {
-            if let Some(told) = mirror.told_at_ms {
-                pane.mirror(mirror, told, zone.recorded.is_some());
-            } else {
-                // Not a word of its own yet; that it is missing, say, is told by what else was read.
-                let state = match mirror.state {
-                    MirrorState::Unknown => Fact::new("state", "?", scene.theme.stale()),
-                    known => Fact::new("state", known.as_str(), scene.theme.mirror(known)),
-                };
-                pane.section("mirror", &[state], 1);
+        Some(mirror) => match (mirror.told_at_ms, mirror.state) {
+            (Some(told), _) => pane.mirror(mirror, told, zone.recorded.is_some()),
+            // Seen to be missing, say, before it said a word of its own.
+            (None, state) => {
+                let word = Fact::new("state", state.as_str(), scene.theme.mirror(state));
+                pane.section("mirror", &[word], 1);
             }
-        }
+        },
         // Where others run it nobody here counts what is published.
         None if zone.of_others() || !publishes_here(zone, scene) => {}
         None => pane.producer(),

@@ -58,6 +58,25 @@ fn of_two_zones_that_take_messages_the_one_without_the_producer_is_to_be_fenced(
     assert!(alarms(lost, "b").iter().all(|(kind, ..)| *kind == AlarmKind::Fenced));
 }
 
+/// Of a third zone that was promoted, too, the counts would be of another pair.
+#[test]
+fn how_far_two_zones_have_parted_is_told_of_those_two_alone() {
+    let cause = |others: [Option<Apart>; 2]| {
+        let mut zones =
+            [zone("a", Role::Source, 3), zone("b", Role::Promoted, 3), zone("c", Role::Fenced, 3)];
+        (zones[1].ledger.apart, zones[2].ledger.apart) = (others[0], others[1]);
+        let status = Status { phase: Phase::Up, zones: zones.into(), ..Status::default() };
+        status.alarms()[0].cause.clone()
+    };
+    let apart = Some(Apart { alone: 30, lacks: 10 });
+    let told = cause([apart, None]);
+    assert!(told.contains("zone a has 10 acknowledged ones"), "{told}");
+    assert!(told.contains("zone b 30 that zone a lacks"), "{told}");
+    for told in [cause([apart, apart]), cause([None, None])] {
+        assert!(told.contains("each has what the other lacks"), "{told}");
+    }
+}
+
 #[test]
 fn a_copy_of_a_zone_that_takes_no_messages_is_told() {
     let region = |a, b| [a, b, zone("c", Role::Mirror, 3)];
