@@ -2,7 +2,8 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use async_nats::{Client, HeaderMap, HeaderValue, Request, header::NATS_MESSAGE_ID};
+use async_nats::{Client, HeaderMap, HeaderValue, Request, Subject, header::NATS_MESSAGE_ID};
+use bytes::Bytes;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
@@ -41,7 +42,7 @@ impl<'a> Side<'a> {
     }
 
     /// The id and the payload at a sequence of the source; `None` if nothing is there or it is not told.
-    async fn at(&self, seq: u64) -> Option<(Option<String>, bytes::Bytes)> {
+    async fn at(&self, seq: u64) -> Option<(Option<String>, Bytes)> {
         let own = renumbering::own_of(self.client, self.zone, seq).await?;
         let stored = api::message(self.client, &json!({"seq": own})).await.ok()??.read()?;
         Some((stored.id().map(str::to_owned), stored.payload))
@@ -131,36 +132,66 @@ pub struct Published {
     pub duplicate: bool,
 }
 
-/// Publishes a message of one zone in another as it is, under its id; sent again until there is a
-/// clear answer.
+/// A message as it is published in the other zone.
+#[derive(Debug)]
+pub struct Parcel {
+    pub id: String,
+    subject: Subject,
+    headers: HeaderMap,
+    payload: Bytes,
+}
+
+/// Reads a message that the other zone lacks, as it is; asked again until there is a clear answer.
 ///
 /// # Errors
-/// When it is not there any more, is refused, or has no clear answer for 20 s.
-pub async fn publish(
-    from: &Side<'_>,
-    into: &Side<'_>,
-    one: &Lacking,
-) -> Result<Published, NatsError> {
+/// When it is not there any more, or has no clear answer for 20 s.
+pub async fn fetch(from: &Side<'_>, one: Lacking) -> Result<Parcel, NatsError> {
     let began = Instant::now();
     loop {
-        let failure = match once(from, into, one).await {
-            Ok(published) => return Ok(published),
+        let failure = match read(from, &one).await {
+            Ok(parcel) => return Ok(parcel),
             Err(failure) => failure,
         };
-        let clear = matches!(failure, Failure::Api(_) | Failure::Unreadable(_));
-        if clear || began.elapsed() >= PATIENCE {
-            return Err(NatsError::NoAnswer {
-                whom: into.zone.domain(),
-                what: format!("take the message {} of {}", one.id, from.zone.domain()),
-                waited: began.elapsed(),
-                why: failure.words(),
-            });
-        }
-        sleep(PAUSE).await;
+        again(failure, began, from, &format!("give the message {}", one.id)).await?;
     }
 }
 
-async fn once(from: &Side<'_>, into: &Side<'_>, one: &Lacking) -> Result<Published, Failure> {
+/// Publishes a message in the other zone under its id; sent again until there is a clear answer.
+///
+/// # Errors
+/// When it is refused, or has no clear answer for 20 s.
+pub async fn publish(into: &Side<'_>, parcel: &Parcel) -> Result<Published, NatsError> {
+    let began = Instant::now();
+    loop {
+        let failure = match send(into, parcel).await {
+            Ok(published) => return Ok(published),
+            Err(failure) => failure,
+        };
+        again(failure, began, into, &format!("take the message {}", parcel.id)).await?;
+    }
+}
+
+/// Waits a moment, where another try is worth it.
+async fn again(
+    failure: Failure,
+    began: Instant,
+    whom: &Side<'_>,
+    what: &str,
+) -> Result<(), NatsError> {
+    let clear = matches!(failure, Failure::Api(_) | Failure::Unreadable(_));
+    if clear || began.elapsed() >= PATIENCE {
+        return Err(NatsError::NoAnswer {
+            whom: whom.zone.domain(),
+            what: what.to_owned(),
+            waited: began.elapsed(),
+            why: failure.words(),
+        });
+    }
+    sleep(PAUSE).await;
+    Ok(())
+}
+
+async fn read(from: &Side<'_>, one: &Lacking) -> Result<Parcel, Failure> {
     let gone = || Failure::Unreadable("it is not on its stream any more".into());
     let own = renumbering::own_of(from.client, from.zone, one.seq).await.ok_or_else(gone)?;
     let stored = api::message(from.client, &json!({"seq": own})).await?;
@@ -177,9 +208,14 @@ async fn once(from: &Side<'_>, into: &Side<'_>, one: &Lacking) -> Result<Publish
     if headers.get(NATS_MESSAGE_ID).map(HeaderValue::as_str) != Some(one.id.as_str()) {
         return Err(gone());
     }
-    let request = Request::new().headers(headers).payload(payload).timeout(Some(REQUEST_TIMEOUT));
-    let reply = into.client.send_request(subject, request).await.map_err(Failure::from)?;
-    match read_reply(&reply) {
+    Ok(Parcel { id: one.id.clone(), subject: subject.into(), headers, payload })
+}
+
+async fn send(into: &Side<'_>, parcel: &Parcel) -> Result<Published, Failure> {
+    let request = Request::new().headers(parcel.headers.clone()).payload(parcel.payload.clone());
+    let request = request.timeout(Some(REQUEST_TIMEOUT));
+    let reply = into.client.send_request(parcel.subject.clone(), request).await;
+    match read_reply(&reply.map_err(Failure::from)?) {
         Reply::Stored { seq, domain, duplicate } if domain == into.zone.domain() => {
             Ok(Published { own: seq, domain: domain.into_owned(), duplicate })
         }

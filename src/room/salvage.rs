@@ -3,6 +3,8 @@
 
 use std::time::Instant;
 
+use futures::{StreamExt, stream};
+
 use super::{
     clock::now_ms,
     drain::has_quorum,
@@ -13,12 +15,17 @@ use super::{
 };
 use crate::{
     ledger::{message::MessageId, promotion::Named, record::Record},
-    nats::salvage::{self as nats, Found, Published, Side},
+    nats::{
+        error::NatsError,
+        salvage::{self as nats, Found, Published, Side},
+    },
     region::{Role, Status, ZoneName, ZonePlan, format::seconds},
 };
 
 /// Ids of other programs' messages that are told at most.
 const OTHERS: usize = 20;
+/// How many messages are read before their turn to be published comes.
+const READ_AHEAD: usize = 16;
 
 /// Publishes what only a fenced zone holds.
 ///
@@ -59,18 +66,25 @@ pub async fn salvage(cx: CommandCtx, zone: ZoneName, statuses: Statuses) -> Resu
         Some(Record::Resent { p, n, c: 1, at: now_ms() })
     });
     write(&cx, resent.collect()).await?;
-    for (at, one_of) in found.lacking.iter().enumerate() {
+    // Read ahead, and published one after the other: the order of the stream is theirs.
+    let mut parcels = stream::iter(found.lacking)
+        .map(|each| nats::fetch(&one, each))
+        .buffered(READ_AHEAD)
+        .enumerate();
+    while let Some((at, fetched)) = parcels.next().await {
         if cx.stop.is_cancelled() {
             return Err(Failure::Broken(format!(
                 "ended after {at} of {count} messages; `salvage {zone}` goes on with the rest"
             )));
         }
-        let id = ours(&cx, &one_of.id);
-        let published = nats::publish(&one, &other, one_of).await.map_err(|error| {
+        let broken = |error: NatsError| {
             Failure::Broken(format!(
                 "{error}; {at} of {count} messages were published before; `salvage {zone}` goes on with the rest"
             ))
-        })?;
+        };
+        let parcel = fetched.map_err(broken)?;
+        let published = nats::publish(&other, &parcel).await.map_err(broken)?;
+        let id = ours(&cx, &parcel.id);
         if let Some(id) = &id {
             let Published { own, domain, duplicate } = published.clone();
             let map = cx.runtime.renumbering(&into.name);
@@ -83,7 +97,7 @@ pub async fn salvage(cx: CommandCtx, zone: ZoneName, statuses: Statuses) -> Resu
         known += u64::from(published.duplicate);
         match id {
             Some(id) => own.push(id),
-            None => others.push(one_of.id.clone()),
+            None => others.push(parcel.id.clone()),
         }
         if at % 100 == 0 {
             cx.progress(format!("published {at} of {count} into zone {}", into.name));

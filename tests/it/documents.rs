@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use zonedrill::{lang::Lang, region::status::AlarmKind};
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -66,6 +68,18 @@ fn every_link_of_a_document_leads_somewhere() {
 }
 
 /// Whoever ships the program ships the licences of what is linked into it.
+/// Words and signs of the guide to the screen are those of the screen, in both languages.
+#[test]
+fn the_guide_to_the_screen_has_every_word_of_the_region() {
+    for (lang, file) in [(Lang::English, "docs/screen.md"), (Lang::Chinese, "docs/zh/screen.md")] {
+        let guide = fs::read_to_string(root().join(file)).unwrap();
+        let words = AlarmKind::ALL.iter().map(|kind| kind.as_str()).chain(["OK"]);
+        for word in words.map(|word| lang.say(word)) {
+            assert!(guide.contains(&format!("| `{word}` |")), "{file}: {word}");
+        }
+    }
+}
+
 #[test]
 fn licences_are_those_of_what_is_linked() {
     let text = fs::read_to_string(root().join("THIRD-PARTY.txt")).unwrap();

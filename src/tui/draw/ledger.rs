@@ -33,6 +33,8 @@ const ROOMY: usize = 104;
 enum Kind {
     /// A step on a message's way; an arrow leads to it.
     Step,
+    /// The same, told as the sequence up to which it went.
+    UpTo,
     Plain,
     Zero,
 }
@@ -60,8 +62,8 @@ fn delivered(zone: &Zone) -> Option<u64> {
 static COLUMNS: [Column; 12] = [
     column("produced", (9, 12), |_, status| Some(status.producer.published), Kind::Plain, 0),
     column("stored", (10, 12), |z, _| stored(z), Kind::Step, 43),
-    column("delivered", (11, 12), |z, _| delivered(z), Kind::Step, 54),
-    column("acked", (10, 12), |z, _| z.ack_floor(), Kind::Step, 0),
+    column("delivered", (11, 12), |z, _| delivered(z), Kind::UpTo, 54),
+    column("acked", (10, 12), |z, _| z.ack_floor(), Kind::UpTo, 0),
     column("lost", (5, 6), |z, _| lost(z), Kind::Zero, 0),
     column("dup", (4, 6), |z, _| known(z, z.ledger.duplicates), Kind::Zero, 66),
     column("reord", (6, 7), |z, _| known(z, z.ledger.reordered), Kind::Zero, 72),
@@ -156,9 +158,12 @@ fn cell(
     theme: &Theme,
 ) -> [Span<'static>; 2] {
     let value = (column.value)(zone, status);
-    let arrow = if column.kind == Kind::Step { theme.pick(" →", " >") } else { "" };
+    let leads = matches!(column.kind, Kind::Step | Kind::UpTo);
+    let arrow = if leads { theme.pick(" →", " >") } else { "" };
     let room = cells - format::width(arrow);
-    let text = value.map_or_else(|| "?".into(), |n| format::within(n, room.saturating_sub(1)));
+    let mark = if column.kind == Kind::UpTo && has_holes(zone) { "#" } else { "" };
+    let cells = room.saturating_sub(1 + mark.len());
+    let text = value.map_or_else(|| "?".into(), |n| format!("{mark}{}", format::within(n, cells)));
     let style = match (column.kind, value) {
         (_, None) => theme.stale(),
         (Kind::Zero, Some(n)) if n > 0 => theme.bad(),
@@ -166,6 +171,11 @@ fn cell(
         _ => theme.value(),
     };
     [Span::styled(arrow, theme.label()), Span::styled(format!("{text:>room$}"), style)]
+}
+
+/// Its stream holds fewer messages than its last sequence says, so that the two must not be read as one.
+fn has_holes(zone: &Zone) -> bool {
+    zone.stream.as_ref().is_some_and(|stream| stream.messages != stream.last_seq)
 }
 
 /// The zones with room for a row: those with something wrong and the focused one first, then in
