@@ -178,8 +178,7 @@ async fn again(
     whom: &Side<'_>,
     what: &str,
 ) -> Result<(), NatsError> {
-    let clear = matches!(failure, Failure::Api(_) | Failure::Unreadable(_));
-    if clear || began.elapsed() >= PATIENCE {
+    if !failure.passes() || began.elapsed() >= PATIENCE {
         return Err(NatsError::NoAnswer {
             whom: whom.zone.domain(),
             what: what.to_owned(),
