@@ -1,7 +1,7 @@
 //! Lines that a person gives: which of them this screen may send to the room, and which it does
 //! itself.
 
-use super::{Effect, key_of};
+use super::{Effect, key_of, screen};
 use crate::{
     command::{
         Command, Record,
@@ -26,7 +26,7 @@ pub(super) fn give(
         Ok(Command::Wind(wind)) if status.replay.is_some() => return vec![Effect::Wind(*wind)],
         Ok(Command::Wind(_)) => Some(NOTHING_TO_WIND.into()),
         _ if status.replay.is_some() => Some(in_a_replay(&line)),
-        _ if status.only_shown() => Some(of_others(&line)),
+        Ok(command) if status.is_external() => command.check_for_others().err(),
         Ok(command) if view.guest && command.check_for_guests().is_err() => Some(format!(
             "you are a guest here: `{line}` is not for guests, {}",
             command.check_for_guests().err().unwrap_or_default()
@@ -59,14 +59,25 @@ pub(super) fn give(
     vec![Effect::Send { id, line }]
 }
 
+/// Gives a key's line in a region of others, which asks by itself. A link of others is cut for a while
+/// only: for how long is typed.
+pub(super) fn to_others(
+    view: &mut ViewState,
+    status: &Status,
+    line: String,
+    now: UnixMs,
+) -> Vec<Effect> {
+    match line.parse() {
+        Ok(Command::Cut { kind: None, heal_after: None, .. }) => {
+            screen::palette(view, status, &format!("{line} --for 30s"))
+        }
+        _ => give(view, status, line, now),
+    }
+}
+
 /// Why a command is of no use in a replay.
 fn in_a_replay(line: &str) -> String {
     format!("this is a replay of what happened: `{line}` was not sent")
-}
-
-/// Why a command is of no use in a region of others.
-fn of_others(line: &str) -> String {
-    format!("somebody else runs this region, which is only looked at: `{line}` was not sent")
 }
 
 /// How an observer comes to drive.
