@@ -79,6 +79,22 @@ impl Caller {
         }
     }
 
+    /// Tells what a command came to, and where its evidence is. A screen's pane tells the findings.
+    pub fn came_to(&self, text: &str, bundle: Option<&str>) {
+        let headline = text.lines().next().unwrap_or_default();
+        match (&self.place, bundle) {
+            (Place::Screen(line), Some(bundle)) => {
+                line.tell(headline);
+                line.tell(&format!("evidence: {bundle}"));
+            }
+            _ => self.tell(&format!("\n{text}")),
+        }
+        if let Some(bundle) = bundle {
+            let bundle = shell_words::quote(bundle);
+            self.tell(&format!("`zonedrill verify {bundle}` checks it anywhere"));
+        }
+    }
+
     /// Shows what would be done; returns whether it is to be done.
     ///
     /// # Errors

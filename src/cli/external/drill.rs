@@ -16,7 +16,7 @@ use crate::{
     },
     nats::external::examine::Region,
     region::{
-        ZoneName,
+        Actor, ZoneName,
         external::cutting::Look,
         file::{Act, Cut, RegionFile},
         format::{bytes, count, span},
@@ -324,7 +324,7 @@ async fn follow(
     tokio::pin!(over);
     let mut ending = false;
     loop {
-        let why = tokio::select! {
+        let (by, why) = tokio::select! {
             message = heard.recv() => match message {
                 Some(Message::Progress { text, .. }) => {
                     if is_drill {
@@ -333,22 +333,21 @@ async fn follow(
                     continue;
                 }
                 Some(Message::Answer { outcome, text, data, .. }) => {
-                    caller.tell(&format!("\n{text}"));
-                    if let Some(bundle) = data.as_ref().and_then(|data| data["bundle"].as_str()) {
-                        let bundle = shell_words::quote(bundle);
-                        caller.tell(&format!("`zonedrill verify {bundle}` checks it anywhere"));
-                    }
+                    let bundle = data.as_ref().and_then(|data| data["bundle"].as_str());
+                    caller.came_to(&text, bundle);
                     return Ok(outcome);
                 }
                 Some(_) => continue,
                 None => eyre::bail!("the command came to no end"),
             },
-            () = hurry.asked(), if !ending => "it was asked to end",
-            () = &mut over, if !ending => "its time is over (`seconds` under [limits])",
+            () = hurry.asked(), if !ending => (caller.who.clone(), "it was asked to end"),
+            () = &mut over, if !ending => {
+                (Actor::room(), "its time is over (`seconds` under [limits])")
+            }
         };
         if !std::mem::replace(&mut ending, true) {
             caller.news(&format!("it ends now, because {why}: what it cut is healed"));
-            session.say(end());
+            session.say(by, end());
         }
     }
 }

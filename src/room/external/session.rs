@@ -323,8 +323,9 @@ impl Session {
     }
 
     /// Gives a command to whose answer nobody listens.
-    pub fn say(&self, command: Command) {
-        let _ = self.runtime.bus.give(CommandRequest::by_room(command));
+    pub fn say(&self, actor: Actor, command: Command) {
+        let given = CommandRequest { actor, ..CommandRequest::by_room(command) };
+        let _ = self.runtime.bus.give(given);
     }
 
     /// The way to its room, for further commands.

@@ -160,7 +160,7 @@ async fn what_the_file_does_not_allow_is_refused_on_a_screen_with_the_line_to_ad
 
 /// What is said when a screen is opened counts for all that is done on it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_cut_on_a_screen_heals_when_somebody_says_so() {
+async fn a_cut_and_a_drill_on_a_screen_end_when_somebody_says_so() {
     let (others, clients, region) = with_systems("").await;
     let words = ["--allow", "produce,cut", "--confirm", "shop"];
     let mut screen = screen(&others, &region, &words);
@@ -175,6 +175,15 @@ async fn a_cut_on_a_screen_heals_when_somebody_says_so() {
         .await;
     give(&mut screen, "heal b");
     screen.wait_for("zone b has caught up");
+    is_as_before(&clients).await;
+    close(&mut screen);
+    // A key that drills asks, as it would in any region.
+    screen.press("2");
+    screen.wait_for("run `drill run heal --zone b`?");
+    screen.press("y");
+    screen.wait_for("CUT b");
+    screen.press("x");
+    screen.wait_for("0 of 1 proved; heal is void");
     is_as_before(&clients).await;
     close(&mut screen);
     give(&mut screen, "down");
