@@ -314,8 +314,10 @@ fn bound(view: &mut ViewState, status: &Status, binding: &Binding, now: UnixMs) 
                 return Vec::new();
             }
             match line {
-                // The room asks for its name, unless that was given already.
-                Ok(line) if status.is_external() && !(binding.confirm && view.named) => {
+                Ok(line)
+                    if status.is_external()
+                        && !(binding.confirm && give::asks_no_name(view, &line)) =>
+                {
                     give::to_others(view, status, line, now)
                 }
                 Ok(line) if binding.confirm && view.drives => {

@@ -37,6 +37,14 @@ fn keys_give_what_can_be_done_there_without_asking_twice() {
     view.named = true;
     assert_eq!(press(&mut view, &status, &["2"]), []);
     assert_eq!(press(&mut view, &status, &["y"]), [send("drill run heal --zone b", 3)]);
+    view.named = false;
+    let running = Status {
+        platform: PlatformKind::External,
+        screens: Vec::new(),
+        ..sample::status("drill running")
+    };
+    assert_eq!(press(&mut view, &running, &["x"]), []);
+    assert_eq!(press(&mut view, &running, &["y"]), [send("drill stop", 4)]);
     // What does not go is not sent, whatever has the focus.
     for keys in [["K"], ["n"]] {
         assert_eq!(press(&mut view, &status, &keys), []);

@@ -4,7 +4,7 @@
 use super::{Effect, key_of, screen};
 use crate::{
     command::{
-        Command, Record,
+        Command, Drill, Record,
         keys::{Action, ScreenAction},
         wind::NOTHING_TO_WIND,
     },
@@ -57,6 +57,12 @@ pub(super) fn give(
     view.pending.insert(id, line.clone());
     view.say(format!("{line} …"), None, now);
     vec![Effect::Send { id, line }]
+}
+
+/// Whether nothing asks for the name of a region of others before such a line is carried out: it was
+/// given when the screen was opened, or nothing is begun.
+pub(super) fn asks_no_name(view: &ViewState, line: &str) -> bool {
+    view.named || matches!(line.parse(), Ok(Command::Drill(Drill::Stop | Drill::Next)))
 }
 
 /// Gives a key's line in a region of others, which asks by itself. A link of others is cut for a while

@@ -183,6 +183,8 @@ async fn a_cut_and_a_drill_on_a_screen_end_when_somebody_says_so() {
     screen.press("y");
     screen.wait_for("CUT b");
     screen.press("x");
+    screen.wait_for("run `drill stop`?");
+    screen.press("y");
     screen.wait_for("0 of 1 proved; heal is void");
     is_as_before(&clients).await;
     close(&mut screen);
