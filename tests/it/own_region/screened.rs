@@ -186,6 +186,7 @@ async fn a_cut_and_a_drill_on_a_screen_end_when_somebody_says_so() {
     screen.wait_for("run `drill stop`?");
     screen.press("y");
     screen.wait_for("0 of 1 proved; heal is void");
+    screen.wait_for("`zonedrill verify ");
     is_as_before(&clients).await;
     close(&mut screen);
     give(&mut screen, "down");
