@@ -27,11 +27,14 @@ use crate::{
     tui::{self, Feed, FromRoom, Leave, Left, ScreenOptions, ToRoom, Unfinished},
 };
 
+/// Why there is nothing to end.
+const NOTHING_RUNS: &str = "nothing runs here that could be ended or go on";
+
 /// What becomes of a line.
 #[derive(Debug, PartialEq, Eq)]
 enum Next {
     /// It is carried out.
-    Begin,
+    Begin(Command),
     /// What runs is to end.
     End,
     /// The drill that runs goes on.
@@ -63,11 +66,11 @@ fn decided(line: &str, running: Option<(&str, &Command)>) -> Next {
         (
             Command::Drill(Drill::Stop | Drill::Next) | Command::Produce(Produce::Stop),
             None | Some(_),
-        ) => Next::Refuse("nothing runs here that could be ended or go on".into()),
+        ) => Next::Refuse(NOTHING_RUNS.into()),
         (_, Some((runs, _))) => {
             Next::Refuse(format!("`{runs}` runs: wait for its end, or `drill stop` ends it"))
         }
-        (_, None) => Next::Begin,
+        (_, None) => Next::Begin(command),
     }
 }
 
@@ -93,12 +96,15 @@ impl Desk {
             Next::Refuse(why) => self.answer(id, Outcome::Refused, why),
             Next::End => {
                 let running = self.running.now();
-                let Some(run) = running.as_ref() else { return };
+                // It may have come to its end just now.
+                let Some(run) = running.as_ref() else {
+                    return self.answer(id, Outcome::Refused, NOTHING_RUNS.into());
+                };
                 run.stop.cancel();
                 self.answer(id, Outcome::Done, format!("`{}` ends now", run.line));
             }
             Next::GoOn => self.go_on(id),
-            Next::Begin => self.begin(id, line),
+            Next::Begin(command) => self.begin(id, line, command),
         }
     }
 
@@ -142,8 +148,7 @@ impl Desk {
     }
 
     /// Carries a line out, as a shell would.
-    fn begin(&self, id: u64, text: String) {
-        let Ok(command) = text.parse::<Command>() else { return };
+    fn begin(&self, id: u64, text: String, command: Command) {
         let stop = self.unfinished.token();
         let _ = self.to.send(Told::Runs(Some(Task {
             id,
@@ -281,7 +286,7 @@ mod tests {
         let running = |line: &str| decided(line, Some(("drill run heal", &heal)));
         let cutting = |line: &str| decided(line, Some(("cut b --for 30s", &cut)));
         for line in ["drill run cut", "cut b --for 30s", "verify", "doctor", "down", "heal b"] {
-            assert_eq!(decided(line, None), Next::Begin, "{line}");
+            assert_eq!(decided(line, None), Next::Begin(line.parse().unwrap()), "{line}");
             let Next::Refuse(why) = running(line) else { panic!("{line}") };
             assert!(why.contains("`drill run heal` runs"), "{why}");
         }
