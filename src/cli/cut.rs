@@ -1,19 +1,18 @@
 //! `cut` and `heal` with `--region-file`: a link that is not ours is cut for a while, if its file and a
 //! person allow it, and heals whatever happens. What shows the cut is told with its strength.
 
-pub mod consent;
 mod told;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use color_eyre::eyre::{self, ContextCompat};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
-use self::{
-    consent::{Hurry, TO_CUT, confirmed},
-    told::Told,
+use self::told::Told;
+use super::{
+    external::caller::{Caller, Intent},
+    hurry::Hurry,
 };
-use super::{output::tell, words::OthersArgs};
 use crate::{
     nats::external::examine::Region,
     region::{
@@ -28,13 +27,15 @@ use crate::{
         external::{
             cutter::Cutter,
             file_flag,
-            hook::{Audit, Deed, audit_file, fit},
+            hook::{Deed, fit},
         },
         protocol::Outcome,
         region_file::Opened,
     },
 };
 
+/// What a person confirms.
+const TO_CUT: Intent = Intent { to: "cut", done: "cut" };
 /// The longest cut of a link that is not ours.
 const LONGEST: Duration = Duration::from_secs(3600);
 /// How often both ends are looked at.
@@ -46,6 +47,7 @@ const HEALED_WITHIN: Duration = Duration::from_secs(60);
 struct Cutting<'a> {
     zone: &'a ZoneName,
     cutter: Cutter,
+    caller: &'a Caller,
 }
 
 /// Cuts, waits, heals.
@@ -57,9 +59,8 @@ pub async fn cut(
     opened: &Opened,
     zone: &ZoneName,
     time: Option<Duration>,
-    consent: &OthersArgs,
-    who: (&Path, &str),
-) -> eyre::Result<u8> {
+    caller: &Caller,
+) -> eyre::Result<Outcome> {
     let time = time.wrap_err_with(|| {
         format!(
             "say how long: `zonedrill{} cut {zone} --for 30s`; it heals then, whatever happens",
@@ -71,19 +72,19 @@ pub async fn cut(
         "a link of others is cut for an hour at most: `--for {}` is longer",
         span(time.as_millis() as u64)
     );
-    let mut cutting = Cutting::new(region, opened, zone, consent, who).await?;
+    let mut cutting = Cutting::new(region, opened, zone, caller).await?;
     cutting.permitted(region)?;
     let before = cutting.cutter.link.look().await;
     eyre::ensure!(
         before.paused != Some(true),
         "the durable of zone {zone} is paused already, by somebody else: nothing is cut"
     );
-    tell(&cutting.plan(time, &before));
-    if consent.dry {
-        return Ok(Outcome::Done.exit_code());
+    let plan = cutting.plan(time, &before);
+    if !caller.means_it(&plan, &opened.file.name, &TO_CUT).await? {
+        return Ok(Outcome::Done);
     }
-    confirmed(&opened.file.name, consent, &TO_CUT)?;
-    let mut hurry = Hurry::new()?;
+    let mut hurry = caller.hurry()?;
+    let say = |text: &str| caller.news(text);
     let until_ms = now_ms() + time.as_millis() as u64;
     let healer = cutting.cutter.begin(until_ms, &say).await.map_err(eyre::Report::msg)?;
     // The guard goes by the same end, however long the command took.
@@ -94,11 +95,11 @@ pub async fn cut(
         healer.dismiss();
     }
     if let Err(why) = healed {
-        tell(&format!("zone {zone} may still be cut: {why}"));
-        return Ok(Outcome::Broken.exit_code());
+        caller.news(&format!("zone {zone} may still be cut: {why}"));
+        return Ok(Outcome::Broken);
     }
     let well = cutting.heals(&before, told.missed, &mut hurry).await;
-    Ok(told.outcome(well).exit_code())
+    Ok(told.outcome(well))
 }
 
 /// Undoes what a cut has left: resumes the durable, or runs the heal command.
@@ -109,10 +110,9 @@ pub async fn heal(
     region: &Arc<Region>,
     opened: &Opened,
     zone: &ZoneName,
-    consent: &OthersArgs,
-    who: (&Path, &str),
-) -> eyre::Result<u8> {
-    let mut cutting = Cutting::new(region, opened, zone, consent, who).await?;
+    caller: &Caller,
+) -> eyre::Result<Outcome> {
+    let mut cutting = Cutting::new(region, opened, zone, caller).await?;
     if let (Cut::Pause, Some((subject, _))) = (&cutting.cutter.how, cutting.cutter.link.pause(None))
     {
         eyre::ensure!(
@@ -121,22 +121,23 @@ pub async fn heal(
             cutting.cutter.audit.file.display()
         );
     }
-    if consent.dry {
+    if caller.consent.dry {
         let what = match &cutting.cutter.how {
             Cut::Pause => "its durable would be resumed".to_owned(),
             Cut::Hook { heal, .. } => format!("`{}` would be run", fit(heal)),
         };
-        tell(&format!("zone {zone}: {what}"));
-        return Ok(Outcome::Done.exit_code());
+        caller.tell(&format!("zone {zone}: {what}"));
+        return Ok(Outcome::Done);
     }
-    cutting.cutter.end(&say).await.map_err(eyre::Report::msg)?;
+    caller.holds();
+    cutting.cutter.end(&|text| caller.news(text)).await.map_err(eyre::Report::msg)?;
     let look = cutting.cutter.link.look().await;
     let (paused, well) = match look.paused {
         Some(true) => ("its durable is still paused", false),
         _ => ("nothing of a cut is left that could be seen", true),
     };
-    tell(&format!("zone {zone}: {paused}"));
-    Ok(if well { Outcome::Done } else { Outcome::Broken }.exit_code())
+    caller.tell(&format!("zone {zone}: {paused}"));
+    Ok(if well { Outcome::Done } else { Outcome::Broken })
 }
 
 impl<'a> Cutting<'a> {
@@ -144,8 +145,7 @@ impl<'a> Cutting<'a> {
         region: &'a Arc<Region>,
         opened: &'a Opened,
         zone: &'a ZoneName,
-        consent: &OthersArgs,
-        (root, by): (&Path, &str),
+        caller: &'a Caller,
     ) -> eyre::Result<Self> {
         let file = &opened.file;
         let copies: Vec<&str> = file.copies().iter().map(|copy| copy.name.as_str()).collect();
@@ -159,17 +159,13 @@ impl<'a> Cutting<'a> {
             format!("the region file does not say how zone {zone} is cut: give [zone.{zone}] a `cut`, \"pause\" or a hook")
         })?;
         eyre::ensure!(
-            file.allow.contains(&Act::Cut) || consent.allow.contains(&Act::Cut),
+            file.allow.contains(&Act::Cut) || caller.consent.allow.contains(&Act::Cut),
             "nothing is cut in a region of others unless it is allowed: add `allow = [\"cut\"]` to its file, or `--allow cut`"
         );
         let link = region.link(zone).await.wrap_err("it is not known what zone's copy copies")?;
-        let audit = Audit {
-            file: audit_file(root, &file.name),
-            region: file.name.clone(),
-            by: by.to_owned(),
-        };
+        let audit = caller.audit(&file.name);
         let cutter = Cutter { zone: zone.clone(), how: how.clone(), link, audit };
-        Ok(Self { zone, cutter })
+        Ok(Self { zone, cutter, caller })
     }
 
     /// Whether the rights suffice.
@@ -222,7 +218,8 @@ impl<'a> Cutting<'a> {
     /// Looks at both ends until the time is over, or somebody is in a hurry.
     async fn watch(&mut self, before: &Look, time: Duration, hurry: &mut Hurry) -> Told {
         let (zone, began) = (self.zone.clone(), Instant::now());
-        self.cutter.ask_status(&say).await;
+        let caller = self.caller;
+        self.cutter.ask_status(&|text| caller.news(text)).await;
         let mut looks: Vec<Look> = Vec::new();
         let mut told = Told::default();
         let mut tick = interval(EVERY);
@@ -232,7 +229,7 @@ impl<'a> Cutting<'a> {
                 _ = tick.tick() => {}
                 () = sleep(time.saturating_sub(began.elapsed())) => break,
                 () = hurry.asked() => {
-                    tell("it heals now, because it was asked to end");
+                    caller.news("it heals now, because it was asked to end");
                     break;
                 }
             }
@@ -243,11 +240,11 @@ impl<'a> Cutting<'a> {
             }
             let times = (began.elapsed(), time.saturating_sub(began.elapsed()));
             if let Some(line) = told.take(&zone, before, &looks, times) {
-                tell(&line);
+                caller.news(&line);
             }
         }
         if let Some(line) = told.verdict(&zone) {
-            tell(&line);
+            caller.news(&line);
         }
         told
     }
@@ -255,17 +252,20 @@ impl<'a> Cutting<'a> {
     /// Waits until the link is as before, and the copy holds what the source held at the heal.
     async fn heals(&mut self, before: &Look, missed: u64, hurry: &mut Hurry) -> bool {
         let (zone, began, mut goal, mut healed) = (self.zone, Instant::now(), None, false);
+        let caller = self.caller;
         while began.elapsed() < HEALED_WITHIN {
             let look = self.cutter.link.look().await;
             let after = seconds(began.elapsed().as_millis() as u64);
             goal = goal.or(look.origin);
             if !healed && is_healed(before, &look) {
                 healed = true;
-                tell(&format!("zone {zone} is healed: both ends tell as before, after {after}"));
-                self.cutter.ask_status(&say).await;
+                caller.news(&format!(
+                    "zone {zone} is healed: both ends tell as before, after {after}"
+                ));
+                self.cutter.ask_status(&|text| caller.news(text)).await;
             }
             if healed && goal.is_some_and(|goal| is_caught_up(goal, &look)) {
-                tell(&format!(
+                caller.news(&format!(
                     "zone {zone} has caught up, after {after}; it lacked {} at most",
                     count(missed)
                 ));
@@ -277,15 +277,10 @@ impl<'a> Cutting<'a> {
             }
         }
         let what = if healed { "has not caught up" } else { "is not as before the cut" };
-        tell(&format!(
+        caller.news(&format!(
             "zone {zone} {what} {} after the heal: look at it",
             seconds(began.elapsed().as_millis() as u64)
         ));
         false
     }
-}
-
-/// Where what the user's commands say goes.
-fn say(text: &str) {
-    tell(text);
 }

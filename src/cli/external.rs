@@ -1,7 +1,12 @@
 //! Regions that somebody else runs: `region init`, and what goes with `--region-file`. They attach for
 //! as long as the command takes, and change nothing but what is allowed.
 
+pub(super) mod caller;
+mod desk;
+mod down;
 mod drill;
+mod line;
+mod picture;
 mod verify;
 
 use std::{path::Path, sync::Arc};
@@ -9,6 +14,7 @@ use std::{path::Path, sync::Arc};
 use clap::Args;
 use color_eyre::eyre;
 
+use self::caller::{Caller, Place};
 use super::{
     cut, exporter, observed,
     output::print,
@@ -16,13 +22,18 @@ use super::{
     words::{OthersArgs, ScreenArgs, Words},
 };
 use crate::{
-    command::{Command, Drill, grammar::Verb, is_unruly},
+    command::{Command, Drill, is_unruly},
     nats::external::{
-        examine::examine,
+        examine::{Region, examine},
         survey::{Asked, survey},
     },
-    region::ZoneName,
-    room::{home::Home, protocol::Outcome, region_file},
+    region::{Actor, ZoneName, actor::Via},
+    room::{
+        external::file_flag,
+        home::Home,
+        protocol::Outcome,
+        region_file::{self, Opened},
+    },
 };
 
 /// The words after `region init`.
@@ -85,27 +96,24 @@ pub async fn dispatch(
         Some(Words::Observe { metrics }) => Some(metrics),
         _ => None,
     };
+    let does_not_go = || {
+        eyre::eyre!(
+            "that does not go with --region-file: `zonedrill --region-file {0}` opens a screen, `… status` prints, `… doctor` says what can be done there, `… verify` compares the copies, `… cut ZONE --for 30s` cuts a link, `… drill run heal` drills, `… produce 1 100` publishes, `… down` removes what drills have left",
+            file.display()
+        )
+    };
     let command = match words {
         Some(Words::Observe { .. }) => {
             Some(Command::Status { json: false, watch: true, schema: false })
         }
         None | Some(Words::Attach { .. }) => None,
-        Some(Words::Verb(
-            verb @ (Verb::Doctor
-            | Verb::Verify { .. }
-            | Verb::Status { schema: false, .. }
-            | Verb::Cut { .. }
-            | Verb::Heal { .. }
-            | Verb::Produce(_)
-            | Verb::Drill(_)
-            | Verb::Down { purge: false }),
-        )) => Some(Command::try_from(verb)?),
-        _ => eyre::bail!(
-            "that does not go with --region-file: `zonedrill --region-file {0}` opens a screen, `… status` prints, `… doctor` says what can be done there, `… verify` compares the copies, `… cut ZONE --for 30s` cuts a link, `… drill run heal` drills, `… produce 1 100` publishes, `… down` removes what drills have left",
-            file.display()
-        ),
+        Some(Words::Verb(verb)) => {
+            let command = Command::try_from(verb)?;
+            Some(Some(command).filter(Command::goes_with_others).ok_or_else(does_not_go)?)
+        }
+        Some(_) => return Err(does_not_go()),
     };
-    let screen = match command {
+    let options = match command {
         None => {
             screen::need_terminal(&format!(
                 "`zonedrill --region-file {} status` prints without one",
@@ -116,59 +124,78 @@ pub async fn dispatch(
         Some(_) => None,
     };
     let opened = region_file::open(file)?;
+    let region = examined(&opened, command.as_ref()).await?;
+    let caller = Caller {
+        root: home.folder.parent().unwrap_or(&home.folder).to_owned(),
+        who: Actor { who: name.to_owned(), via: Via::Shell },
+        consent: consent.clone(),
+        place: Place::Shell,
+    };
+    match (options, command) {
+        (Some(options), _) => desk::on_a_screen(region, opened, options, caller).await,
+        (None, Some(Command::Status { json, watch, .. })) => {
+            let region = Arc::new(region);
+            if let Some(at) = metrics {
+                let told = observed::told(region, &opened);
+                return exporter::of_others(&opened.file.name, told, at).await;
+            }
+            observed::print_it(region, &opened, json, watch).await
+        }
+        (None, Some(command)) => Ok(perform(command, region, &opened, &caller).await?.exit_code()),
+        (None, None) => Ok(0),
+    }
+}
+
+/// The clusters, looked at for a command.
+///
+/// # Errors
+/// When one cannot be attached to; except to `doctor`, what is wrong with them.
+async fn examined(opened: &Opened, command: Option<&Command>) -> eyre::Result<Region> {
     let region = examine(&opened.sites, opened.file.subject.as_deref()).await?;
-    let who = (home.folder.parent().unwrap_or(&home.folder), name);
     let problem = region.examination.problems.first();
-    if let Some(problem) = problem.filter(|_| command != Some(Command::Doctor)) {
+    if let Some(problem) = problem.filter(|_| command != Some(&Command::Doctor)) {
         eyre::bail!("{}", fit_for_a_terminal(&problem.to_string()));
     }
-    match command {
-        Some(command @ (Command::Produce(_) | Command::Drill(Drill::Run(_)))) => {
-            return drill::run(command, region, &opened, consent, who).await;
-        }
-        Some(Command::Down { .. }) => return drill::down(&region, &opened, consent, who).await,
-        Some(Command::Drill(_)) => eyre::bail!(
-            "in a region of others drills are run by name: `zonedrill --region-file {} drill run heal`",
-            file.display()
-        ),
-        _ => {}
+    Ok(region)
+}
+
+/// Does what can be done there.
+///
+/// # Errors
+/// When it is not allowed, cannot be done, or was not begun.
+async fn perform(
+    command: Command,
+    region: Region,
+    opened: &Opened,
+    caller: &Caller,
+) -> eyre::Result<Outcome> {
+    if matches!(command, Command::Produce(_) | Command::Drill(Drill::Run(_))) {
+        return drill::run(command, region, opened, caller).await;
     }
     let region = Arc::new(region);
-    let found = &region.examination;
-    if matches!(command, None | Some(Command::Status { .. })) {
-        if let Some(at) = metrics {
-            let told = observed::told(region, &opened);
-            return exporter::of_others(&opened.file.name, told, at).await;
+    match command {
+        Command::Down { .. } => down::down(&region, opened, caller).await,
+        Command::Cut { zone, kind: None, heal_after } => {
+            cut::cut(&region, opened, &zone, heal_after, caller).await
         }
-        return match (screen, command) {
-            (Some(options), _) => observed::on_a_screen(region, &opened, options).await,
-            (None, Some(Command::Status { json, watch, .. })) => {
-                observed::print_it(region, &opened, json, watch).await
-            }
-            _ => Ok(0),
-        };
+        Command::Cut { .. } => eyre::bail!(
+            "how a link of others is cut stands in the region file: leave `--kind` and `--direction` out"
+        ),
+        Command::Heal { zone: Some(zone) } => cut::heal(&region, opened, &zone, caller).await,
+        Command::Heal { zone: None } => eyre::bail!("say which zone: `heal ZONE`"),
+        Command::Verify { zone, json, extent } => {
+            verify::run(&region, opened, (zone, json, extent), caller).await
+        }
+        Command::Doctor => {
+            let found = &region.examination;
+            caller.tell(&fit_for_a_terminal(&found.to_string()));
+            Ok(if found.is_well() { Outcome::Done } else { Outcome::Refused })
+        }
+        _ => eyre::bail!(
+            "in a region of others drills are run by name: `zonedrill{} drill run heal`",
+            file_flag(&opened.path)
+        ),
     }
-    match &command {
-        Some(Command::Cut { zone, kind: None, heal_after }) => {
-            return cut::cut(&region, &opened, zone, *heal_after, consent, who).await;
-        }
-        Some(Command::Heal { zone: Some(zone) }) => {
-            return cut::heal(&region, &opened, zone, consent, who).await;
-        }
-        Some(Command::Cut { .. } | Command::Impair { .. }) => {
-            eyre::bail!(
-                "how a link of others is cut stands in the region file: leave `--kind` and `--direction` out"
-            )
-        }
-        Some(Command::Heal { zone: None }) => eyre::bail!("say which zone: `heal ZONE`"),
-        _ => {}
-    }
-    if let Some(Command::Verify { zone, json, extent }) = command {
-        return verify::run(&region, &opened, (zone, json, extent), who.0).await;
-    }
-    super::tell(&fit_for_a_terminal(&found.to_string()));
-    let outcome = if found.is_well() { Outcome::Done } else { Outcome::Refused };
-    Ok(outcome.exit_code())
 }
 
 /// Names that strangers chose, without what would move a cursor.

@@ -12,6 +12,7 @@ mod exporter;
 mod external;
 mod foreign;
 mod help;
+mod hurry;
 mod invite;
 mod logging;
 mod matrix;
@@ -123,7 +124,10 @@ fn dispatch(cli: Cli) -> eyre::Result<u8> {
                 "`{flag}` is for a region that zonedrill starts: it does not go with --region-file"
             );
         }
-        return runtime()?.block_on(external::dispatch(
+        // A command that is given on a screen has its room in this process.
+        let shows = matches!(cli.words, None | Some(Words::Attach { .. }));
+        let runtime = if shows { start::runtime_of_a_room() } else { runtime() }?;
+        return runtime.block_on(external::dispatch(
             file,
             cli.words,
             &cli.screen,

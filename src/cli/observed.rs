@@ -9,7 +9,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
 
-use super::{output::judge, screen};
+use super::output::judge;
 use crate::{
     nats::external::{
         examine::Region,
@@ -27,7 +27,7 @@ use crate::{
         protocol::{Message, Outcome},
         region_file::Opened,
     },
-    tui::{self, Feed, FromRoom, ScreenOptions, ToRoom},
+    tui::FromRoom,
 };
 
 /// How long a first picture waits for every zone's first answer.
@@ -118,38 +118,6 @@ pub fn told(region: Arc<Region>, opened: &Opened) -> mpsc::Receiver<FromRoom> {
     let (to, heard) = mpsc::channel(64);
     tokio::spawn(look(region, Onlooker::new(opened), to));
     heard
-}
-
-/// Opens a screen on it.
-///
-/// # Errors
-/// When there is no terminal.
-pub async fn on_a_screen(
-    region: Arc<Region>,
-    opened: &Opened,
-    options: ScreenOptions,
-) -> eyre::Result<u8> {
-    let onlooker = Onlooker::new(opened);
-    let (to_screen, from_room) = mpsc::channel(256);
-    let (to_room, mut asked) = mpsc::channel(64);
-    to_screen.send(FromRoom::Message(Message::without_a_room())).await?;
-    let answers = to_screen.clone();
-    let refusing = tokio::spawn(async move {
-        while let Some(asked) = asked.recv().await {
-            let ToRoom::Command { id, line } = asked else { continue };
-            let text = format!("somebody else runs this region: `{line}` changes nothing");
-            let answer = Message::Answer { id, outcome: Outcome::Refused, text, data: None };
-            if answers.send(FromRoom::Message(answer)).await.is_err() {
-                return;
-            }
-        }
-    });
-    let looking = tokio::spawn(look(region, onlooker, to_screen));
-    let left = tui::run(Feed { from_room, to_room }, options).await;
-    looking.abort();
-    refusing.abort();
-    screen::tell_recorded(left?.recorded)?;
-    Ok(0)
 }
 
 /// Prints the picture: one as soon as every zone has told, or (`again`) each that is another one.

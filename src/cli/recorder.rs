@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     ScreenArgs,
-    cut::consent::Hurry,
+    hurry::Hurry,
     screen::{GOOD_BYE, look_on},
 };
 use crate::{

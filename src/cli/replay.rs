@@ -11,7 +11,7 @@ use clap::Args;
 use color_eyre::eyre::{self, WrapErr};
 use tokio::sync::mpsc;
 
-use super::{cut::consent::Hurry, screen};
+use super::{hurry::Hurry, screen};
 use crate::{
     command::{ScreenSize, recording::RECORDED_SIZE, wind::Speed},
     drill::{

@@ -219,7 +219,7 @@ async fn carry(
                 },
                 line = lines.recv() => match line {
                     None => return good_bye(client).await,
-                    Some(ToRoom::Wind(_)) => {}
+                    Some(ToRoom::Wind(_) | ToRoom::Confirmed { .. }) => {}
                     Some(ToRoom::Regions { id, name }) => {
                         let told = way_to(&home, id, name).await;
                         if to_screen.send(told).await.is_err() {

@@ -223,12 +223,7 @@ pub fn be_the_room(home: Home, settings: Settings, tethered: bool) -> eyre::Resu
     if tethered {
         std::thread::spawn(end_with_the_shell);
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .wrap_err("cannot start the room's runtime")?;
-    outgrown_files_are_errors(&runtime);
+    let runtime = runtime_of_a_room()?;
     let ended = runtime.block_on(room::run(home, settings, tethered));
     runtime.shutdown_timeout(Duration::from_secs(2));
     if tethered
@@ -255,6 +250,20 @@ pub fn outgrown_files_are_errors(runtime: &tokio::runtime::Runtime) {
     let number = rustix::process::Signal::XFSZ.as_raw();
     // Taken for good; without it, the process dies of what it would otherwise have told.
     let _ = tokio::signal::unix::signal(SignalKind::from_raw(number));
+}
+
+/// What a room runs on: what it measures must not wait for anything else.
+///
+/// # Errors
+/// When the system has no thread or descriptor left.
+pub fn runtime_of_a_room() -> eyre::Result<tokio::runtime::Runtime> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .wrap_err("cannot start the room's runtime")?;
+    outgrown_files_are_errors(&runtime);
+    Ok(runtime)
 }
 
 /// The tether: when the shell has gone, in whatever way, the room ends in order.

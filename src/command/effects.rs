@@ -3,7 +3,27 @@
 
 use super::{Command, Control, Drill, DrillRun, NodeAct, Produce};
 
+/// What goes with regions of others, as a person types it.
+const FOR_OTHERS: &str = "`drill run heal` (or `cut`, `independent`, `all`), `drill stop`, `cut ZONE --for 30s`, `heal ZONE`, `produce`, `verify`, `doctor`, `status` and `down`";
+
 impl Command {
+    /// Whether it is something to do in a region that somebody else runs; whether it may be done there
+    /// its file says.
+    #[must_use]
+    pub fn goes_with_others(&self) -> bool {
+        matches!(
+            self,
+            Self::Status { schema: false, .. }
+                | Self::Doctor
+                | Self::Verify { .. }
+                | Self::Cut { .. }
+                | Self::Heal { .. }
+                | Self::Produce(_)
+                | Self::Drill(Drill::Run(_) | Drill::Stop | Drill::Next)
+                | Self::Down { purge: false }
+        )
+    }
+
     /// Only looks; an observer may give it.
     #[must_use]
     pub fn is_harmless(&self) -> bool {
@@ -16,6 +36,19 @@ impl Command {
                 | Self::Drill(Drill::List)
                 | Self::Wind(_)
         )
+    }
+
+    /// The same, in words.
+    ///
+    /// # Errors
+    /// Why not, and what can be done there.
+    pub fn check_for_others(&self) -> Result<(), String> {
+        if self.goes_with_others() {
+            return Ok(());
+        }
+        Err(format!(
+            "somebody else runs this region: `{self}` is not done there; what can be is {FOR_OTHERS}"
+        ))
     }
 
     /// Whether a guest may give it: nothing that names a file, begins or ends the region, removes

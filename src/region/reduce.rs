@@ -55,6 +55,9 @@ pub const MARKS: usize = 64;
 /// The four conclusions, in the order they are shown.
 pub const CONCLUSIONS: [&str; 4] = ["cut", "heal", "independent", "grow"];
 
+/// Those of them that can be drilled in regions of others: the drills of the rest change what is not ours.
+pub const CONCLUSIONS_OF_OTHERS: [&str; 3] = [CONCLUSIONS[0], CONCLUSIONS[1], CONCLUSIONS[2]];
+
 /// Those after them, shown once their drill was tried.
 pub const FURTHER_CONCLUSIONS: [&str; 2] = ["failover", "rolling"];
 
@@ -82,19 +85,11 @@ impl State {
     /// An empty region: no zones, phase down.
     #[must_use]
     pub fn new(region: impl Into<String>, platform: PlatformKind, started_at_ms: UnixMs) -> Self {
-        // In a region of others nothing is drilled.
-        let drilled = match platform {
-            PlatformKind::External => &CONCLUSIONS[..0],
-            PlatformKind::Local | PlatformKind::Docker => &CONCLUSIONS[..],
+        // Who only looks at a region of others drills nothing.
+        let conclusions = match platform {
+            PlatformKind::External => Vec::new(),
+            PlatformKind::Local | PlatformKind::Docker => waiting(&CONCLUSIONS),
         };
-        let conclusions = drilled
-            .iter()
-            .map(|name| Conclusion {
-                name: (*name).to_owned(),
-                verdict: Verdict::Waiting,
-                evidence: "no drill has run".into(),
-            })
-            .collect();
         let status = Status {
             region: region.into(),
             platform,
@@ -226,6 +221,13 @@ impl State {
         events
     }
 
+    /// A region of others that is drilled: its conclusions wait for that.
+    #[must_use]
+    pub fn drilled(mut self) -> Self {
+        self.status.conclusions = waiting(&CONCLUSIONS_OF_OTHERS);
+        self
+    }
+
     /// Draws the conclusions from what is known: links, mirrors, recovery clocks.
     fn judge(&mut self, now: UnixMs, events: &mut Vec<EventKind>) {
         for i in 0..self.books.len() {
@@ -270,6 +272,16 @@ impl State {
         marks.drain(..excess);
         self.touch();
     }
+}
+
+/// Conclusions of which nothing is shown yet.
+fn waiting(names: &[&str]) -> Vec<Conclusion> {
+    let waiting = |name: &&str| Conclusion {
+        name: (*name).to_owned(),
+        verdict: Verdict::Waiting,
+        evidence: "no drill has run".into(),
+    };
+    names.iter().map(waiting).collect()
 }
 
 /// How much a changed value matters.

@@ -116,9 +116,9 @@ impl Status {
         }
     }
 
-    /// Nothing can be commanded here: it is the record of a region, or a region of others.
+    /// No room stands behind it: it is the record of a region, or a region of others.
     #[must_use]
-    pub fn only_shown(&self) -> bool {
+    pub fn without_a_room(&self) -> bool {
         self.replay.is_some() || self.is_external()
     }
 

@@ -4,6 +4,7 @@
 //! | file | inside |
 //! |---|---|
 //! | [`session`] | the room of one command, from its beginning to its end |
+//! | [`parts`] | what that room is laid out with, and what is seen of it |
 //! | [`platform`] | zones that are there already, and links that are cut as the region file says |
 //! | [`ends`] | looks at both ends of a link, and what they show of a cut |
 //! | [`cutter`] | one link's cut and heal, by pause or by hook |
@@ -16,6 +17,7 @@ pub mod ends;
 pub mod hook;
 pub mod kept;
 pub mod leftovers;
+pub mod parts;
 pub mod platform;
 pub mod session;
 

@@ -114,16 +114,16 @@ pub enum Message {
 }
 
 impl Message {
-    /// What a screen is told first where no room stands behind it.
+    /// What a screen is told first where no room stands behind it, and whether it gives commands.
     #[must_use]
-    pub fn without_a_room() -> Self {
+    pub fn without_a_room(drives: bool) -> Self {
         Self::Hello {
             protocol: PROTOCOL,
             version: env!("CARGO_PKG_VERSION").into(),
             pid: std::process::id(),
             id: String::new(),
             screen: 0,
-            drives: false,
+            drives,
             returned: false,
             events: Vec::new(),
         }

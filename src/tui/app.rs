@@ -1,5 +1,6 @@
 //! The loop: receive, update, draw if something changed.
 
+mod acting;
 mod drawing;
 mod held;
 mod recording;
@@ -124,7 +125,7 @@ struct Ears {
 pub async fn run(feed: Feed, mut options: ScreenOptions) -> color_eyre::Result<Left> {
     let Feed { mut from_room, to_room } = feed;
     let lost = CancellationToken::new();
-    signals::end_on_signals(lost.clone())?;
+    signals::end_on_signals(lost.clone(), options.unfinished.take())?;
     let taken = Taken::new(options.mouse, options.stderr_log.as_deref())
         .wrap_err("the screen needs a terminal: `zonedrill status` prints without one")?;
     let (line, progress) = Line::new()?;
@@ -140,6 +141,7 @@ pub async fn run(feed: Feed, mut options: ScreenOptions) -> color_eyre::Result<L
     let mut view = ViewState::new(options.keymap, TimeZone::system());
     view.name = options.name;
     view.guest = options.guest;
+    view.named = options.named;
     view.span = options.span;
     if let Some(saved) = &mut options.saved {
         view.focus.clone_from(&saved.view.focus);
@@ -255,25 +257,8 @@ impl Screen {
                 }
             };
             for effect in self.take(event)? {
-                match effect {
-                    Effect::Leave(leave) => return Ok(leave),
-                    Effect::Send { id, line } => self.send(id, line),
-                    Effect::Wind(wind) => {
-                        // Channel full: so many keys at once are not all meant.
-                        let _ = self.to_room.try_send(ToRoom::Wind(wind));
-                    }
-                    Effect::Regions { id, name } => {
-                        // Channel full: the question can be asked again.
-                        if self.to_room.try_send(ToRoom::Regions { id, name }).is_err() {
-                            self.view.pending.remove(&id);
-                        }
-                    }
-                    Effect::Redraw => self.redraw()?,
-                    Effect::Suspend => self.suspend()?,
-                    Effect::Record { file, format } => self.start_recording(file, format)?,
-                    Effect::StopRecording => self.stop_recording(),
-                    Effect::NextTheme => self.next_theme(),
-                    Effect::Copy(text) => self.line.tell(telling::clipboard(&text)),
+                if let Some(leave) = self.act(effect)? {
+                    return Ok(leave);
                 }
             }
             self.tell_if_silent();
@@ -292,27 +277,6 @@ impl Screen {
         let silent = self.pace.is_silent();
         if silent != self.silent && self.to_room.try_send(ToRoom::Silent(silent)).is_ok() {
             self.silent = silent;
-        }
-    }
-
-    fn suspend(&mut self) -> io::Result<()> {
-        terminal::restore();
-        if !terminal::suspend() {
-            self.taken.enter()?;
-            self.view.say("no shell here could bring a suspended screen back", None, now());
-            return self.redraw();
-        }
-        // The process stands still until SIGCONT, which arrives as an event of its own.
-        Ok(())
-    }
-
-    fn send(&mut self, id: u64, line: String) {
-        // The way is bounded; a full one means that nobody reads it, and waiting would freeze
-        // the screen.
-        if self.to_room.try_send(ToRoom::Command { id, line }).is_err() {
-            let line = self.view.pending.remove(&id).unwrap_or_default();
-            let why = format!("`{line}` was not sent: the connection to the room is blocked");
-            self.view.say(why, Some(Outcome::Refused), now());
         }
     }
 
@@ -352,6 +316,7 @@ impl Screen {
             Event::Room(FromRoom::GoTo { region }) => {
                 effects.push(Effect::Leave(Leave::GoTo { region }));
             }
+            Event::Room(FromRoom::Asks { id, plan }) => update::asks(&mut self.view, id, plan),
             Event::Room(FromRoom::Wound { events }) => self.view.log.wound(&events),
             Event::RoomEnded => effects.push(Effect::Leave(Leave::RoomEnded)),
             Event::Resized => self.resized()?,

@@ -132,7 +132,7 @@ pub async fn run(
                     view.log.wound(&events);
                     frame = soon(SOON, frame);
                 }
-                Some(FromRoom::GoTo { .. }) => {}
+                Some(FromRoom::GoTo { .. } | FromRoom::Asks { .. }) => {}
                 // A room that ends in order says so before, and none comes back to a replay.
                 Some(FromRoom::Lost { why }) if !options.replay && status.phase == Phase::Up => {
                     lost = Some(Instant::now() + COMES_BACK);

@@ -192,15 +192,17 @@ impl Plan {
         let lines = u16::try_from(lines).unwrap_or(1);
         let bus = if room >= 31 { 2 } else { 1 };
         let known = u16::try_from(zones).unwrap_or(u16::MAX);
+        let counted = !status.zones.iter().all(Zone::of_others);
         if let Some((drill, _)) = view.drill(status).filter(|_| !starting) {
-            let watched = if drill.ended_at_ms.is_none() { known } else { 0 };
+            let accounted = if counted { known } else { 0 };
+            let watched = if drill.ended_at_ms.is_none() { accounted } else { 0 };
             let card = Sizes::with_card(room, lines, bus, watched);
             let carded = drill.presented && card.drill >= CARD_LEAST;
             let sizes = if carded {
                 card
             } else {
                 let want = sizes::wanted(drill, status, rows.area.width);
-                Sizes::with_drill(room, pane, lines, bus, known, want)
+                Sizes::with_drill(room, pane, lines, bus, accounted, want)
             };
             self.place(&mut rows, &shown, columns, lines, sizes.bus, sizes.pane);
             self.ledger = rows.take(sizes.ledger);
@@ -213,7 +215,6 @@ impl Plan {
             self.log = rows.take(rows.area.height);
             return;
         }
-        let counted = !status.zones.iter().all(Zone::of_others);
         let mut ledger = if counted { 1 + known.min((room / 8).max(2)) } else { 0 };
         let mut log = LOG_LEAST;
         let mut third = 0;

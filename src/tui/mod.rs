@@ -7,6 +7,7 @@
 //! | [`headless`] | the same without a terminal: a screen that is only recorded |
 //! | [`terminal`] | modes, and giving the terminal back on every way out |
 //! | [`player`] | a past drill, as if it were a room |
+//! | [`unfinished`] | what must come to its end before the process does |
 //! | [`saved_view`] | what a screen that loses its connection comes back to |
 //! | [`state`], [`update`] | what a screen remembers, and what an event does to it (pure) |
 //! | [`layout`], [`draw`] | where things go, and one file per pane (pure) |
@@ -33,6 +34,7 @@ pub mod saved_view;
 pub mod state;
 pub mod terminal;
 pub mod theme;
+pub mod unfinished;
 pub mod update;
 
 #[cfg(test)]
@@ -51,6 +53,7 @@ use crate::{
 };
 
 pub use app::run;
+pub use unfinished::Unfinished;
 
 /// A value nobody has confirmed for this long is shown as stale, with its age.
 pub const STALE_MS: u64 = 3000;
@@ -74,6 +77,13 @@ pub enum FromRoom {
     Lost { why: String },
     /// The region asked for has a room: the screen ends, and one on that region begins.
     GoTo { region: String },
+    /// Before a command is carried out: is this region meant? Its name is the answer.
+    Asks {
+        /// Of the command.
+        id: u64,
+        /// What would be done.
+        plan: String,
+    },
     /// A replay was wound to another moment: the log is what had happened by then.
     Wound {
         /// All of it, oldest first.
@@ -89,6 +99,12 @@ pub enum ToRoom {
         /// The answer will carry it.
         id: u64,
         line: String,
+    },
+    /// What a person typed in answer to [`FromRoom::Asks`]; none if they typed nothing.
+    Confirmed {
+        /// Of the command.
+        id: u64,
+        name: Option<String>,
     },
     /// A replay is wound. No room takes it.
     Wind(Wind),
@@ -162,6 +178,10 @@ pub struct ScreenOptions {
     pub record: Option<(PathBuf, CastFormat)>,
     /// Where this screen's view is kept, and the view to come back to.
     pub saved: Option<saved_view::SavedView>,
+    /// The name of a region of others was given already: nothing asks for it any more.
+    pub named: bool,
+    /// What must come to its end before this process does, by a signal too.
+    pub unfinished: Option<Unfinished>,
     /// Where anything written to stderr goes while the screen is up; nowhere if `None`. A stray
     /// line would scroll the screen.
     pub stderr_log: Option<PathBuf>,
@@ -202,6 +222,8 @@ impl ScreenOptions {
             replay: false,
             record: None,
             saved: None,
+            named: false,
+            unfinished: None,
             stderr_log: None,
         }
     }

@@ -147,7 +147,7 @@ pub async fn play(
 ) {
     let mut player = Player::new(story, &playing);
     // The pictures before anything has passed; a screen that has gone is seen below.
-    if to_screen.send(FromRoom::Message(Message::without_a_room())).await.is_err() {
+    if to_screen.send(FromRoom::Message(Message::without_a_room(false))).await.is_err() {
         return;
     }
     let picture = |player: &Player| {
@@ -171,7 +171,12 @@ pub async fn play(
                     told.push(FromRoom::Message(Message::Answer { id, outcome, text, data: None }));
                 }
                 // Its own screen has said so.
-                Some(ToRoom::BrokenOff(_) | ToRoom::Silent(_) | ToRoom::Regions { .. }) => {}
+                Some(
+                    ToRoom::BrokenOff(_)
+                    | ToRoom::Silent(_)
+                    | ToRoom::Regions { .. }
+                    | ToRoom::Confirmed { .. },
+                ) => {}
                 Some(ToRoom::Wind(wind)) => {
                     // What passed until the key was pressed went by at the old pace.
                     told.extend(happened(player.pass(last.elapsed())));

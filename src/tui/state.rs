@@ -1,6 +1,8 @@
 //! What one screen remembers: focus, overlays, the line being typed. Nothing here is true of the
 //! region, and nothing here leaves the screen.
 
+mod palette;
+
 use std::{
     collections::{BTreeMap, HashMap},
     time::Duration,
@@ -8,14 +10,12 @@ use std::{
 
 use jiff::tz::TimeZone;
 
+pub use self::palette::{Palette, names};
 use super::{edit::LineEdit, graphs::Span, log::Log, pattern::Reading};
 use crate::{
-    command::{
-        complete::{self, Around, Completions},
-        keys::Keymap,
-    },
+    command::keys::Keymap,
     region::{
-        NodeName, Status, UnixMs, ZoneName,
+        Status, UnixMs, ZoneName,
         status::{Drill, Node, Zone},
     },
     room::protocol::Outcome,
@@ -37,6 +37,8 @@ pub struct ViewState {
     pub drives: bool,
     /// Came in as a guest: reaches no file, and does not end the region.
     pub guest: bool,
+    /// The name of a region of others was given when the screen was opened.
+    pub named: bool,
     /// This screen is being recorded.
     pub recording: bool,
     /// How old a picture is when it is seen here, if the line to the terminal is slow.
@@ -53,6 +55,8 @@ pub struct ViewState {
     /// is shown in its pane again.
     pub drill: Option<(UnixMs, DrillLook)>,
     pub overlay: Option<Overlay>,
+    /// What a person is asked until they answer.
+    pub question: Option<Question>,
     /// How the text on top is read.
     pub reading: Reading,
     /// The number of the question that brings a newer text of what is looked at.
@@ -117,6 +121,11 @@ pub enum Overlay {
     Confirm {
         line: String,
     },
+    /// The [question](Question) whether this region is meant.
+    Named {
+        edit: LineEdit,
+        scroll: usize,
+    },
     /// What becomes of the region?
     Leave,
     /// It is to end, with its data removed (`true`) or kept: only `y` does it.
@@ -147,6 +156,15 @@ pub enum Overlay {
     Log,
 }
 
+/// Before a command is carried out: is this region meant?
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The command's number.
+    pub id: u64,
+    /// What would be done.
+    pub plan: String,
+}
+
 /// How the large graphs are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cursor {
@@ -170,22 +188,6 @@ impl Overlay {
     }
 }
 
-/// The palette.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Palette {
-    pub edit: LineEdit,
-    /// What can stand at the cursor.
-    pub completions: Completions,
-    /// The candidate that stands in the line now, while Tab goes round.
-    pub chosen: Option<usize>,
-    /// The line as it was before Tab was pressed.
-    typed: Option<LineEdit>,
-    /// Where in the history; `None` for the line being typed.
-    past: Option<usize>,
-    /// Why the line cannot be given.
-    pub error: Option<String>,
-}
-
 /// A short answer at the foot of the screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Toast {
@@ -206,6 +208,7 @@ impl ViewState {
             me: None,
             drives: false,
             guest: false,
+            named: false,
             recording: false,
             slow_line: None,
             connection: Connection::Waiting,
@@ -214,6 +217,7 @@ impl ViewState {
             zoom: false,
             drill: None,
             overlay: None,
+            question: None,
             reading: Reading::default(),
             asked: None,
             span: Span::default(),
@@ -322,79 +326,5 @@ impl ViewState {
         if self.history.len() > HISTORY {
             self.history.remove(0);
         }
-    }
-}
-
-/// The zones' names, source first, and every node's name.
-#[must_use]
-pub fn names(status: &Status) -> (Vec<ZoneName>, Vec<NodeName>) {
-    let mut zones: Vec<&Zone> = status.zones.iter().collect();
-    zones.sort_by_key(|z| !z.is_hub());
-    (
-        zones.iter().map(|z| z.name.clone()).collect(),
-        zones.iter().flat_map(|z| z.nodes.iter().map(|n| n.name.clone())).collect(),
-    )
-}
-
-impl Palette {
-    /// A palette with a line in it.
-    #[must_use]
-    pub fn new(text: &str, status: &Status) -> Self {
-        let mut palette = Self { edit: LineEdit::new(text), ..Self::default() };
-        palette.typed(status);
-        palette
-    }
-
-    /// The line was edited: complete and check it anew.
-    pub fn typed(&mut self, status: &Status) {
-        let (zones, nodes) = names(status);
-        let around = Around { zones: &zones, nodes: &nodes, replay: status.replay.is_some() };
-        self.completions = complete::complete(self.edit.text(), self.edit.cursor(), around);
-        self.chosen = None;
-        self.typed = None;
-        self.error = complete::hopeless(self.edit.text());
-    }
-
-    /// Puts the next (or previous) candidate into the line.
-    pub fn cycle(&mut self, forward: bool, status: &Status) {
-        let n = self.completions.candidates.len();
-        if n == 0 {
-            return;
-        }
-        let next = match (self.chosen, forward) {
-            (None, true) => 0,
-            (None, false) => n - 1,
-            (Some(at), true) => (at + 1) % n,
-            (Some(at), false) => (at + n - 1) % n,
-        };
-        let typed = self.typed.get_or_insert_with(|| self.edit.clone()).clone();
-        self.edit = typed;
-        if let Some(candidate) = self.completions.candidates.get(next) {
-            self.edit.replace_from(self.completions.start, &candidate.text);
-            self.chosen = Some(next);
-            self.error = None;
-        }
-        if n == 1 {
-            // Nothing to go round: go on to the next word.
-            self.edit.insert(" ");
-            self.typed(status);
-        }
-    }
-
-    /// Goes back or on in the history.
-    pub fn recall(&mut self, back: bool, history: &[String], status: &Status) {
-        let next = match (self.past, back) {
-            (None, true) => history.len().checked_sub(1),
-            (None, false) => return,
-            (Some(at), true) => Some(at.saturating_sub(1)),
-            (Some(at), false) => Some(at + 1).filter(|at| *at < history.len()),
-        };
-        if back && next.is_none() {
-            return;
-        }
-        self.past = next;
-        let line = next.and_then(|at| history.get(at)).cloned().unwrap_or_default();
-        self.edit = LineEdit::new(&line);
-        self.typed(status);
     }
 }

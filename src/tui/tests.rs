@@ -17,6 +17,7 @@ mod drills;
 mod hands;
 mod leaving;
 mod narrow;
+mod others;
 mod reach;
 
 use std::time::Duration;

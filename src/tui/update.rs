@@ -6,6 +6,7 @@ mod give;
 mod live;
 mod mouse;
 mod overlay;
+mod question;
 mod screen;
 
 use std::path::PathBuf;
@@ -32,6 +33,7 @@ use crate::{
 pub use changes::ages;
 pub use live::{again, live};
 pub use mouse::mouse;
+pub use question::asks;
 
 /// What must be done outside of the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +43,12 @@ pub enum Effect {
         /// The number its answer will carry.
         id: u64,
         line: String,
+    },
+    /// What was typed in answer to the room's question; none if nothing was.
+    Confirmed {
+        /// The command that asks.
+        id: u64,
+        name: Option<String>,
     },
     Wind(Wind),
     Leave(Leave),
@@ -125,6 +133,7 @@ pub fn message(view: &mut ViewState, status: &mut Status, message: Message, now:
         }
         Message::Answer { id, outcome, text, .. } => {
             let line = view.pending.remove(&id).unwrap_or_default();
+            question::is_over(view, id);
             if view.asked == Some(id) {
                 return live::take(view, &line, outcome, text);
             }
@@ -134,7 +143,7 @@ pub fn message(view: &mut ViewState, status: &mut Status, message: Message, now:
                 palette.error = Some(text.clone());
                 view.overlay = Some(Overlay::Palette(palette));
             }
-            answer(view, line, outcome, text, now);
+            answer(view, status, line, (outcome, text), now);
             true
         }
         // The loop ends by it.
@@ -147,11 +156,18 @@ pub fn message(view: &mut ViewState, status: &mut Status, message: Message, now:
 }
 
 /// An answer of one line goes to the foot of the screen, a longer one on top of it.
-fn answer(view: &mut ViewState, line: String, outcome: Outcome, text: String, now: UnixMs) {
-    // A drill's own pane says what it came to; a list of findings would lie on top of it.
+fn answer(
+    view: &mut ViewState,
+    status: &Status,
+    line: String,
+    (outcome, text): (Outcome, String),
+    now: UnixMs,
+) {
+    // A drill's own pane says what it came to; a list of findings would lie on top of it. In a region
+    // of others nothing but the answer tells where the evidence is.
     let lines = text.trim().lines().count();
     let runs = matches!(line.parse(), Ok(Command::Drill(DrillCommand::Run(_))));
-    if lines > 1 && runs && outcome != Outcome::Refused {
+    if lines > 1 && runs && !status.is_external() && outcome != Outcome::Refused {
         let word = match outcome {
             Outcome::Done => "proved",
             Outcome::Broken => "broken",
@@ -176,12 +192,20 @@ fn is_of_control(line: &str) -> bool {
 
 /// Takes a key.
 pub fn key(view: &mut ViewState, status: &Status, key: Key, now: UnixMs) -> Vec<Effect> {
+    let effects = pressed(view, status, key, now);
+    question::lay(view);
+    effects
+}
+
+fn pressed(view: &mut ViewState, status: &Status, key: Key, now: UnixMs) -> Vec<Effect> {
     let quits = view
         .keymap
         .get(key)
         .is_some_and(|b| b.action == Action::Screen(ScreenAction::Quit) && key.ctrl);
     match view.overlay.take() {
-        Some(_) if quits && status.only_shown() => vec![Effect::Leave(Leave::Detach)],
+        Some(_) if quits && status.without_a_room() && view.pending.is_empty() => {
+            vec![Effect::Leave(Leave::Detach)]
+        }
         // The second ctrl-c.
         Some(Overlay::Leave) if quits => vec![Effect::Leave(Leave::Detach)],
         // A way out of everything else that lies on top.
@@ -228,6 +252,7 @@ pub fn paste(view: &mut ViewState, status: &Status, text: &str) {
             palette.edit.insert(text);
             palette.typed(status);
         }
+        Some(Overlay::Named { edit, .. }) => edit.insert(text),
         Some(Overlay::Filter { edit, .. }) => {
             edit.insert(text);
             view.log.search(Pattern::new(edit.text()));
@@ -261,11 +286,20 @@ fn bound(view: &mut ViewState, status: &Status, binding: &Binding, now: UnixMs) 
     match &binding.action {
         Action::Screen(action) => screen::act(view, status, *action, now),
         Action::Palette(words) => screen::palette(view, status, words),
-        Action::Line(template) if status.only_shown() => {
+        Action::Line(template) if status.replay.is_some() => {
             let line = keys::fill(template, view, status).unwrap_or_else(|_| template.clone());
             give(view, status, line, now)
         }
         Action::Line(template) => {
+            let line = keys::fill(template, view, status);
+            let goes = |line: &String| line.parse::<Command>().map(|one| one.goes_with_others());
+            if let Ok(line) = line.as_ref()
+                && status.is_external()
+                && goes(line) == Ok(false)
+            {
+                // It says what does, whatever has the focus.
+                return give(view, status, line.clone(), now);
+            }
             if binding.when == When::Drill && running(status).is_none() {
                 view.say("no drill runs", Some(Outcome::Refused), now);
                 return Vec::new();
@@ -279,7 +313,13 @@ fn bound(view: &mut ViewState, status: &Status, binding: &Binding, now: UnixMs) 
                 view.say(why, Some(Outcome::Refused), now);
                 return Vec::new();
             }
-            match keys::fill(template, view, status) {
+            match line {
+                Ok(line)
+                    if status.is_external()
+                        && !(binding.confirm && give::asks_no_name(view, &line)) =>
+                {
+                    give::to_others(view, status, line, now)
+                }
                 Ok(line) if binding.confirm && view.drives => {
                     view.overlay = Some(Overlay::Confirm { line });
                     Vec::new()

@@ -7,6 +7,7 @@ mod drilled;
 mod ended;
 mod logins;
 mod observed;
+mod screened;
 mod wrong;
 
 use async_nats::Client;

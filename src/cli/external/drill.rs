@@ -1,4 +1,4 @@
-//! `produce`, `drill run` and `down` with `--region-file`: what is published, consumed and cut in a region
+//! `produce` and `drill run` with `--region-file`: what is published, consumed and cut in a region
 //! of others, only where its file and a person allow it, and what of it is ours is taken away again.
 
 use std::{collections::BTreeSet, fmt::Write as _, path::Path, sync::Arc};
@@ -6,12 +6,9 @@ use std::{collections::BTreeSet, fmt::Write as _, path::Path, sync::Arc};
 use color_eyre::eyre::{self, ContextCompat};
 use tokio::time::sleep;
 
+use super::caller::{Caller, Intent};
 use crate::{
-    cli::{
-        cut::consent::{Hurry, Intent, confirmed},
-        output::print,
-        words::OthersArgs,
-    },
+    cli::{hurry::Hurry, words::OthersArgs},
     command::{Command, Drill, DrillRun, Produce},
     drill::{
         conclusions::required,
@@ -19,17 +16,17 @@ use crate::{
     },
     nats::external::examine::Region,
     region::{
-        ZoneName,
+        Actor, ZoneName,
         external::cutting::Look,
         file::{Act, Cut, RegionFile},
         format::{bytes, count, span},
+        reduce::CONCLUSIONS_OF_OTHERS,
         rights::Purpose,
     },
     room::{
         drills::choice,
         external::{
-            hook::{Audit, audit_file, fit},
-            leftovers::remove,
+            hook::fit,
             session::{Session, Wanted},
         },
         protocol::{Message, Outcome},
@@ -39,11 +36,6 @@ use crate::{
 
 /// What a person confirms.
 const TO_DRILL: Intent = Intent { to: "drill", done: "published or cut" };
-/// The drills that regions of others can have; what others do changes what is not ours.
-const DRILLS: [&str; 3] = ["cut", "heal", "independent"];
-
-/// Who does it, and where the program keeps what it keeps.
-pub type Who<'a> = (&'a Path, &'a str);
 
 /// What a command comes to, before anything is done.
 struct Intended {
@@ -92,7 +84,7 @@ impl Intended {
         if let Some((name, other)) = not_done {
             eyre::bail!(
                 "the drill `{name}` gives `{other}`, which is not done to what somebody else runs: the drills that are, are {}",
-                DRILLS.join(", ")
+                CONCLUSIONS_OF_OTHERS.join(", ")
             );
         }
         let filled: Result<Vec<Script>, _> = scripts.iter().map(|one| one.fill(&filling)).collect();
@@ -251,7 +243,7 @@ fn chosen(asked: &DrillRun) -> eyre::Result<Vec<Script>> {
         asked.sabotage.is_none(),
         "a sabotage damages what it is put into: it is not done to what somebody else runs"
     );
-    let all = || DRILLS.iter().map(|name| (*name).to_owned());
+    let all = || CONCLUSIONS_OF_OTHERS.iter().map(|name| (*name).to_owned());
     let names: Vec<String> = asked
         .names
         .iter()
@@ -279,14 +271,12 @@ pub async fn run(
     command: Command,
     region: Region,
     opened: &Opened,
-    consent: &OthersArgs,
-    (root, by): Who<'_>,
-) -> eyre::Result<u8> {
+    caller: &Caller,
+) -> eyre::Result<Outcome> {
     let file = &opened.file;
     let intended = Intended::of(command, file)?;
-    intended.allowed(file, &region, consent)?;
-    let audit =
-        Audit { file: audit_file(root, &file.name), region: file.name.clone(), by: by.into() };
+    intended.allowed(file, &region, &caller.consent)?;
+    let audit = caller.audit(&file.name);
     let region = Arc::new(region);
     let before = match intended.cuts {
         0 => None,
@@ -295,38 +285,38 @@ pub async fn run(
             None => None,
         },
     };
-    print(&intended.told(file, &region, before.as_ref(), &audit.file));
-    if consent.dry {
-        return Ok(Outcome::Done.exit_code());
+    let plan = intended.told(file, &region, before.as_ref(), &audit.file);
+    if !caller.means_it(&plan, &file.name, &TO_DRILL).await? {
+        return Ok(Outcome::Done);
     }
-    confirmed(&file.name, consent, &TO_DRILL)?;
     let region = Arc::into_inner(region).context("the region is still looked at")?;
-    let mut hurry = Hurry::new()?;
+    let mut hurry = caller.hurry()?;
     let zone = (!intended.scripts.is_empty()).then(|| intended.zone.clone());
-    let wanted = Wanted { opened, audit, zone, cuts: intended.cuts > 0, root };
+    let wanted = Wanted { opened, audit, zone, cuts: intended.cuts > 0, root: &caller.root };
     let session = Session::open(region, wanted).await.map_err(eyre::Report::msg)?;
-    let outcome = follow(&session, by, &intended.command, file, &mut hurry).await;
+    caller.follows(&session);
+    let outcome = follow(&session, caller, &intended.command, file, &mut hurry).await;
     let closed = session.close().await;
+    caller.follows_no_more();
     if let Err(why) = &closed {
-        print(&format!("not everything is taken away: {why}"));
+        caller.news(&format!("not everything is taken away: {why}"));
     }
     let outcome = outcome?;
     Ok(match closed {
         Err(_) if outcome == Outcome::Done => Outcome::Broken,
         _ => outcome,
-    }
-    .exit_code())
+    })
 }
 
 /// Gives the command and tells what comes of it, until it ends, or somebody or the limit ends it.
 async fn follow(
     session: &Session,
-    by: &str,
+    caller: &Caller,
     command: &Command,
     file: &RegionFile,
     hurry: &mut Hurry,
 ) -> eyre::Result<Outcome> {
-    let mut heard = session.give(by, command.clone()).map_err(eyre::Report::msg)?;
+    let mut heard = session.give(caller.who.clone(), command.clone()).map_err(eyre::Report::msg)?;
     let is_drill = matches!(command, Command::Drill(_));
     let end =
         || if is_drill { Command::Drill(Drill::Stop) } else { Command::Produce(Produce::Stop) };
@@ -334,62 +324,30 @@ async fn follow(
     tokio::pin!(over);
     let mut ending = false;
     loop {
-        let why = tokio::select! {
+        let (by, why) = tokio::select! {
             message = heard.recv() => match message {
                 Some(Message::Progress { text, .. }) => {
                     if is_drill {
-                        print(&text);
+                        caller.step(&text);
                     }
                     continue;
                 }
-                Some(Message::Answer { outcome, text, .. }) => {
-                    print(&format!("\n{text}"));
+                Some(Message::Answer { outcome, text, data, .. }) => {
+                    let bundle = data.as_ref().and_then(|data| data["bundle"].as_str());
+                    caller.came_to(&text, bundle);
                     return Ok(outcome);
                 }
                 Some(_) => continue,
                 None => eyre::bail!("the command came to no end"),
             },
-            () = hurry.asked() => "it was asked to end",
-            () = &mut over, if !ending => "its time is over (`seconds` under [limits])",
+            () = hurry.asked(), if !ending => (caller.who.clone(), "it was asked to end"),
+            () = &mut over, if !ending => {
+                (Actor::room(), "its time is over (`seconds` under [limits])")
+            }
         };
         if !std::mem::replace(&mut ending, true) {
-            print(&format!("it ends now, because {why}: what it cut is healed"));
-            session.say(end());
+            caller.news(&format!("it ends now, because {why}: what it cut is healed"));
+            session.say(by, end());
         }
     }
-}
-
-/// Removes what drills have left: the consumers that carry this region's mark.
-///
-/// # Errors
-/// When they cannot be listed or removed.
-pub async fn down(
-    region: &Region,
-    opened: &Opened,
-    consent: &OthersArgs,
-    (root, by): Who<'_>,
-) -> eyre::Result<u8> {
-    let name = &opened.file.name;
-    let audit = Audit { file: audit_file(root, name), region: name.clone(), by: by.into() };
-    if consent.dry {
-        let own = region.own_consumers(name, None).await.map_err(eyre::Report::msg)?;
-        for consumer in &own {
-            let left = if consumer.in_use { ", left alone: a drill uses it" } else { "" };
-            print(&format!("zone {}: {}{left}", consumer.zone, consumer.name));
-        }
-        print(&format!("{} of zonedrill's consumers are there", own.len()));
-        return Ok(Outcome::Done.exit_code());
-    }
-    let removed = remove(region, &audit, (name, None, &opened.path)).await;
-    let (removed, left) = removed.map_err(eyre::Report::msg)?;
-    for one in &removed {
-        print(&format!("removed: {one}"));
-    }
-    for one in &left {
-        print(&format!("left alone, a drill uses it: {one}"));
-    }
-    if removed.is_empty() && left.is_empty() {
-        print("nothing of zonedrill's is there");
-    }
-    Ok(Outcome::Done.exit_code())
 }

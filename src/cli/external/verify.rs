@@ -4,15 +4,16 @@
 use std::{
     fmt::Write as _,
     io::{IsTerminal, Write as _},
-    path::Path,
     sync::Arc,
 };
 
 use color_eyre::eyre::{self, ContextCompat};
 
-use super::fit_for_a_terminal;
+use super::{
+    caller::{Caller, Place},
+    fit_for_a_terminal,
+};
 use crate::{
-    cli::{cut::consent::Hurry, output::print},
     command::{Extent, Point, Rate, readable},
     ledger::copies::{Explained, Fault},
     nats::external::{
@@ -45,8 +46,8 @@ pub async fn run(
     region: &Arc<Region>,
     opened: &Opened,
     (zone, json, extent): Asked,
-    root: &Path,
-) -> eyre::Result<u8> {
+    caller: &Caller,
+) -> eyre::Result<Outcome> {
     if let Some(zone) = &zone {
         let copies: Vec<&str> =
             opened.file.copies().iter().map(|copy| copy.name.as_str()).collect();
@@ -56,7 +57,7 @@ pub async fn run(
             copies.join(", ")
         );
     }
-    let file = KeptFile::of(root, &opened.file.name);
+    let file = KeptFile::of(&caller.root, &opened.file.name);
     let mut kept = if extent.resume {
         eyre::ensure!(
             zone.is_none()
@@ -83,12 +84,12 @@ pub async fn run(
         halfway: kept.halfway.clone(),
         done: kept.done.clone(),
     };
-    let mut hurry = Hurry::new()?;
+    let mut hurry = caller.hurry()?;
     let mut trouble = None;
     let keeps = wanted.sample.is_none();
     let comparing = compare(region, &wanted, |told| {
         match told {
-            Told::Progress(progress) => return tell_progress(&progress),
+            Told::Progress(progress) => return tell_progress(&progress, caller),
             Told::Halfway(halfway) => kept.halfway = Some(halfway.clone()),
             Told::Done(done) if done.stopped => {}
             Told::Done(done) => {
@@ -106,7 +107,7 @@ pub async fn run(
         compared = comparing => Some(compared),
         () = hurry.asked() => None,
     };
-    if std::io::stderr().is_terminal() {
+    if matches!(caller.place, Place::Shell) && std::io::stderr().is_terminal() {
         let _ = write!(std::io::stderr().lock(), "\r\x1b[K");
     }
     let goes_on = || {
@@ -123,14 +124,11 @@ pub async fn run(
         }
     };
     if let Some(why) = trouble {
-        super::super::tell(&format!("how far it has come cannot be kept: {why}"));
+        caller.tell(&format!("how far it has come cannot be kept: {why}"));
     }
     let Some(compared) = compared else {
-        super::super::tell(&format!(
-            "ended before its end: nothing is said of the copies{}",
-            goes_on()
-        ));
-        return Ok(Outcome::Void.exit_code());
+        caller.tell(&format!("ended before its end: nothing is said of the copies{}", goes_on()));
+        return Ok(Outcome::Void);
     };
     let whole = compared.iter().all(|one| !one.stopped);
     if keeps && whole {
@@ -145,13 +143,13 @@ pub async fn run(
             "copies": compared,
             "exit_code": worst.exit_code(),
         });
-        print(&format!("{document:#}"));
+        caller.data(&format!("{document:#}"));
     } else {
         let texts: Vec<String> = compared.iter().map(written).collect();
         let more = if whole { String::new() } else { goes_on() };
-        super::super::tell(&(fit_for_a_terminal(&texts.join("\n")) + &more));
+        caller.tell(&(fit_for_a_terminal(&texts.join("\n")) + &more));
     }
-    Ok(worst.exit_code())
+    Ok(worst)
 }
 
 /// A copy that differs counts before one that was not compared, or not all of it.
@@ -166,8 +164,8 @@ fn worst(compared: &[Compared]) -> Outcome {
     }
 }
 
-/// Progress, on standard error: one line that changes on a terminal, else lines.
-fn tell_progress(progress: &Progress<'_>) {
+/// Progress, in a shell on standard error: one line that changes on a terminal, else lines.
+fn tell_progress(progress: &Progress<'_>, caller: &Caller) {
     let Progress { zone, at, from, to, messages, took } = progress;
     let whole = to.saturating_sub(*from).saturating_add(1);
     let done = at.saturating_sub(*from);
@@ -181,6 +179,9 @@ fn tell_progress(progress: &Progress<'_>) {
         count((*messages as f64 / took.as_secs_f64().max(0.001)) as u64),
         seconds((left * 1000.0) as u64),
     );
+    if matches!(caller.place, Place::Screen(_)) {
+        return caller.step(&line);
+    }
     let mut out = std::io::stderr().lock();
     let _ = if out.is_terminal() {
         write!(out, "\r\x1b[K{line}").and_then(|()| out.flush())

@@ -49,6 +49,7 @@ mod tests {
     use crate::region::{
         Input, PlatformKind, Role, ZonePlan,
         external::{ExternalStream, cutting::ShownBy},
+        input::Producing,
         observation::Observation,
         reduce::State,
         status::LinkState,
@@ -97,5 +98,15 @@ mod tests {
         assert_eq!(link(&state).state, LinkState::Down);
         state.apply(60, ends(55, true, None));
         assert_eq!(link(&state).state, LinkState::Up);
+    }
+    #[test]
+    fn others_call_their_domains_as_they_like_and_drills_have_three_conclusions() {
+        let mut state = State::new("shop", PlatformKind::External, 1);
+        assert!(state.peek().conclusions.is_empty());
+        state = state.drilled();
+        assert_eq!(state.peek().conclusions.len(), 3);
+        state.apply(1, Input::ZoneAdded(plan("a", Role::Source, 0)));
+        let told = Producing { acked_by: Some("eu".into()), ..Producing::default() };
+        assert_eq!(state.apply(2, Input::Producing(told)), []);
     }
 }

@@ -216,7 +216,9 @@ impl State {
         if producer.reconnects > old.reconnects {
             events.push(note(Severity::Warn, "the producer's connection was made anew"));
         }
-        let domain = self.status.source().map(|source| source.name.long());
+        // Others call their domains as they like.
+        let source = self.status.source().filter(|_| !self.status.is_external());
+        let domain = source.map(|source| source.name.long());
         let moved = |by: &String| {
             let mut zones = self.status.zones.iter();
             zones.any(|zone| zone.role == Role::Promoted && zone.name.long() == *by)

@@ -20,6 +20,7 @@ use super::{
     ends, file_flag,
     hook::{Audit, Deed},
     leftovers::remove,
+    parts::{Looks, plan, settings},
     platform::ExternalPlatform,
 };
 use crate::{
@@ -32,19 +33,16 @@ use crate::{
         producer::Producer,
     },
     region::{
-        Actor, Input, MirrorKind, PlatformKind, Role, Settings, ZoneName, ZonePlan,
-        actor::Via,
-        external::ExternalStream,
-        file::Cut,
-        observation::Observation,
-        reduce::State,
-        status::Phase,
-        topology::{DEFAULT_NATS_VERSION, Network},
+        Actor, Input, MirrorKind, PlatformKind, ZoneName, ZonePlan, file::Cut,
+        observation::Observation, reduce::State, status::Phase,
     },
     room::{
         bringup,
         clock::now_ms,
-        drills::pruning::{self, SESSIONS},
+        drills::{
+            Statuses,
+            pruning::{self, SESSIONS},
+        },
         evidence::LedgerWriter,
         home::{Home, Lease},
         mailbox::{CommandRequest, Mail, Mailbox},
@@ -80,6 +78,8 @@ pub struct Session {
     actor: JoinHandle<(StateActor, state_actor::End)>,
     writer: LedgerWriter,
     stop: CancellationToken,
+    statuses: Statuses,
+    wire: Arc<EventWire>,
     /// Its folder is in use.
     _lease: Lease,
 }
@@ -159,8 +159,10 @@ impl Session {
 
         let started = now_ms();
         let state = State::new(&home.region, PlatformKind::External, started);
+        let state = if wanted.zone.is_some() { state.drilled() } else { state };
         let first = Arc::new(Published::new(state.status(started)));
-        let (publish, _statuses) = watch::channel(first);
+        let (publish, statuses) = watch::channel(first);
+        let wire = Arc::new(EventWire::default());
         let (screens, attached) = watch::channel(BTreeMap::new());
         let external = External {
             region: Arc::clone(&region),
@@ -193,7 +195,7 @@ impl Session {
             runtime: Arc::clone(&runtime),
             inbox,
             publish,
-            wire: Arc::new(EventWire::default()),
+            wire: Arc::clone(&wire),
             floors: writer.floors.clone(),
             screens: attached,
             port_base: 0,
@@ -208,6 +210,8 @@ impl Session {
             runtime,
             writer,
             stop,
+            statuses,
+            wire,
             _lease: lease,
         };
         bus.tell(Input::Phase(Phase::Starting));
@@ -309,19 +313,32 @@ impl Session {
     /// When the room has ended.
     pub fn give(
         &self,
-        who: &str,
+        actor: Actor,
         command: Command,
     ) -> Result<mpsc::UnboundedReceiver<Message>, String> {
         let (answers, heard) = mpsc::unbounded_channel();
-        let actor = Actor { who: who.to_owned(), via: Via::Shell };
         let given = CommandRequest { actor, command, id: ONLY, answers: Some(answers), stop: None };
         self.runtime.bus.give(given).map_err(|closing| closing.to_string())?;
         Ok(heard)
     }
 
     /// Gives a command to whose answer nobody listens.
-    pub fn say(&self, command: Command) {
-        let _ = self.runtime.bus.give(CommandRequest::by_room(command));
+    pub fn say(&self, actor: Actor, command: Command) {
+        let given = CommandRequest { actor, ..CommandRequest::by_room(command) };
+        let _ = self.runtime.bus.give(given);
+    }
+
+    /// The way to its room, for further commands.
+    #[must_use]
+    pub fn mailbox(&self) -> Mailbox {
+        self.runtime.bus.clone()
+    }
+
+    /// What is seen of its room.
+    #[must_use]
+    pub fn looks(&self) -> Looks {
+        let (past, events) = self.wire.join();
+        Looks { statuses: self.statuses.clone(), past, events }
     }
 
     /// Ends everything: what is cut is healed, and the consumers that were made are removed.
@@ -329,7 +346,7 @@ impl Session {
     /// # Errors
     /// What is left behind, and what removes it.
     pub async fn close(self) -> Result<(), String> {
-        let Self { runtime, actor, writer, stop, _lease } = self;
+        let Self { runtime, actor, writer, stop, _lease, .. } = self;
         let down = bringup::down(&runtime, false).await.map_err(|failure| failure.to_string());
         stop.cancel();
         let removed = match &runtime.external {
@@ -347,36 +364,6 @@ impl Session {
         // Whoever still holds a way to the ledger writer must not hold up the end.
         let _ = tokio::time::timeout(Duration::from_secs(2), closed).await;
         down.and(removed)
-    }
-}
-
-fn plan(region: &Region, slot: u16, name: ZoneName, subject: &str, consumer: &str) -> ZonePlan {
-    let role = if slot == 0 { Role::Source } else { Role::Mirror };
-    let (api, stream) = region.stream_of(slot.into());
-    let external = ExternalStream {
-        stream: stream.to_owned(),
-        api: api.to_owned(),
-        subject: subject.to_owned(),
-        consumer: consumer.to_owned(),
-    };
-    ZonePlan { nodes: Vec::new(), external: Some(external), ..ZonePlan::new(name, role, slot, 0) }
-}
-
-/// What the room's parts ask of a region's settings; nothing is started by them.
-fn settings(home: &Home, plans: &[ZonePlan]) -> Settings {
-    Settings {
-        region: home.region.clone(),
-        platform: PlatformKind::External,
-        network: Network::default(),
-        nats_version: DEFAULT_NATS_VERSION.into(),
-        nats_server: None,
-        mirror: None,
-        copy: None,
-        port_base: 0,
-        zones: plans.iter().map(|plan| plan.name.clone()).collect(),
-        publish: None,
-        adopt: false,
-        open: false,
     }
 }
 

@@ -61,7 +61,7 @@ impl EventWire {
     }
 
     /// What was, and what comes: nothing between is missed or doubled.
-    pub(super) fn join(&self) -> (Vec<Event>, broadcast::Receiver<Event>) {
+    pub(in crate::room) fn join(&self) -> (Vec<Event>, broadcast::Receiver<Event>) {
         let past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
         (past.iter().cloned().collect(), self.wire.subscribe())
     }

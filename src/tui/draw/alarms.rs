@@ -143,7 +143,7 @@ fn next_step(number: u8, conclusion: &Conclusion, scene: Scene<'_>) -> String {
     let name = conclusions::required(Some(number)).map_or(&*conclusion.name, |one| one.drill);
     let drill = press(&format!("drill run {name}"));
     match conclusion.verdict {
-        _ if running || status.only_shown() => String::new(),
+        _ if running || status.without_a_room() => String::new(),
         Verdict::Waiting | Verdict::Holding => {
             format!("{drill} runs the drill that proves or breaks it")
         }

@@ -10,12 +10,13 @@ use ratatui::{
 use super::{Scene, canvas::put_line};
 use crate::{
     command::{
-        Command,
+        Command, Drill,
         keys::{Action, Binding, ScreenAction, When},
     },
     drill::conclusions::{REQUIREMENTS, Requirement},
     region::{
         Status,
+        reduce::CONCLUSIONS_OF_OTHERS,
         status::{Phase, Task, Verdict},
     },
     room::protocol::Outcome,
@@ -117,7 +118,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
 fn proving(scene: Scene<'_>) -> Option<String> {
     let Scene { status, view, .. } = scene;
     let untried = status.conclusions.iter().all(|one| one.verdict == Verdict::Waiting);
-    let begun = status.drill.is_some() || status.only_shown() || status.phase != Phase::Up;
+    let begun = status.drill.is_some() || status.without_a_room() || status.phase != Phase::Up;
     if !untried || begun || !view.drives {
         return None;
     }
@@ -161,8 +162,8 @@ fn fits(binding: &Binding, scene: Scene<'_>) -> bool {
         let overlaid = view.keymap.get_replaying(binding.key) != Some(binding);
         return !overlaid && binding.action.replays();
     }
-    if status.only_shown() {
-        return binding.when != When::Replay && binding.action.only_shows();
+    if status.is_external() && !does_something(binding, scene) {
+        return false;
     }
     if !may(binding, scene) {
         return false;
@@ -175,6 +176,20 @@ fn fits(binding: &Binding, scene: Scene<'_>) -> bool {
         When::Mirror => view.focused(status).is_some_and(|zone| !zone.is_hub()),
         When::Drill => running.is_some() || is_drill_to_see(binding, status),
     }
+}
+
+/// Whether a key does something in a region that somebody else runs.
+pub(super) fn does_something(binding: &Binding, scene: Scene<'_>) -> bool {
+    let Action::Line(line) = &binding.action else { return binding.action.only_shows() };
+    let line = keys::fill(line, scene.view, scene.status).unwrap_or_default();
+    line.parse::<Command>().is_ok_and(|command| match &command {
+        Command::Cut { kind, .. } => kind.is_none(),
+        Command::Heal { zone } => zone.is_some(),
+        Command::Drill(Drill::Run(run)) => {
+            run.names.iter().all(|name| CONCLUSIONS_OF_OTHERS.contains(&name.as_str()))
+        }
+        other => other.goes_with_others(),
+    })
 }
 
 /// Whether this screen may do what a key does: who only looks is not offered what is not sent, and

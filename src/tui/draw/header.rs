@@ -123,7 +123,7 @@ fn parts(scene: Scene<'_>) -> Vec<Part> {
     if view.connection == Connection::Live {
         let version = status.server_version.as_deref().unwrap_or("?");
         add(1, format!("nats {version}"), theme.value());
-        if !status.only_shown() {
+        if !status.without_a_room() {
             let copies = status.copy_kind.several(status.mirror_kind);
             // The kind is a word of the configuration.
             let (via, of) = copies.split_once(' ').unwrap_or((&copies, ""));
@@ -266,7 +266,7 @@ pub fn verdicts(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
     let gap = width.saturating_sub(total(form)) / n + 2;
 
     // What to press, until something was: nobody has to read anything to begin.
-    let idle = running.is_none() && status.phase == Phase::Up && !status.only_shown();
+    let idle = running.is_none() && status.phase == Phase::Up && !status.without_a_room();
     let told = |i: usize, conclusion: &Conclusion| match conclusion.verdict {
         Verdict::Waiting if idle => invitation(i, scene).unwrap_or_default(),
         _ => conclusion.evidence.clone(),

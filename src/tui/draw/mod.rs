@@ -11,6 +11,7 @@ mod header;
 mod ledger;
 mod links;
 mod logs;
+mod named;
 mod nodes;
 mod overlay;
 mod palette;
@@ -127,6 +128,7 @@ fn draw(buf: &mut Buffer, area: Rect, scene: Scene<'_>) -> Option<(u16, u16)> {
             graphs::large(buf, area, *cursor, scene);
             None
         }
+        Some(Overlay::Named { edit, scroll }) => named::draw(buf, area, edit, *scroll, scene),
         Some(Overlay::Log) => {
             logs::large(buf, area, scene);
             None

@@ -10,7 +10,7 @@ use ratatui::{
 use super::{
     Scene, alarms,
     canvas::{popup, put_lines},
-    figures, question,
+    figures, foot, named, question,
 };
 use crate::{
     command::{
@@ -82,6 +82,9 @@ pub fn draw(buf: &mut Buffer, area: Rect, overlay: &Overlay, scene: Scene<'_>) {
                 theme,
             );
         }
+        Overlay::Named { edit, scroll } => {
+            named::draw(buf, area, edit, *scroll, scene);
+        }
         // Drawn elsewhere: they are not in the middle.
         Overlay::Palette(_) | Overlay::Filter { .. } | Overlay::Log | Overlay::Graphs(_) => {}
     }
@@ -132,13 +135,15 @@ fn sure(buf: &mut Buffer, area: Rect, line: &str, yes: &str, scene: Scene<'_>) {
 }
 
 fn leave(buf: &mut Buffer, area: Rect, scene: Scene<'_>) {
-    let Scene { view, theme, .. } = scene;
-    let stays = match view.connection {
-        Connection::Lost { .. } => "leave",
-        _ => "leave; the region runs on",
+    let Scene { status, view, theme, .. } = scene;
+    let ends = view.pending.values().next().filter(|_| status.is_external());
+    let stays = match (&view.connection, ends) {
+        (Connection::Lost { .. }, _) => "leave".into(),
+        (_, Some(line)) => format!("leave; `{line}` ends, what it cut is healed"),
+        _ => "leave; the region runs on".into(),
     };
-    let mut lines = vec![keys("enter", stays, theme)];
-    if view.drives && !view.guest {
+    let mut lines = vec![keys("enter", &stays, theme)];
+    if view.drives && !view.guest && !status.without_a_room() {
         lines.push(keys("t", "tear down, keep the data", theme));
         lines.push(keys("p", "tear down, purge the data", theme));
     }
@@ -202,11 +207,11 @@ fn keys(key: &str, what: &str, theme: &Theme) -> Line<'static> {
 fn help(buf: &mut Buffer, area: Rect, scroll: usize, scene: Scene<'_>) {
     let Scene { view, theme, status, .. } = scene;
     let mut merged: Vec<(String, &Binding, String)> = Vec::new();
-    let (replays, shown) = (status.replay.is_some(), status.only_shown());
+    let (replays, shown) = (status.replay.is_some(), status.without_a_room());
     // Where little works only that is listed; elsewhere, nothing of a replay.
     let listed = |binding: &&Binding| {
         if shown && !replays {
-            return binding.when != When::Replay && binding.action.only_shows();
+            return binding.when != When::Replay && foot::does_something(binding, scene);
         }
         if !replays {
             return binding.when != When::Replay;
@@ -254,7 +259,7 @@ fn help(buf: &mut Buffer, area: Rect, scroll: usize, scene: Scene<'_>) {
         group("the replay", Action::winds);
     }
     group("the screen", |action| !matches!(action, Action::Line(_)));
-    if !shown {
+    if !replays {
         group("the region", |action| matches!(action, Action::Line(_)));
     }
     lines.push(Line::styled(theme.say("signs"), theme.strong()));
@@ -262,7 +267,9 @@ fn help(buf: &mut Buffer, area: Rect, scroll: usize, scene: Scene<'_>) {
     // What limits all of it is read first.
     let limit = match (replays, view.drives) {
         (true, _) => "this is a replay of what happened: only `wind` commands do something",
-        _ if shown => "somebody else runs this region: it is looked at, and no command is sent",
+        _ if shown => {
+            "somebody else runs this region: what its file allows is done once its name was typed"
+        }
         (false, false) => "you are observing: commands are not sent",
         (false, true) => "",
     };

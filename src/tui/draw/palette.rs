@@ -99,7 +99,7 @@ pub fn filter(
 }
 
 /// A line with its prompt, moved left while the cursor would leave it. Returns the cursor.
-fn typing(
+pub(super) fn typing(
     buf: &mut Buffer,
     area: Rect,
     y: u16,

@@ -30,11 +30,11 @@ impl Sizes {
         pane: u16,
         lines: u16,
         bus: u16,
-        known: u16,
+        accounted: u16,
         want: u16,
     ) -> Self {
         let pane = pane.min(PANE_LOW + 2);
-        let ledger = 1 + known.min((room / 8).max(2));
+        let ledger = if accounted == 0 { 0 } else { 1 + accounted.min((room / 8).max(2)) };
         let mut s = Self { bus, pane, ledger, drill: want.min(DRILL_LOW), graphs: 0 };
         while s.total(lines) > room {
             if s.pane > PANE_LOW - 2 {

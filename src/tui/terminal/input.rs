@@ -37,6 +37,7 @@ const ESCAPE: Duration = Duration::from_millis(40);
 pub const LONGEST_PASTE: usize = 16 * 1024;
 /// The longest sequence of a terminal, in bytes; a longer one is none.
 const LONGEST_SEQUENCE: usize = 256;
+const ESC: u8 = 0x1b;
 const PASTE: &[u8] = b"\x1b[200~";
 const PASTED: &[u8] = b"\x1b[201~";
 
@@ -146,6 +147,8 @@ struct Decoder {
     parser: Parser,
     /// How many bytes of a sequence the parser keeps.
     held: usize,
+    /// They are an escape and nothing else.
+    escape: bool,
     /// How many bytes of a paste's mark have come, while none is under way; of its end, otherwise.
     mark: usize,
     paste: Option<Vec<u8>>,
@@ -192,11 +195,19 @@ impl Decoder {
     }
 
     fn parse(&mut self, byte: u8, found: &mut Vec<Input>) {
+        if self.escape && byte == ESC {
+            // The first is a key. The parser would take both for it, and the rest of what the second
+            // begins for keys: an answer of the terminal has digits in it that run drills.
+            let mark = self.mark;
+            found.extend(self.no_more());
+            self.mark = mark;
+        }
         self.parser.parse(&[byte], true);
+        self.escape = self.held == 0 && byte == ESC;
         self.held += 1;
         while let Some(event) = self.parser.pop() {
-            // After a second escape the first was a key, and the second has begun nothing yet.
             self.held = 0;
+            self.escape = false;
             found.extend(input(&event));
         }
         if self.held > LONGEST_SEQUENCE {
@@ -207,6 +218,7 @@ impl Decoder {
     fn forget(&mut self) {
         self.parser = Parser::default();
         self.held = 0;
+        self.escape = false;
     }
 
     /// Whether a sequence has begun that may go on.
@@ -276,6 +288,25 @@ mod tests {
         assert_eq!(decoder.no_more(), keys("esc"));
         assert_eq!(decoder.take(b"q"), keys("q"));
         assert!(!decoder.waits());
+    }
+
+    #[test]
+    fn an_escape_takes_nothing_from_what_follows_it() {
+        for (bytes, follows) in [
+            (&b"\x1b\x1b[?62;22c"[..], vec![Input::Answer]),
+            (b"\x1b\x1b[A", keys("up")),
+            (b"\x1b\x1b[200~2\x1b[201~", vec![Input::Paste("2".into())]),
+            (b"\x1b\x1b", keys("esc")),
+        ] {
+            let wanted = [keys("esc"), follows].concat();
+            for size in 1..=bytes.len() {
+                let mut decoder = Decoder::default();
+                let mut found: Vec<Input> =
+                    bytes.chunks(size).flat_map(|part| decoder.take(part)).collect();
+                found.extend(decoder.no_more());
+                assert_eq!(found, wanted, "{bytes:?} {size}");
+            }
+        }
     }
 
     #[test]

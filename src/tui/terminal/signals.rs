@@ -13,6 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::{is_there, restore_now};
+use crate::tui::Unfinished;
 
 /// All that end a process unless it takes them, but those that say that it is broken.
 const ENDING: [Signal; 11] = [
@@ -35,12 +36,13 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// From now on, to the end of the process, a signal gives the terminal back and ends the process
 /// with 128+n. A hang-up whose terminal is gone only cancels `lost`: there is nothing to give back.
+/// What is unfinished comes to its end before.
 ///
 /// On a thread with a runtime of its own: the screen's may be held up.
 ///
 /// # Errors
 /// When the system has no thread or descriptor left.
-pub fn end_on_signals(lost: CancellationToken) -> io::Result<()> {
+pub fn end_on_signals(lost: CancellationToken, unfinished: Option<Unfinished>) -> io::Result<()> {
     if TAKEN.swap(true, Ordering::SeqCst) {
         return Ok(());
     }
@@ -52,6 +54,11 @@ pub fn end_on_signals(lost: CancellationToken) -> io::Result<()> {
             taken.push((ending, signal(SignalKind::from_raw(ending.as_raw()))?));
         }
     }
+    let finish = async move {
+        if let Some(unfinished) = unfinished {
+            unfinished.end().await;
+        }
+    };
     let wait = async move {
         let next = taken.iter_mut().map(|(ending, signal)| {
             Box::pin(async move {
@@ -63,9 +70,11 @@ pub fn end_on_signals(lost: CancellationToken) -> io::Result<()> {
         if ending == Signal::HUP && !is_there() {
             lost.cancel();
             tokio::time::sleep(GOOD_BYE).await;
+            finish.await;
             process::exit(0);
         }
         restore_now();
+        finish.await;
         process::exit(128 + ending.as_raw());
     };
     thread::Builder::new().name("signals".into()).spawn(move || runtime.block_on(wait))?;

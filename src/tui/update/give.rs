@@ -1,10 +1,10 @@
 //! Lines that a person gives: which of them this screen may send to the room, and which it does
 //! itself.
 
-use super::{Effect, key_of};
+use super::{Effect, key_of, screen};
 use crate::{
     command::{
-        Command, Record,
+        Command, Drill, Record,
         keys::{Action, ScreenAction},
         wind::NOTHING_TO_WIND,
     },
@@ -26,7 +26,7 @@ pub(super) fn give(
         Ok(Command::Wind(wind)) if status.replay.is_some() => return vec![Effect::Wind(*wind)],
         Ok(Command::Wind(_)) => Some(NOTHING_TO_WIND.into()),
         _ if status.replay.is_some() => Some(in_a_replay(&line)),
-        _ if status.only_shown() => Some(of_others(&line)),
+        Ok(command) if status.is_external() => command.check_for_others().err(),
         Ok(command) if view.guest && command.check_for_guests().is_err() => Some(format!(
             "you are a guest here: `{line}` is not for guests, {}",
             command.check_for_guests().err().unwrap_or_default()
@@ -59,14 +59,31 @@ pub(super) fn give(
     vec![Effect::Send { id, line }]
 }
 
+/// Whether nothing asks for the name of a region of others before such a line is carried out: it was
+/// given when the screen was opened, or nothing is begun.
+pub(super) fn asks_no_name(view: &ViewState, line: &str) -> bool {
+    view.named || matches!(line.parse(), Ok(Command::Drill(Drill::Stop | Drill::Next)))
+}
+
+/// Gives a key's line in a region of others, which asks by itself. A link of others is cut for a while
+/// only: for how long is typed.
+pub(super) fn to_others(
+    view: &mut ViewState,
+    status: &Status,
+    line: String,
+    now: UnixMs,
+) -> Vec<Effect> {
+    match line.parse() {
+        Ok(Command::Cut { kind: None, heal_after: None, .. }) => {
+            screen::palette(view, status, &format!("{line} --for 30s"))
+        }
+        _ => give(view, status, line, now),
+    }
+}
+
 /// Why a command is of no use in a replay.
 fn in_a_replay(line: &str) -> String {
     format!("this is a replay of what happened: `{line}` was not sent")
-}
-
-/// Why a command is of no use in a region of others.
-fn of_others(line: &str) -> String {
-    format!("somebody else runs this region, which is only looked at: `{line}` was not sent")
 }
 
 /// How an observer comes to drive.

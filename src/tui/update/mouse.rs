@@ -163,7 +163,8 @@ fn ground(
     if plan.verdicts.contains(at) {
         let index = screen.conclusion(&status.conclusions, x, plan.verdicts.y)?;
         let waits = status.conclusions.get(index)?.verdict == Verdict::Waiting;
-        let idle = running(status).is_none() && status.phase == Phase::Up && !status.only_shown();
+        let idle =
+            running(status).is_none() && status.phase == Phase::Up && !status.without_a_room();
         // What to press stands below.
         if y > plan.verdicts.y && waits && idle && view.drives {
             let one = conclusions::required(u8::try_from(index + 1).ok())?;

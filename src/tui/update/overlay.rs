@@ -1,6 +1,6 @@
 //! Keys while something lies on top of the panes: a question, a text to scroll, a line being typed.
 
-use super::{Effect, give, screen};
+use super::{Effect, give, question, screen};
 use crate::{
     command::{
         Command,
@@ -56,6 +56,7 @@ pub(super) fn key(
                 Vec::new()
             }
         },
+        Overlay::Named { edit, scroll } => question::key(view, edit, scroll, key),
         Overlay::TearDown(purge) => {
             if key.code == Code::Char('y') && !key.ctrl && view.drives && !view.guest {
                 return vec![Effect::Leave(Leave::TearDown { purge })];
@@ -67,11 +68,11 @@ pub(super) fn key(
             Code::Named(Named::Enter) | Code::Char('k' | 'y' | 'q') => {
                 vec![Effect::Leave(Leave::Detach)]
             }
-            Code::Char('t') if view.drives && !view.guest => {
+            Code::Char('t') if view.drives && !view.guest && !status.without_a_room() => {
                 view.overlay = Some(Overlay::TearDown(false));
                 Vec::new()
             }
-            Code::Char('p') if view.drives && !view.guest => {
+            Code::Char('p') if view.drives && !view.guest && !status.without_a_room() => {
                 view.overlay = Some(Overlay::TearDown(true));
                 Vec::new()
             }
@@ -301,7 +302,7 @@ fn regions(
 ) -> Vec<Effect> {
     let why = if view.guest {
         "you are a guest here: this is the region you are shown"
-    } else if status.only_shown() {
+    } else if status.without_a_room() {
         "what is shown has no room, so there is no other one to go to"
     } else {
         let id = view.next_id;

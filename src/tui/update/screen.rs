@@ -54,7 +54,7 @@ pub(super) fn act(
         }
         ScreenAction::Back => back(view, status),
         // No region stands behind it that could be asked about.
-        ScreenAction::Quit if status.only_shown() => {
+        ScreenAction::Quit if status.without_a_room() && view.pending.is_empty() => {
             return vec![Effect::Leave(Leave::Detach)];
         }
         ScreenAction::Quit => view.overlay = Some(Overlay::Leave),
@@ -78,6 +78,10 @@ pub(super) fn act(
         ScreenAction::Redraw => return vec![Effect::Redraw],
         ScreenAction::Suspend if view.guest => {
             view.say("a guest has no shell to go back to", Some(Outcome::Refused), now);
+        }
+        ScreenAction::Suspend if status.is_external() && !view.pending.is_empty() => {
+            let why = "not while a command runs here: it would stand still";
+            view.say(why, Some(Outcome::Refused), now);
         }
         ScreenAction::Suspend => return vec![Effect::Suspend],
         ScreenAction::Record if view.guest => {

@@ -98,6 +98,8 @@ async fn a_screen_shows_it_and_sends_nothing() {
         assert!(!screen.text().contains(word), "`{word}`:\n{}", screen.text());
     }
     screen.press("p");
+    screen.wait_for("is not done in a region of others unless it is allowed");
+    screen.press("n");
     screen.wait_for("somebody else runs this region");
     screen.press("!");
     screen.wait_for("nothing is wrong that can be seen");

@@ -108,9 +108,12 @@ fn tell_another_day(mut from: TcpStream, mut to: TcpStream) {
     let told = b"\"time\":\"";
     let mut some = vec![0; 65_536];
     while let Ok(n @ 1..) = from.read(&mut some) {
-        if let Some(at) = some[..n].windows(told.len()).position(|window| window == told) {
-            let day = at + told.len();
+        // On a busy machine several answers are read at once.
+        let mut past = 0;
+        while let Some(at) = some[past..n].windows(told.len()).position(|window| window == told) {
+            let day = past + at + told.len();
             some[day..day + 10].copy_from_slice(b"2020-01-01");
+            past = day;
         }
         if to.write_all(&some[..n]).is_err() {
             return;
