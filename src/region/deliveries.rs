@@ -63,15 +63,23 @@ impl Elsewhere {
         self.look(now);
     }
 
-    /// What the consumer's leader counts.
-    pub(super) fn told(&mut self, now: UnixMs, count: u64, leader: Option<&str>) {
+    /// What the consumer's leader counts. `all_heard` is the oldest of the last answers of the zone's servers
+    /// that have not ended: a suspended one may hold what was delivered through it.
+    pub(super) fn told(
+        &mut self,
+        now: UnixMs,
+        count: u64,
+        leader: Option<&str>,
+        all_heard: UnixMs,
+    ) {
         if self.leader.as_deref() != leader {
             self.leader = leader.map(str::to_owned);
             self.doubt(now);
         }
         self.look(now);
-        if let Some((more, _)) =
-            self.suspected.take_if(|(_, since)| now.saturating_sub(*since) >= CONFIRMED_MS)
+        if let Some((more, _)) = self
+            .suspected
+            .take_if(|(_, since)| now.saturating_sub(*since) >= CONFIRMED_MS && all_heard >= *since)
         {
             self.count += more;
         }
@@ -81,7 +89,9 @@ impl Elsewhere {
         }
     }
 
-    fn doubt(&mut self, now: UnixMs) {
+    /// What the room asked for was not answered, or its connection or leader is another one: for a while,
+    /// what does not come may be lost.
+    pub(super) fn doubt(&mut self, now: UnixMs) {
         self.doubt_until = now + DOUBT_MS;
         (self.ahead, self.suspected) = (None, None);
     }
@@ -129,7 +139,7 @@ mod tests {
         let here = Deliveries { count: 10, here: 10, at_ms: 0 };
         let mut elsewhere = Elsewhere::default();
         elsewhere.came(0, here, 1);
-        elsewhere.told(0, 10, Some("js1-zone-b"));
+        elsewhere.told(0, 10, Some("js1-zone-b"), 0);
         for second in 1..=10 {
             elsewhere.look(second * 1000);
         }
@@ -139,10 +149,10 @@ mod tests {
     #[test]
     fn what_the_server_delivered_and_never_came_went_to_somebody_else() {
         let (mut elsewhere, mut here) = at_work();
-        elsewhere.told(10_100, 13, Some("js1-zone-b"));
+        elsewhere.told(10_100, 13, Some("js1-zone-b"), 10_100);
         elsewhere.look(10_500);
         assert_eq!(elsewhere.count, 0, "it may be under way");
-        elsewhere.told(11_000, 13, Some("js1-zone-b"));
+        elsewhere.told(11_000, 13, Some("js1-zone-b"), 11_000);
         assert_eq!(elsewhere.count, 3);
         // The next one shows the same gap: it is counted once.
         add(&mut here, 14);
@@ -151,22 +161,45 @@ mod tests {
         // A gap counts once its leader has answered again.
         add(&mut here, 17);
         elsewhere.came(11_300, here, 1);
-        elsewhere.told(11_400, 17, Some("js1-zone-b"));
+        elsewhere.told(11_400, 17, Some("js1-zone-b"), 11_400);
         assert_eq!(elsewhere.count, 3, "it may have stepped down");
-        elsewhere.told(11_900, 18, Some("js1-zone-b"));
+        elsewhere.told(11_900, 18, Some("js1-zone-b"), 11_900);
         assert_eq!(elsewhere.count, 5);
         // And more at the end.
         elsewhere.look(12_700);
-        elsewhere.told(12_800, 20, Some("js1-zone-b"));
+        elsewhere.told(12_800, 20, Some("js1-zone-b"), 12_800);
         elsewhere.look(13_600);
-        elsewhere.told(13_700, 20, Some("js1-zone-b"));
+        elsewhere.told(13_700, 20, Some("js1-zone-b"), 13_700);
         assert_eq!(elsewhere.count, 8);
+    }
+
+    #[test]
+    fn what_a_suspended_server_may_hold_is_nobodys_hand_yet() {
+        let (mut elsewhere, mut here) = at_work();
+        let leader = Some("js1-zone-b");
+        elsewhere.told(10_100, 13, leader, 9_900);
+        for at in [10_900, 11_600, 12_300] {
+            elsewhere.look(at);
+            elsewhere.told(at, 13, leader, 9_900);
+        }
+        assert_eq!(elsewhere.count, 0);
+        // Its request was not answered: what was delivered to that is lost.
+        let (mut held, before) = (elsewhere.clone(), here);
+        held.doubt(12_400);
+        add(&mut here, 14);
+        held.came(12_900, here, 1);
+        held.told(13_600, 14, leader, 13_500);
+        assert_eq!((gaps(here), held.count), (3, 0));
+        // It goes on, and nothing comes: it was somebody else after all.
+        elsewhere.came(12_500, before, 1);
+        elsewhere.told(12_600, 13, leader, 12_500);
+        assert_eq!(elsewhere.count, 3);
     }
 
     #[test]
     fn what_comes_late_came_here() {
         let (mut elsewhere, mut here) = at_work();
-        elsewhere.told(10_100, 13, Some("js1-zone-b"));
+        elsewhere.told(10_100, 13, Some("js1-zone-b"), 10_100);
         add(&mut here, 11);
         add(&mut here, 12);
         add(&mut here, 13);
@@ -182,7 +215,7 @@ mod tests {
             let leader = if lost == "leader" { "js2-zone-b" } else { "js1-zone-b" };
             let connections = if lost == "connection" { 2 } else { 1 };
             elsewhere.came(10_100, here, connections);
-            elsewhere.told(10_200, 13, Some(leader));
+            elsewhere.told(10_200, 13, Some(leader), 10_200);
             elsewhere.look(11_100);
             add(&mut here, 14);
             elsewhere.came(20_000, here, connections);
@@ -190,7 +223,7 @@ mod tests {
             // What goes elsewhere later does.
             add(&mut here, 16);
             elsewhere.came(20_100, here, connections);
-            elsewhere.told(20_700, 16, Some(leader));
+            elsewhere.told(20_700, 16, Some(leader), 20_700);
             assert_eq!(elsewhere.count, 1, "{lost}");
         }
     }
@@ -201,16 +234,16 @@ mod tests {
         let (mut elsewhere, mut here) = at_work();
         add(&mut here, 16);
         elsewhere.came(10_100, here, 1);
-        elsewhere.told(10_400, 16, Some("js2-zone-b"));
+        elsewhere.told(10_400, 16, Some("js2-zone-b"), 10_400);
         elsewhere.look(11_400);
-        elsewhere.told(20_000, 16, Some("js2-zone-b"));
+        elsewhere.told(20_000, 16, Some("js2-zone-b"), 20_000);
         assert_eq!((gaps(here), elsewhere.count), (5, 0));
     }
 
     #[test]
     fn a_room_that_stood_still_accuses_nobody() {
         let (mut elsewhere, mut here) = at_work();
-        elsewhere.told(10_100, 13, Some("js1-zone-b"));
+        elsewhere.told(10_100, 13, Some("js1-zone-b"), 10_100);
         elsewhere.look(22_000);
         add(&mut here, 11);
         add(&mut here, 12);
@@ -223,14 +256,14 @@ mod tests {
     #[test]
     fn a_consumer_that_is_made_anew_counts_from_one() {
         let (mut elsewhere, mut here) = at_work();
-        elsewhere.told(10_100, 13, Some("js1-zone-b"));
-        elsewhere.told(11_000, 13, Some("js1-zone-b"));
+        elsewhere.told(10_100, 13, Some("js1-zone-b"), 10_100);
+        elsewhere.told(11_000, 13, Some("js1-zone-b"), 11_000);
         add(&mut here, 1);
         elsewhere.came(11_100, here, 1);
         assert_eq!(elsewhere.count, 3);
         add(&mut here, 4);
         elsewhere.came(11_200, here, 1);
-        elsewhere.told(11_900, 4, Some("js1-zone-b"));
+        elsewhere.told(11_900, 4, Some("js1-zone-b"), 11_900);
         assert_eq!(elsewhere.count, 5);
     }
 }

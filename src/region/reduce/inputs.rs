@@ -255,9 +255,12 @@ impl State {
             let name = format!("the consumer of zone {zone}");
             trouble(&name, shown.trouble.as_deref(), does.trouble.as_deref(), &mut events);
             let Consuming { running, paused, limit, rate, trouble, .. } = does;
+            let book = &mut self.books[i];
+            if trouble.is_some() {
+                book.elsewhere.doubt(now);
+            }
             let new = Consumer { running, paused, limit, rate, trouble, ..shown.clone() };
             let change = ignoring_rate(shown, new, |consumer| &mut consumer.rate);
-            let book = &mut self.books[i];
             (book.processed, book.came) = (Some(does.processed), does.deliveries);
             let mut new = shown.clone();
             if let Some(came) = book.came {

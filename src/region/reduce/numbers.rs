@@ -128,7 +128,10 @@ impl State {
             flow::deliveries(&mut told, book.deliveries, book.came);
             let timeless = set_quietly(&mut shown.told_at_ms, told.told_at_ms);
             change = change.max(timeless).max(set(shown, told));
-            book.elsewhere.told(now, report.deliveries, report.leader.as_deref());
+            let answers = zone.nodes.iter().filter(|node| !node.state.has_ended());
+            let all_heard = answers.map(|node| node.answered_at_ms.unwrap_or(0)).min();
+            let (count, leader) = (report.deliveries, report.leader.as_deref());
+            book.elsewhere.told(now, count, leader, all_heard.unwrap_or(now));
         }
         let first = (first && zone.is_hub()).then_some(report.last_seq);
         if zone.is_hub() {

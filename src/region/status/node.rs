@@ -81,6 +81,12 @@ impl NodeState {
     pub fn answers(self) -> bool {
         matches!(self, Self::Up | Self::JsOff)
     }
+
+    /// Its process has ended, and every connection with it.
+    #[must_use]
+    pub fn has_ended(self) -> bool {
+        matches!(self, Self::Dead | Self::Stopped)
+    }
 }
 
 /// A node's container, as its engine tells.
