@@ -10,14 +10,17 @@ use std::{
 use super::template::{Template, is_atom};
 
 /// The files of the Chinese catalogue.
-const CHINESE: [(&str, &str); 7] = [
+const CHINESE: [(&str, &str); 10] = [
     ("checks", include_str!("../../config/lang/zh/checks.toml")),
     ("commands", include_str!("../../config/lang/zh/commands.toml")),
     ("drills", include_str!("../../config/lang/zh/drills.toml")),
+    ("evidence", include_str!("../../config/lang/zh/evidence.toml")),
+    ("external", include_str!("../../config/lang/zh/external.toml")),
     ("help", include_str!("../../config/lang/zh/help.toml")),
     ("region", include_str!("../../config/lang/zh/region.toml")),
     ("report", include_str!("../../config/lang/zh/report.toml")),
     ("screen", include_str!("../../config/lang/zh/screen.toml")),
+    ("servers", include_str!("../../config/lang/zh/servers.toml")),
 ];
 
 /// Texts that were said lately are kept, to so many: a screen draws the same ones again and again.

@@ -10,7 +10,7 @@ use proc_macro2::{TokenStream, TokenTree};
 use zonedrill::lang::{self, Lang};
 
 /// How many sentences of the source may still have no Chinese: this number only falls.
-const STILL_ENGLISH: usize = 1416;
+const STILL_ENGLISH: usize = 611;
 
 /// What a person sees first has no sentence without Chinese.
 const COMPLETE: [&str; 4] =
