@@ -162,7 +162,10 @@ impl<'a> Cutting<'a> {
             file.allow.contains(&Act::Cut) || caller.consent.allow.contains(&Act::Cut),
             "nothing is cut in a region of others unless it is allowed: add `allow = [\"cut\"]` to its file, or `--allow cut`"
         );
-        let link = region.link(zone).await.wrap_err("it is not known what zone's copy copies")?;
+        let link = region
+            .link(zone)
+            .await
+            .wrap_err_with(|| format!("it is not known what the copy in zone {zone} copies"))?;
         let audit = caller.audit(&file.name);
         let cutter = Cutter { zone: zone.clone(), how: how.clone(), link, audit };
         Ok(Self { zone, cutter, caller })

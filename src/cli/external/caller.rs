@@ -160,7 +160,7 @@ impl Caller {
 fn typed(region: &str, what: &Intent) -> eyre::Result<String> {
     eyre::ensure!(
         std::io::stdin().is_terminal(),
-        "nothing is {} without a word: add `--confirm {region}`",
+        "nothing is {} without confirmation: add `--confirm {region}`",
         what.done
     );
     let _ = write!(std::io::stderr().lock(), "type the region's name to {}: ", what.to);

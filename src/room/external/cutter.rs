@@ -45,7 +45,7 @@ impl Cutter {
             Cut::Pause => {
                 let until = until_ms.try_into().ok();
                 let until = until.and_then(|ms| Timestamp::from_millisecond(ms).ok());
-                let until = until.ok_or("its end is no time")?;
+                let until = until.ok_or("the time at which it is to end is no date")?;
                 self.asked(Deed::Pause, Some(until))?;
                 let paused = self.link.set_pause(Some(until)).await;
                 // It is asked: what came of it is told, recorded or not.
