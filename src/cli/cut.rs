@@ -29,6 +29,7 @@ use crate::{
             file_flag,
             hook::{Deed, fit},
         },
+        home::Home,
         protocol::Outcome,
         region_file::Opened,
     },
@@ -83,6 +84,7 @@ pub async fn cut(
     if !caller.means_it(&plan, &opened.file.name, &TO_CUT).await? {
         return Ok(Outcome::Done);
     }
+    let _alone = Home::claim_of_others(&caller.root, &opened.file.name)?;
     let mut hurry = caller.hurry()?;
     let say = |text: &str| caller.news(text);
     let until_ms = now_ms() + time.as_millis() as u64;

@@ -44,6 +44,8 @@ pub struct Sight<'a> {
     /// How the mirror pulls.
     pub kind: Option<MirrorKind>,
     pub version: Option<&'a str>,
+    /// Its servers are ours to hurry.
+    pub ours: bool,
 }
 
 /// Starts the clock at the command to heal.
@@ -136,11 +138,11 @@ fn stall(recovery: &Recovery, clock: Clock, sight: &Sight<'_>) -> Option<String>
     } else {
         String::new()
     };
-    // What can be done stands where a narrow pane still shows it.
-    let hurry = if recovery.nudged {
-        "its leader was asked to step down".to_owned()
-    } else {
-        format!("`nudge {}` hurries it", sight.zone)
+    // What can be done stands where a narrow pane still shows it. Nothing is, to others' servers.
+    let hurry = match (recovery.nudged, sight.ours) {
+        (true, _) => "its leader was asked to step down".to_owned(),
+        (false, true) => format!("`nudge {}` hurries it", sight.zone),
+        (false, false) => "others run it".to_owned(),
     };
     Some(format!(
         "{what} ({hurry}){why}; expected with {version} {}: {}",
@@ -173,6 +175,7 @@ mod tests {
             moved_ms: Some(500),
             kind: Some(Classic),
             version: Some("2.15.1"),
+            ours: true,
         }
     }
 

@@ -64,6 +64,11 @@ pub enum HomeError {
         flag = region_flag(region)
     )]
     Held { region: String, pid: String },
+    /// Another command works on a region of others.
+    #[error(
+        "region {region} is at work already: a command of process {pid} publishes or cuts there; wait for its end"
+    )]
+    AtWork { region: String, pid: String },
     /// The file with the region's id is damaged.
     #[error(
         "`{id}` in {} is no id of a region (8 digits of 0-9 and a-f): remove that line; without its id, what this region has in Docker is not touched any more",

@@ -72,7 +72,10 @@ pub async fn cut(cx: CommandCtx, cut: Cut) -> Result {
         return Err(error.into());
     }
     let severed_ms = since(given);
-    cx.bus().tell(Input::Severed { zone: zone.clone(), after_ms: severed_ms });
+    // That a command of the user's has ended shows nothing.
+    if plan.external.is_none() {
+        cx.bus().tell(Input::Severed { zone: zone.clone(), after_ms: severed_ms });
+    }
     cx.runtime.pace.send_replace(KEEN_PACE);
     if let Some(after) = heal_after {
         heal_later(&cx, zone.clone(), number, after);

@@ -340,7 +340,13 @@ async fn a_drill_that_somebody_meddles_with_is_void_and_names_the_hand() {
     assert!(why.contains(hand), "{why}");
     scene.region.ok("repair b");
 
-    // Of this no advisory tells; the consumer's own count does.
+    // Of this no advisory tells; the consumer's own count does, once it delivered something that no start
+    // of its servers took along.
+    scene.region.wait("its servers are there for a while", SOON, |status| {
+        let ms = |name: &str| status[name].as_u64().unwrap_or(0);
+        ms("at_ms").saturating_sub(ms("started_at_ms")) > 8_000
+    });
+    scene.region.ok("produce --count 20");
     let drill = scene.region.begin_drill();
     scene.in_b.call(format!("CONSUMER.RESET.{STREAM}.{CONSUMER}"), json!({"seq": 1})).await;
     let why = scene.region.why_void(drill);

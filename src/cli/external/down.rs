@@ -5,7 +5,7 @@ use color_eyre::eyre;
 use super::caller::Caller;
 use crate::{
     nats::external::examine::Region,
-    room::{external::leftovers::remove, protocol::Outcome, region_file::Opened},
+    room::{external::leftovers::remove, home::Home, protocol::Outcome, region_file::Opened},
 };
 
 /// Removes what drills have left: the consumers that carry this region's mark.
@@ -23,6 +23,7 @@ pub async fn down(region: &Region, opened: &Opened, caller: &Caller) -> eyre::Re
         caller.tell(&format!("{} of zonedrill's consumers are there", own.len()));
         return Ok(Outcome::Done);
     }
+    let _alone = Home::claim_of_others(&caller.root, name)?;
     let removed = remove(region, &caller.audit(name), (name, None, &opened.path)).await;
     let (removed, left) = removed.map_err(eyre::Report::msg)?;
     for one in &removed {

@@ -73,7 +73,10 @@ pub(super) fn real(case: &Case<'_>) -> Result<Finding, Reason> {
     }
     let confirmed =
         zones().filter(|(_, zone)| confirmed(zone) && zone.link_state() == Some(LinkState::Cut));
-    let times: Vec<u64> = confirmed.map(|(at, _)| at).collect();
+    // Of a link of others a sample tells the last look at its ends, which several may share.
+    let asked = confirmed.map(|(at, zone)| zone.ends_asked_at().unwrap_or(at));
+    let mut times: Vec<u64> = asked.filter(|at| *at >= phase.from).collect();
+    times.dedup();
     let all = std::iter::once(phase.from).chain(times.iter().copied()).chain([end]);
     let (looks, longest_ms) = (times.len(), longest_gap(all));
     if looks < LOOKS || longest_ms > LONGEST_GAP_MS {
@@ -113,6 +116,7 @@ fn live(live: &Live<'_>, counters: &mut Vec<LiveCounter>) {
             let value = format!("no, {leafs} leafnode connections");
             LiveCounter::known(EFFECTIVE, Some(value)).bad(true)
         }
+        None if confirmed(last) => LiveCounter::known(EFFECTIVE, Some("yes")).good(true),
         _ => LiveCounter::unknown(EFFECTIVE),
     });
     let last_seq = |zone: &Zone| zone.own_counts().map_or(zone.last_seq(), |(last, _)| Some(last));

@@ -140,27 +140,31 @@ impl End {
         (!answers.is_empty()).then_some((answers, crossed))
     }
 
-    /// How many leafnode connections the account has here, and whether the other end answered.
-    async fn counted(&mut self, other: &Cluster) -> (Option<u64>, Option<bool>) {
-        let Some((answers, crossed)) = self.asked::<Statz>(&self.zone().to, STATZ, other).await
-        else {
-            return (None, None);
-        };
+    /// What the servers here tell of the account, and whether the other end answered.
+    async fn statz(&self, other: &Cluster) -> Option<(Vec<Answer<Statz>>, bool)> {
+        self.asked(&self.zone().to, STATZ, other).await
+    }
+
+    /// What they tell the system account of their leafnode connections.
+    async fn leafz(&self, other: &Cluster) -> Option<Vec<Answer<Leafz>>> {
+        Some(self.asked(self.system.as_ref()?, LEAFZ, other).await?.0)
+    }
+
+    /// How many leafnode connections the account has here.
+    fn counted(&mut self, answers: &[Answer<Statz>]) -> Option<u64> {
         let here: BTreeSet<&str> =
             answers.iter().map(|answer| answer.server.name.as_str()).collect();
         let whole = self.servers.iter().all(|known| here.contains(known.as_str()));
         self.servers.extend(here.into_iter().map(str::to_owned));
         let accounts = answers.iter().flat_map(|answer| &answer.data.account_statz);
-        (whole.then(|| accounts.map(|account| account.leafnodes).sum()), Some(crossed))
+        whole.then(|| accounts.map(|account| account.leafnodes).sum())
     }
 
-    /// How many connections to those servers the servers here list to the system account.
-    async fn listed(&self, other: &Cluster, names: &BTreeSet<String>) -> Option<u64> {
-        let system = self.system.as_ref()?;
-        let (answers, _) = self.asked::<Leafz>(system, LEAFZ, other).await?;
-        let whole = answers.len() >= self.servers.len() && !names.is_empty();
+    /// How many connections to the other end's servers are listed here.
+    fn listed(&self, answers: &[Answer<Leafz>], other: &Self) -> Option<u64> {
+        let whole = answers.len() >= self.servers.len() && !other.servers.is_empty();
         let leafs = answers.iter().flat_map(|answer| answer.data.leafs.iter().flatten());
-        whole.then(|| leafs.filter(|leaf| names.contains(&leaf.name)).count() as u64)
+        whole.then(|| leafs.filter(|leaf| other.servers.contains(&leaf.name)).count() as u64)
     }
 }
 
@@ -183,26 +187,33 @@ impl ExternalLink {
         let region = Arc::clone(&self.source.region);
         let (source_zone, copy_zone) = (&region.zones[self.source.at], &region.zones[self.copy.at]);
         let (here, there) = (&source_zone.presence.cluster, &copy_zone.presence.cluster);
-        let (source, copy, origin, held, paused) = tokio::join!(
-            self.source.counted(there),
-            self.copy.counted(here),
+        // Side by side: each waits for the last answer, and a short cut has few looks.
+        let (source, copy, listed_source, listed_copy, origin, held, paused) = tokio::join!(
+            self.source.statz(there),
+            self.copy.statz(here),
+            self.source.leafz(there),
+            self.copy.leafz(here),
             report(source_zone),
             report(copy_zone),
             is_paused(source_zone, self.durable.as_deref()),
         );
-        let (leafs_source, leafs_copy) = tokio::join!(
-            self.source.listed(there, &self.copy.servers),
-            self.copy.listed(here, &self.source.servers),
-        );
-        let crossed = match (source.1, copy.1) {
+        let counted = Ends {
+            source: source.as_ref().and_then(|(told, _)| self.source.counted(told)),
+            copy: copy.as_ref().and_then(|(told, _)| self.copy.counted(told)),
+        };
+        let listed = Ends {
+            source: listed_source.and_then(|told| self.source.listed(&told, &self.copy)),
+            copy: listed_copy.and_then(|told| self.copy.listed(&told, &self.source)),
+        };
+        let crossed = match (source.map(|told| told.1), copy.map(|told| told.1)) {
             (Some(one), Some(other)) => Some(one || other),
             // Of an end that does not hear its own servers it is not known what it would hear.
             (one, other) => one.or(other).filter(|crossed| *crossed),
         };
         Look {
             at_ms: now_ms(),
-            listed: Ends { source: leafs_source, copy: leafs_copy },
-            counted: Ends { source: source.0, copy: copy.0 },
+            listed,
+            counted,
             crossed,
             origin: origin.ok().map(|report| report.last_seq),
             copy: held.ok().map(|report| report.last_seq),

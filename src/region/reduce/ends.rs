@@ -1,8 +1,10 @@
 //! Links that somebody else runs: what both ends tell when they are asked.
 
-use super::{State, note, set};
+use super::{State, note, set, set_quietly};
 use crate::region::{
-    EventKind, Severity, UnixMs, ZoneName, external::cutting::ShownBy, status::LinkState,
+    EventKind, Severity, UnixMs, ZoneName,
+    external::cutting::ShownBy,
+    status::{Link, LinkState},
 };
 
 impl State {
@@ -20,8 +22,13 @@ impl State {
         if !self.status.zones[i].nodes.is_empty() || at_ms <= self.books[i].link_speaks_after {
             return;
         }
-        let Some(link) = &mut self.status.zones[i].link else { return };
+        if self.status.zones[i].is_hub() {
+            return;
+        }
+        let first = Link { since_at_ms: now, ..Link::default() };
+        let link = self.status.zones[i].link.get_or_insert(first);
         let mut change = set(&mut link.shown_by, shown_by);
+        change = change.max(set_quietly(&mut link.asked_at_ms, Some(at_ms)));
         if link.state == LinkState::Cut {
             if link.effective && shown_by.is_none() {
                 link.effective = false;
@@ -79,6 +86,9 @@ mod tests {
         let link = |state: &State| state.peek().zone(&b).unwrap().link.clone().unwrap();
         state.apply(10, ends(9, true, None));
         assert_eq!(link(&state).state, LinkState::Up);
+        // Nothing is known of a link that nobody asks about.
+        state.apply(10, Input::ZoneAdded(plan("c", Role::Mirror, 2)));
+        assert_eq!(state.peek().zone(&"c".parse().unwrap()).unwrap().link, None);
         // Nothing is made up of servers that nobody sees.
         assert_eq!((link(&state).leafs_here, link(&state).leafs_there), (None, None));
 

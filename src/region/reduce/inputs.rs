@@ -94,7 +94,9 @@ impl State {
             consumer: ours.then(|| Consumer { name: plan.consumer(), ..Consumer::default() }),
             mirror: mirror.then(Mirror::default),
             keeping: plan.keeping,
-            link: (!source && ours).then(|| Link { since_at_ms: now, ..Link::default() }),
+            // The ends of a link of others tell of it, where they are asked.
+            link: (!source && !plan.nodes.is_empty())
+                .then(|| Link { since_at_ms: now, ..Link::default() }),
             ..Zone::new(plan.name.clone(), plan.role)
         };
         // The source first, then in the order of their ports.

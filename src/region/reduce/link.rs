@@ -113,11 +113,15 @@ impl State {
         zone: &ZoneName,
         acked: Option<u64>,
     ) -> Vec<EventKind> {
+        // Of a cut of others that nothing showed there is nothing to recover from.
+        let shown = self.index(zone).map(|i| &self.status.zones[i]).is_some_and(|zone| {
+            !zone.nodes.is_empty() || zone.link.as_ref().is_some_and(|link| link.effective)
+        });
         let impaired = self.index(zone).is_some_and(|i| self.end_condition(now, i));
         if !self.end_cut(now, zone) && !impaired {
             return Vec::new();
         }
-        if let Some(i) = self.index(zone) {
+        if let Some(i) = self.index(zone).filter(|_| shown) {
             let target = &mut self.status.zones[i];
             let last_seq = target
                 .stream

@@ -194,6 +194,7 @@ impl State {
             moved_ms: book.mirror.moved_ms,
             kind,
             version,
+            ours: !zone.nodes.is_empty(),
         };
         let before = shown.clone();
         let caught_up = recovery::advance(shown, clock, &sight);

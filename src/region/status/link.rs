@@ -43,6 +43,9 @@ pub struct Link {
     /// of our own, which are cut when both ends have no leafnode connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shown_by: Option<ShownBy>,
+    /// When both ends were asked for that last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_at_ms: Option<UnixMs>,
     /// What is asked of a link that is not whole, in each direction; `null` while nothing is. A cut
     /// comes before it.
     #[serde(default)]

@@ -178,6 +178,12 @@ impl Zone {
         self.link.as_ref().and_then(|link| link.shown_by)
     }
 
+    /// When both ends of a link that somebody else runs were asked last.
+    #[must_use]
+    pub fn ends_asked_at(&self) -> Option<UnixMs> {
+        self.link.as_ref().and_then(|link| link.asked_at_ms)
+    }
+
     /// Leafnode connections its nodes have, and the source's from it.
     #[must_use]
     pub fn leafs(&self) -> (Option<u32>, Option<u32>) {

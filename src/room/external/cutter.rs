@@ -36,10 +36,11 @@ impl Cutter {
         Hook { line: line.into(), zone: self.zone.to_string(), audit: self.audit.clone() }
     }
 
-    /// Begins the cut; with a guard where the servers do not end it themselves.
+    /// Begins the cut; with a guard where the servers do not end it themselves. What a command did that
+    /// failed is healed at once.
     ///
     /// # Errors
-    /// Why nothing was cut, in words.
+    /// Why it is not cut, or may be and is to be ended, in words.
     pub async fn begin(&self, until_ms: UnixMs, say: Say<'_>) -> Result<Option<Healer>, String> {
         let (line, heal) = match &self.how {
             Cut::Pause => {
@@ -60,15 +61,28 @@ impl Cutter {
             }
             Cut::Hook { cut, heal, .. } => (cut, heal),
         };
-        let healer = Healer::start(&self.hook(heal), until_ms)
+        let mut healer = Healer::start(self.hook(line), self.hook(heal), until_ms)
             .map_err(|why| format!("no guard could be started, so nothing is cut: {why}"))?;
-        let hook = self.hook(line);
-        let ran = spawn_blocking(move || hook.run(Deed::Cut)).await;
-        match ran.unwrap_or_else(|error| Err(error.to_string())) {
+        // If this is dropped, the guard sees its pipe closed.
+        let (healer, ran) = spawn_blocking(move || {
+            let ran = healer.cut();
+            (healer, ran)
+        })
+        .await
+        .map_err(|error| error.to_string())?;
+        match ran {
             Ok(text) if text.is_empty() => {}
             Ok(text) => say(&format!("the cut command says: {text}")),
             Err(why) => {
-                say(&format!("the cut command: {why}; it is healed all the same at the end"));
+                // It may have done half of it. Where it is not healed here, the guard goes on.
+                let undone = match self.end(say).await {
+                    Ok(()) => {
+                        let _ = spawn_blocking(move || healer.dismiss()).await;
+                        "it was healed".to_owned()
+                    }
+                    Err(still) => format!("it may be cut: {still}"),
+                };
+                return Err(format!("the cut command: {why}; {undone}"));
             }
         }
         Ok(Some(healer))

@@ -102,6 +102,9 @@ pub(in crate::room) async fn prove(
             cx.runtime.told(&Remedy::Heal(zone.clone()))
         )));
     };
+    if by.severs() {
+        cx.bus().tell(Input::Severed { zone: zone.clone(), after_ms: took });
+    }
     cx.bus().tell(Input::CutProved { zone: zone.clone(), after_ms: took });
     let what = match by {
         ShownBy::Listed => "both ends list fewer leafnode connections between them",

@@ -1,8 +1,9 @@
 //! The user's own commands that cut and heal a link, the guard that heals when nobody else does, and
 //! the record of everything that was done.
 //!
-//! The guard is a process of its own, begun before the cut. It holds the reading end of a pipe: when
-//! the pipe closes without a word, or the time is over and nobody said that it is healed, it heals.
+//! The guard is a process of its own. It cuts, so that it cannot heal before a cut that is still under way,
+//! and holds the reading end of a pipe: when the pipe closes without a word, or the time is over and
+//! nobody said that it is healed, it heals.
 
 use std::{
     fs::OpenOptions,
@@ -208,6 +209,7 @@ pub fn fit(text: &str) -> String {
 /// What the guard is told.
 #[derive(Debug, Serialize, Deserialize)]
 struct Orders {
+    cut: Hook,
     heal: Hook,
     at_ms: UnixMs,
 }
@@ -217,20 +219,33 @@ struct Orders {
 pub struct Healer(Child);
 
 impl Healer {
-    /// Starts a guard that heals at that time, or when this process is gone.
+    /// Starts a guard that cuts at once, and heals at that time, or when this process is gone.
     ///
     /// # Errors
-    /// When it cannot be started: then nothing may be cut.
-    pub fn start(heal: &Hook, at_ms: UnixMs) -> io::Result<Self> {
+    /// When it cannot be started: then nothing is cut.
+    pub fn start(cut: Hook, heal: Hook, at_ms: UnixMs) -> io::Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.arg(SUBCOMMAND).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.arg(SUBCOMMAND).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn()?;
-        let orders = serde_json::to_string(&Orders { heal: heal.clone(), at_ms })?;
+        let orders = serde_json::to_string(&Orders { cut, heal, at_ms })?;
         match &mut child.stdin {
             Some(pipe) => writeln!(pipe, "{orders}")?,
             None => return Err(io::Error::other("the guard has no pipe")),
         }
         Ok(Self(child))
+    }
+
+    /// Waits until the cut command has ended; what it printed last.
+    ///
+    /// # Errors
+    /// What became of it instead, in words.
+    pub fn cut(&mut self) -> Result<String, String> {
+        let mut line = String::new();
+        let read = self.0.stdout.take().map(|told| BufReader::new(told).read_line(&mut line));
+        match (read, serde_json::from_str(&line)) {
+            (Some(Ok(_)), Ok(came)) => came,
+            _ => Err("the guard, which runs it, has ended".into()),
+        }
     }
 
     /// It is healed.
@@ -252,13 +267,16 @@ pub fn heal_if_nobody_does() -> io::Result<()> {
     let mut input = BufReader::new(io::stdin());
     let mut line = String::new();
     input.read_line(&mut line)?;
-    let Orders { heal, at_ms } = serde_json::from_str(&line)?;
+    let Orders { cut, heal, at_ms } = serde_json::from_str(&line)?;
     let (tell, heard) = mpsc::channel();
     std::thread::spawn(move || {
         let mut said = Vec::new();
         let _ = input.read_to_end(&mut said);
         let _ = tell.send(said == HEALED);
     });
+    let came = serde_json::to_string(&cut.run(Deed::Cut))?;
+    // Whoever waits for it may be gone.
+    let _ = writeln!(io::stdout(), "{came}");
     let left = Duration::from_millis(at_ms.saturating_sub(now_ms())) + GRACE;
     if heard.recv_timeout(left) == Ok(true) {
         return Ok(());

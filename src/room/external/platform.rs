@@ -118,7 +118,7 @@ impl Platform for ExternalPlatform {
             Ok(guard) => *healer = guard,
             Err(why) => {
                 link.cut.send_replace(false);
-                return Err(PlatformError::Engine(format!("zone {zone} is not cut: {why}")));
+                return Err(PlatformError::Engine(format!("the cut of zone {zone} failed: {why}")));
             }
         }
         link.cutter.ask_status(&|text| self.say(text)).await;

@@ -80,8 +80,8 @@ pub struct Session {
     stop: CancellationToken,
     statuses: Statuses,
     wire: Arc<EventWire>,
-    /// Its folder is in use.
-    _lease: Lease,
+    /// The region and its folder are in use.
+    _leases: [Lease; 2],
 }
 
 impl Session {
@@ -98,6 +98,8 @@ impl Session {
         if let Some(why) = region.cannot_be_drilled(&subject) {
             return Err(why);
         }
+        let at_work = Home::claim_of_others(wanted.root, &file.name);
+        let at_work = at_work.map_err(|error| error.to_string())?;
         let others = wanted.root.join(format!("{}.others", file.name));
         let home = Home { region: file.name.clone(), folder: others.join(folder_name()) };
         home.create().map_err(|error| error.to_string())?;
@@ -128,6 +130,15 @@ impl Session {
             if wanted.cuts && before.paused == Some(true) {
                 return Err(format!(
                     "the durable of zone {zone} is paused already, by somebody else: nothing is begun"
+                ));
+            }
+            let seen = [Some(file.source()), file.zone(zone)];
+            let seen = seen.iter().flatten().all(|zone| zone.system.is_some());
+            if wanted.cuts && before.tells().is_empty() && seen {
+                return Err(format!(
+                    "the link of zone {zone} carries nothing: it is cut already, or down. {} names who cut it; `zonedrill{} heal {zone}` ends a cut",
+                    wanted.audit.file.display(),
+                    file_flag(&wanted.opened.path)
                 ));
             }
             if wanted.cuts && before.tells().is_empty() {
@@ -212,13 +223,20 @@ impl Session {
             stop,
             statuses,
             wire,
-            _lease: lease,
+            _leases: [at_work, lease],
         };
         bus.tell(Input::Phase(Phase::Starting));
         for plan in session.runtime.plans() {
             bus.tell(Input::ZoneAdded(plan));
         }
         bus.tell(Input::Servers { version, mirror_kind, copy_kind });
+        if let Some((_, before)) = &looked
+            && let Some(zone) = wanted.zone.clone()
+        {
+            let whole = !before.tells().is_empty();
+            let told = Observation::Ends { zone, at_ms: now_ms(), whole, shown_by: None };
+            bus.tell(Input::Observed(told));
+        }
         if let Err(why) = session.put_to_work().await {
             let left = session.close().await;
             return Err(left.err().map_or(why.clone(), |left| format!("{why}. {left}")));
@@ -237,6 +255,14 @@ impl Session {
         let runtime = &self.runtime;
         let Some(external) = &runtime.external else { return Ok(()) };
         let region = &external.region;
+        // From another account or machine; here it would have been refused before.
+        let others = region.own_consumers(&runtime.home.region, None).await?;
+        if let Some(other) = others.iter().find(|other| other.in_use) {
+            return Err(format!(
+                "another command works on this region: it uses the consumer {} in zone {}; wait for its end",
+                other.name, other.zone
+            ));
+        }
         for (at, plan) in runtime.plans().into_iter().enumerate() {
             let of =
                 (runtime.home.region.as_str(), runtime.run.as_str(), external.subject.as_str());
@@ -346,7 +372,7 @@ impl Session {
     /// # Errors
     /// What is left behind, and what removes it.
     pub async fn close(self) -> Result<(), String> {
-        let Self { runtime, actor, writer, stop, _lease, .. } = self;
+        let Self { runtime, actor, writer, stop, _leases, .. } = self;
         let down = bringup::down(&runtime, false).await.map_err(|failure| failure.to_string());
         stop.cancel();
         let removed = match &runtime.external {

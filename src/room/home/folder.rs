@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use super::HomeError;
+use super::{Home, HomeError, Lease};
 
 /// Refuses a folder in which another account can put one in a region's place: one that is neither
 /// ours nor the system's, or that everybody writes in and that is not sticky as /tmp is.
@@ -23,6 +23,23 @@ pub(super) fn not_shared(path: &Path) -> Result<(), HomeError> {
         return Ok(());
     }
     Err(HomeError::Shared { path: path.to_owned(), uid, mode })
+}
+
+impl Home {
+    /// Takes a region that somebody else runs for one command: of two at once each would find the other's
+    /// messages, and `down` would remove a consumer that is in use.
+    ///
+    /// # Errors
+    /// When another command has it, or the folder cannot be used.
+    pub fn claim_of_others(root: &Path, region: &str) -> Result<Lease, HomeError> {
+        let folder = root.join(format!("{region}.others"));
+        private_folder(&folder)?;
+        let home = Self { region: region.to_owned(), folder };
+        home.claim().map_err(|error| match error {
+            HomeError::Held { region, pid } => HomeError::AtWork { region, pid },
+            other => other,
+        })
+    }
 }
 
 /// Creates a folder that only its owner can enter. A link in its place is not followed: in a

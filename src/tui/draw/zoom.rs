@@ -16,7 +16,7 @@ use super::{
 use crate::{
     region::{
         format::seconds,
-        status::{Link, LinkState, Node, NodeState, Zone},
+        status::{Ledger, Link, LinkState, Node, NodeState, Zone},
     },
     tui::{format, theme::Theme},
 };
@@ -204,6 +204,10 @@ fn account(zone: &Zone, width: usize, theme: &Theme) -> Vec<Row> {
         ];
         let lines = facts(&list, columns(width), width, theme);
         return lines.into_iter().map(|line| Row::new(2, line)).collect();
+    }
+    if zone.of_others() && *ledger == Ledger::default() {
+        // Nobody keeps an account of others' messages.
+        return Vec::new();
     }
     let mut list = vec![
         Fact::new("acked at source", format::count(ledger.acked), theme.value()),

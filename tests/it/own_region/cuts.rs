@@ -164,6 +164,40 @@ async fn a_cut_heals_when_who_cut_is_killed() {
     healed_by_the_guard(&others).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_cut_that_is_still_under_way_heals_when_who_cut_is_killed() {
+    let (others, clients, region) = with_systems("").await;
+    let begun = others.home.path().join("begun");
+    let first = format!("hook = \"touch {}; sleep 2; ", begun.display());
+    let slow = region.replacen("hook = \"", &first, 1);
+    let mut cutting = others.begin(&slow, &cut("10m", &CONSENT), Stdio::null());
+    eventually("the command runs", PATIENCE, async || begun.exists().then_some(())).await;
+    cutting.kill().unwrap();
+    cutting.wait().unwrap();
+    healed_by_the_guard(&others).await;
+    let of = |line: &Value| (line["what"].clone(), line["about"]["well"].clone());
+    let told: Vec<_> = audit(&others).iter().map(of).collect();
+    let by_guard = json!("heal, by the guard");
+    let expected =
+        [(json!("cut"), Value::Null), (json!("cut"), json!(true)), (by_guard.clone(), Value::Null)];
+    assert_eq!(told[..3], expected);
+    assert_eq!(told[3], (by_guard, json!(true)));
+    eventually("the link is whole", PATIENCE, async || linked(&clients[1]).await.then_some(()))
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_cut_command_that_fails_is_told_and_healed_at_once() {
+    let (others, clients, region) = with_systems("").await;
+    let failing = region.replacen("&& echo done\", heal", "&& exit 7\", heal", 1);
+    assert_ne!(failing, region);
+    let ran = others.run(&failing, &cut("10m", &CONSENT));
+    assert_ne!(ran.code, 0, "{ran:?}");
+    says(&format!("{}{}", ran.out, ran.err), "failed (exit status: 7); it was healed");
+    eventually("the link is whole", PATIENCE, async || linked(&clients[1]).await.then_some(()))
+        .await;
+}
+
 /// The copy as a mirror over a durable consumer at the source.
 pub(super) async fn over_a_durable(clients: &[Client; 2]) {
     api(&clients[1], "STREAM.DELETE.ORDERS", Value::Null).await;

@@ -182,6 +182,24 @@ async fn a_drill_that_is_killed_in_its_cut_leaves_a_whole_link_and_what_down_rem
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn one_command_at_a_time_works_on_a_region() {
+    let (others, clients, region) = with_systems("").await;
+    let mut producing = others.begin(
+        &region,
+        &["produce", "1", "600", "50ms", "--allow", "produce", "--confirm", "shop"],
+        Stdio::null(),
+    );
+    eventually("it produces", PATIENCE, async || (ours(&clients).await.len() == 2).then_some(()))
+        .await;
+    let why = "region shop is at work already: a command of process";
+    refused(others.run(&region, &[&drill("heal", &[])[..], &CONSENT].concat()), why);
+    refused(others.run(&region, &["down"]), why);
+    assert_eq!(ours(&clients).await.len(), 2);
+    producing.kill().unwrap();
+    producing.wait().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn messages_are_published_on_the_drills_subject_alone_and_nothing_without_a_word() {
     let (others, clients, region) = with_systems("").await;
     let before = [belongings(&clients[0]).await, belongings(&clients[1]).await];

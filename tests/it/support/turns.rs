@@ -71,8 +71,7 @@ fn state(guard: &mut Option<State>) -> &mut State {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         State {
             free_others: 1,
-            // A drill mostly waits: three at a time left half of two cores idle.
-            free_regions: (2 * cores).max(3),
+            free_regions: cores.max(3),
             docker_free: true,
             running: BTreeMap::new(),
         }
