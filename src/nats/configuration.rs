@@ -42,8 +42,8 @@ const BURST: Duration = Duration::from_millis(50);
 /// The same act of the same client is told once within this time: a server tells some twice, and
 /// who deletes message by message is one hand.
 const REPEATED: Duration = Duration::from_secs(1);
-/// The pause before something that is suddenly missing is looked for once more: a group between
-/// two leaders may say so for a moment.
+/// The pause before something that is suddenly missing or not told is looked for once more: a group
+/// between two leaders may say so for a moment.
 const SECOND_LOOK: Duration = Duration::from_millis(250);
 
 /// The connections that reading a zone's configuration needs, and what they lead to.
@@ -266,7 +266,8 @@ impl Watching {
     /// Reads, compares and tells.
     async fn look(&mut self) {
         let mut seen = self.reader.read().await;
-        if lost_something(&self.last, &seen) {
+        // A group that has just been made, or is between two leaders, tells nothing for a moment.
+        if lost_something(&self.last, &seen) || !seen.is_known() {
             sleep(SECOND_LOOK).await;
             seen = self.reader.read().await;
         }

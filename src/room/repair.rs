@@ -61,6 +61,12 @@ pub async fn repair(cx: CommandCtx, asked: Asked, statuses: Statuses) -> Result 
     Ok(Completion::done(lines.join("\n")))
 }
 
+/// Whether the zone has no stream now: what was seen last may be from before its own repair.
+async fn lacks_its_stream(cx: &CommandCtx, plan: &ZonePlan) -> std::result::Result<bool, Failure> {
+    let zone = cx.runtime.zone(&plan.name)?;
+    Ok(reader(cx, &zone)?.read().await.stream == Seen::Missing)
+}
+
 async fn repair_zone(
     cx: &CommandCtx,
     zone: &ZoneRuntime,
@@ -93,8 +99,7 @@ async fn repair_zone(
             "{what}: that needs the link, and zone {name} is cut: `heal {name}` first"
         )));
     }
-    if needs_link && statuses.borrow().status.zone(&source.name).is_some_and(Zone::lacks_its_stream)
-    {
+    if needs_link && lacks_its_stream(cx, &source).await? {
         return Err(Failure::Refused(format!(
             "zone {from}, of which zone {name} holds a copy, has no stream: `repair {from}` comes first",
             from = source.name

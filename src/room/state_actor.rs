@@ -195,7 +195,11 @@ impl StateActor {
         match mail {
             // Cannot be: the engine holds a sender. Ending is then the safe thing.
             None => return Some(End::unasked()),
-            Some(Mail::Command(given)) => return self.given(given),
+            Some(Mail::Command(given)) => {
+                // Whether it may be done is looked up in what is so now, not in the last picture.
+                self.publish_news();
+                return self.given(given);
+            }
             Some(Mail::Input(input)) => self.apply(input),
             Some(Mail::Ended { task, outcome, said, data }) => {
                 self.ended(task, outcome, &said, data);
@@ -346,6 +350,13 @@ impl StateActor {
             self.rated = (acked, Instant::now());
         }
         self.apply(Input::Producing(told));
+    }
+
+    /// Publishes what has changed, however short ago the last picture was.
+    pub(super) fn publish_news(&mut self) {
+        if self.state.changed_since(self.published) {
+            self.publish();
+        }
     }
 
     pub(super) fn publish(&mut self) {

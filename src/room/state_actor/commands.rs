@@ -314,9 +314,7 @@ impl StateActor {
         let Some(running) = self.running.remove(&task) else { return };
         self.tell_producer();
         // Who takes this for the beginning of a phase looks at what is so by then.
-        if self.state.changed_since(self.published) {
-            self.publish();
-        }
+        self.publish_news();
         self.runtime.active_drill.answered(task, outcome, said, data.as_ref());
         let took = running.began.elapsed().as_millis() as u64;
         self.done(&running.given, outcome, said, data, took);
