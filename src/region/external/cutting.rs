@@ -24,16 +24,33 @@ pub struct Look {
     pub paused: Option<bool>,
 }
 
+impl Ends {
+    /// Each of the two has a connection.
+    fn both(self) -> bool {
+        self.source.is_some_and(|n| n > 0) && self.copy.is_some_and(|n| n > 0)
+    }
+}
+
 impl Look {
+    /// An end was told, and lists no connection to the other.
+    #[must_use]
+    pub fn lists_none(&self) -> bool {
+        self.listed.source == Some(0) || self.listed.copy == Some(0)
+    }
+
+    /// Something that only a link in use can show was seen.
+    #[must_use]
+    pub fn carries(&self) -> bool {
+        self.listed.both() || self.counted.both() || self.crossed == Some(true)
+    }
+
     /// What of it a cut would change, in words, the strongest first; nothing where nothing could show one.
     #[must_use]
     pub fn tells(&self) -> Vec<&'static str> {
         let known = |known: bool, what: &'static str| known.then_some(what);
-        let both =
-            |ends: Ends| ends.source.is_some_and(|n| n > 0) && ends.copy.is_some_and(|n| n > 0);
         [
-            known(both(self.listed), "the connections that both ends list"),
-            known(both(self.counted), "the account's connections at both ends"),
+            known(self.listed.both(), "the connections that both ends list"),
+            known(self.counted.both(), "the account's connections at both ends"),
             known(self.crossed == Some(true), "a question over the link"),
             known(self.paused.is_some(), "the durable's state"),
         ]
@@ -264,6 +281,21 @@ mod tests {
 
     fn seconds(until: u64, change: impl Fn(&mut Look) + Copy) -> Vec<Look> {
         (1..=until).map(|second| at(second, change)).collect()
+    }
+
+    #[test]
+    fn what_a_link_carries_is_not_told_by_a_durable_or_by_silence() {
+        let whole = at(0, |_| ());
+        assert!(whole.carries() && !whole.lists_none());
+        let cut = at(0, |look| {
+            (look.listed, look.counted, look.crossed) = (ends(0, 0), ends(0, 0), Some(false));
+            look.paused = Some(false);
+        });
+        assert!(!cut.carries() && cut.lists_none());
+        let untold = at(0, |look| {
+            (look.listed, look.counted, look.crossed) = (Ends::default(), Ends::default(), None);
+        });
+        assert!(!untold.carries() && !untold.lists_none());
     }
 
     #[test]

@@ -132,9 +132,7 @@ impl Session {
                     "the durable of zone {zone} is paused already, by somebody else: nothing is begun"
                 ));
             }
-            let seen = [Some(file.source()), file.zone(zone)];
-            let seen = seen.iter().flatten().all(|zone| zone.system.is_some());
-            if wanted.cuts && before.tells().is_empty() && seen {
+            if wanted.cuts && before.lists_none() {
                 return Err(format!(
                     "the link of zone {zone} carries nothing: it is cut already, or down. {} names who cut it; `zonedrill{} heal {zone}` ends a cut",
                     wanted.audit.file.display(),
@@ -230,12 +228,11 @@ impl Session {
             bus.tell(Input::ZoneAdded(plan));
         }
         bus.tell(Input::Servers { version, mirror_kind, copy_kind });
-        if let Some((_, before)) = &looked
-            && let Some(zone) = wanted.zone.clone()
+        if let (Some((_, before)), Some(zone)) = (&looked, wanted.zone.clone())
+            && before.carries()
         {
-            let whole = !before.tells().is_empty();
-            let told = Observation::Ends { zone, at_ms: now_ms(), whole, shown_by: None };
-            bus.tell(Input::Observed(told));
+            let (at_ms, whole) = (now_ms(), true);
+            bus.tell(Input::Observed(Observation::Ends { zone, at_ms, whole, shown_by: None }));
         }
         if let Err(why) = session.put_to_work().await {
             let left = session.close().await;
