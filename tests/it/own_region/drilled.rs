@@ -79,7 +79,7 @@ async fn each_zone_goes_on_by_itself_and_a_cut_leaves_the_source_alone() {
         &["--allow", "produce", "--confirm", "shop"],
         &["speeds"],
     );
-    proved(&others, &region, "cut", &CONSENT, &["latency", "drain"]);
+    proved(&others, &region, "cut", &CONSENT, &["latency", "drain", "in-zone"]);
     producing.end().await;
 }
 
